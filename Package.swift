@@ -1,0 +1,66 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+// The public face: what another package imports, and the command.
+let products: [Product] = [
+  .library(name: "Lockstep", targets: ["Lockstep"]),
+  .executable(name: "lockstep", targets: ["CLI"]),
+]
+
+// C libraries of the system: module maps with short shims, nothing compiled.
+let libraries: [Target] = [
+  .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
+  .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+  .systemLibrary(name: "CDNNL", providers: [.apt(["libdnnl-dev"])]),
+  .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+]
+
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+// A target imports only targets above it (README, architecture).
+let implementation: [Target] = [
+  .target(name: "Kernels", dependencies: ["CDNNL"]),
+  .target(name: "Tensors", dependencies: ["Kernels"]),
+  .target(name: "Networks", dependencies: ["Tensors"]),
+  .target(name: "Optimizers", dependencies: ["Tensors"]),
+  .target(name: "MessagePassing", dependencies: ["CMPI"]),
+  .target(name: "HDF5Files", dependencies: ["CHDF5"]),
+  .target(name: "DataParallel", dependencies: ["Tensors", "MessagePassing"]),
+  .target(name: "Data", dependencies: ["Tensors", "HDF5Files", "CZlib"]),
+  .target(name: "Checkpoints", dependencies: ["Networks", "Optimizers", "HDF5Files"]),
+  .target(name: "Zoo", dependencies: ["Networks"]),
+  .target(
+    name: "Training",
+    dependencies: [
+      "Networks", "Optimizers", "MessagePassing", "DataParallel", "Data", "Checkpoints", logging,
+    ]),
+  .target(
+    name: "Lockstep",
+    dependencies: [
+      "Tensors", "Networks", "Optimizers", "MessagePassing", "DataParallel", "Data", "Checkpoints", "Training",
+    ]),
+  .executableTarget(
+    name: "CLI",
+    dependencies: ["Lockstep", "Zoo", "HDF5Files", arguments, logging, .product(name: "Yams", package: "Yams")]),
+]
+
+let tests: [Target] = [
+  .testTarget(name: "KernelsTests", dependencies: ["Kernels"]),
+  .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Networks"], resources: [.copy("Fixtures")]),
+  .testTarget(name: "MessagePassingTests", dependencies: ["MessagePassing"]),
+  .testTarget(name: "FilesTests", dependencies: ["HDF5Files", "Data"]),
+  .testTarget(name: "TrainingTests", dependencies: ["Lockstep", "Zoo", "HDF5Files"]),
+]
+
+let package = Package(
+  name: "Lockstep",
+  products: products,
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+  ],
+  targets: libraries + implementation + tests,
+  swiftLanguageModes: [.v6]
+)
