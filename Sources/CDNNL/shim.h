@@ -1,2 +1,155 @@
+// One C face for oneDNN 2.x and 3.x, whose APIs differ: 2.x describes an operation by a struct and memory by value,
+// 3.x creates primitive descriptors directly and memory descriptors on the heap. Swift sees only what stands here.
 #pragma once
 #include <oneapi/dnnl/dnnl.h>
+
+#if DNNL_VERSION_MAJOR >= 3
+typedef dnnl_memory_desc_t lockstep_memory_desc;  // an owned handle
+typedef const_dnnl_memory_desc_t lockstep_memory_desc_ref;
+#define LOCKSTEP_REF(desc) (*(desc))
+#else
+typedef dnnl_memory_desc_t lockstep_memory_desc;  // a plain value
+typedef const dnnl_memory_desc_t *lockstep_memory_desc_ref;
+#define LOCKSTEP_REF(desc) (desc)
+#endif
+
+static inline int lockstep_dnnl_major(void) { return dnnl_version()->major; }
+static inline int lockstep_dnnl_minor(void) { return dnnl_version()->minor; }
+static inline int lockstep_dnnl_patch(void) { return dnnl_version()->patch; }
+
+/// A float32 memory descriptor; `strides` NULL leaves the layout to the primitive.
+static inline dnnl_status_t lockstep_desc_init(
+    lockstep_memory_desc *desc, int rank, const int64_t *dims, const int64_t *strides) {
+#if DNNL_VERSION_MAJOR >= 3
+  return strides ? dnnl_memory_desc_create_with_strides(desc, rank, dims, dnnl_f32, strides)
+                 : dnnl_memory_desc_create_with_tag(desc, rank, dims, dnnl_f32, dnnl_format_tag_any);
+#else
+  return strides ? dnnl_memory_desc_init_by_strides(desc, rank, dims, dnnl_f32, strides)
+                 : dnnl_memory_desc_init_by_tag(desc, rank, dims, dnnl_f32, dnnl_format_tag_any);
+#endif
+}
+
+static inline void lockstep_desc_destroy(lockstep_memory_desc *desc) {
+#if DNNL_VERSION_MAJOR >= 3
+  dnnl_memory_desc_destroy(*desc);
+#else
+  (void)desc;
+#endif
+}
+
+/// The layout that a primitive chose for one of its arguments; valid as long as the primitive descriptor lives.
+static inline dnnl_memory_t lockstep_memory_for(
+    const_dnnl_primitive_desc_t primitive, dnnl_query_t what, int index, dnnl_engine_t engine, void *data) {
+  dnnl_memory_t memory = NULL;
+  lockstep_memory_desc_ref desc = dnnl_primitive_desc_query_md(primitive, what, index);
+  if (desc == NULL || dnnl_memory_create(&memory, desc, engine, data) != dnnl_success) return NULL;
+  return memory;
+}
+
+static inline dnnl_memory_t lockstep_memory(const lockstep_memory_desc *desc, dnnl_engine_t engine, void *data) {
+  dnnl_memory_t memory = NULL;
+  return dnnl_memory_create(&memory, LOCKSTEP_REF(desc), engine, data) == dnnl_success ? memory : NULL;
+}
+
+/// Whether the primitive wants its argument in exactly the layout of `desc`.
+static inline int lockstep_layout_is(
+    const_dnnl_primitive_desc_t primitive, dnnl_query_t what, const lockstep_memory_desc *desc) {
+  lockstep_memory_desc_ref wanted = dnnl_primitive_desc_query_md(primitive, what, 0);
+  return wanted != NULL && dnnl_memory_desc_equal(wanted, LOCKSTEP_REF(desc));
+}
+
+/// A reorder between the layout of `desc` and the one that a primitive chose.
+static inline dnnl_primitive_desc_t lockstep_reorder(
+    const lockstep_memory_desc *desc, const_dnnl_primitive_desc_t primitive, dnnl_query_t what, int from_desc,
+    dnnl_engine_t engine) {
+  dnnl_primitive_desc_t reorder = NULL;
+  lockstep_memory_desc_ref other = dnnl_primitive_desc_query_md(primitive, what, 0);
+  lockstep_memory_desc_ref source = from_desc ? LOCKSTEP_REF(desc) : other;
+  lockstep_memory_desc_ref target = from_desc ? other : LOCKSTEP_REF(desc);
+  dnnl_status_t status = dnnl_reorder_primitive_desc_create(&reorder, source, engine, target, engine, NULL);
+  return status == dnnl_success ? reorder : NULL;
+}
+
+enum lockstep_pass { lockstep_forward = 0, lockstep_backward_input = 1, lockstep_backward_weights = 2 };
+
+/// Convolution: descriptors of input, weights, bias (NULL for none) and output, or of their gradients.
+/// Dilation counts from 0 (dense). Backward passes take the forward descriptor as a hint.
+static inline dnnl_primitive_desc_t lockstep_convolution(
+    enum lockstep_pass pass, dnnl_alg_kind_t algorithm, const lockstep_memory_desc *input, const lockstep_memory_desc *weights,
+    const lockstep_memory_desc *bias, const lockstep_memory_desc *output, const int64_t *strides,
+    const int64_t *dilations, const int64_t *padding, const_dnnl_primitive_desc_t hint, dnnl_engine_t engine) {
+  dnnl_primitive_desc_t result = NULL;
+  dnnl_status_t status;
+#if DNNL_VERSION_MAJOR >= 3
+  lockstep_memory_desc_ref bias_ref = bias ? *bias : NULL;
+  if (pass == lockstep_forward)
+    status = dnnl_convolution_forward_primitive_desc_create(
+        &result, engine, dnnl_forward_training, algorithm, *input, *weights, bias_ref, *output, strides, dilations,
+        padding, padding, NULL);
+  else if (pass == lockstep_backward_input)
+    status = dnnl_convolution_backward_data_primitive_desc_create(
+        &result, engine, algorithm, *input, *weights, *output, strides, dilations, padding, padding, hint, NULL);
+  else
+    status = dnnl_convolution_backward_weights_primitive_desc_create(
+        &result, engine, algorithm, *input, *weights, bias_ref, *output, strides, dilations, padding, padding, hint,
+        NULL);
+#else
+  dnnl_convolution_desc_t desc;
+  if (pass == lockstep_forward)
+    status = dnnl_dilated_convolution_forward_desc_init(
+        &desc, dnnl_forward_training, algorithm, input, weights, bias, output, strides, dilations, padding, padding);
+  else if (pass == lockstep_backward_input)
+    status = dnnl_dilated_convolution_backward_data_desc_init(
+        &desc, algorithm, input, weights, output, strides, dilations, padding, padding);
+  else
+    status = dnnl_dilated_convolution_backward_weights_desc_init(
+        &desc, algorithm, input, weights, bias, output, strides, dilations, padding, padding);
+  if (status == dnnl_success) status = dnnl_primitive_desc_create(&result, &desc, NULL, engine, hint);
+#endif
+  return status == dnnl_success ? result : NULL;
+}
+
+/// Pooling of `input` to `output`, or of their gradients (`hint` is the forward descriptor).
+static inline dnnl_primitive_desc_t lockstep_pooling(
+    int backward, dnnl_alg_kind_t algorithm, const lockstep_memory_desc *input, const lockstep_memory_desc *output,
+    const int64_t *strides, const int64_t *kernel, const int64_t *padding_before, const int64_t *padding_after,
+    const_dnnl_primitive_desc_t hint, dnnl_engine_t engine) {
+  dnnl_primitive_desc_t result = NULL;
+  dnnl_status_t status;
+#if DNNL_VERSION_MAJOR >= 3
+  const int64_t dense[2] = {0, 0};
+  if (backward)
+    status = dnnl_pooling_backward_primitive_desc_create(
+        &result, engine, algorithm, *input, *output, strides, kernel, dense, padding_before, padding_after, hint, NULL);
+  else
+    status = dnnl_pooling_forward_primitive_desc_create(
+        &result, engine, dnnl_forward_training, algorithm, *input, *output, strides, kernel, dense, padding_before,
+        padding_after, NULL);
+#else
+  dnnl_pooling_desc_t desc;
+  if (backward)
+    status = dnnl_pooling_backward_desc_init(
+        &desc, algorithm, input, output, strides, kernel, padding_before, padding_after);
+  else
+    status = dnnl_pooling_forward_desc_init(
+        &desc, dnnl_forward_training, algorithm, input, output, strides, kernel, padding_before, padding_after);
+  if (status == dnnl_success) status = dnnl_primitive_desc_create(&result, &desc, NULL, engine, hint);
+#endif
+  return status == dnnl_success ? result : NULL;
+}
+
+/// An element by element function on `desc`.
+static inline dnnl_primitive_desc_t lockstep_elementwise(
+    dnnl_alg_kind_t algorithm, const lockstep_memory_desc *desc, dnnl_engine_t engine) {
+  dnnl_primitive_desc_t result = NULL;
+  dnnl_status_t status;
+#if DNNL_VERSION_MAJOR >= 3
+  status = dnnl_eltwise_forward_primitive_desc_create(
+      &result, engine, dnnl_forward_inference, algorithm, *desc, *desc, 0, 0, NULL);
+#else
+  dnnl_eltwise_desc_t operation;
+  status = dnnl_eltwise_forward_desc_init(&operation, dnnl_forward_inference, algorithm, desc, 0, 0);
+  if (status == dnnl_success) status = dnnl_primitive_desc_create(&result, &operation, NULL, engine, NULL);
+#endif
+  return status == dnnl_success ? result : NULL;
+}

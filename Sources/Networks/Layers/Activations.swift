@@ -1,0 +1,27 @@
+import Tensors
+
+/// `max(x, 0)`.
+public final class ReLU: Module {
+  public override func forward(_ input: Tensor) throws -> Tensor { try input.relu() }
+}
+
+/// `1 / (1 + exp(-x))`.
+public final class Sigmoid: Module {
+  public override func forward(_ input: Tensor) throws -> Tensor { try input.sigmoid() }
+}
+
+/// `tanh x`.
+public final class Tanh: Module {
+  public override func forward(_ input: Tensor) throws -> Tensor { try input.tanh() }
+}
+
+/// Zeros elements with the given probability while training; hands its input on in evaluation.
+public final class Dropout: Module {
+  public let probability: Double
+
+  public init(_ probability: Double = 0.5) { self.probability = probability }
+
+  public override func forward(_ input: Tensor) throws -> Tensor {
+    isTraining ? try input.droppedOut(probability) : input
+  }
+}

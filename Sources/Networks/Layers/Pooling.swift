@@ -1,0 +1,27 @@
+import Tensors
+
+/// The maximum of each window of `[batch, channels, height, width]`; the stride is the window unless it is given.
+public final class MaxPool2D: Module {
+  public let kernel, stride, padding: [Int]
+
+  public init(_ kernel: Extent, stride: Extent? = nil, padding: Extent = 0) {
+    (self.kernel, self.stride, self.padding) = (kernel.both, (stride ?? kernel).both, padding.both)
+  }
+
+  public override func forward(_ input: Tensor) throws -> Tensor {
+    try input.maxPooled(kernel, stride: stride, padding: padding)
+  }
+}
+
+/// The mean of each window of `[batch, channels, height, width]`, padded zeros included.
+public final class AvgPool2D: Module {
+  public let kernel, stride, padding: [Int]
+
+  public init(_ kernel: Extent, stride: Extent? = nil, padding: Extent = 0) {
+    (self.kernel, self.stride, self.padding) = (kernel.both, (stride ?? kernel).both, padding.both)
+  }
+
+  public override func forward(_ input: Tensor) throws -> Tensor {
+    try input.averagePooled(kernel, stride: stride, padding: padding)
+  }
+}

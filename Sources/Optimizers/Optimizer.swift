@@ -1,0 +1,56 @@
+import Tensors
+
+/// Parameters that are updated with the same settings.
+public struct ParameterGroup {
+  public var parameters: [(name: String, tensor: Tensor)]
+  public var learningRate: Double
+  public var weightDecay: Double
+
+  public init(_ parameters: [(name: String, tensor: Tensor)], learningRate: Double, weightDecay: Double = 0) {
+    (self.parameters, self.learningRate, self.weightDecay) = (parameters, learningRate, weightDecay)
+  }
+}
+
+/// Changes parameters by their gradients; parameters without a gradient stay.
+public protocol Optimizer: AnyObject {
+  var groups: [ParameterGroup] { get set }
+  /// How many updates have been made.
+  var stepCount: Int { get set }
+  /// What the optimizer remembers per parameter, by slot (`momentum`, …) and parameter name.
+  var slots: [String: [String: Tensor]] { get set }
+  func step() throws
+}
+
+extension Optimizer {
+  public func clearGradients() {
+    for group in groups { for entry in group.parameters { entry.tensor.gradient = nil } }
+  }
+
+  /// The slot's tensor for a parameter, zeros at first.
+  func slot(_ slot: String, _ name: String, like tensor: Tensor) throws -> Tensor {
+    if let known = slots[slot]?[name] { return known }
+    let fresh = try Tensor.zeros(tensor.shape, tensor.dtype)
+    slots[slot, default: [:]][name] = fresh
+    return fresh
+  }
+
+  /// Calls `update` with each parameter and its gradient as float32 buffers of one length.
+  func forEachParameter(
+    _ update: (ParameterGroup, String, Tensor, UnsafeMutableBufferPointer<Float>, UnsafePointer<Float>) throws -> Void
+  ) throws {
+    for group in groups {
+      for (name, tensor) in group.parameters {
+        guard let gradient = tensor.gradient else { continue }
+        guard gradient.shape == tensor.shape, tensor.dtype == .float32 else {
+          throw TensorError("optimizer", "\(name): \(tensor.dtype) \(tensor.shape) with a gradient \(gradient.shape)")
+        }
+        try gradient.withFloats { source in
+          try tensor.withFloats { target in
+            guard let from = source.baseAddress else { return }
+            try update(group, name, tensor, target, from)
+          }
+        }
+      }
+    }
+  }
+}

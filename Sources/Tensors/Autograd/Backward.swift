@@ -1,0 +1,106 @@
+extension Tensor {
+  /// Adds the derivative of this scalar with respect to every leaf that requires gradients to the leaf's `gradient`.
+  ///
+  /// - Parameters:
+  ///   - seed: the derivative of the final objective with respect to this scalar.
+  ///   - keepingGraph: whether `backward` may be called again on the same graph.
+  ///   - ready: called with each leaf once its gradient is complete, while the rest is still being computed.
+  public final func backward(
+    seed: Double = 1, keepingGraph: Bool = false, ready: ((Tensor) throws -> Void)? = nil
+  ) throws {
+    guard elementCount == 1 else {
+      throw TensorError("backward", "needs a scalar, but shape is \(shape): reduce it first, by sum() say")
+    }
+    try backward(gradient: .full(shape, seed, dtype), keepingGraph: keepingGraph, ready: ready)
+  }
+
+  /// The same from a tensor of any shape, given the derivative of the objective with respect to each of its elements.
+  public final func backward(
+    gradient: Tensor, keepingGraph: Bool = false, ready: ((Tensor) throws -> Void)? = nil
+  ) throws {
+    guard tracksGradient else { throw TensorError("backward", "nothing that requires a gradient led to this tensor") }
+    guard gradient.shape == shape else {
+      throw TensorError("backward", "gradient of shape \(gradient.shape) for a tensor of shape \(shape)")
+    }
+    try withoutGradient {
+      guard let root = node else { return try accumulate(gradient, into: &self.gradient) }
+      var pass = BackwardPass(from: root)
+      root.arrived = gradient
+      defer { pass.forget() }
+      try pass.run(keepingGraph: keepingGraph, ready: ready)
+    }
+  }
+}
+
+/// Adds `derivative` to `sum`: in place where nobody else can see that memory.
+private func accumulate(_ derivative: Tensor, into sum: inout Tensor?) throws {
+  guard var total = sum.take() else {
+    sum = derivative
+    return
+  }
+  let isOwn = isKnownUniquelyReferenced(&total) && isKnownUniquelyReferenced(&total.storage)
+  if isOwn && total.isDense && total.strides == derivative.strides && total.dtype == derivative.dtype {
+    try total.addInPlace(derivative)
+  } else {
+    total = try total + derivative
+  }
+  sum = total
+}
+
+/// A walk over the recorded graph from the youngest operation to the oldest.
+private struct BackwardPass {
+  /// The reachable operations, youngest first: all that use a result come before the one that made it.
+  private var nodes: [GradientNode] = []
+  /// How many uses of each leaf have not been differentiated yet.
+  private var pendingUses: [ObjectIdentifier: Int] = [:]
+
+  init(from root: GradientNode) {
+    var seen: Set<ObjectIdentifier> = [ObjectIdentifier(root)]
+    var stack = [root]
+    while let node = stack.popLast() {
+      nodes.append(node)
+      for input in node.inputs {
+        if let next = input.node {
+          if seen.insert(ObjectIdentifier(next)).inserted { stack.append(next) }
+        } else if input.requiresGradient {
+          pendingUses[ObjectIdentifier(input), default: 0] += 1
+        }
+      }
+    }
+    nodes.sort { $0.order > $1.order }
+  }
+
+  mutating func run(keepingGraph: Bool, ready: ((Tensor) throws -> Void)?) throws {
+    for node in nodes {
+      guard let rule = node.rule else {
+        throw TensorError("backward", "this graph was freed by an earlier backward; pass keepingGraph: true there")
+      }
+      let inputs = node.inputs
+      let derivatives = try node.arrived.map(rule) ?? []
+      node.arrived = nil
+      if !keepingGraph { node.release() }
+      for (index, input) in inputs.enumerated() {
+        let derivative = index < derivatives.count ? derivatives[index] : nil
+        if let source = input.node {
+          guard let derivative else { continue }
+          try accumulate(derivative, into: &source.arrived)
+        } else if input.requiresGradient {
+          if let derivative { try accumulate(derivative, into: &input.gradient) }
+          try finishUse(of: input, ready)
+        }
+      }
+    }
+  }
+
+  private mutating func finishUse(of leaf: Tensor, _ ready: ((Tensor) throws -> Void)?) throws {
+    let key = ObjectIdentifier(leaf)
+    let left = (pendingUses[key] ?? 1) - 1
+    pendingUses[key] = left
+    if left == 0 { try ready?(leaf) }
+  }
+
+  /// Drops derivatives that an error left behind.
+  func forget() {
+    for node in nodes { node.arrived = nil }
+  }
+}

@@ -1,0 +1,78 @@
+import Kernels
+
+extension Tensor {
+  /// Cross-correlation of `[batch, inChannels, height, width]` with weights
+  /// `[outChannels, inChannels / groups, kernelHeight, kernelWidth]` and an optional bias `[outChannels]`, to
+  /// `[batch, outChannels, (height + 2 padding - dilation (kernel - 1) - 1) / stride + 1, …]`.
+  ///
+  /// Derivatives are convolutions too: the input's of g with the weights, the weights' of the input with g, the bias' the
+  /// sum of g. Activations lie channels-last in memory from here on; the input's derivative is left out for data.
+  public final func convolved(
+    _ weights: Tensor, bias: Tensor? = nil, stride: [Int] = [1, 1], padding: [Int] = [0, 0],
+    dilation: [Int] = [1, 1], groups: Int = 1
+  ) throws -> Tensor {
+    let extents = try convolutionShape(weights, bias, stride, padding, dilation, groups)
+    let (input, kernel) = (try detached().channelsLast(), try weights.detached().packed())
+    let bias = try bias.map { $0.isContiguous ? $0 : try $0.packed() }
+    let outShape: Shape = [extents.batch, extents.outChannels, extents.outHeight, extents.outWidth]
+    let result = try Tensor(uninitialized: outShape, .float32, strides: outShape.channelsLastStrides)
+    try Convolution.forward(
+      extents, input: input.pointer(), weights: kernel.pointer(), bias: bias?.pointer(), output: result.pointer())
+
+    return result.recorded([self, weights] + (bias.map { [$0] } ?? [])) { gradient in
+      let gradient = try gradient.channelsLast()
+      var derivatives: [Tensor?] = [nil, nil, nil]
+      if self.tracksGradient {
+        let derivative = try Tensor(uninitialized: self.shape, .float32, strides: self.shape.channelsLastStrides)
+        try Convolution.inputGradient(
+          extents, outputGradient: gradient.pointer(), weights: kernel.pointer(), inputGradient: derivative.pointer())
+        derivatives[0] = derivative
+      }
+      if weights.tracksGradient || bias?.tracksGradient ?? false {
+        let derivative = try Tensor(uninitialized: weights.shape, .float32)
+        let biasDerivative = try bias.map { try Tensor(uninitialized: $0.shape, .float32) }
+        if extents.batch == 0 {
+          try derivative.fill(0)
+          try biasDerivative?.fill(0)
+        }
+        try Convolution.weightsGradient(
+          extents, input: input.pointer(), outputGradient: gradient.pointer(), weightsGradient: derivative.pointer(),
+          biasGradient: biasDerivative?.pointer())
+        (derivatives[1], derivatives[2]) = (derivative, biasDerivative)
+      }
+      return derivatives
+    }
+  }
+
+  private final func convolutionShape(
+    _ weights: Tensor, _ bias: Tensor?, _ stride: [Int], _ padding: [Int], _ dilation: [Int], _ groups: Int
+  ) throws -> ConvolutionShape {
+    guard rank == 4, weights.rank == 4 else {
+      throw TensorError(
+        "convolution", "needs [batch, channels, height, width] and 4 axes of weights, not \(shape) and \(weights.shape)")
+    }
+    guard dtype == .float32, weights.dtype == .float32, bias?.dtype ?? .float32 == .float32 else {
+      throw TensorError("convolution", "works on float32, not \(dtype) and \(weights.dtype)")
+    }
+    guard [stride, padding, dilation].allSatisfy({ $0.count == 2 }), stride.min() ?? 0 > 0, padding.min() ?? -1 >= 0,
+      dilation.min() ?? 0 > 0
+    else { throw TensorError("convolution", "stride \(stride), padding \(padding), dilation \(dilation)") }
+    let outChannels = weights.shape[0]
+    guard groups > 0, shape[1] == weights.shape[1] * groups, outChannels % groups == 0 else {
+      throw TensorError(
+        "convolution",
+        "input of \(shape[1]) channels does not fit weights \(weights.shape)" + (groups == 1 ? "" : " in \(groups) groups"))
+    }
+    guard bias.map({ $0.shape == [outChannels] }) ?? true else {
+      throw TensorError("convolution", "bias of shape \(bias?.shape ?? []) for \(outChannels) channels")
+    }
+    let extents = ConvolutionShape(
+      batch: shape[0], inChannels: shape[1], inHeight: shape[2], inWidth: shape[3], outChannels: outChannels,
+      kernelHeight: weights.shape[2], kernelWidth: weights.shape[3], stride: stride, padding: padding,
+      dilation: dilation, groups: groups)
+    guard extents.outHeight > 0, extents.outWidth > 0 else {
+      throw TensorError("convolution", "kernel \(weights.shape.suffix(2).map { $0 }) is larger than the input \(shape)")
+    }
+    return extents
+  }
+}

@@ -1,0 +1,160 @@
+import Kernels
+
+/// What a subscript takes of one axis.
+public protocol TensorIndex {
+  var selection: TensorSelection { get }
+}
+
+public enum TensorSelection: Sendable {
+  case one(Int)
+  case range(start: Int, end: Int?, step: Int)
+}
+
+extension Int: TensorIndex { public var selection: TensorSelection { .one(self) } }
+extension Range<Int>: TensorIndex {
+  public var selection: TensorSelection { .range(start: lowerBound, end: upperBound, step: 1) }
+}
+extension ClosedRange<Int>: TensorIndex {
+  public var selection: TensorSelection { .range(start: lowerBound, end: upperBound == .max ? nil : upperBound + 1, step: 1) }
+}
+extension PartialRangeFrom<Int>: TensorIndex {
+  public var selection: TensorSelection { .range(start: lowerBound, end: nil, step: 1) }
+}
+extension PartialRangeUpTo<Int>: TensorIndex {
+  public var selection: TensorSelection { .range(start: 0, end: upperBound, step: 1) }
+}
+extension TensorSelection: TensorIndex { public var selection: TensorSelection { self } }
+
+extension TensorIndex where Self == TensorSelection {
+  /// A whole axis.
+  public static var all: TensorSelection { .range(start: 0, end: nil, step: 1) }
+  /// Every `step`-th index of a range.
+  public static func every(_ step: Int, from start: Int = 0, to end: Int? = nil) -> TensorSelection {
+    .range(start: start, end: end, step: step)
+  }
+}
+
+extension Tensor {
+  /// A view of part of the elements: `x[0]`, `x[1..<3]`, `x[.all, 2...]`. An integer removes its axis; negative ones count
+  /// from the end. Writing to the view with `fill` or `assign` writes to this tensor.
+  public final subscript(_ indices: any TensorIndex...) -> Tensor {
+    get throws { try selecting(indices.map(\.selection)) }
+  }
+
+  /// The view that `selections` take; the derivative is put at their places among zeros.
+  private func selecting(_ selections: [TensorSelection]) throws -> Tensor {
+    guard selections.count <= rank else {
+      throw TensorError("subscript", "\(selections.count) indices for the \(rank) axes of shape \(shape)")
+    }
+    var (extents, steps, start): ([Int], [Int], Int) = ([], [], offset)
+    for axis in shape.indices {
+      let extent = shape[axis]
+      switch axis < selections.count ? selections[axis] : .all {
+      case .one(let index):
+        let resolved = index < 0 ? index &+ extent : index
+        guard (0..<extent).contains(resolved) else {
+          throw TensorError("subscript", "index \(index) is outside of axis \(axis) of shape \(shape)")
+        }
+        start += resolved * strides[axis]
+      case .range(let from, let to, let step):
+        let low = from < 0 ? from &+ extent : from
+        let high = to.map { $0 < 0 ? $0 &+ extent : $0 } ?? extent
+        guard step > 0, low >= 0, low <= high, high <= extent else {
+          throw TensorError("subscript", "\(low)..<\(high) is outside of axis \(axis) of shape \(shape)")
+        }
+        extents.append((high - low) / step + ((high - low) % step == 0 ? 0 : 1))
+        steps.append(strides[axis].multipliedReportingOverflow(by: step).partialValue)
+        start += low * strides[axis]
+      }
+    }
+    let whole = shape
+    return view(Shape(extents), strides: steps, offset: start).recorded([self]) { gradient in
+      let result = try Tensor.zeros(whole, gradient.dtype)
+      try result.selecting(selections).assign(gradient)
+      return [result]
+    }
+  }
+
+  /// The slices of `axis` at the given positions, which may repeat: PyTorch's `index_select`.
+  public final func selected(_ positions: [Int], axis: Int = 0) throws -> Tensor {
+    let axis = try shape.axis(axis, for: "select")
+    if let bad = positions.first(where: { !(0..<shape[axis]).contains($0) }) {
+      throw TensorError("select", "index \(bad) is outside of axis \(axis) of shape \(shape)")
+    }
+    let source = try packed()
+    var extents = shape.extents
+    extents[axis] = positions.count
+    let result = try Tensor(uninitialized: Shape(extents), dtype)
+    let (outer, inner) = (shape.extents[..<axis].reduce(1, *), shape.extents[(axis + 1)...].reduce(1, *))
+    let bytes = inner * dtype.byteCount
+    let (from, to) = (source.pointer(UInt8.self), result.pointer(UInt8.self))
+    for block in 0..<outer {
+      for (index, position) in positions.enumerated() {
+        let target = to + (block * positions.count + index) * bytes
+        target.update(from: from + (block * shape[axis] + position) * bytes, count: bytes)
+      }
+    }
+    let whole = shape
+    return result.recorded([self]) { gradient in
+      let sum = try Tensor.zeros(whole, gradient.dtype)
+      for (index, position) in positions.enumerated() {
+        let all = [TensorSelection](repeating: .all, count: axis)
+        let target = try sum.selecting(all + [.one(position)])
+        try target.assign(target + gradient.selecting(all + [.one(index)]))
+      }
+      return [sum]
+    }
+  }
+
+  /// `result[i][j] = self[i][indices[i][j]]` along `axis`, for index tensors of the same rank: PyTorch's `gather`.
+  public final func gathered(_ indices: Tensor, axis: Int) throws -> Tensor {
+    let axis = try shape.axis(axis, for: "gather")
+    guard indices.rank == rank, indices.shape.indices.allSatisfy({ $0 == axis || indices.shape[$0] <= shape[$0] }) else {
+      throw TensorError("gather", "indices of shape \(indices.shape) for a tensor of shape \(shape)")
+    }
+    let positions = try indices.values(as: Int64.self)
+    if let bad = positions.first(where: { $0 < 0 || $0 >= shape[axis] }) {
+      throw TensorError("gather", "index \(bad) is outside of axis \(axis) of shape \(shape)")
+    }
+    let offsets = gatherOffsets(positions, indices.shape, axis)
+    let result = try dtype.perform(PickElements(source: packed(), offsets: offsets, shape: indices.shape))
+    let whole = shape
+    return result.recorded([self]) { gradient in
+      let sum = try Tensor.zeros(whole, gradient.dtype)
+      try gradient.dtype.perform(AddElements(target: sum, offsets: offsets, values: gradient.packed()))
+      return [sum]
+    }
+  }
+
+  /// Where in row-major order each gathered element lies.
+  private func gatherOffsets(_ positions: [Int64], _ taken: Shape, _ axis: Int) -> [Int] {
+    let (mine, theirs) = (shape.rowMajorStrides, taken.rowMajorStrides)
+    return positions.indices.map { flat in
+      var offset = Int(positions[flat]) * mine[axis]
+      for other in taken.indices where other != axis { offset += flat / theirs[other] % taken[other] * mine[other] }
+      return offset
+    }
+  }
+}
+
+private struct PickElements: TypedAction {
+  let source: Tensor
+  let offsets: [Int]
+  let shape: Shape
+
+  func run<T: Element>(_ type: T.Type) throws -> Tensor {
+    let from = source.pointer(T.self)
+    return try Tensor(offsets.map { from[$0] }, shape: shape)
+  }
+}
+
+private struct AddElements: TypedAction {
+  let target: Tensor
+  let offsets: [Int]
+  let values: Tensor
+
+  func run<T: Element>(_ type: T.Type) throws {
+    let (sum, addend) = (target.pointer(T.self), values.pointer(T.self))
+    for (index, offset) in offsets.enumerated() { sum[offset] = T.adding(sum[offset], addend[index]) }
+  }
+}

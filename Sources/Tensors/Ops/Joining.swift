@@ -1,0 +1,41 @@
+extension Tensor {
+  /// Tensors laid behind each other along an axis; all other extents must agree.
+  public static func concatenate(_ tensors: [Tensor], axis: Int = 0) throws -> Tensor {
+    guard let first = tensors.first else { throw TensorError("concatenate", "there is nothing to join") }
+    let axis = try first.shape.axis(axis, for: "concatenate")
+    var extents = first.shape.extents
+    extents[axis] = 0
+    for tensor in tensors {
+      let fits = tensor.rank == first.rank && extents.indices.allSatisfy { $0 == axis || tensor.shape[$0] == extents[$0] }
+      guard fits else {
+        throw TensorError("concatenate", "shapes \(first.shape) and \(tensor.shape) differ beside axis \(axis)")
+      }
+      extents[axis] += tensor.shape[axis]
+    }
+    let result = try Tensor(uninitialized: Shape(extents), tensors.map(\.dtype).max() ?? first.dtype)
+    var parts: [Range<Int>] = []
+    for tensor in tensors {
+      let start = parts.last?.upperBound ?? 0
+      parts.append(start..<start + tensor.shape[axis])
+      try result.part(parts[parts.count - 1], axis).assign(tensor)
+    }
+    return result.recorded(tensors) { gradient in try parts.map { try gradient.part($0, axis) } }
+  }
+
+  /// Tensors of one shape laid along a new axis.
+  public static func stack(_ tensors: [Tensor], axis: Int = 0) throws -> Tensor {
+    guard let first = tensors.first else { throw TensorError("stack", "there is nothing to join") }
+    if let other = tensors.first(where: { $0.shape != first.shape }) {
+      throw TensorError("stack", "shapes \(first.shape) and \(other.shape) differ")
+    }
+    let position = axis < 0 ? axis + first.rank + 1 : axis
+    return try concatenate(tensors.map { try $0.unsqueezed(position) }, axis: position)
+  }
+
+  /// The view of a range of one axis.
+  final func part(_ range: Range<Int>, _ axis: Int) throws -> Tensor {
+    var extents = shape.extents
+    extents[axis] = range.count
+    return view(Shape(extents), strides: strides, offset: offset + range.lowerBound * strides[axis])
+  }
+}

@@ -1,0 +1,130 @@
+import Kernels
+
+extension Tensor {
+  /// The matrix product over the last two axes, with broadcast leading axes; vectors count as a row on the left and a
+  /// column on the right, and their axis goes away. Derivatives: `g · bᵀ` and `aᵀ · g`.
+  public final func matmul(_ other: Tensor) throws -> Tensor {
+    guard rank > 0, other.rank > 0 else { throw TensorError("matmul", "a scalar is no matrix") }
+    if rank == 1 { return try unsqueezed(0).matmul(other).squeezed(other.rank == 1 ? 0 : -2) }
+    if other.rank == 1 { return try matmul(other.unsqueezed(1)).squeezed(-1) }
+    guard shape[rank - 1] == other.shape[other.rank - 2] else {
+      throw TensorError("matmul", "shapes \(shape) and \(other.shape): \(shape[rank - 1]) columns meet \(other.shape[other.rank - 2]) rows")
+    }
+    let dtype = Swift.max(self.dtype, other.dtype)
+    let (left, right) = (try to(dtype), try other.to(dtype))
+    let result = try left.rank == 2 && right.rank == 2 ? left.multiplied(right) : left.multipliedInBatches(right)
+    return result.recorded([left, right]) { gradient in
+      [
+        left.tracksGradient ? try left.unbroadcast(gradient.matmul(right.transposed())) : nil,
+        right.tracksGradient ? try right.unbroadcast(left.transposed().matmul(gradient)) : nil,
+      ]
+    }
+  }
+
+  /// `Σ aᵢ bᵢ` of two vectors of one length.
+  public final func dot(_ other: Tensor) throws -> Tensor {
+    guard rank == 1, shape == other.shape else {
+      throw TensorError("dot", "needs two vectors of one length, not shapes \(shape) and \(other.shape)")
+    }
+    return try (self * other).sum()
+  }
+
+  /// `x · weightᵀ + bias`: `[batch, in]`, `[out, in]` and `[out]` to `[batch, out]`.
+  /// Derivatives: `g · weight`, `gᵀ · x` and the sum of g over the batch.
+  public final func linear(_ weight: Tensor, _ bias: Tensor?) throws -> Tensor {
+    guard rank == 2, weight.rank == 2, shape[1] == weight.shape[1] else {
+      throw TensorError("linear", "input of shape \(shape) does not fit weights of shape \(weight.shape)")
+    }
+    guard bias.map({ $0.shape == [weight.shape[0]] }) ?? true else {
+      throw TensorError("linear", "bias of shape \(bias?.shape ?? []) for weights of shape \(weight.shape)")
+    }
+    guard dtype == weight.dtype, dtype == bias?.dtype ?? dtype, dtype.isFloat else {
+      throw TensorError("linear", "input is \(dtype), weights are \(weight.dtype)")
+    }
+    let result = try Tensor(uninitialized: [shape[0], weight.shape[0]], dtype)
+    if let bias { try result.assign(bias) }
+    try result.addProduct(self, weight.transposed(), keeping: bias != nil)
+    return result.recorded([self, weight] + (bias.map { [$0] } ?? [])) { gradient in
+      [
+        self.tracksGradient ? try gradient.multiplied(weight) : nil,
+        weight.tracksGradient ? try gradient.transposed().multiplied(self) : nil,
+        bias?.tracksGradient ?? false ? try gradient.sum(0) : nil,
+      ]
+    }
+  }
+
+  /// The product of two matrices of one type. Not recorded.
+  fileprivate final func multiplied(_ other: Tensor) throws -> Tensor {
+    let result = try Tensor(uninitialized: [shape[0], other.shape[1]], dtype)
+    try result.addProduct(self, other, keeping: false)
+    return result
+  }
+
+  /// `self = left · right + (keeping ? self : 0)`, for a row-major `self`.
+  private final func addProduct(_ left: Tensor, _ right: Tensor, keeping: Bool) throws {
+    let (left, right) = (try left.withUnitStride(), try right.withUnitStride())
+    let (rows, columns, inner) = (shape[0], shape[1], left.shape[1])
+    if dtype == .float32 {
+      try MatrixProduct.multiply(
+        rows: rows, columns: columns, inner: inner, left.operand(Float.self), right.operand(), into: pointer(),
+        accumulating: keeping)
+    } else {
+      try dtype.perform(NaiveProduct(left: left, right: right, result: self, keeping: keeping))
+    }
+  }
+
+  private final func multipliedInBatches(_ other: Tensor) throws -> Tensor {
+    let lead = try Shape(Array(shape.extents.dropLast(2))).broadcast(
+      with: Shape(Array(other.shape.extents.dropLast(2))), for: "matmul")
+    let (left, right) = (
+      try detached().expanded(to: Shape(lead.extents + shape.extents.suffix(2))),
+      try other.detached().expanded(to: Shape(lead.extents + other.shape.extents.suffix(2)))
+    )
+    let matrix: Shape = [shape[rank - 2], other.shape[other.rank - 1]]
+    let result = try Tensor(uninitialized: Shape(lead.extents + matrix.extents), dtype)
+    let loop = StridedLoop(
+      extents: lead.extents, strides: [left, right, result].map { Array($0.strides.dropLast(2)) })
+    let (leftTail, rightTail) = (Array(left.strides.suffix(2)), Array(right.strides.suffix(2)))
+    try loop.forEachMember { offsets in
+      let target = result.view(matrix, strides: [matrix[1], 1], offset: result.offset + offsets[2])
+      try target.addProduct(
+        left.view(Shape(Array(left.shape.suffix(2))), strides: leftTail, offset: left.offset + offsets[0]),
+        right.view(Shape(Array(right.shape.suffix(2))), strides: rightTail, offset: right.offset + offsets[1]),
+        keeping: false)
+    }
+    return result
+  }
+
+  /// This matrix, copied if neither its rows nor its columns are without gaps.
+  private final func withUnitStride() throws -> Tensor {
+    let isRows = (strides[1] == 1 || shape[1] == 1) && strides[0] >= Swift.max(shape[1], 1)
+    let isColumns = (strides[0] == 1 || shape[0] == 1) && strides[1] >= Swift.max(shape[0], 1)
+    return isRows || isColumns ? self : try packed()
+  }
+
+  fileprivate final func operand<T: Element>(_ type: T.Type = T.self) -> MatrixProduct.Operand<T> {
+    let isRows = (strides[1] == 1 || shape[1] == 1) && strides[0] >= Swift.max(shape[1], 1)
+    return .init(pointer(), isTransposed: !isRows, rowStride: Swift.max(isRows ? strides[0] : strides[1], 1))
+  }
+}
+
+private struct NaiveProduct: TypedAction {
+  let left, right, result: Tensor
+  let keeping: Bool
+
+  func run<T: Element>(_ type: T.Type) throws {
+    let (a, b, target) = (left.pointer(T.self), right.pointer(T.self), result.pointer(T.self))
+    for row in 0..<result.shape[0] {
+      for column in 0..<result.shape[1] {
+        var sum = keeping ? target[row * result.shape[1] + column] : T.zero
+        for k in 0..<left.shape[1] {
+          sum = T.adding(
+            sum,
+            T.multiplying(
+              a[row * left.strides[0] + k * left.strides[1]], b[k * right.strides[0] + column * right.strides[1]]))
+        }
+        target[row * result.shape[1] + column] = sum
+      }
+    }
+  }
+}

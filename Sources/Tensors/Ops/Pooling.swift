@@ -1,0 +1,41 @@
+import Kernels
+
+extension Tensor {
+  /// The maximum of each window of `[batch, channels, height, width]`; its derivative goes to the maximum's place.
+  public final func maxPooled(_ kernel: [Int], stride: [Int]? = nil, padding: [Int] = [0, 0]) throws -> Tensor {
+    try pooled(.maximum, kernel, stride ?? kernel, padding)
+  }
+
+  /// The mean of each window, padded zeros included; its derivative is spread evenly over the window.
+  public final func averagePooled(_ kernel: [Int], stride: [Int]? = nil, padding: [Int] = [0, 0]) throws -> Tensor {
+    try pooled(.average, kernel, stride ?? kernel, padding)
+  }
+
+  private final func pooled(_ kind: Pooling, _ kernel: [Int], _ stride: [Int], _ padding: [Int]) throws -> Tensor {
+    guard rank == 4, dtype == .float32 else {
+      throw TensorError("pooling", "needs float32 [batch, channels, height, width], not \(dtype) \(shape)")
+    }
+    guard [kernel, stride, padding].allSatisfy({ $0.count == 2 }), kernel.min() ?? 0 > 0, stride.min() ?? 0 > 0,
+      padding.min() ?? -1 >= 0, (0..<2).allSatisfy({ padding[$0] <= kernel[$0] / 2 })
+    else { throw TensorError("pooling", "kernel \(kernel), stride \(stride), padding \(padding)") }
+    let extents = PoolingShape(
+      batch: shape[0], channels: shape[1], inHeight: shape[2], inWidth: shape[3], kernel: kernel, stride: stride,
+      padding: padding)
+    guard extents.outHeight > 0, extents.outWidth > 0 else {
+      throw TensorError("pooling", "window \(kernel) is larger than the input \(shape)")
+    }
+    let input = try detached().channelsLast()
+    let outShape: Shape = [shape[0], shape[1], extents.outHeight, extents.outWidth]
+    let result = try Tensor(uninitialized: outShape, .float32, strides: outShape.channelsLastStrides)
+    let workspace = try Storage(byteCount: kind.workspaceByteCount(extents))
+    try kind.forward(extents, input: input.pointer(), output: result.pointer(), workspace: workspace.memory)
+    let whole = shape
+    return result.recorded([self]) { gradient in
+      let derivative = try Tensor(uninitialized: whole, .float32, strides: whole.channelsLastStrides)
+      try kind.backward(
+        extents, outputGradient: gradient.channelsLast().pointer(), inputGradient: derivative.pointer(),
+        workspace: workspace.memory)
+      return [derivative]
+    }
+  }
+}

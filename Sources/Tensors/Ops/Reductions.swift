@@ -1,0 +1,163 @@
+import Kernels
+
+// Sums, means and extrema over axes. `axes` nil means all of them; kept axes have extent 1.
+
+extension Tensor {
+  /// `Σ x`; derivative 1 for every element.
+  public final func sum(_ axes: [Int]? = nil, keepingAxes: Bool = false) throws -> Tensor {
+    let plan = try Reduction(shape, axes, keepingAxes, "sum")
+    let source = dtype == .bool ? try to(.int64) : self
+    let result = try source.dtype.perform(SumAction(source: source.arranged(plan), plan: plan))
+    let whole = shape
+    return try result.reshaped(plan.resultShape).recorded([self]) {
+      [try $0.reshaped(plan.keptShape).expanded(to: whole)]
+    }
+  }
+
+  public final func sum(_ axis: Int, keepingAxes: Bool = false) throws -> Tensor {
+    try sum([axis], keepingAxes: keepingAxes)
+  }
+
+  /// `Σ x / n`; derivative 1 / n. Integers give float32.
+  public final func mean(_ axes: [Int]? = nil, keepingAxes: Bool = false) throws -> Tensor {
+    let count = try Reduction(shape, axes, keepingAxes, "mean").count
+    return try to(Swift.max(dtype, .float32)).sum(axes, keepingAxes: keepingAxes) / Double(count)
+  }
+
+  public final func mean(_ axis: Int, keepingAxes: Bool = false) throws -> Tensor {
+    try mean([axis], keepingAxes: keepingAxes)
+  }
+
+  /// `√Σ x²`, over all elements or some axes; derivative x / norm.
+  public final func norm(_ axes: [Int]? = nil, keepingAxes: Bool = false) throws -> Tensor {
+    try pow(2).sum(axes, keepingAxes: keepingAxes).sqrt()
+  }
+
+  /// The largest element along `axis`, or of all; the derivative goes to the first of equal ones.
+  public final func max(_ axis: Int? = nil, keepingAxes: Bool = false) throws -> Tensor {
+    try picked(axis, keepingAxes, largest: true)
+  }
+
+  /// The smallest element, as `max`.
+  public final func min(_ axis: Int? = nil, keepingAxes: Bool = false) throws -> Tensor {
+    try picked(axis, keepingAxes, largest: false)
+  }
+
+  /// The position of the first largest element along `axis`, or among all in row-major order; int64.
+  public final func argmax(_ axis: Int? = nil, keepingAxes: Bool = false) throws -> Tensor {
+    try positions(axis, keepingAxes, largest: true)
+  }
+
+  public final func argmin(_ axis: Int? = nil, keepingAxes: Bool = false) throws -> Tensor {
+    try positions(axis, keepingAxes, largest: false)
+  }
+
+  private final func picked(_ axis: Int?, _ keepingAxes: Bool, largest: Bool) throws -> Tensor {
+    guard let axis else {
+      let flat = try reshaped([-1]).picked(0, false, largest: largest)
+      return keepingAxes ? try flat.reshaped(Shape([Int](repeating: 1, count: rank))) : flat
+    }
+    let places = try positions(axis, true, largest: largest)
+    let kept = try gathered(places, axis: axis)
+    return keepingAxes ? kept : try kept.squeezed(axis)
+  }
+
+  private final func positions(_ axis: Int?, _ keepingAxes: Bool, largest: Bool) throws -> Tensor {
+    guard let axis else { return try reshaped([-1]).positions(0, false, largest: largest) }
+    let plan = try Reduction(shape, [axis], keepingAxes, largest ? "argmax" : "argmin")
+    guard plan.count > 0 else { throw TensorError("argmax", "axis \(axis) of shape \(shape) is empty") }
+    return try dtype.perform(PositionAction(source: arranged(plan), plan: plan, largest: largest))
+      .reshaped(plan.resultShape)
+  }
+
+  /// Running sums along `axis`; the derivative is the running sum of the derivatives from the end.
+  public final func cumulativeSum(_ axis: Int) throws -> Tensor {
+    let axis = try shape.axis(axis, for: "cumulativeSum")
+    let result = try copy()
+    for index in 1..<Swift.max(shape[axis], 1) where shape[axis] > 1 {
+      let (before, here) = (try result.part(index - 1..<index, axis), try result.part(index..<index + 1, axis))
+      try here.assign(before + here)
+    }
+    return result.recorded([self]) { gradient in
+      [try gradient.sum([axis], keepingAxes: true) - gradient.cumulativeSum(axis) + gradient]
+    }
+  }
+
+  /// The elements as `[outer, count, inner]` in row-major order, the middle axis to be reduced.
+  fileprivate final func arranged(_ plan: Reduction) throws -> Tensor {
+    try plan.order.map { try self.detached().permuted($0).packed() } ?? detached().packed()
+  }
+}
+
+/// How a reduction over axes becomes one over the middle axis of `[outer, count, inner]`.
+private struct Reduction {
+  var outer = 1
+  var count = 1
+  var inner = 1
+  /// The order of axes that brings the reduced ones together, nil where they are so already.
+  var order: [Int]?
+  let resultShape, keptShape: Shape
+
+  init(_ shape: Shape, _ axes: [Int]?, _ keepingAxes: Bool, _ operation: String) throws {
+    let reduced = Set(try (axes ?? Array(shape.indices)).map { try shape.axis($0, for: operation) })
+    let kept = shape.indices.filter { !reduced.contains($0) }
+    let sorted = reduced.sorted()
+    let isTogether = sorted.isEmpty || sorted.last.map { $0 - sorted[0] + 1 == sorted.count } ?? true
+    count = sorted.reduce(1) { $0 * shape[$1] }
+    if isTogether, let first = sorted.first {
+      outer = shape.extents[..<first].reduce(1, *)
+      inner = shape.extents[(first + sorted.count)...].reduce(1, *)
+    } else {
+      if !sorted.isEmpty { order = kept + sorted }
+      outer = kept.reduce(1) { $0 * shape[$1] }
+    }
+    keptShape = Shape(shape.indices.map { reduced.contains($0) ? 1 : shape[$0] })
+    resultShape = keepingAxes ? keptShape : Shape(kept.map { shape[$0] })
+  }
+}
+
+private struct SumAction: TypedAction {
+  let source: Tensor
+  let plan: Reduction
+
+  func run<T: Element>(_ type: T.Type) throws -> Tensor {
+    let result = try Tensor(uninitialized: [plan.outer * plan.inner], T.dtype)
+    if plan.inner == 1, T.self == Float.self {
+      RowSum.sum(rows: plan.outer, count: plan.count, source.pointer(Float.self), into: result.pointer(Float.self))
+    } else if plan.inner == 1, T.self == Double.self {
+      RowSum.sum(rows: plan.outer, count: plan.count, source.pointer(Double.self), into: result.pointer(Double.self))
+    } else {
+      Loops.reduce(
+        outer: plan.outer, count: plan.count, inner: plan.inner, source.pointer(T.self), into: result.pointer(T.self),
+        initial: T.zero
+      ) { T.adding($0, $1) }
+    }
+    return result
+  }
+}
+
+private struct PositionAction: TypedAction {
+  let source: Tensor
+  let plan: Reduction
+  let largest: Bool
+
+  func run<T: Element>(_ type: T.Type) throws -> Tensor {
+    var positions = [Int64](repeating: 0, count: plan.outer * plan.inner)
+    let values = source.pointer(T.self)
+    for outer in 0..<plan.outer {
+      for inner in 0..<plan.inner {
+        let start = values + outer * plan.count * plan.inner + inner
+        var best = start[0]
+        for index in 1..<Swift.max(plan.count, 1) where plan.count > 1 {
+          let value = start[index * plan.inner]
+          // NaN counts as the extreme, so that it can't hide.
+          if value != value ? best == best : largest ? T.isLess(best, value) : T.isLess(value, best) {
+            best = value
+            positions[outer * plan.inner + inner] = Int64(index)
+          }
+        }
+      }
+    }
+    return try Tensor(positions)
+  }
+}

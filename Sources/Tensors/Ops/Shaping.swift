@@ -1,0 +1,84 @@
+// Other views of the same elements; nothing is copied unless the new shape can't be a view.
+
+extension Tensor {
+  /// The same elements in row-major order under another shape; one extent may be -1 and is computed.
+  public final func reshaped(_ shape: Shape) throws -> Tensor {
+    let target = try resolve(shape)
+    if target == self.shape && isContiguous { return self }
+    let source = try packed()
+    let result = source.view(target, strides: target.rowMajorStrides, offset: source.offset)
+    let original = self.shape
+    return result.recorded([self]) { [try $0.reshaped(original)] }
+  }
+
+  private func resolve(_ shape: Shape) throws -> Shape {
+    var extents = shape.extents
+    let known = extents.filter { $0 != -1 }
+    let product = known.reduce(1) { $0.multipliedReportingOverflow(by: $1).partialValue }
+    if let unknown = extents.firstIndex(of: -1), known.count == extents.count - 1, product > 0 {
+      extents[unknown] = elementCount / product
+    }
+    guard extents.allSatisfy({ $0 >= 0 }), Shape(extents).checkedElementCount(of: dtype) == elementCount else {
+      throw TensorError("reshape", "\(elementCount) elements of shape \(self.shape) don't fill shape \(shape)")
+    }
+    return Shape(extents)
+  }
+
+  /// The axes in another order: result axis i is this tensor's axis `axes[i]`.
+  public final func permuted(_ axes: [Int]) throws -> Tensor {
+    let order = try axes.map { try shape.axis($0, for: "permute") }
+    guard order.count == rank && Set(order).count == rank else {
+      throw TensorError("permute", "\(axes) is no order of the \(rank) axes of shape \(shape)")
+    }
+    let result = view(Shape(order.map { shape[$0] }), strides: order.map { strides[$0] }, offset: offset)
+    return result.recorded([self]) { gradient in
+      [try gradient.permuted(order.indices.map { axis in order.firstIndex(of: axis) ?? axis })]
+    }
+  }
+
+  /// Two axes exchanged; by default the last two.
+  public final func transposed(_ first: Int = -2, _ second: Int = -1) throws -> Tensor {
+    var order = Array(0..<rank)
+    order.swapAt(try shape.axis(first, for: "transpose"), try shape.axis(second, for: "transpose"))
+    return try permuted(order)
+  }
+
+  /// The elements repeated along axes of extent 1 and new leading axes, without a copy.
+  public final func expanded(to shape: Shape) throws -> Tensor {
+    if shape == self.shape { return self }
+    guard shape.rank >= rank, try self.shape.broadcast(with: shape, for: "expand") == shape else {
+      throw TensorError("expand", "shape \(self.shape) does not expand to \(shape)")
+    }
+    let lead = shape.rank - rank
+    let stretched = shape.indices.map { axis in
+      axis < lead || self.shape[axis - lead] == 1 && shape[axis] != 1 ? 0 : strides[axis - lead]
+    }
+    return view(shape, strides: stretched, offset: offset).recorded([self]) { [try self.unbroadcast($0)] }
+  }
+
+  /// A new axis of extent 1 before `axis`.
+  public final func unsqueezed(_ axis: Int) throws -> Tensor {
+    let position = axis < 0 ? axis + rank + 1 : axis
+    guard (0...rank).contains(position) else {
+      throw TensorError("unsqueeze", "shape \(shape) has no place for an axis \(axis)")
+    }
+    var extents = shape.extents
+    extents.insert(1, at: position)
+    return try reshaped(Shape(extents))
+  }
+
+  /// Without an axis of extent 1.
+  public final func squeezed(_ axis: Int) throws -> Tensor {
+    let position = try shape.axis(axis, for: "squeeze")
+    guard shape[position] == 1 else { throw TensorError("squeeze", "axis \(axis) of shape \(shape) is not 1") }
+    var extents = shape.extents
+    extents.remove(at: position)
+    return try reshaped(Shape(extents))
+  }
+
+  /// Everything behind the first axis laid flat: `[batch, …]` to `[batch, features]`.
+  public final func flattened() throws -> Tensor {
+    guard rank > 0 else { return try reshaped([1, 1]) }
+    return try reshaped([shape[0], shape.extents.dropFirst().reduce(1, *)])
+  }
+}

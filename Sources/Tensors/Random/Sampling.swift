@@ -1,0 +1,61 @@
+import Glibc
+
+extension Tensor {
+  /// Float32 numbers evenly in `low..<high`.
+  public static func uniform(_ shape: Shape, _ low: Double = 0, _ high: Double = 1, key: RandomKey) throws -> Tensor {
+    let result = try Tensor(uninitialized: shape, .float32)
+    let target = result.pointer(Float.self)
+    key.fillUniform(target, count: result.elementCount)
+    for i in 0..<result.elementCount { target[i] = Float(low) + Float(high - low) * target[i] }
+    return result
+  }
+
+  /// Float32 numbers of a normal distribution (Box and Muller).
+  public static func normal(
+    _ shape: Shape, mean: Double = 0, standardDeviation: Double = 1, key: RandomKey
+  ) throws -> Tensor {
+    let result = try Tensor(uninitialized: shape, .float32)
+    let target = result.pointer(Float.self)
+    for start in stride(from: 0, to: result.elementCount, by: 4) {
+      let bits = key.block(start / 4)
+      for pair in 0..<2 {
+        let radius = Glibc.sqrt(-2 * Glibc.log(1 - Double(bits[2 * pair]) * 0x1p-32))
+        let angle = 2 * Double.pi * Double(bits[2 * pair + 1]) * 0x1p-32
+        for (lane, value) in [radius * Glibc.cos(angle), radius * Glibc.sin(angle)].enumerated() {
+          let index = start + 2 * pair + lane
+          if index < result.elementCount { target[index] = Float(mean + standardDeviation * value) }
+        }
+      }
+    }
+    return result
+  }
+
+  /// 1 with the given probability, else 0; float32.
+  public static func bernoulli(_ shape: Shape, probability: Double, key: RandomKey) throws -> Tensor {
+    try (uniform(shape, key: key) < probability).to(.float32)
+  }
+
+  /// How often each outcome comes up in `draws` draws with the given probabilities; float32 of the same length.
+  public static func multinomial(draws: Int, probabilities: [Double], key: RandomKey) throws -> Tensor {
+    let total = probabilities.reduce(0, +)
+    guard draws >= 0, total > 0, total.isFinite, probabilities.allSatisfy({ $0 >= 0 }) else {
+      throw TensorError("multinomial", "\(draws) draws with probabilities \(probabilities)")
+    }
+    var counts = [Float](repeating: 0, count: probabilities.count)
+    let last = probabilities.lastIndex { $0 > 0 } ?? 0
+    for draw in 0..<draws {
+      var rest = Double(key.uniform(draw)) * total
+      let outcome = probabilities.firstIndex { probability in
+        rest -= probability
+        return rest < 0
+      }
+      counts[outcome ?? last] += 1
+    }
+    return try Tensor(counts)
+  }
+
+  /// `0..<count` in random order; int64.
+  public static func permutation(_ count: Int, key: RandomKey) throws -> Tensor {
+    try Tensor(key.permutation(count).map(Int64.init))
+  }
+}

@@ -1,0 +1,102 @@
+/// An n-dimensional array that can remember how it was computed.
+///
+/// A tensor is a view on a `Storage`: shape, strides and offset say which of its elements belong to it and in which order.
+/// `Parameter`s and other leaves for which `requiresGradient` is set collect gradients: every operation on them is recorded,
+/// and `backward()` on a scalar result adds that scalar's derivative to each leaf's `gradient`.
+///
+/// A tensor belongs to one thread at a time; handing it over, as the loader does with batches, is safe.
+public class Tensor: @unchecked Sendable {
+  public final let shape: Shape
+  public final let dtype: DType
+  final let strides: [Int]
+  final let offset: Int
+  final var storage: Storage
+
+  /// The operation that computed this tensor, as long as its graph lives; nil for leaves.
+  final var node: GradientNode?
+  /// Whether operations on this leaf are recorded for `backward()`.
+  public final var requiresGradient = false
+  /// The sum of all derivatives that `backward()` computed since it was last cleared.
+  public final var gradient: Tensor?
+
+  init(storage: Storage, shape: Shape, strides: [Int], offset: Int, dtype: DType) {
+    self.storage = storage
+    self.shape = shape
+    self.strides = strides
+    self.offset = offset
+    self.dtype = dtype
+  }
+
+  /// A tensor of undefined content.
+  convenience init(uninitialized shape: Shape, _ dtype: DType, strides: [Int]? = nil) throws {
+    guard let count = shape.checkedElementCount(of: dtype) else {
+      throw TensorError("tensor", "can't make one of shape \(shape) and type \(dtype)")
+    }
+    let storage = try Storage(byteCount: count * dtype.byteCount)
+    self.init(storage: storage, shape: shape, strides: strides ?? shape.rowMajorStrides, offset: 0, dtype: dtype)
+  }
+
+  public final var rank: Int { shape.rank }
+  public final var elementCount: Int { shape.elementCount }
+  public final var device: Device { .cpu }
+
+  /// Whether a result of this tensor must be recorded.
+  final var tracksGradient: Bool { requiresGradient || node != nil }
+
+  /// The first element's address. `T` must be the tensor's own type.
+  final func pointer<T: Element>(_ type: T.Type = T.self) -> UnsafeMutablePointer<T> {
+    (storage.memory + offset * dtype.byteCount).assumingMemoryBound(to: T.self)
+  }
+
+  /// Whether the elements lie in row-major order without gaps.
+  public final var isContiguous: Bool {
+    var expected = 1
+    for axis in shape.extents.indices.reversed() {
+      if shape[axis] != 1 && strides[axis] != expected { return elementCount == 0 }
+      expected *= shape[axis]
+    }
+    return true
+  }
+
+  /// Whether `[batch, channels, height, width]` lies with its channels innermost, without gaps.
+  final var isChannelsLast: Bool {
+    guard rank == 4 else { return false }
+    let wanted = shape.channelsLastStrides
+    return shape.extents.indices.allSatisfy { shape[$0] == 1 || strides[$0] == wanted[$0] }
+  }
+
+  /// Whether the elements fill their memory without gaps, in any order of axes.
+  final var isDense: Bool { isContiguous || isChannelsLast }
+
+  /// The same elements under another shape.
+  final func view(_ shape: Shape, strides: [Int], offset: Int) -> Tensor {
+    Tensor(storage: storage, shape: shape, strides: strides, offset: offset, dtype: dtype)
+  }
+
+  /// The elements in row-major order without gaps: this tensor where it is so already, else a copy. Not recorded.
+  final func packed() throws -> Tensor {
+    isContiguous ? self : try copied(strides: shape.rowMajorStrides)
+  }
+
+  /// `[batch, channels, height, width]` with the channels innermost; a copy where needed. Not recorded.
+  final func channelsLast() throws -> Tensor {
+    isChannelsLast ? self : try copied(strides: shape.channelsLastStrides)
+  }
+
+  /// A copy with the given dense strides.
+  final func copied(strides: [Int]) throws -> Tensor {
+    let result = try Tensor(uninitialized: shape, dtype, strides: strides)
+    try dtype.perform(CopyElements(source: self, target: result))
+    return result
+  }
+}
+
+extension Tensor {
+  /// Calls `body` with the elements of a contiguous float32 tensor, in place: what optimizers and reducers work on.
+  public final func withFloats<Result>(_ body: (UnsafeMutableBufferPointer<Float>) throws -> Result) throws -> Result {
+    guard dtype == .float32, isContiguous else {
+      throw TensorError("withFloats", "needs contiguous float32, not \(dtype) \(shape) with strides \(strides)")
+    }
+    return try body(UnsafeMutableBufferPointer(start: pointer(Float.self), count: elementCount))
+  }
+}

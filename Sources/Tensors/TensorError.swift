@@ -1,0 +1,12 @@
+/// Why an operation on tensors can't be done: the operation and the shapes or types at fault, in one line.
+public struct TensorError: Error, CustomStringConvertible, Sendable {
+  public let operation: String
+  public let detail: String
+
+  public init(_ operation: String, _ detail: String) {
+    self.operation = operation
+    self.detail = detail
+  }
+
+  public var description: String { "\(operation): \(detail)" }
+}
