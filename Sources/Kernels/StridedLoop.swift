@@ -33,33 +33,38 @@ public struct StridedLoop: Sendable {
   public var innerCount: Int { extents[extents.count - 1] }
   public func innerStride(_ operand: Int) -> Int { strides[operand][extents.count - 1] }
 
-  /// Calls `body` with each operand's offset at the start of every inner loop, in row-major order.
+  /// A walk over the starts of the inner loops, in row-major order.
   @inlinable
-  public func forEachRow(_ body: (_ offsets: [Int]) throws -> Void) rethrows {
-    var offsets = [Int](repeating: 0, count: strides.count)
-    if extents.contains(0) { return }
-    if extents.count == 1 { return try body(offsets) }
-    var index = [Int](repeating: 0, count: extents.count - 1)
-    while true {
-      try body(offsets)
-      var axis = index.count - 1
-      while axis >= 0 {
-        index[axis] += 1
-        for operand in offsets.indices { offsets[operand] += strides[operand][axis] }
-        if index[axis] < extents[axis] { break }
-        for operand in offsets.indices { offsets[operand] -= strides[operand][axis] * extents[axis] }
-        index[axis] = 0
-        axis -= 1
-      }
-      if axis < 0 { return }
-    }
-  }
+  public func rows() -> Rows { Rows(self) }
 
-  /// Calls `body` with each operand's offset at every point of the index space, in row-major order.
-  @inlinable
-  public func forEachMember(_ body: (_ offsets: [Int]) throws -> Void) rethrows {
-    try forEachRow { start in
-      for i in 0..<innerCount { try body(start.indices.map { start[$0] + i * innerStride($0) }) }
+  /// An explicit iterator rather than a closure, so that the inner loops' operations are inlined.
+  public struct Rows {
+    /// Each operand's offset at the start of the present inner loop.
+    public private(set) var offsets: [Int]
+    private let loop: StridedLoop
+    private var index: [Int]
+    private var isBeforeFirst = true
+
+    public init(_ loop: StridedLoop) {
+      self.loop = loop
+      offsets = [Int](repeating: 0, count: loop.strides.count)
+      index = [Int](repeating: 0, count: loop.extents.count - 1)
+    }
+
+    /// Moves on; false at the end.
+    public mutating func next() -> Bool {
+      if isBeforeFirst {
+        isBeforeFirst = false
+        return !loop.extents.contains(0)
+      }
+      for axis in index.indices.reversed() {
+        index[axis] += 1
+        for operand in offsets.indices { offsets[operand] += loop.strides[operand][axis] }
+        if index[axis] < loop.extents[axis] { return true }
+        for operand in offsets.indices { offsets[operand] -= loop.strides[operand][axis] * loop.extents[axis] }
+        index[axis] = 0
+      }
+      return false
     }
   }
 }
@@ -75,8 +80,9 @@ public enum Loops {
     let loop = StridedLoop(extents: extents, strides: [strides])
     let (count, stride) = (loop.innerCount, loop.innerStride(0))
     var target = result
-    loop.forEachRow { offsets in
-      let source = input + offsets[0]
+    var rows = loop.rows()
+    while rows.next() {
+      let source = input + rows.offsets[0]
       if stride == 1 {
         for i in 0..<count { target[i] = operation(source[i]) }
       } else {
@@ -95,8 +101,9 @@ public enum Loops {
     let loop = StridedLoop(extents: extents, strides: [leftStrides, rightStrides])
     let (count, a, b) = (loop.innerCount, loop.innerStride(0), loop.innerStride(1))
     var target = result
-    loop.forEachRow { offsets in
-      let (first, second) = (left + offsets[0], right + offsets[1])
+    var rows = loop.rows()
+    while rows.next() {
+      let (first, second) = (left + rows.offsets[0], right + rows.offsets[1])
       switch (a, b) {
       case (1, 1): for i in 0..<count { target[i] = operation(first[i], second[i]) }
       case (1, 0):
@@ -120,8 +127,9 @@ public enum Loops {
     let loop = StridedLoop(extents: extents, strides: [strides])
     let (count, stride) = (loop.innerCount, loop.innerStride(0))
     var source = values
-    loop.forEachRow { offsets in
-      let target = result + offsets[0]
+    var rows = loop.rows()
+    while rows.next() {
+      let target = result + rows.offsets[0]
       for i in 0..<count { target[i * stride] = operation(target[i * stride], source[i]) }
       source += count
     }

@@ -127,7 +127,8 @@ private struct FillElements: TypedAction {
     }
     let loop = StridedLoop(extents: target.shape.extents, strides: [target.strides])
     let (base, count, stride) = (target.pointer(T.self), loop.innerCount, loop.innerStride(0))
-    loop.forEachRow { offsets in for i in 0..<count { base[offsets[0] + i * stride] = element } }
+    var rows = loop.rows()
+    while rows.next() { for i in 0..<count { base[rows.offsets[0] + i * stride] = element } }
   }
 }
 

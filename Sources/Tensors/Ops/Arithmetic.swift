@@ -155,10 +155,13 @@ struct BroadcastPair {
   @inline(__always)
   func combine<A: Element, B: Element, R: Element>(_ operation: (A, B) -> R) throws -> Tensor {
     let result = try Tensor(uninitialized: shape, R.dtype, strides: strides)
-    let extents = isAligned ? [shape.elementCount] : shape.extents
-    Loops.combine(
-      extents: extents, left.pointer(A.self), isAligned ? [1] : left.strides, right.pointer(B.self),
-      isAligned ? [1] : right.strides, into: result.pointer(R.self), operation)
+    let (first, second, target) = (left.pointer(A.self), right.pointer(B.self), result.pointer(R.self))
+    if isAligned {
+      for i in 0..<shape.elementCount { target[i] = operation(first[i], second[i]) }
+    } else {
+      Loops.combine(
+        extents: shape.extents, first, left.strides, second, right.strides, into: target, operation)
+    }
     return result
   }
 }

@@ -85,12 +85,16 @@ extension Tensor {
     let loop = StridedLoop(
       extents: lead.extents, strides: [left, right, result].map { Array($0.strides.dropLast(2)) })
     let (leftTail, rightTail) = (Array(left.strides.suffix(2)), Array(right.strides.suffix(2)))
-    try loop.forEachMember { offsets in
-      let target = result.view(matrix, strides: [matrix[1], 1], offset: result.offset + offsets[2])
-      try target.addProduct(
-        left.view(Shape(Array(left.shape.suffix(2))), strides: leftTail, offset: left.offset + offsets[0]),
-        right.view(Shape(Array(right.shape.suffix(2))), strides: rightTail, offset: right.offset + offsets[1]),
-        keeping: false)
+    var batches = loop.rows()
+    while batches.next() {
+      for index in 0..<loop.innerCount {
+        let offsets = batches.offsets.indices.map { batches.offsets[$0] + index * loop.innerStride($0) }
+        let target = result.view(matrix, strides: [matrix[1], 1], offset: result.offset + offsets[2])
+        try target.addProduct(
+          left.view(Shape(Array(left.shape.suffix(2))), strides: leftTail, offset: left.offset + offsets[0]),
+          right.view(Shape(Array(right.shape.suffix(2))), strides: rightTail, offset: right.offset + offsets[1]),
+          keeping: false)
+      }
     }
     return result
   }
