@@ -1,0 +1,90 @@
+import CMPI
+
+// Collectives: every rank of the communicator calls them, in the same order. All throw `MessagePassingError`.
+extension Communicator {
+  /// Returns when every rank has called it.
+  public func barrier() throws {
+    try collective(CollectiveCall(.barrier)) { handle, _, name in
+      try check(MPI_Barrier(handle), name(), rank: rank)
+    }
+  }
+
+  /// Replaces each element of `buffer` by its sum (minimum, maximum) over all ranks; the counts must be equal.
+  public func allReduce<T: MessageElement>(
+    _ buffer: UnsafeMutableBufferPointer<T>, _ operation: ReductionOperation = .sum
+  ) throws {
+    let call = CollectiveCall(.allReduce, T.messageType, operation, count: buffer.count)
+    try collective(call) { handle, _, name in
+      guard let start = buffer.baseAddress else { return }
+      try forEachPiece(of: buffer.count) { offset, length in
+        let status = MPI_Allreduce(
+          cmpi_in_place(), start + offset, length, T.messageType.datatype, operation.handle, handle)
+        try check(status, name(), rank: rank)
+      }
+    }
+  }
+
+  /// Returns the elementwise sum (minimum, maximum) of the ranks' `values`, which must have the same count.
+  public func allReduce<T: MessageElement>(_ values: [T], _ operation: ReductionOperation = .sum) throws -> [T] {
+    var result = values
+    try result.withUnsafeMutableBufferPointer { try allReduce($0, operation) }
+    return result
+  }
+
+  /// Starts an allreduce in place and returns at once; `buffer` must stay allocated and untouched until
+  /// `Request.wait()` returns or `Request.test()` gives true, which one of them must.
+  public func startAllReduce<T: MessageElement>(
+    _ buffer: UnsafeMutableBufferPointer<T>, _ operation: ReductionOperation = .sum
+  ) throws -> Request {
+    var pending: [MPI_Request?] = []
+    let call = CollectiveCall(.allReduce, T.messageType, operation, count: buffer.count)
+    let sequence = try collective(call) { handle, _, name in
+      guard let start = buffer.baseAddress else { return }
+      try forEachPiece(of: buffer.count) { offset, length in
+        var request: MPI_Request?
+        let status = MPI_Iallreduce(
+          cmpi_in_place(), start + offset, length, T.messageType.datatype, operation.handle, handle, &request)
+        try check(status, name(), rank: rank)
+        pending.append(request)
+      }
+    }
+    return Request(pending, .allReduce, sequence: sequence, of: self)
+  }
+
+  /// Copies rank `root`'s buffer into the buffers of all ranks, which must have the same count.
+  public func broadcast<T: MessageElement>(_ buffer: UnsafeMutableBufferPointer<T>, from root: Int) throws {
+    try requireRoot(root, .broadcast)
+    let call = CollectiveCall(.broadcast, T.messageType, count: buffer.count, root: root)
+    try collective(call) { handle, _, name in
+      try broadcastPieces(buffer, from: root, on: handle, name)
+    }
+  }
+
+  /// Returns rank `root`'s values on every rank. What the others give does not matter, its length neither.
+  public func broadcast<T: MessageElement>(_ values: [T], from root: Int) throws -> [T] {
+    try requireRoot(root, .broadcast)
+    var result = values
+    try collective(CollectiveCall(.broadcast, T.messageType, root: root)) { handle, _, name in
+      var count = Int64(values.count)
+      try withUnsafeMutablePointer(to: &count) {
+        try broadcastPieces(UnsafeMutableBufferPointer(start: $0, count: 1), from: root, on: handle, name)
+      }
+      if rank != root {
+        // Left uninitialized: the broadcast fills it.
+        result = [T](unsafeUninitializedCapacity: Int(count)) { $1 = Int(count) }
+      }
+      try result.withUnsafeMutableBufferPointer { try broadcastPieces($0, from: root, on: handle, name) }
+    }
+    return result
+  }
+
+  private func broadcastPieces<T: MessageElement>(
+    _ buffer: UnsafeMutableBufferPointer<T>, from root: Int, on handle: MPI_Comm, _ name: () -> String
+  ) throws {
+    guard let start = buffer.baseAddress else { return }
+    try forEachPiece(of: buffer.count) { offset, length in
+      try check(
+        MPI_Bcast(start + offset, length, T.messageType.datatype, Int32(root), handle), name(), rank: rank)
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import CMPI
+import Glibc
+import Synchronization
+
+/// This process's part in an MPI job.
+public enum Environment {
+  private struct Job {
+    let communicator: Communicator
+    let watchdog: Watchdog?
+  }
+
+  private enum State {
+    case idle
+    case started(Job)
+    case finished
+  }
+
+  private static let state = Mutex<State>(.idle)
+
+  /// Whether mpirun, or srun with PMIx or PMI-2, started this process.
+  public static var isLaunchedByMPI: Bool {
+    let names: [String] = ["OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"]
+    return names.contains { getenv($0) != nil }
+  }
+
+  /// The MPI library's name and version, on one line. Does not start MPI.
+  public static var libraryVersion: String {
+    let text = mpiString(capacity: cmpi_maximum_library_version) { MPI_Get_library_version($0, $1) }
+    return text.map { String($0.prefix { !$0.isNewline }) } ?? "unknown MPI library"
+  }
+
+  /// Joins the MPI job if a launcher started this process; otherwise returns `Communicator.alone` and leaves MPI untouched.
+  /// Called again, it returns the same communicator.
+  ///
+  /// - Parameters:
+  ///   - timeoutSeconds: how long a rank may wait in one operation before the job is aborted with exit code 75; 0: for
+  ///     ever. By default the environment variable `LOCKSTEP_TIMEOUT_SECONDS`, or 30.
+  ///   - isChecked: whether collectives are compared over the ranks before they run (`Communicator.isChecked`).
+  public static func start(timeoutSeconds: Double? = nil, isChecked: Bool = false) throws -> Communicator {
+    let limitSeconds = try timeLimit(timeoutSeconds)
+    return try state.withLock { state in
+      switch state {
+      case .started(let job): return job.communicator
+      case .finished: throw MessagePassingError(.environment, "start", "MPI can't be started twice", rank: nil)
+      case .idle:
+        let job = try join(limitSeconds: limitSeconds, isChecked: isChecked)
+        state = .started(job)
+        return job.communicator
+      }
+    }
+  }
+
+  /// Leaves the job: waits for all ranks, so call it on a clean exit only. After it, no communicator may be used.
+  /// Does nothing when no job was joined or it was left already.
+  public static func finish() {
+    let job: Job? = state.withLock { state in
+      guard case .started(let job) = state else { return nil }
+      state = .finished
+      return job
+    }
+    guard let communicator = job?.communicator, let board = communicator.board else { return }
+    board.enter(.finalize, communicator: communicator.identifier, sequence: communicator.collectiveCount + 1)
+    MPI_Finalize()
+    board.leave()
+    job?.watchdog?.stop()
+  }
+
+  /// Ends all ranks of the job at once, or this process if it is alone. For errors that the other ranks don't know of.
+  public static func abort(exitCode: Int32) -> Never {
+    let isInJob = state.withLock { state in
+      guard case .started(let job) = state else { return false }
+      return job.communicator.handle != nil
+    }
+    if isInJob { abortJob(exitCode: exitCode) }
+    exit(exitCode)
+  }
+
+  private static func join(limitSeconds: Double, isChecked: Bool) throws -> Job {
+    guard isLaunchedByMPI else {
+      try refuseSeparateSlurmTasks()
+      return Job(communicator: .alone, watchdog: nil)
+    }
+    // Serialized: one thread at a time calls MPI, but Swift's tasks may move it from thread to thread.
+    var provided: Int32 = 0
+    try check(MPI_Init_thread(nil, nil, Int32(MPI_THREAD_SERIALIZED), &provided), "MPI_Init_thread", rank: nil)
+    let world: MPI_Comm = cmpi_comm_world()
+    var rank: Int32 = 0
+    try check(MPI_Comm_rank(world, &rank), "MPI_Comm_rank", rank: nil)
+    guard provided >= MPI_THREAD_FUNNELED else {
+      throw MessagePassingError(.environment, "start", "MPI was built without support for threads", rank: Int(rank))
+    }
+    for handle in [world, cmpi_comm_self()] {
+      try check(MPI_Comm_set_errhandler(handle, cmpi_errors_return()), "MPI_Comm_set_errhandler", rank: Int(rank))
+    }
+    let board = try ProgressBoard.shared(over: world, worldRank: Int(rank))
+    let watchdog = limitSeconds > 0 ? Watchdog(board, limitSeconds: limitSeconds) : nil
+    try watchdog?.start()
+    return Job(communicator: try Communicator(world, board: board, checked: isChecked), watchdog: watchdog)
+  }
+
+  /// srun without PMIx starts every task as a job of its own: each would train alone and overwrite the others' files.
+  private static func refuseSeparateSlurmTasks() throws {
+    guard let text = getenv("SLURM_STEP_NUM_TASKS"), let tasks = Int(String(cString: text)), tasks > 1 else { return }
+    throw MessagePassingError(
+      .environment, "start", "srun started \(tasks) tasks that can't see each other; use srun --mpi=pmix or mpirun",
+      rank: nil)
+  }
+
+  /// Validated before MPI starts, so that a wrong value ends every rank at once.
+  static func timeLimit(_ seconds: Double?) throws -> Double {
+    let name = "LOCKSTEP_TIMEOUT_SECONDS"
+    let text = getenv(name).map { String(cString: $0) }
+    let limit = seconds ?? text.map { Double($0) ?? .nan } ?? 30
+    guard limit >= 0, limit <= 1e9 else {
+      let found = seconds.map { "time limit \($0)" } ?? "\(name)=\"\(text ?? "")\""
+      throw MessagePassingError(.environment, "start", "\(found): expected seconds, 0 or more", rank: nil)
+    }
+    return limit
+  }
+}

@@ -1,0 +1,63 @@
+import CMPI
+
+/// The element types that travel between ranks.
+public enum MessageType: UInt8, Sendable, CustomStringConvertible {
+  case float32 = 1
+  case float64, int32, int64, uint8, uint64
+
+  public var description: String {
+    switch self {
+    case .float32: "float32"
+    case .float64: "float64"
+    case .int32: "int32"
+    case .int64: "int64"
+    case .uint8: "uint8"
+    case .uint64: "uint64"
+    }
+  }
+
+  var datatype: MPI_Datatype {
+    switch self {
+    case .float32: cmpi_float32()
+    case .float64: cmpi_float64()
+    case .int32: cmpi_int32()
+    case .int64: cmpi_int64()
+    case .uint8: cmpi_uint8()
+    case .uint64: cmpi_uint64()
+    }
+  }
+}
+
+/// A Swift type whose values travel between ranks: `Float`, `Double`, `Int32`, `Int64`, `UInt8`, `UInt64`.
+public protocol MessageElement: Sendable, BitwiseCopyable {
+  static var messageType: MessageType { get }
+}
+
+extension Float: MessageElement { public static var messageType: MessageType { .float32 } }
+extension Double: MessageElement { public static var messageType: MessageType { .float64 } }
+extension Int32: MessageElement { public static var messageType: MessageType { .int32 } }
+extension Int64: MessageElement { public static var messageType: MessageType { .int64 } }
+extension UInt8: MessageElement { public static var messageType: MessageType { .uint8 } }
+extension UInt64: MessageElement { public static var messageType: MessageType { .uint64 } }
+
+/// How an allreduce combines the ranks' elements. Integer sums wrap around on overflow.
+public enum ReductionOperation: UInt8, Sendable, CaseIterable, CustomStringConvertible {
+  case sum = 1
+  case minimum, maximum
+
+  public var description: String {
+    switch self {
+    case .sum: "sum"
+    case .minimum: "minimum"
+    case .maximum: "maximum"
+    }
+  }
+
+  var handle: MPI_Op {
+    switch self {
+    case .sum: cmpi_sum()
+    case .minimum: cmpi_minimum()
+    case .maximum: cmpi_maximum()
+    }
+  }
+}

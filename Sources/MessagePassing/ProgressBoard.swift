@@ -1,0 +1,153 @@
+import CMPI
+import Glibc
+import Synchronization
+
+/// Where the ranks of one host show each other what they are doing, so that the watchdog can name who is late.
+///
+/// Each rank owns one record, a cache line in memory that the ranks of a host share; it alone writes it, with plain atomic
+/// stores, and anyone reads. The file behind that memory is unlinked once all have mapped it: nothing stays behind,
+/// however the job ends. Where sharing fails, each rank sees itself alone and names nobody else.
+///
+///     word 0  state: inside (bit 63), operation (56…62), communicator (40…55), sequence number (0…39)
+///     word 1  step + 1, or 0     word 2  1 + rank it sends to or receives from, or 0
+///     word 3  heartbeat: when its watchdog last ran, or 0     word 4  1 + rank in the job, or 0
+final class ProgressBoard: @unchecked Sendable {
+  private static let wordsPerRecord = 8
+
+  let worldRank: Int
+  private let records: UnsafeMutablePointer<Atomic<UInt64>>
+  private let own: UnsafeMutablePointer<Atomic<UInt64>>
+  private let recordCount: Int
+  private let memberLists = Mutex<[UInt16: [Int]]>([:])
+  private let nextIdentifier = Atomic<Int>(0)
+
+  /// `memory` holds a record of 64 zeroed bytes for each rank of the host and is never given back.
+  init(memory: UnsafeMutableRawPointer, recordCount: Int, index: Int, worldRank: Int) {
+    records = memory.assumingMemoryBound(to: Atomic<UInt64>.self)
+    own = records + index * Self.wordsPerRecord
+    self.recordCount = recordCount
+    self.worldRank = worldRank
+    own[4].store(UInt64(worldRank + 1), ordering: .releasing)
+  }
+
+  // MARK: What the rank's own thread writes
+
+  /// The rank is about to wait for others: all of a communicator, or one peer (a rank of the job).
+  func enter(_ operation: Operation, communicator: UInt16, sequence: Int, peer: Int? = nil) {
+    let (kind, number) = (UInt64(operation.rawValue) << 56, UInt64(communicator) << 40)
+    let state = 1 << 63 | kind | number | UInt64(truncatingIfNeeded: sequence) & 0xFF_FFFF_FFFF
+    own[2].store(UInt64(peer.map { $0 + 1 } ?? 0), ordering: .relaxed)
+    own[0].store(state, ordering: .releasing)
+  }
+
+  func leave() {
+    own[0].store(own[0].load(ordering: .relaxed) & ~(1 << 63), ordering: .releasing)
+  }
+
+  func noteStep(_ step: Int) {
+    own[1].store(UInt64(max(0, step)) + 1, ordering: .relaxed)
+  }
+
+  // MARK: Communicators
+
+  var communicatorCount: Int { nextIdentifier.load(ordering: .relaxed) }
+
+  /// Notes which ranks of the job a communicator has. Its number is at least `communicatorCount` of each of them.
+  func register(communicator number: Int, members: [Int]) {
+    memberLists.withLock { $0[UInt16(truncatingIfNeeded: number)] = members }
+    nextIdentifier.store(number + 1, ordering: .relaxed)
+  }
+
+  func members(of communicator: UInt16) -> [Int] {
+    memberLists.withLock { $0[communicator] ?? [] }
+  }
+
+  // MARK: What the watchdog reads and writes
+
+  func beat(at nanoseconds: UInt64) { own[3].store(nanoseconds, ordering: .relaxed) }
+
+  /// The rank's own state word: it changes whenever the rank enters or leaves an operation.
+  var ownState: UInt64 { own[0].load(ordering: .acquiring) }
+
+  func ownProgress(at now: UInt64) -> RankProgress? { read(own, at: now) }
+
+  /// The records of this host's ranks, in no particular order.
+  func localProgress(at now: UInt64) -> [RankProgress] {
+    (0..<recordCount).compactMap { read(records + $0 * Self.wordsPerRecord, at: now) }
+  }
+
+  private func read(_ record: UnsafeMutablePointer<Atomic<UInt64>>, at now: UInt64) -> RankProgress? {
+    let state = record[0].load(ordering: .acquiring)
+    let words = (1...4).map { record[$0].load(ordering: .relaxed) }
+    guard words[3] > 0 else { return nil }
+    return RankProgress(
+      rank: Int(words[3]) - 1,
+      step: words[0] == 0 ? nil : Int(truncatingIfNeeded: words[0] - 1),
+      isInside: state >> 63 == 1,
+      operation: Operation(rawValue: UInt8(state >> 56 & 0x7F)) ?? .none,
+      communicator: UInt16(truncatingIfNeeded: state >> 40),
+      sequence: Int(state & 0xFF_FFFF_FFFF),
+      peer: words[1] == 0 ? nil : Int(words[1]) - 1,
+      silentSeconds: words[2] == 0 || words[2] > now ? 0 : Double(now - words[2]) / 1e9)
+  }
+}
+
+extension ProgressBoard {
+  /// Makes the board of this host's ranks. Collective over `world`.
+  static func shared(over world: MPI_Comm, worldRank: Int) throws -> ProgressBoard {
+    func verify(_ status: Int32) throws { try check(status, "setting up the watchdog", rank: worldRank) }
+    var splitHost: MPI_Comm?
+    try verify(MPI_Comm_split_type(world, cmpi_comm_type_shared(), 0, cmpi_info_null(), &splitHost))
+    guard let host = splitHost else { return alone(worldRank: worldRank) }
+    var (index, count): (Int32, Int32) = (0, 0)
+    try verify(MPI_Comm_rank(host, &index))
+    try verify(MPI_Comm_size(host, &count))
+
+    // The first rank makes the file and tells its path, empty if it could not.
+    var path = [CChar](repeating: 0, count: 64)
+    let byteCount = Int(count) * wordsPerRecord * MemoryLayout<UInt64>.size
+    var memory: UnsafeMutableRawPointer?
+    if index == 0 { (path, memory) = createFile(byteCount, pathCapacity: path.count) }
+    try verify(MPI_Bcast(&path, Int32(path.count), MessageType.uint8.datatype, 0, host))
+    if index > 0, path[0] != 0 { memory = map(open(path, O_RDWR | O_CLOEXEC), byteCount) }
+
+    // Only when all have it does anyone use it; by then its name is no longer needed.
+    var isMapped: Int32 = memory == nil ? 0 : 1
+    let type = MessageType.int32.datatype
+    try verify(MPI_Allreduce(cmpi_in_place(), &isMapped, 1, type, cmpi_minimum(), host))
+    if index == 0, path[0] != 0 { unlink(path) }
+    try verify(MPI_Comm_free(&splitHost))
+    guard isMapped == 1, let memory else { return alone(worldRank: worldRank) }
+    return ProgressBoard(memory: memory, recordCount: Int(count), index: Int(index), worldRank: worldRank)
+  }
+
+  /// A board that only this rank sees.
+  static func alone(worldRank: Int) -> ProgressBoard {
+    let memory = UnsafeMutablePointer<UInt64>.allocate(capacity: wordsPerRecord)
+    memory.initialize(repeating: 0, count: wordsPerRecord)
+    return ProgressBoard(memory: UnsafeMutableRawPointer(memory), recordCount: 1, index: 0, worldRank: worldRank)
+  }
+
+  private static func createFile(_ byteCount: Int, pathCapacity: Int) -> ([CChar], UnsafeMutableRawPointer?) {
+    let nothing = [CChar](repeating: 0, count: pathCapacity)
+    var path = Array("/dev/shm/lockstep-XXXXXX".utf8CString)
+    let descriptor = mkstemp(&path)
+    guard descriptor >= 0 else { return (nothing, nil) }
+    // Reserves the memory: a full /dev/shm is refused here instead of killing the process when it writes.
+    let isReserved = posix_fallocate(descriptor, 0, off_t(byteCount)) == 0
+    guard isReserved, let memory = map(descriptor, byteCount) else {
+      if !isReserved { close(descriptor) }
+      unlink(path)
+      return (nothing, nil)
+    }
+    return (path + nothing.dropFirst(path.count), memory)
+  }
+
+  /// Maps a file and closes its descriptor; nil if that fails or the descriptor is not valid.
+  private static func map(_ descriptor: Int32, _ byteCount: Int) -> UnsafeMutableRawPointer? {
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    let memory = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
+    return memory == MAP_FAILED ? nil : memory
+  }
+}

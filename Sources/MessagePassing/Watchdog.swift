@@ -1,0 +1,138 @@
+import CMPI
+import Glibc
+import Synchronization
+
+/// A thread in each rank that ends the job when the rank waits for others for too long, and says for whom.
+///
+/// It looks at its rank's record several times a second. Time during which the whole process was suspended does not
+/// count: after Ctrl-Z and `fg`, a job goes on.
+final class Watchdog: @unchecked Sendable {
+  /// The job's exit code when a rank is lost or late (`EX_TEMPFAIL`).
+  static let exitCode: Int32 = 75
+
+  private let board: ProgressBoard
+  private let limitSeconds: Double
+  private let intervalSeconds: Double
+  private let isStopped = Atomic<Bool>(false)
+
+  // Only the thread touches these: how long its rank has been in the operation of this state word.
+  private var watchedState: UInt64 = 0
+  private var waitedSeconds = 0.0
+  private var hasWarned = false
+
+  init(_ board: ProgressBoard, limitSeconds: Double) {
+    self.board = board
+    self.limitSeconds = limitSeconds
+    intervalSeconds = min(0.5, limitSeconds / 8)
+  }
+
+  /// A silent rank is one whose watchdog missed several looks; a loaded machine may delay it by one or two.
+  private var silenceLimitSeconds: Double { max(1, 4 * intervalSeconds) }
+
+  func start() throws {
+    // The thread takes no signals: handlers stay with the threads of the program.
+    var (all, before) = (sigset_t(), sigset_t())
+    sigfillset(&all)
+    pthread_sigmask(SIG_SETMASK, &all, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+    board.beat(at: Self.now())
+    guard startThread({ self.run() }) else {
+      throw MessagePassingError(.environment, "watchdog", "its thread can't be started", rank: board.worldRank)
+    }
+  }
+
+  func stop() { isStopped.store(true, ordering: .releasing) }
+
+  private func run() {
+    var lastLook = Self.now()
+    while true {
+      sleep(seconds: intervalSeconds)
+      guard !isStopped.load(ordering: .acquiring) else { return }
+      let now = Self.now()
+      board.beat(at: now)
+      look(at: now, elapsedSeconds: Double(now - lastLook) / 1e9)
+      lastLook = now
+    }
+  }
+
+  private func look(at now: UInt64, elapsedSeconds: Double) {
+    let state = board.ownState
+    guard state == watchedState, state >> 63 == 1 else {
+      (watchedState, waitedSeconds, hasWarned) = (state, 0, false)
+      return
+    }
+    waitedSeconds += min(elapsedSeconds, 2 * intervalSeconds)
+    guard waitedSeconds >= limitSeconds / 2, let own = board.ownProgress(at: now) else { return }
+    let local = board.localProgress(at: now)
+    let diagnosis = Diagnosis(
+      own: own, local: local, members: board.members(of: own.communicator), silenceLimitSeconds: silenceLimitSeconds)
+    // The lowest waiting rank speaks for its host; the others step in if it doesn't, and hosts that know no name last.
+    let isSpokesman = !local.contains {
+      $0.rank < own.rank && $0.isInside && $0.silentSeconds <= silenceLimitSeconds
+    }
+    let graceSeconds = intervalSeconds * ((isSpokesman ? 0 : 4) + (diagnosis.namesRank ? 0 : 4))
+    let reason = "\(diagnosis.text) (rank \(own.rank) has waited \(seconds(waitedSeconds)) \(own.place))"
+    if waitedSeconds >= limitSeconds + graceSeconds {
+      report("lockstep: \(reason); aborting the job")
+      abortJob(exitCode: Self.exitCode)
+    } else if isSpokesman, !hasWarned {
+      hasWarned = true
+      report("lockstep: warning: \(reason); the job is aborted after \(seconds(limitSeconds))")
+    }
+  }
+
+  private static func now() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  }
+}
+
+/// `30 s`, or `1.5 s` below ten seconds.
+private func seconds(_ value: Double) -> String {
+  value >= 10 ? "\(Int(value.rounded())) s" : "\((value * 10).rounded() / 10) s"
+}
+
+private func sleep(seconds: Double) {
+  var time = timespec(tv_sec: Int(seconds), tv_nsec: Int((seconds - seconds.rounded(.down)) * 1e9))
+  nanosleep(&time, nil)
+}
+
+/// One line in one write, so that lines of several ranks don't mix.
+private func report(_ line: String) {
+  let bytes = Array((line + "\n").utf8)
+  _ = write(STDERR_FILENO, bytes, bytes.count)
+}
+
+/// Starts a detached thread; false if the system refuses.
+private func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
+  final class Box: Sendable {
+    let body: @Sendable () -> Void
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+  }
+  let box = Unmanaged.passRetained(Box(body))
+  var thread = pthread_t()
+  let status = pthread_create(
+    &thread, nil,
+    { argument in
+      if let argument { Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body() }
+      return nil
+    }, box.toOpaque())
+  guard status == 0 else {
+    box.release()
+    return false
+  }
+  pthread_detach(thread)
+  return true
+}
+
+/// Ends all ranks of the job. MPI may be in any state, so if it has not ended this process after a few seconds, the
+/// process ends itself, which makes the launcher end the others.
+func abortJob(exitCode: Int32) -> Never {
+  _ = startThread {
+    sleep(seconds: 5)
+    _exit(exitCode)
+  }
+  MPI_Abort(cmpi_comm_world(), exitCode)
+  _exit(exitCode)
+}
