@@ -102,7 +102,7 @@ public final class GzipReader {
   /// One call to zlib; returns how many bytes it unpacked.
   private func step(into target: UnsafeMutableRawBufferPointer) throws -> Int {
     let room = UInt32(clamping: target.count)
-    stream.pointee.next_in = buffer.baseAddress?.assumingMemoryBound(to: UInt8.self) + ready.lowerBound
+    stream.pointee.next_in = buffer.baseAddress.map { ($0 + ready.lowerBound).assumingMemoryBound(to: UInt8.self) }
     stream.pointee.avail_in = UInt32(ready.count)
     stream.pointee.next_out = target.baseAddress?.assumingMemoryBound(to: UInt8.self)
     stream.pointee.avail_out = room

@@ -29,6 +29,11 @@ public struct IDXConverter: Sendable {
     let labels: String
   }
 
+  /// The digest of all files, shared by the readers that they pass through.
+  private final class SourceDigest {
+    var hash = SHA256()
+  }
+
   private let sources: [Source]
   private let classNames: [String]?
   /// A further check of what was read, before anything is written.
@@ -59,8 +64,8 @@ public struct IDXConverter: Sendable {
   /// - Throws: `FileError` for missing inputs and an output that can't be written; `InputError` for bad data.
   public func convert(to output: String) throws -> Summary {
     try AtomicFile.check(output)
-    var hash = SHA256()
-    let splits = try sources.map { try IDXConverter.read($0, into: &hash) }
+    let digest = SourceDigest()
+    let splits = try sources.map { try IDXConverter.read($0, into: digest) }
     let imageShapes = splits.map { [$0.channels, $0.height, $0.width] }
     for (source, shape) in zip(sources, imageShapes) where shape != imageShapes[0] {
       let expected = "\(imageShapes[0]) as in \(sources[0].images)"
@@ -68,7 +73,7 @@ public struct IDXConverter: Sendable {
     }
     let names = try checkedClassNames(splits)
     try check(splits)
-    let sourceSHA256 = hash.hexadecimal
+    let sourceSHA256 = digest.hash.hexadecimal
     let image = try ClassificationFile.encode(
       zip(sources, splits).map { (name: $0.name, split: $1) }, classNames: names, sourceSHA256: sourceSHA256)
     try AtomicFile.write(image, to: output)
@@ -88,9 +93,9 @@ public struct IDXConverter: Sendable {
     return names
   }
 
-  private static func read(_ source: Source, into hash: inout SHA256) throws -> ImageSplit {
-    let images = try IDXFile(source.images) { hash.update($0) }
-    let labels = try IDXFile(source.labels) { hash.update($0) }
+  private static func read(_ source: Source, into digest: SourceDigest) throws -> ImageSplit {
+    let images = try IDXFile(source.images) { digest.hash.update($0) }
+    let labels = try IDXFile(source.labels) { digest.hash.update($0) }
     guard images.elementType == .uint8 else {
       throw InputError(source.images, "expected pixels of uint8, found \(images.elementType)")
     }
