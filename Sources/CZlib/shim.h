@@ -1,1 +1,6 @@
+// zlib's initialisers are macros that pass its version and a structure size, which Swift does not import.
+#pragma once
 #include <zlib.h>
+
+/// Prepares `stream` to inflate one gzip member (RFC 1952), its checksum and length verified.
+static inline int zlib_begin_gzip(z_stream *stream) { return inflateInit2(stream, 15 + 16); }

@@ -1,0 +1,27 @@
+import HDF5Files
+
+/// Writing such a dataset.
+extension ClassificationFile {
+  /// The bytes of a dataset file, for `AtomicFile`.
+  ///
+  /// Images lie in chunks of whole images, a quarter of a megabyte at most; everything carries checksums.
+  /// - Parameters:
+  ///   - splits: by name, in order; "train" and "test" are those that the commands know.
+  ///   - sourceSHA256: the digest of the files that the data came from, 64 hexadecimal digits.
+  public static func encode(
+    _ splits: [(name: String, split: ImageSplit)], classNames: [String], sourceSHA256: String
+  ) throws -> [UInt8] {
+    let file = try HDF5File.inMemory()
+    for (name, split) in splits {
+      let shape = [split.count, split.channels, split.height, split.width]
+      try file.write(split.images, shape: shape, to: "/\(name)/images")
+      try file.write(split.labels.map { Int64($0) }, shape: [split.count], to: "/\(name)/labels")
+    }
+    try file.setAttribute("lockstep_format", of: "/", to: .int(formatVersion))
+    try file.setAttribute("task", of: "/", to: .string(task))
+    try file.setAttribute("class_names", of: "/", to: .strings(classNames))
+    try file.setAttribute("source_sha256", of: "/", to: .string(sourceSHA256))
+    try file.sealAttributes(of: "/")
+    return try file.image()
+  }
+}

@@ -1,0 +1,154 @@
+import HDF5Files
+
+/// A dataset for image classification in an HDF5 file, as `lockstep convert` writes it.
+///
+/// `/train/images` uint8 `[n, channels, height, width]`, `/train/labels` integers `[n]`, the same under `/test`; root
+/// attributes `lockstep_format`, `task` ("classification") and `class_names`.
+public final class ClassificationFile: Sendable {
+  /// The version of the layout that this Lockstep writes and reads.
+  public static let formatVersion: Int64 = 1
+  static let task = "classification"
+
+  public let path: String
+  public let classNames: [String]
+  /// The names of the splits that the file has: "train" first, "test" next, others in alphabetical order.
+  public let splitNames: [String]
+  public let channels: Int
+  public let height: Int
+  public let width: Int
+
+  private let file: HDF5File
+  private let labels: [String: [Int32]]
+
+  /// Opens the dataset at `path` and checks all of it but the pixels: format, task, shapes, types, every label.
+  /// - Throws: `HDF5Error` for a file that is missing, no HDF5 or damaged; `InputError` for one that is no such dataset.
+  public static func open(_ path: String) throws -> ClassificationFile {
+    try ClassificationFile(HDF5File.open(path))
+  }
+
+  private init(_ file: HDF5File) throws {
+    self.file = file
+    path = file.path
+    try ClassificationFile.checkFormat(file)
+    classNames = try ClassificationFile.classNames(file)
+    splitNames = try ClassificationFile.splitNames(file)
+    var imageShape: [Int]?
+    var labels: [String: [Int32]] = [:]
+    for split in splitNames {
+      let shape = try ClassificationFile.imageShape(file, split)
+      labels[split] = try ClassificationFile.labels(file, split, count: shape[0], classCount: classNames.count)
+      if let imageShape, imageShape != Array(shape.dropFirst()) {
+        throw InputError(path, "/\(split)/images: shape \(shape), expected images of \(imageShape) as in the others")
+      }
+      imageShape = Array(shape.dropFirst())
+    }
+    guard let imageShape else { throw InputError(path, "holds no split: neither /train nor /test") }
+    (channels, height, width) = (imageShape[0], imageShape[1], imageShape[2])
+    self.labels = labels
+  }
+
+  /// The number of images in the split `name`.
+  public func count(_ name: String) throws -> Int { try checkedLabels(name).count }
+
+  /// Reads the split `name` whole into memory.
+  /// - Throws: `InputError` when there is no such split; `HDF5Error` when its pixels are damaged.
+  public func split(_ name: String) throws -> ImageSplit {
+    let labels = try checkedLabels(name)
+    let images = try file.read("/\(name)/images", as: UInt8.self)
+    return ImageSplit(images: images, labels: labels, channels: channels, height: height, width: width)
+  }
+
+  /// A digest (`sha256:<hex>`) of the class names and all images and labels, whatever their layout in the file.
+  /// Reads every split; whoever has read them may compare `ImageSplit.digest` instead.
+  public func digest() throws -> String {
+    var hash = SHA256()
+    for name in classNames { hash.update("\(name)\n") }
+    for name in splitNames { hash.update("\(name) \(try split(name).digest)\n") }
+    return hash.digest
+  }
+
+  private func checkedLabels(_ name: String) throws -> [Int32] {
+    guard let labels = labels[name] else {
+      throw InputError(path, "has no split \"\(name)\"; it has: \(splitNames.joined(separator: ", "))")
+    }
+    return labels
+  }
+}
+
+/// The checks of opening.
+extension ClassificationFile {
+  private static func checkFormat(_ file: HDF5File) throws {
+    if try file.isGroup("/model"), try file.isGroup("/training") {
+      throw InputError(file.path, "is a checkpoint, not a dataset")
+    }
+    guard let format = try file.attribute("lockstep_format", of: "/") else {
+      throw InputError(file.path, "is no Lockstep dataset: it has no attribute lockstep_format")
+    }
+    guard format == .int(formatVersion) || format == .ints([formatVersion]) else {
+      throw InputError(file.path, "lockstep_format: expected \(formatVersion), found \(format.text)")
+    }
+    try file.verifyAttributes(of: "/")
+    let found = try file.attribute("task", of: "/")
+    guard found == .string(task) || found == .strings([task]) else {
+      throw InputError(file.path, "task: expected \(task), found \(found?.text ?? "no such attribute")")
+    }
+  }
+
+  private static func classNames(_ file: HDF5File) throws -> [String] {
+    guard case .strings(let names) = try file.attribute("class_names", of: "/"), !names.isEmpty else {
+      throw InputError(file.path, "class_names: expected an attribute with a name for each class")
+    }
+    return names
+  }
+
+  private static func splitNames(_ file: HDF5File) throws -> [String] {
+    let names = try file.names(in: "/").filter { try file.isGroup("/\($0)") && file.isDataset("/\($0)/images") }
+    let known = ["train", "test"].filter(names.contains)
+    return known + names.filter { !known.contains($0) }
+  }
+
+  private static func imageShape(_ file: HDF5File, _ split: String) throws -> [Int] {
+    let object = "/\(split)/images"
+    let type = try file.elementType(of: object)
+    guard type == .uint8 else { throw InputError(file.path, "\(object): expected uint8, found \(type)") }
+    let shape = try file.shape(of: object)
+    guard shape.count == 4, shape.dropFirst().allSatisfy({ $0 > 0 }) else {
+      throw InputError(file.path, "\(object): expected the shape [n, channels, height, width], found \(shape)")
+    }
+    return shape
+  }
+
+  private static func labels(_ file: HDF5File, _ split: String, count: Int, classCount: Int) throws -> [Int32] {
+    let object = "/\(split)/labels"
+    let type = try file.elementType(of: object)
+    guard type.isInteger else { throw InputError(file.path, "\(object): expected integers, found \(type)") }
+    let shape = try file.shape(of: object)
+    guard shape == [count] else {
+      throw InputError(file.path, "\(object): expected [\(count)], a label for each image, found the shape \(shape)")
+    }
+    let labels = try file.read(object, as: Int64.self)
+    try checkLabels(labels, classCount: classCount, path: file.path, object: object)
+    return labels.map { Int32(truncatingIfNeeded: $0) }
+  }
+
+  /// Throws `InputError` with row and value for the first label that names no class.
+  static func checkLabels(_ labels: [Int64], classCount: Int, path: String, object: String?) throws {
+    guard let row = labels.firstIndex(where: { !(0..<Int64(classCount) ~= $0) }) else { return }
+    let place = object.map { "\($0): " } ?? ""
+    throw InputError(path, "\(place)row \(row): expected a label in 0...\(classCount - 1), found \(labels[row])")
+  }
+}
+
+extension HDF5Attribute {
+  /// The value as a person writes it.
+  fileprivate var text: String {
+    switch self {
+    case .int(let number): "\(number)"
+    case .double(let number): "\(number)"
+    case .string(let text): "\"\(text)\""
+    case .ints(let numbers): "\(numbers)"
+    case .doubles(let numbers): "\(numbers)"
+    case .strings(let texts): "\(texts)"
+    }
+  }
+}

@@ -1,0 +1,16 @@
+import HDF5Files
+
+/// What is wrong with data that a user gives: which file, where in it, what was expected and what was found.
+public struct InputError: Failure, Equatable {
+  public let kind: FailureKind
+  public let path: String
+  public let what: String
+
+  public init(_ path: String, _ what: String, kind: FailureKind = .badData) {
+    self.kind = kind
+    self.path = path
+    self.what = what
+  }
+
+  public var description: String { "\(path): \(what)" }
+}

@@ -1,0 +1,126 @@
+import CHDF5
+import Glibc
+
+/// An HDF5 file: opened for reading from the disk, or built in memory.
+///
+/// libhdf5 never writes to the disk: on a full one it loses data without a word or crashes the process. Build a file
+/// with `inMemory()`, take its `image()` and hand that to `AtomicFile`.
+///
+/// Safe to use from several threads; their calls take turns, as libhdf5 itself is not thread-safe.
+public final class HDF5File: @unchecked Sendable {
+  /// Where the file lies, or what stands for it in messages when it exists in memory only.
+  public let path: String
+  /// Whether the file is being built, or else read.
+  let isWritable: Bool
+  /// Bytes in the file; what a dataset declares is held against it. Meaningful only for files that are read.
+  let byteCount: Int
+  /// Negative once closed. Guarded by the library's lock.
+  private var id: hid_t
+
+  private init(id: hid_t, path: String, isWritable: Bool, byteCount: Int) {
+    self.id = id
+    self.path = path
+    self.isWritable = isWritable
+    self.byteCount = byteCount
+  }
+
+  deinit {
+    HDF5Library.locked { if id >= 0 { _ = H5Fclose(id) } }
+  }
+
+  /// Opens the file at `path` for reading.
+  /// - Throws: `HDF5Error`: `.missing`, `.unreadable`, `.notHDF5`, or `.damaged` for one that is truncated.
+  public static func open(_ path: String) throws -> HDF5File {
+    let file: InputFile
+    do {
+      file = try InputFile(path)
+    } catch let error as FileError {
+      throw HDF5Error(error.reason == .missing ? .missing : .unreadable, path: path, error.what)
+    }
+    let start = try file.bytes(at: 0, count: signature.count)
+    guard start == signature else { throw HDF5Error(.notHDF5, path: path, "is no HDF5 file") }
+    return try HDF5Session.run(path: path, object: nil, failure: .damaged) { session in
+      let access = try session.own(h5_new_file_access(), H5Pclose, "preparing")
+      try session.check(h5_disable_file_locking(access), "preparing")
+      let id = try session.check(H5Fopen(path, h5_read_only(), access), "opening")
+      return HDF5File(id: id, path: path, isWritable: false, byteCount: file.byteCount)
+    }
+  }
+
+  /// Opens the bytes of an HDF5 file for reading. `name` stands for the file in messages.
+  public static func open(image: [UInt8], name: String = "HDF5 image") throws -> HDF5File {
+    guard image.starts(with: signature) else { throw HDF5Error(.notHDF5, path: name, "is no HDF5 file") }
+    return try HDF5Session.run(path: name, object: nil, failure: .damaged) { session in
+      let access = try coreAccess(session)
+      try image.withUnsafeBytes { bytes in
+        // libhdf5 copies the bytes; its prototype merely lacks a `const`.
+        let start = UnsafeMutableRawPointer(mutating: bytes.baseAddress)
+        _ = try session.check(H5Pset_file_image(access, start, bytes.count), "copying")
+      }
+      let id = try session.check(H5Fopen(uniqueName(), h5_read_only(), access), "opening")
+      return HDF5File(id: id, path: name, isWritable: false, byteCount: image.count)
+    }
+  }
+
+  /// A new, empty file that exists in memory only. `name` stands for the file in messages.
+  ///
+  /// The format is that of HDF5 1.10, which guards everything but raw data with checksums, and holds no times: the
+  /// same contents give the same bytes.
+  public static func inMemory(name: String = "new HDF5 file") throws -> HDF5File {
+    try HDF5Session.run(path: name, object: nil, failure: .library) { session in
+      let access = try coreAccess(session)
+      let format = H5F_LIBVER_V110
+      try session.check(H5Pset_libver_bounds(access, format, format), "preparing")
+      let creation = try session.own(h5_new_file_creation(), H5Pclose, "preparing")
+      try session.check(H5Pset_obj_track_times(creation, false), "preparing")
+      let id = try session.check(H5Fcreate(uniqueName(), h5_truncate(), creation, access), "creating")
+      return HDF5File(id: id, path: name, isWritable: true, byteCount: 0)
+    }
+  }
+
+  /// The file as bytes, complete and ready for the disk.
+  public func image() throws -> [UInt8] {
+    try perform(failure: isWritable ? .library : .damaged) { session, file in
+      try session.check(H5Fflush(file, H5F_SCOPE_GLOBAL), "flushing")
+      let count = try session.check(H5Fget_file_image(file, nil, 0), "measuring the image")
+      var image = try [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+        filled = try session.check(H5Fget_file_image(file, buffer.baseAddress, count), "copying the image")
+      }
+      // The copy has its "open for writing" flag cleared, but libhdf5 leaves the superblock's checksum as it was.
+      if isWritable { Superblock.renewChecksum(of: &image) }
+      return image
+    }
+  }
+
+  /// Closes the file; using it afterwards is an error. Without this call it is closed when it is released.
+  public func close() throws {
+    try perform(failure: isWritable ? .library : .damaged) { session, file in
+      id = -1
+      try session.check(H5Fclose(file), "closing")
+    }
+  }
+
+  /// Runs one operation on the open file, with the lock held.
+  func perform<Result>(
+    on object: String? = nil, failure: HDF5Error.Reason = .damaged,
+    _ body: (HDF5Session, hid_t) throws -> Result
+  ) throws -> Result {
+    try HDF5Session.run(path: path, object: object, failure: failure) { session in
+      guard id >= 0 else { throw session.error(.misuse, "the file is closed") }
+      return try body(session, id)
+    }
+  }
+
+  private static let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a]
+
+  /// Access to a file that lives in memory and is never written to the disk.
+  private static func coreAccess(_ session: HDF5Session) throws -> hid_t {
+    let access = try session.own(h5_new_file_access(), H5Pclose, "preparing")
+    let growthBytes = 1 << 20
+    try session.check(H5Pset_fapl_core(access, growthBytes, false), "preparing")
+    return access
+  }
+
+  /// libhdf5 takes two files of one name for the same file.
+  private static func uniqueName() -> String { "lockstep-memory-\(UInt64.random(in: .min ... .max))" }
+}

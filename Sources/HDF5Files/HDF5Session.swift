@@ -1,0 +1,86 @@
+import CHDF5
+import Glibc
+
+/// The one door to libhdf5, which is not thread-safe as Debian builds it: every call happens inside `locked`.
+enum HDF5Library {
+  /// A recursive lock, so that a file may be released while another of its operations runs on the same thread.
+  private final class Lock: @unchecked Sendable {
+    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+
+    init() {
+      mutex = .allocate(capacity: 1)
+      var attributes = pthread_mutexattr_t()
+      pthread_mutexattr_init(&attributes)
+      pthread_mutexattr_settype(&attributes, Int32(PTHREAD_MUTEX_RECURSIVE))
+      pthread_mutex_init(mutex, &attributes)
+      pthread_mutexattr_destroy(&attributes)
+    }
+
+    func lock() { pthread_mutex_lock(mutex) }
+    func unlock() { pthread_mutex_unlock(mutex) }
+  }
+
+  private static let lock = Lock()
+
+  static func locked<Result>(_ body: () throws -> Result) rethrows -> Result {
+    lock.lock()
+    defer { lock.unlock() }
+    // Off per call, as a thread-safe libhdf5 keeps one setting per thread. Errors are thrown, not printed.
+    _ = H5Eset_auto2(0, nil, nil)
+    return try body()
+  }
+}
+
+/// The handles that one operation opens: invalid ones are rejected, each is closed exactly once, in reverse order.
+///
+/// Plain ids (rather than an object per handle) keep every handle alive until the operation has ended: Swift may
+/// release an object after the last mention of it, which would be before libhdf5 has used its id.
+final class HDF5Session {
+  let path: String
+  let object: String?
+  let failure: HDF5Error.Reason
+  private var owned: [(id: hid_t, close: (hid_t) -> herr_t)] = []
+
+  /// Runs `body` with the lock held. `failure` is the reason given for what libhdf5 itself rejects.
+  static func run<Result>(
+    path: String, object: String?, failure: HDF5Error.Reason, _ body: (HDF5Session) throws -> Result
+  ) throws -> Result {
+    try HDF5Library.locked {
+      let session = HDF5Session(path: path, object: object, failure: failure)
+      defer { session.closeAll() }
+      return try body(session)
+    }
+  }
+
+  private init(path: String, object: String?, failure: HDF5Error.Reason) {
+    self.path = path
+    self.object = object
+    self.failure = failure
+  }
+
+  /// Takes over `id`, or throws if libhdf5 could not make it.
+  func own(_ id: hid_t, _ close: @escaping (hid_t) -> herr_t, _ doing: String) throws -> hid_t {
+    guard id >= 0 else { throw failed(doing) }
+    owned.append((id, close))
+    return id
+  }
+
+  /// Throws if `status`, libhdf5's answer, is negative; else hands it on.
+  @discardableResult
+  func check<Status: SignedInteger>(_ status: Status, _ doing: String) throws -> Status {
+    guard status >= 0 else { throw failed(doing) }
+    return status
+  }
+
+  func failed(_ doing: String) -> HDF5Error {
+    error(failure, "\(doing) failed (\(lastHDF5Failure()))")
+  }
+
+  func error(_ reason: HDF5Error.Reason, _ what: String) -> HDF5Error {
+    HDF5Error(reason, path: path, object: object, what)
+  }
+
+  private func closeAll() {
+    while let (id, close) = owned.popLast() { _ = close(id) }
+  }
+}
