@@ -1,0 +1,167 @@
+"""launch/compare-pytorch: Lockstep and PyTorch in turn on the same two cores. See the script of that name."""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+import book
+import lockstep
+from lockstep import Failure
+from models import MODELS
+from step import CONFIGURATIONS
+
+HERE = pathlib.Path(__file__).resolve().parent
+CORES = 2
+TRIAL_SECONDS, ROUND_SECONDS = 0.7, 2.0
+FINALISTS = 2  # PyTorch's configurations that go through all rounds
+BOOK = "book-lenet"
+
+
+def report(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def pytorch_step(name, configuration, seconds):
+    """PyTorch's times of a step in one configuration, each of its ranks in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, HERE / "step.py", name, configuration, seconds]
+        others = [
+            subprocess.Popen(
+                [str(word) for word in [*command, rank, f"{folder}/store"]], stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL)
+            for rank in range(1, CONFIGURATIONS[configuration].ranks)
+        ]
+        try:
+            return lockstep.last_json(lockstep.output([*command, 0, f"{folder}/store"]))
+        finally:
+            for process in others:
+                process.kill()
+                process.wait()
+
+
+def finalists(name):
+    """The configurations of PyTorch that a short trial finds fastest, and every trial's milliseconds.
+
+    The fastest step decides: in so short a time a busy neighbour can spoil the median of the best configuration.
+    """
+    trials = {}
+    for configuration, settings in CONFIGURATIONS.items():
+        if settings.channels_last and not MODELS[name].convolutional:
+            continue
+        try:
+            trials[configuration] = pytorch_step(name, configuration, TRIAL_SECONDS)["step_ms_min"]
+            report(f"   trial   PyTorch {configuration}: {trials[configuration]:.3f} ms")
+        except Failure as failure:
+            report(f"   trial   PyTorch {configuration}: left out, {failure}")
+    if not trials:
+        raise Failure(f"PyTorch ran {name} in no configuration")
+    return sorted(trials, key=trials.get)[:FINALISTS], trials
+
+
+def compare(name, rounds):
+    """Both sides of one model: the best median over all rounds of each side's best configuration."""
+    model = MODELS[name]
+    report(f"== {name}, batch {model.batch_size}")
+    chosen, trials = finalists(name)
+    steps = lockstep.steps_for(name, model.batch_size, ROUND_SECONDS)
+    ours = {configuration: [] for configuration in lockstep.CONFIGURATIONS}
+    theirs = {configuration: [] for configuration in chosen}
+    for number in range(1, rounds + 1):
+        for configuration, times in ours.items():
+            result = lockstep.benchmark(name, model.batch_size, steps, configuration)
+            times.append(result["step_ms_median"])
+            report(f"   round {number} Lockstep {configuration}: {times[-1]:.3f} ms")
+        for configuration, times in theirs.items():
+            times.append(pytorch_step(name, configuration, ROUND_SECONDS)["step_ms_median"])
+            report(f"   round {number} PyTorch {configuration}: {times[-1]:.3f} ms")
+    return {
+        "model": name, "batch_size": model.batch_size, "bar": model.bar, "pytorch_trials_ms": trials,
+        "lockstep": best(ours, model.batch_size), "pytorch": best(theirs, model.batch_size),
+    }
+
+
+def best(times, batch_size):
+    """The fastest configuration, with every round's median milliseconds of all."""
+    configuration = min(times, key=lambda name: min(times[name]))
+    return {
+        "configuration": configuration, "examples_per_second": batch_size * 1000 / min(times[configuration]),
+        "step_ms": times,
+    }
+
+
+def table(results):
+    """The Markdown table of the README."""
+    lines = [
+        "| model (batch) | Lockstep, examples/s | PyTorch, examples/s | ratio | bar |", "|---|---|---|---|---|",
+    ]
+    for result in results:
+        ours, theirs = result["lockstep"], result["pytorch"]
+        ratio, bar = ours["examples_per_second"] / theirs["examples_per_second"], result["bar"]
+        promise = "" if bar is None else f"{bar:g}× {'reached' if ratio >= bar else 'missed'}"
+        lines.append(
+            f"| {result['model']} ({result['batch_size']}) "
+            f"| {ours['examples_per_second']:,.0f} ({ours['configuration']}) "
+            f"| {theirs['examples_per_second']:,.0f} ({theirs['configuration']}) | {ratio:.2f}× | {promise} |")
+    return "\n".join(lines)
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises where argparse would print its usage and exit with 2."""
+
+    def error(self, message):
+        raise Failure(message)
+
+
+def arguments():
+    parser = Parser(prog="compare-pytorch", description="Lockstep and PyTorch on the same two cores.")
+    parser.add_argument("models", nargs="+", metavar="MODEL", help=f"{', '.join(MODELS)}, {BOOK}")
+    parser.add_argument("--json", metavar="FILE", help="also write every figure to FILE")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of both in turn, at least 3 (default 3)")
+    chosen = parser.parse_args()
+    for name in chosen.models:
+        if name not in MODELS and name != BOOK:
+            raise Failure(f"unknown model \"{name}\"; known: {', '.join(MODELS)}, {BOOK}")
+    if chosen.rounds < 3:
+        raise Failure(f"--rounds {chosen.rounds}: at least 3 are needed")
+    return chosen
+
+
+def main():
+    try:
+        chosen = arguments()
+    except Failure as failure:
+        report(f"compare-pytorch: {failure}")
+        return 64
+    available = sorted(os.sched_getaffinity(0))
+    if len(available) < CORES:
+        report(f"compare-pytorch: {len(available)} core here, the comparison is made on {CORES}")
+        return 1
+    os.sched_setaffinity(0, available[:CORES])  # inherited by every process of both sides
+    if os.getloadavg()[0] > CORES / 4:
+        report(f"compare-pytorch: other programs keep this machine busy (load {os.getloadavg()[0]:.1f}): doubt the figures")
+    started, results, texts = time.monotonic(), [], []
+    try:
+        for name in chosen.models:
+            if name == BOOK:
+                results.append(book.compare(report))
+                texts.append(book.table(results[-1]))
+            else:
+                results.append(compare(name, chosen.rounds))
+    except Failure as failure:
+        report(f"compare-pytorch: {failure}")
+        return 70
+    steps = [result for result in results if result["model"] != BOOK]
+    print("\n\n".join(([table(steps)] if steps else []) + texts))
+    if chosen.json:
+        pathlib.Path(chosen.json).write_text(json.dumps(results, indent=1) + "\n")
+    report(f"compare-pytorch: done in {time.monotonic() - started:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
