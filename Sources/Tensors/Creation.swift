@@ -155,3 +155,8 @@ extension Tensor {
   /// A float32 tensor without elements, `[0]`.
   public static let empty = Tensor(storage: .empty, shape: [0], strides: [1], offset: 0, dtype: .float32)
 }
+
+extension Tensor {
+  /// A float32 tensor whose content the caller writes next.
+  public convenience init(uninitializedFloats shape: Shape) throws { try self.init(uninitialized: shape, .float32) }
+}

@@ -1,0 +1,57 @@
+import ArgumentParser
+import Lockstep
+
+struct ConvertCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "convert", abstract: "Makes HDF5 datasets from files of other formats.",
+    subcommands: [FashionMNIST.self, IDX.self])
+
+  struct FashionMNIST: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "fashion-mnist", abstract: "Fashion-MNIST, 60,000 + 10,000 images of clothes, 28×28.")
+
+    @Option(help: "The HDF5 file to write.") var output: String
+    @Option(help: "The folder with the four gzip files; by default that of Debian's dataset-fashion-mnist.")
+    var source: String?
+
+    func run() throws { ConvertCommand.report(try FashionMNISTConverter(source: source).convert(to: output), output) }
+  }
+
+  struct IDX: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "idx", abstract: "Images and labels in IDX files, plain or gzip, as MNIST's.")
+
+    @Option(help: "The HDF5 file to write.") var output: String
+    @Option(help: "Training images, [n, height, width] or [n, channels, height, width].") var trainImages: String
+    @Option(help: "Training labels, [n].") var trainLabels: String
+    @Option(help: "Test images.") var testImages: String?
+    @Option(help: "Test labels.") var testLabels: String?
+    @Option(help: "Names of the classes, separated by commas.") var classNames: String?
+
+    func validate() throws {
+      if (testImages == nil) != (testLabels == nil) {
+        throw ValidationError("--test-images and --test-labels belong together")
+      }
+    }
+
+    func run() throws {
+      let names = classNames.map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
+      let converter: IDXConverter
+      if let testImages, let testLabels {
+        converter = IDXConverter(
+          trainImages: trainImages, trainLabels: trainLabels, testImages: testImages, testLabels: testLabels,
+          classNames: names)
+      } else {
+        converter = IDXConverter(trainImages: trainImages, trainLabels: trainLabels, classNames: names)
+      }
+      ConvertCommand.report(try converter.convert(to: output), output)
+    }
+  }
+
+  private static func report(_ summary: IDXConverter.Summary, _ output: String) {
+    let test = summary.testCount.map { " + \($0)" } ?? ""
+    print(
+      "\(output): \(summary.trainCount)\(test) images of \(summary.channels)×\(summary.height)×\(summary.width), "
+        + "\(summary.classNames.count) classes, \(summary.byteCount) bytes")
+  }
+}

@@ -1,0 +1,30 @@
+import ArgumentParser
+import Lockstep
+import Zoo
+
+struct ModelsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "models", abstract: "Lists every model: name, parameters and the book's recipe.")
+
+  func run() throws {
+    print(Table.row("model", "parameters", "input", "epochs", "batch", "learning rate"))
+    for model in Zoo.models {
+      let recipe = model.recipe
+      print(
+        Table.row(
+          model.name, "\(model.make(model.classes).parameterCount)",
+          model.inputShape.map(String.init).joined(separator: "×"), "\(recipe.epochs)", "\(recipe.batchSize)",
+          "\(recipe.learningRate)"))
+    }
+  }
+}
+
+/// Columns of text.
+enum Table {
+  static func row(_ cells: String...) -> String {
+    cells.enumerated().map { index, cell in
+      let width = index == 0 ? 22 : 14
+      return index == cells.count - 1 ? cell : cell + String(repeating: " ", count: max(1, width - cell.count))
+    }.joined()
+  }
+}

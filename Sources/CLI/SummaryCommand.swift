@@ -1,0 +1,39 @@
+import ArgumentParser
+import Lockstep
+import Zoo
+
+struct SummaryCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "summary", abstract: "Shows each layer's output shape and parameters.")
+
+  @Argument(help: "A model; `lockstep models` lists them.") var model: String
+  @Option(help: "Batch, channels, height, width, such as 1,1,28,28.") var inputShape: String?
+
+  func run() throws {
+    let entry = try Zoo.find(model)
+    let shape = try inputShape.map(parse) ?? [1] + entry.inputShape
+    let network = entry.make(entry.classes).evaluate()
+    print(Table.row("layer", "output", "parameters"))
+    print(Table.row("input", "\(Shape(shape))", "0"))
+    try withoutGradient {
+      var value = try Tensor.zeros(Shape(shape))
+      for (name, layer) in network.children {
+        do {
+          value = try layer(value)
+        } catch {
+          throw ConfigurationError("input \(shape) does not fit \(model): layer \(name) (\(type(of: layer))): \(error)")
+        }
+        print(Table.row("\(name) \(type(of: layer))", "\(value.shape)", "\(layer.parameterCount)"))
+      }
+    }
+    print(Table.row("total", "", "\(network.parameterCount)"))
+  }
+
+  private func parse(_ text: String) throws -> [Int] {
+    let extents = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
+    guard extents.count > 1, extents.allSatisfy({ $0 > 0 && $0 <= 1 << 16 }),
+      extents.reduce(1.0, { $0 * Double($1) }) <= 1e9
+    else { throw ValidationError("--input-shape is '\(text)', but must be extents such as 1,1,28,28") }
+    return extents
+  }
+}

@@ -1,0 +1,22 @@
+import ArgumentParser
+import Lockstep
+import Zoo
+
+extension Zoo {
+  /// The model of that name, or an error with the nearest one.
+  static func find(_ name: String) throws -> ZooModel {
+    guard let model = model(name) else {
+      throw ValidationError("There is no model '\(name)'. Did you mean '\(nearest(to: name))'?")
+    }
+    return model
+  }
+}
+
+extension ZooModel {
+  /// The book's recipe as a configuration.
+  var configuration: Configuration {
+    Configuration(
+      model: name, epochs: recipe.epochs, batchSize: recipe.batchSize, learningRate: recipe.learningRate,
+      sliceSize: recipe.sliceSize ?? .max)
+  }
+}

@@ -1,0 +1,64 @@
+import HDF5Files
+import Tensors
+
+/// Where a training stands between two steps.
+public struct TrainingPosition: Sendable, Equatable {
+  /// Epochs completed.
+  public var epoch = 0
+  /// Optimizer steps since the beginning.
+  public var step = 0
+  /// Steps of the present, unfinished epoch.
+  public var stepInEpoch = 0
+  /// Samples of all steps together.
+  public var samplesSeen = 0
+  public var seed: UInt64 = 0
+  /// Loss, hits and samples of the unfinished epoch's steps so far.
+  public var totals: [Double] = []
+
+  public init() {}
+}
+
+/// All that a training needs to go on as if it had never stopped.
+public struct Checkpoint: Sendable {
+  /// Parameters and buffers by their dotted names.
+  public var model: [(name: String, tensor: Tensor)]
+  /// What the optimizer remembers, by slot and parameter.
+  public var optimizer: [String: [String: Tensor]]
+  public var optimizerSteps: Int
+  public var position: TrainingPosition
+  /// The configuration as JSON.
+  public var configuration: String
+
+  public init(
+    model: [(name: String, tensor: Tensor)], optimizer: [String: [String: Tensor]], optimizerSteps: Int,
+    position: TrainingPosition, configuration: String
+  ) {
+    (self.model, self.optimizer, self.optimizerSteps) = (model, optimizer, optimizerSteps)
+    (self.position, self.configuration) = (position, configuration)
+  }
+
+  /// `sha256:<hex>` over names, shapes and bits of all of the model's tensors, in order of their names.
+  public func modelDigest() throws -> String { try Self.digest(model) }
+
+  public static func digest(_ tensors: [(name: String, tensor: Tensor)]) throws -> String {
+    var hash = SHA256()
+    for (name, tensor) in tensors.sorted(by: { $0.name < $1.name }) {
+      hash.update("\(name) \(tensor.shape)\n")
+      try tensor.withFloats { hash.update(UnsafeRawBufferPointer($0)) }
+    }
+    return hash.digest
+  }
+}
+
+/// A checkpoint that can't be used, in one line.
+public struct CheckpointError: Failure {
+  public let kind: FailureKind
+  public let path: String
+  public let what: String
+
+  public init(_ path: String, _ what: String, kind: FailureKind = .badData) {
+    (self.path, self.what, self.kind) = (path, what, kind)
+  }
+
+  public var description: String { "\(path): \(what)" }
+}

@@ -1,0 +1,104 @@
+import HDF5Files
+import Tensors
+
+/// The layout of a checkpoint: `/model/<name>`, `/optimizer/<slot>/<name>` and the attributes of `/training`, in an HDF5
+/// file followed by one line with the SHA-256 digest of all bytes before it.
+///
+/// HDF5 ignores what follows its end, so h5py reads the file as it is; here the digest is compared before libhdf5 sees a
+/// byte, so that no truncated or damaged file is ever parsed.
+public enum CheckpointFile {
+  public static let formatVersion: Int64 = 1
+  private static let seal = "\nlockstep "
+  private static let sealCount = seal.utf8.count + "sha256:".utf8.count + 64 + 1
+
+  /// Replaces the file at `path` as a whole; on any failure the old one stays.
+  public static func save(_ checkpoint: Checkpoint, to path: String) throws {
+    try AtomicFile.write(encode(checkpoint), to: path)
+  }
+
+  public static func encode(_ checkpoint: Checkpoint) throws -> [UInt8] {
+    let file = try HDF5File.inMemory()
+    try file.createGroup("/model")
+    try file.createGroup("/optimizer")
+    for (name, tensor) in checkpoint.model { try write(tensor, to: "/model/\(name)", file) }
+    for (slot, tensors) in checkpoint.optimizer.sorted(by: { $0.key < $1.key }) {
+      for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
+        try write(tensor, to: "/optimizer/\(slot)/\(name)", file)
+      }
+    }
+    try file.createGroup("/training")
+    let position = checkpoint.position
+    let numbers: KeyValuePairs<String, Int> = [
+      "lockstep_format": Int(formatVersion), "epoch": position.epoch, "step": position.step,
+      "step_in_epoch": position.stepInEpoch, "samples_seen": position.samplesSeen,
+      "optimizer_steps": checkpoint.optimizerSteps, "seed": Int(bitPattern: UInt(position.seed)),
+    ]
+    for (name, number) in numbers { try file.setAttribute(name, of: "/training", to: .int(Int64(number))) }
+    try file.setAttribute("epoch_totals", of: "/training", to: .doubles(position.totals))
+    try file.setAttribute("configuration", of: "/training", to: .string(checkpoint.configuration))
+    var bytes = try file.image()
+    bytes += Array("\(seal)\(SHA256.digest(of: bytes))\n".utf8)
+    return bytes
+  }
+
+  private static func write(_ tensor: Tensor, to path: String, _ file: HDF5File) throws {
+    try tensor.withFloats { try file.write(UnsafeBufferPointer($0), shape: tensor.shape.extents, to: path) }
+  }
+
+  /// Reads and verifies the checkpoint at `path`.
+  public static func load(_ path: String) throws -> Checkpoint { try decode(InputFile.bytes(of: path), path) }
+
+  static func decode(_ bytes: [UInt8], _ path: String) throws -> Checkpoint {
+    let end = bytes.count - sealCount
+    guard end > 0, bytes[end...].starts(with: Array(seal.utf8)) else { throw unsealed(bytes, path) }
+    let stated = String(decoding: bytes[(end + seal.utf8.count)...].dropLast(), as: UTF8.self)
+    let found = bytes.withUnsafeBytes { SHA256.digest(of: UnsafeRawBufferPointer(rebasing: $0[..<end])) }
+    guard stated == found else {
+      throw CheckpointError(path, "is damaged: its digest is \(found), \(stated) was stored")
+    }
+    return try read(HDF5File.open(image: Array(bytes[..<end]), name: path), path)
+  }
+
+  /// What a file without a seal is: a dataset, a checkpoint that was cut short, or something else.
+  private static func unsealed(_ bytes: [UInt8], _ path: String) -> CheckpointError {
+    guard bytes.starts(with: [0x89, 0x48, 0x44, 0x46]) else { return CheckpointError(path, "is no Lockstep checkpoint") }
+    let isDataset = (try? HDF5File.open(path).attribute("task", of: "/")) != nil
+    return CheckpointError(
+      path, isDataset ? "is a dataset, not a checkpoint" : "is truncated, or no Lockstep checkpoint: its end is missing")
+  }
+
+  private static func read(_ file: HDF5File, _ path: String) throws -> Checkpoint {
+    func number(_ name: String) throws -> Int {
+      guard case .int(let value)? = try file.attribute(name, of: "/training") else {
+        throw CheckpointError(path, "/training has no attribute \(name)")
+      }
+      return Int(value)
+    }
+    guard try file.exists("/training"), try number("lockstep_format") == Int(formatVersion) else {
+      throw CheckpointError(path, "is no checkpoint of format \(formatVersion)")
+    }
+    var position = TrainingPosition()
+    (position.epoch, position.step) = (try number("epoch"), try number("step"))
+    (position.stepInEpoch, position.samplesSeen) = (try number("step_in_epoch"), try number("samples_seen"))
+    position.seed = UInt64(UInt(bitPattern: try number("seed")))
+    if case .doubles(let totals)? = try file.attribute("epoch_totals", of: "/training") { position.totals = totals }
+    guard case .string(let configuration)? = try file.attribute("configuration", of: "/training") else {
+      throw CheckpointError(path, "/training has no attribute configuration")
+    }
+    var optimizer: [String: [String: Tensor]] = [:]
+    for slot in try file.names(in: "/optimizer") { optimizer[slot] = try tensors(in: "/optimizer/\(slot)", file) }
+    return Checkpoint(
+      model: try tensors(in: "/model", file).sorted { $0.key < $1.key }.map { (name: $0.key, tensor: $0.value) },
+      optimizer: optimizer, optimizerSteps: try number("optimizer_steps"), position: position,
+      configuration: configuration)
+  }
+
+  private static func tensors(in group: String, _ file: HDF5File) throws -> [String: Tensor] {
+    var result: [String: Tensor] = [:]
+    for name in try file.names(in: group) {
+      let path = "\(group)/\(name)"
+      result[name] = try Tensor(file.read(path, as: Float.self), shape: Shape(file.shape(of: path)))
+    }
+    return result
+  }
+}

@@ -1,0 +1,55 @@
+import Tensors
+
+/// Inputs and targets of some samples.
+public struct Batch: Sendable {
+  public let inputs: Tensor
+  public let targets: Tensor
+  /// Which samples of the data set these are.
+  public let samples: [Int]
+
+  public init(inputs: Tensor, targets: Tensor, samples: [Int]) {
+    (self.inputs, self.targets, self.samples) = (inputs, targets, samples)
+  }
+}
+
+/// Samples that can be had by their position. One's own data set says how many there are and makes a batch of some:
+/// ```swift
+/// struct Squares: Dataset {
+///   let count = 1000
+///   func batch(_ samples: [Int]) throws -> Batch {
+///     let x = try Tensor(samples.map { [Float($0)] })
+///     return Batch(inputs: x, targets: try x.pow(2), samples: samples)
+///   }
+/// }
+/// ```
+/// `batch` is called on the loader's thread.
+public protocol Dataset: Sendable {
+  var count: Int { get }
+  func batch(_ samples: [Int]) throws -> Batch
+}
+
+/// Labelled images in memory. Inputs are float32 `[batch, channels, height, width]` in 0…1, targets int64 `[batch]`.
+public struct ImageDataset: Dataset {
+  private let split: ImageSplit
+
+  public init(_ split: ImageSplit) { self.split = split }
+
+  public var count: Int { split.count }
+
+  public func batch(_ samples: [Int]) throws -> Batch {
+    if let wrong = samples.first(where: { !(0..<count).contains($0) }) {
+      throw TensorError("batch", "sample \(wrong) of \(count)")
+    }
+    let inputs = try Tensor(uninitializedFloats: [samples.count, split.channels, split.height, split.width])
+    let size = split.imageBytes
+    try inputs.withFloats { pixels in
+      split.images.withUnsafeBufferPointer { bytes in
+        for (row, sample) in samples.enumerated() {
+          let (source, target) = (sample * size, row * size)
+          for i in 0..<size { pixels[target + i] = Float(bytes[source + i]) / 255 }
+        }
+      }
+    }
+    return Batch(inputs: inputs, targets: try Tensor(samples.map { Int64(split.labels[$0]) }), samples: samples)
+  }
+}

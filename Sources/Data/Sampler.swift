@@ -1,0 +1,29 @@
+import Tensors
+
+/// The order of an epoch's samples, as a function of seed and epoch alone, cut into global batches.
+///
+/// The last batch is as short as it comes out: no sample is dropped or repeated.
+public struct Sampler: Sendable {
+  public let sampleCount: Int
+  public let batchSize: Int
+  public let seed: UInt64
+  public let isShuffled: Bool
+
+  public init(sampleCount: Int, batchSize: Int, seed: UInt64 = 0, isShuffled: Bool = true) {
+    (self.sampleCount, self.batchSize, self.seed, self.isShuffled) = (sampleCount, max(batchSize, 1), seed, isShuffled)
+  }
+
+  /// Steps of an epoch.
+  public var batchCount: Int { sampleCount / batchSize + (sampleCount % batchSize == 0 ? 0 : 1) }
+
+  /// All samples in the order of an epoch.
+  public func order(epoch: Int) -> [Int] {
+    isShuffled
+      ? RandomKey(seed: seed, .shuffling, time: epoch).permutation(sampleCount) : Array(0..<sampleCount)
+  }
+
+  /// The positions of a batch in its epoch's order.
+  public func batch(_ index: Int) -> Range<Int> {
+    index * batchSize..<min((index + 1) * batchSize, sampleCount)
+  }
+}

@@ -1,0 +1,87 @@
+import Foundation
+import HDF5Files
+import Networks
+import Optimizers
+
+/// All that defines a training, save the data themselves and the machine: printed at start, kept in every checkpoint and
+/// compared over the ranks.
+public struct Configuration: Codable, Sendable, Equatable {
+  public enum OptimizerName: String, Codable, Sendable, CaseIterable { case sgd, adam, adamw }
+
+  public var model: String
+  public var epochs: Int
+  /// Ends the training after so many steps, if epochs have not before.
+  public var steps: Int?
+  /// Samples of one optimizer step over all ranks.
+  public var batchSize: Int
+  public var learningRate: Double
+  public var optimizer: OptimizerName
+  public var momentum: Double
+  public var nesterov: Bool
+  public var weightDecay: Double
+  /// Gradients are scaled down to this common norm.
+  public var clipNorm: Double?
+  public var seed: UInt64
+  /// Samples that go through the network at once; more gain nothing once a slice fills the cache.
+  public var sliceSize: Int
+
+  public init(
+    model: String, epochs: Int, steps: Int? = nil, batchSize: Int, learningRate: Double,
+    optimizer: OptimizerName = .sgd, momentum: Double = 0, nesterov: Bool = false, weightDecay: Double = 0,
+    clipNorm: Double? = nil, seed: UInt64 = 0, sliceSize: Int = .max
+  ) {
+    (self.model, self.epochs, self.steps, self.batchSize) = (model, epochs, steps, batchSize)
+    (self.learningRate, self.optimizer, self.momentum) = (learningRate, optimizer, momentum)
+    (self.nesterov, self.weightDecay, self.clipNorm) = (nesterov, weightDecay, clipNorm)
+    (self.seed, self.sliceSize) = (seed, sliceSize)
+  }
+
+  public func validate() throws {
+    func require(_ isGood: Bool, _ name: String, _ value: Any, _ wanted: String) throws {
+      if !isGood { throw ConfigurationError("\(name) is \(value), but must be \(wanted)") }
+    }
+    try require(epochs >= 0, "epochs", epochs, "0 or more")
+    try require(steps ?? 0 >= 0, "steps", steps ?? 0, "0 or more")
+    try require(batchSize >= 1, "batch-size", batchSize, "at least 1")
+    try require(batchSize <= 1 << 30, "batch-size", batchSize, "at most \(1 << 30)")
+    try require(learningRate.isFinite && learningRate >= 0, "learning-rate", learningRate, "0 or more, and finite")
+    try require((0..<1).contains(momentum), "momentum", momentum, "in 0..<1")
+    try require(weightDecay.isFinite && weightDecay >= 0, "weight-decay", weightDecay, "0 or more, and finite")
+    try require(clipNorm ?? 1 > 0, "clip-norm", clipNorm ?? 1, "above 0")
+    try require(sliceSize >= 1, "slice-size", sliceSize, "at least 1")
+    try require(optimizer == .sgd || momentum == 0, "momentum", momentum, "left out with \(optimizer)")
+    try require(!nesterov || momentum > 0, "nesterov", nesterov, "used with a momentum")
+  }
+
+  /// As JSON with sorted keys, so that equal configurations are equal texts.
+  public func json() throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(self), as: UTF8.self)
+  }
+
+  public init(json: String, path: String) throws {
+    do {
+      self = try JSONDecoder().decode(Configuration.self, from: Foundation.Data(json.utf8))
+    } catch {
+      throw ConfigurationError("\(path): its configuration can't be read: \(error)")
+    }
+  }
+
+  public func makeOptimizer(_ parameters: [(name: String, tensor: Parameter)]) -> any Optimizer {
+    let groups = [ParameterGroup(parameters, learningRate: learningRate, weightDecay: weightDecay)]
+    return switch optimizer {
+    case .sgd: SGD(groups, momentum: momentum, nesterov: nesterov)
+    case .adam: Adam(groups)
+    case .adamw: Adam(groups, isDecoupled: true)
+    }
+  }
+}
+
+/// A training that can't be as it was asked for.
+public struct ConfigurationError: Failure {
+  public let what: String
+  public init(_ what: String) { self.what = what }
+  public var kind: FailureKind { .usage }
+  public var description: String { what }
+}

@@ -1,0 +1,69 @@
+import Data
+import DataParallel
+import MessagePassing
+import Networks
+import Tensors
+
+/// Runs a model in evaluation mode over a data set that all ranks share out; each sample counts once.
+public struct Evaluator {
+  /// Samples over all ranks that are loaded at once.
+  private static let batchSize = 1024
+
+  private let model: Module
+  private let objective: any Objective
+  private let sharding: Sharding
+  private let communicator: Communicator
+
+  public init(_ model: Module, _ objective: any Objective, _ sharding: Sharding, _ communicator: Communicator) {
+    (self.model, self.objective, self.sharding, self.communicator) = (model, objective, sharding, communicator)
+  }
+
+  /// The totals over all samples and ranks.
+  public func evaluate(_ dataset: any Dataset) throws -> Totals {
+    var totals = Totals()
+    try forEachSlice(of: dataset) { slice in totals += try objective.evaluate(model, slice).totals }
+    return Totals(try communicator.allReduce(totals.values, .sum))
+  }
+
+  /// The model's outputs `[count, …]` in the order of the data, on rank 0; nil on the others.
+  public func predict(_ dataset: any Dataset) throws -> (values: [Float], width: Int)? {
+    var mine: [Float] = []
+    var width = 0
+    try forEachSlice(of: dataset) { slice in
+      let output = try model(slice.inputs).flattened()
+      width = output.shape[1]
+      mine += try output.floats()
+    }
+    width = Int(try communicator.allReduce([Int64(width)], .maximum)[0])
+    guard let shares = try communicator.gather(mine, to: 0) else { return nil }
+    return (interleave(shares, count: dataset.count, width: width), width)
+  }
+
+  /// Each rank's outputs are its shards of all batches in a row; the data's order takes one shard of each rank in turn.
+  private func interleave(_ shares: [[Float]], count: Int, width: Int) -> [Float] {
+    var result: [Float] = []
+    result.reserveCapacity(count * width)
+    var taken = [Int](repeating: 0, count: shares.count)
+    let sampler = Sampler(sampleCount: count, batchSize: Self.batchSize, isShuffled: false)
+    for batch in 0..<sampler.batchCount {
+      for rank in shares.indices {
+        let shard = Sharding(rank: rank, rankCount: shares.count).shard(of: sampler.batch(batch).count)
+        result += shares[rank][taken[rank]..<taken[rank] + shard.count * width]
+        taken[rank] += shard.count * width
+      }
+    }
+    return result
+  }
+
+  private func forEachSlice(of dataset: any Dataset, _ body: (Batch) throws -> Void) throws {
+    let sampler = Sampler(sampleCount: dataset.count, batchSize: Self.batchSize, isShuffled: false)
+    let loader = Loader(dataset, sampler, epoch: 0) { [sharding] in sharding.slices(of: $0) }
+    defer { loader.cancel() }
+    let wasTraining = model.isTraining
+    model.evaluate()
+    defer { model.train(wasTraining) }
+    try withoutGradient {
+      while let batch = try loader.next() { for slice in batch.slices { try body(slice) } }
+    }
+  }
+}

@@ -1,0 +1,70 @@
+import Foundation
+import HDF5Files
+
+/// What an epoch came to.
+public struct EpochMetrics: Sendable {
+  public let epoch: Int
+  public let step: Int
+  /// Since the training began in this process.
+  public let seconds: Double
+  public let train: Totals
+  public let test: Totals?
+  /// Of the training steps alone.
+  public let examplesPerSecond: Double
+  public let ranks: Int
+
+  /// One line of JSON (`contract`: `--metrics`).
+  public var json: String {
+    var fields: [(String, String)] = [
+      ("event", "\"epoch\""), ("epoch", "\(epoch)"), ("step", "\(step)"), ("seconds", Self.number(seconds)),
+      ("train_loss", Self.number(train.meanLoss)), ("train_accuracy", Self.number(train.accuracy)),
+    ]
+    if let test {
+      fields += [("test_loss", Self.number(test.meanLoss)), ("test_accuracy", Self.number(test.accuracy))]
+    }
+    fields += [("examples_per_second", Self.number(examplesPerSecond)), ("ranks", "\(ranks)")]
+    return "{" + fields.map { "\"\($0)\":\($1)" }.joined(separator: ",") + "}"
+  }
+
+  /// JSON knows no infinities.
+  private static func number(_ value: Double) -> String { value.isFinite ? "\(value)" : "null" }
+}
+
+/// Watches a training; called on every rank.
+public protocol TrainingObserver: AnyObject {
+  func stepFinished(_ trainer: Trainer, totals: Totals, of stepsPerEpoch: Int)
+  func epochFinished(_ metrics: EpochMetrics) throws
+  func trainingFinished() throws
+}
+
+extension TrainingObserver {
+  public func stepFinished(_ trainer: Trainer, totals: Totals, of stepsPerEpoch: Int) {}
+  public func epochFinished(_ metrics: EpochMetrics) throws {}
+  public func trainingFinished() throws {}
+}
+
+/// Appends a line of JSON per epoch to a file.
+public final class MetricsWriter: TrainingObserver {
+  private let path: String
+  private let handle: FileHandle
+
+  /// Opens the file, anew or at its end.
+  public init(_ path: String, isAppending: Bool) throws {
+    self.path = path
+    let isThere = FileManager.default.fileExists(atPath: path)
+    let isReady = isThere && isAppending || FileManager.default.createFile(atPath: path, contents: nil)
+    guard isReady, let handle = FileHandle(forWritingAtPath: path) else {
+      throw FileError(.notWritable, path: path, "the metrics can't be written here")
+    }
+    self.handle = handle
+    _ = try? handle.seekToEnd()
+  }
+
+  public func epochFinished(_ metrics: EpochMetrics) throws {
+    do {
+      try handle.write(contentsOf: Foundation.Data((metrics.json + "\n").utf8))
+    } catch {
+      throw FileError(.inputOutput, path: path, "writing the metrics failed: \(error.localizedDescription)")
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import Data
+import Networks
+import Tensors
+
+/// Sums over samples: added over slices, steps and ranks, and only then divided.
+public struct Totals: Sendable, Equatable {
+  public var loss = 0.0
+  public var hits = 0.0
+  public var samples = 0.0
+
+  public init() {}
+  public init(loss: Double, hits: Double, samples: Double) {
+    (self.loss, self.hits, self.samples) = (loss, hits, samples)
+  }
+  public init(_ values: [Double]) {
+    if values.count == 3 { (loss, hits, samples) = (values[0], values[1], values[2]) }
+  }
+
+  public var values: [Double] { [loss, hits, samples] }
+  public var meanLoss: Double { samples > 0 ? loss / samples : 0 }
+  public var accuracy: Double { samples > 0 ? hits / samples : 0 }
+
+  public static func += (left: inout Totals, right: Totals) {
+    left = Totals(loss: left.loss + right.loss, hits: left.hits + right.hits, samples: left.samples + right.samples)
+  }
+}
+
+/// What a training minimises, and what it counts beside.
+public protocol Objective: Sendable {
+  /// The sum of the losses of a batch, a scalar that remembers how it was computed, and the batch's totals.
+  func evaluate(_ model: Module, _ batch: Batch) throws -> (lossSum: Tensor, totals: Totals)
+}
+
+/// Cross-entropy of class labels; a hit is a sample whose largest logit is its label's.
+public struct Classification: Objective {
+  public init() {}
+
+  public func evaluate(_ model: Module, _ batch: Batch) throws -> (lossSum: Tensor, totals: Totals) {
+    let logits = try model(batch.inputs)
+    let loss = try crossEntropy(logits, batch.targets, reduction: .sum)
+    let hits = try (logits.argmax(1) .== batch.targets).sum()
+    return (loss, Totals(loss: try loss.item(), hits: try hits.item(), samples: Double(batch.samples.count)))
+  }
+}

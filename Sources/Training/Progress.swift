@@ -1,0 +1,72 @@
+import Foundation
+
+/// Shows how a training goes: a live line on a terminal, plain lines elsewhere.
+public final class ProgressPrinter: TrainingObserver {
+  private let isTerminal: Bool
+  private let epochs: Int
+  private var epochStart = monotonicSeconds()
+  private var startStep: Int?
+  private var lastDrawn = 0.0
+
+  public init(epochs: Int, isTerminal: Bool = isatty(STDOUT_FILENO) != 0) {
+    (self.epochs, self.isTerminal) = (epochs, isTerminal)
+  }
+
+  public func stepFinished(_ trainer: Trainer, totals: Totals, of stepsPerEpoch: Int) {
+    let now = monotonicSeconds()
+    if startStep == nil {
+      startStep = trainer.position.stepInEpoch - 1
+      epochStart = now - trainer.times.total
+    }
+    guard isTerminal, now - lastDrawn > 0.1 else { return }
+    lastDrawn = now
+    let done = trainer.position.stepInEpoch
+    let seconds = max(now - epochStart, 1e-9)
+    let rate = Double(done - (startStep ?? 0)) / seconds
+    let bar = Self.bar(Double(done) / Double(max(stepsPerEpoch, 1)))
+    let examples = rate * Double(trainer.configuration.batchSize)
+    let left = Double(stepsPerEpoch - done + (epochs - trainer.position.epoch - 1) * stepsPerEpoch) / rate
+    // Rank 0 shows its own shard's loss; the epoch's line gives that of all ranks.
+    let text =
+      "epoch \(trainer.position.epoch + 1)/\(epochs) \(bar) loss \(Self.fixed(totals.meanLoss, 4)) "
+      + "accuracy \(Self.fixed(totals.accuracy, 4)) \(Self.grouped(examples)) examples/s, \(Self.clock(left)) left"
+    write("\r\u{1B}[K" + text)
+  }
+
+  public func epochFinished(_ metrics: EpochMetrics) {
+    startStep = 0
+    var line = "epoch \(metrics.epoch)/\(epochs)  loss \(Self.fixed(metrics.train.meanLoss, 4))"
+    line += "  accuracy \(Self.fixed(metrics.train.accuracy, 4))"
+    if let test = metrics.test { line += "  test accuracy \(Self.fixed(test.accuracy, 4))" }
+    line += "  \(Self.grouped(metrics.examplesPerSecond)) examples/s  \(Self.fixed(metrics.seconds, 1)) s"
+    write((isTerminal ? "\r\u{1B}[K" : "") + line + "\n")
+    epochStart = monotonicSeconds()
+  }
+
+  private func write(_ text: String) { FileHandle.standardOutput.write(Foundation.Data(text.utf8)) }
+
+  private static func bar(_ share: Double) -> String {
+    let full = Int((min(max(share, 0), 1) * 20).rounded())
+    return "[" + String(repeating: "=", count: full) + String(repeating: " ", count: 20 - full) + "]"
+  }
+
+  static func fixed(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
+
+  /// 24,310 for 24309.7.
+  public static func grouped(_ value: Double) -> String {
+    guard value.isFinite, abs(value) < 1e15 else { return "\(value)" }
+    var digits = String(Int(abs(value.rounded())))
+    var groups: [String] = []
+    while digits.count > 3 {
+      groups.insert(String(digits.suffix(3)), at: 0)
+      digits.removeLast(3)
+    }
+    return (value < 0 ? "-" : "") + ([digits] + groups).joined(separator: ",")
+  }
+
+  private static func clock(_ seconds: Double) -> String {
+    guard seconds.isFinite, seconds < 1e7 else { return "?" }
+    let whole = Int(seconds)
+    return whole < 60 ? "\(whole) s" : "\(whole / 60) min \(whole % 60) s"
+  }
+}

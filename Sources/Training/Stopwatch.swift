@@ -1,0 +1,28 @@
+import Glibc
+
+/// Seconds of a clock that never jumps.
+public func monotonicSeconds() -> Double {
+  var time = timespec()
+  clock_gettime(CLOCK_MONOTONIC, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}
+
+/// Where the time of steps goes.
+public struct StepTimes: Sendable {
+  public var fetch = 0.0
+  public var forward = 0.0
+  public var backward = 0.0
+  public var allreduceWait = 0.0
+  public var update = 0.0
+
+  public var total: Double { fetch + forward + backward + allreduceWait + update }
+
+  /// Runs `body` and adds its seconds to one part.
+  mutating func measure<Result>(
+    _ part: WritableKeyPath<StepTimes, Double>, _ body: () throws -> Result
+  ) rethrows -> Result {
+    let start = monotonicSeconds()
+    defer { self[keyPath: part] += monotonicSeconds() - start }
+    return try body()
+  }
+}

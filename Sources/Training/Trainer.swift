@@ -1,0 +1,189 @@
+import Checkpoints
+import Data
+import DataParallel
+import MessagePassing
+import Networks
+import Optimizers
+import Tensors
+
+/// Trains a model on one rank of a job, or alone: an explicit loop over epochs and steps.
+///
+/// All ranks of a job make the same calls in the same order; what differs is their shard of each global batch.
+public final class Trainer {
+  public let model: Module
+  public let objective: any Objective
+  public let configuration: Configuration
+  public let communicator: Communicator
+  public let optimizer: any Optimizer
+  public var schedule = Schedule.constant
+  /// Told of steps and epochs; they watch, and change nothing.
+  public var observers: [any TrainingObserver] = []
+  public private(set) var position = TrainingPosition()
+  /// Where the time of this rank's steps went.
+  public private(set) var times = StepTimes()
+
+  private let parameters: [Tensor]
+  private let reducer: GradientReducer
+  let sharding: Sharding
+  private var totals = Totals()
+
+  /// Draws the parameters by the configuration's seed and makes all ranks start from those of rank 0.
+  public init(
+    _ model: Module, _ objective: any Objective, _ configuration: Configuration, on communicator: Communicator = .alone
+  ) throws {
+    try configuration.validate()
+    (self.model, self.objective, self.configuration) = (model, objective, configuration)
+    self.communicator = communicator
+    try model.initializeAll(seed: configuration.seed)
+    optimizer = configuration.makeOptimizer(model.namedParameters)
+    parameters = model.namedParameters.map(\.tensor)
+    sharding = Sharding(
+      rank: communicator.rank, rankCount: communicator.size, sliceSize: configuration.sliceSize)
+    reducer = try GradientReducer(parameters, over: communicator, signalCount: StepSignals.count)
+    position.seed = configuration.seed
+    try Replicas.agree(configuration.json().split(separator: ",").map(String.init), over: communicator)
+    try Replicas.broadcast(model.state, over: communicator)
+  }
+
+  /// One optimizer step on a global batch, of which `batch` holds this rank's slices.
+  public func step(_ batch: StepBatch) throws {
+    var signals = StepSignals(stop: StopSignal.pending)
+    for (index, slice) in batch.slices.enumerated() {
+      let loss = try forward(slice, &signals)
+      try backward(loss, share: 1 / Double(batch.globalCount), isLast: index == batch.slices.count - 1)
+    }
+    try reduce(&signals)
+    try signals.throwIfNotFinite(step: position.step + 1)
+    try update()
+    position.step += 1
+    position.stepInEpoch += 1
+    position.samplesSeen += batch.globalCount
+    stopSignal = signals.stop
+  }
+
+  /// The signal that any rank received before the last step, known to all.
+  private var stopSignal: Int32?
+
+  private func forward(_ slice: Batch, _ signals: inout StepSignals) throws -> Tensor {
+    try times.measure(\.forward) {
+      let (lossSum, sliceTotals) = try ForwardScope.run(
+        seed: configuration.seed, time: position.epoch, samples: slice.samples
+      ) { try objective.evaluate(model, slice) }
+      totals += sliceTotals
+      if !sliceTotals.loss.isFinite { signals.notFinite = true }
+      return lossSum
+    }
+  }
+
+  /// Gradients of the last slice are final, so they leave for the allreduce as soon as backward has them.
+  private func backward(_ loss: Tensor, share: Double, isLast: Bool) throws {
+    try times.measure(\.backward) {
+      try loss.backward(seed: share, ready: isLast ? { [reducer] in try reducer.add($0) } : nil)
+    }
+  }
+
+  private func reduce(_ signals: inout StepSignals) throws {
+    try times.measure(\.allreduceWait) {
+      communicator.noteStep(position.step + 1)
+      reducer.signals = signals.numbers
+      try reducer.finish()
+      signals = StepSignals(reducer.signals)
+    }
+  }
+
+  private func update() throws {
+    try times.measure(\.update) {
+      if let limit = configuration.clipNorm { try clipGradients(parameters, norm: limit) }
+      for index in optimizer.groups.indices {
+        optimizer.groups[index].learningRate = configuration.learningRate * schedule.factor(at: position.step)
+      }
+      try optimizer.step()
+      optimizer.clearGradients()
+    }
+  }
+}
+
+extension Trainer {
+  /// Trains for the configured epochs, from wherever the position is.
+  ///
+  /// - Throws: `Interrupted` on all ranks after the step in which a signal asked to stop, once the state is saved.
+  public func fit(_ train: any Dataset, test: (any Dataset)? = nil, saving: CheckpointPlan? = nil) throws {
+    let sampler = Sampler(sampleCount: train.count, batchSize: configuration.batchSize, seed: configuration.seed)
+    let start = monotonicSeconds()
+    while position.epoch < configuration.epochs && !hasReachedLastStep {
+      let epochStart = monotonicSeconds()
+      let before = position.samplesSeen
+      try runEpoch(train, sampler, saving)
+      let seconds = monotonicSeconds() - epochStart
+      let trained = position.samplesSeen - before
+      guard position.stepInEpoch == sampler.batchCount else { break }
+      let sums = try finishEpoch()
+      let tested = try test.map { try Evaluator(model, objective, sharding, communicator).evaluate($0) }
+      let metrics = EpochMetrics(
+        epoch: position.epoch, step: position.step, seconds: monotonicSeconds() - start, train: sums, test: tested,
+        examplesPerSecond: Double(trained) / max(seconds, 1e-9), ranks: communicator.size)
+      for observer in observers { try observer.epochFinished(metrics) }
+      if saving?.isDue(afterEpoch: position.epoch) ?? false { try save(saving) }
+    }
+    if let saving, saving.lastSavedStep != position.step { try save(saving) }
+    for observer in observers { try observer.trainingFinished() }
+  }
+
+  private var hasReachedLastStep: Bool { configuration.steps.map { position.step >= $0 } ?? false }
+
+  /// The steps from the position to the epoch's end, or to the last step that was asked for.
+  private func runEpoch(_ train: any Dataset, _ sampler: Sampler, _ saving: CheckpointPlan?) throws {
+    let loader = Loader(train, sampler, epoch: position.epoch, from: position.stepInEpoch) { [sharding] in
+      sharding.slices(of: $0)
+    }
+    defer { loader.cancel() }
+    model.train()
+    while !hasReachedLastStep, let batch = try times.measure(\.fetch, { try loader.next() }) {
+      try step(batch)
+      for observer in observers { observer.stepFinished(self, totals: totals, of: sampler.batchCount) }
+      if let signal = stopSignal {
+        if let saving { try save(saving) }
+        throw Interrupted(signal: signal, step: position.step)
+      }
+      if saving?.isDue(afterStep: position.step) ?? false { try save(saving) }
+    }
+  }
+
+  /// The epoch's totals over all ranks; the position moves to the next epoch.
+  private func finishEpoch() throws -> Totals {
+    let sums = Totals(try communicator.allReduce(totals.values, .sum))
+    totals = Totals()
+    position.epoch += 1
+    position.stepInEpoch = 0
+    try Replicas.average(model.namedBuffers, over: communicator)
+    return sums
+  }
+
+  /// Saves the state on rank 0; on all ranks, an error there is thrown.
+  private func save(_ plan: CheckpointPlan?) throws {
+    guard let plan else { return }
+    let sums = try communicator.allReduce(totals.values, .sum)
+    try communicator.agreeing("save") {
+      if communicator.isRoot { try plan.folder.save(checkpoint(totals: sums)) }
+    }
+    plan.lastSavedStep = position.step
+  }
+
+  private func checkpoint(totals: [Double]) throws -> Checkpoint {
+    var position = position
+    position.totals = totals
+    return Checkpoint(
+      model: model.state, optimizer: optimizer.slots, optimizerSteps: optimizer.stepCount, position: position,
+      configuration: try configuration.json())
+  }
+
+  /// Goes on from a checkpoint of the same model.
+  public func resume(from checkpoint: Checkpoint) throws {
+    try model.load(Dictionary(uniqueKeysWithValues: checkpoint.model))
+    optimizer.slots = checkpoint.optimizer
+    optimizer.stepCount = checkpoint.optimizerSteps
+    position = checkpoint.position
+    // The sums so far are of all ranks together; rank 0 keeps them.
+    totals = communicator.isRoot ? Totals(checkpoint.position.totals) : Totals()
+  }
+}

@@ -1,0 +1,25 @@
+import Networks
+
+/// Softmax regression as in the book: one dense layer. `[batch, 1, 28, 28]` to `[batch, 10]`.
+public func softmaxRegression(inputs: Int = 784, classes: Int = 10) -> Sequential {
+  Sequential(Flatten(), Linear(inputs, classes, weights: .normal(standardDeviation: 0.01)))
+}
+
+/// The book's multilayer perceptron: 256 hidden units with ReLU. `[batch, 1, 28, 28]` to `[batch, 10]`.
+public func perceptron(inputs: Int = 784, classes: Int = 10) -> Sequential {
+  let small = Initializer.normal(standardDeviation: 0.01)
+  return Sequential(
+    Flatten(),
+    Linear(inputs, 256, weights: small), ReLU(),
+    Linear(256, classes, weights: small))
+}
+
+/// The book's perceptron of two hidden layers with dropout. `[batch, 1, 28, 28]` to `[batch, 10]`.
+public func perceptronWithDropout(inputs: Int = 784, classes: Int = 10) -> Sequential {
+  let small = Initializer.normal(standardDeviation: 0.01)
+  return Sequential(
+    Flatten(),
+    Linear(inputs, 256, weights: small), ReLU(), Dropout(0.2),
+    Linear(256, 256, weights: small), ReLU(), Dropout(0.5),
+    Linear(256, classes, weights: small))
+}
