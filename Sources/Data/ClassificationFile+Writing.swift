@@ -12,16 +12,16 @@ extension ClassificationFile {
     _ splits: [(name: String, split: ImageSplit)], classNames: [String], sourceSHA256: String
   ) throws -> [UInt8] {
     let file = try HDF5File.inMemory()
+    try file.setAttribute("lockstep_format", of: "/", to: .int(formatVersion))
+    try file.setAttribute("task", of: "/", to: .string(task))
+    try file.setAttribute("class_names", of: "/", to: .strings(classNames))
+    try file.setAttribute("source_sha256", of: "/", to: .string(sourceSHA256))
+    try file.sealText()
     for (name, split) in splits {
       let shape = [split.count, split.channels, split.height, split.width]
       try file.write(split.images, shape: shape, to: "/\(name)/images")
       try file.write(split.labels.map { Int64($0) }, shape: [split.count], to: "/\(name)/labels")
     }
-    try file.setAttribute("lockstep_format", of: "/", to: .int(formatVersion))
-    try file.setAttribute("task", of: "/", to: .string(task))
-    try file.setAttribute("class_names", of: "/", to: .strings(classNames))
-    try file.setAttribute("source_sha256", of: "/", to: .string(sourceSHA256))
-    try file.sealAttributes(of: "/")
     return try file.image()
   }
 }

@@ -87,7 +87,7 @@ extension ClassificationFile {
     guard format == .int(formatVersion) || format == .ints([formatVersion]) else {
       throw InputError(file.path, "lockstep_format: expected \(formatVersion), found \(format.text)")
     }
-    try file.verifyAttributes(of: "/")
+    try file.verifyText()
     let found = try file.attribute("task", of: "/")
     guard found == .string(task) || found == .strings([task]) else {
       throw InputError(file.path, "task: expected \(task), found \(found?.text ?? "no such attribute")")

@@ -14,7 +14,7 @@ public enum HDF5Attribute: Sendable, Equatable {
 extension HDF5File {
   /// Sets the attribute `name` of what is at `path`, in place of an older one of this name.
   ///
-  /// Strings are of variable length, which h5py gives back as `str`.
+  /// Strings are of variable length, which h5py gives back as `str`; `sealText` guards them.
   public func setAttribute(_ name: String, of path: String, to value: HDF5Attribute) throws {
     try perform(on: "\(path)@\(name)", failure: .library) { session, file in
       guard isWritable else { throw session.error(.misuse, "the file is open for reading only") }
@@ -97,6 +97,7 @@ extension HDF5File {
     let type = try session.own(h5_new_string_type(0), H5Tclose, "preparing text")
     let attribute = try create(name, type: type, count: isScalar ? nil : texts.count, object, session)
     guard !texts.isEmpty else { return }
+    guard !isSealed else { throw session.error(.misuse, "the text of attributes is sealed") }
     guard !texts.contains(where: { $0.utf8.contains(0) }) else {
       throw session.error(.misuse, "text can't hold a zero byte, which HDF5 takes for its end")
     }

@@ -41,6 +41,7 @@ extension HDF5File {
     var isEmpty: Bool { shape.contains(0) }
 
     /// As many whole rows as fit `chunkBytes` (a power of two of them); where not even one does, parts of rows.
+    /// For shapes without a zero.
     var chosenChunk: [Int] {
       var room = max(1, HDF5File.chunkBytes / elementBytes)
       var chunk = [Int](repeating: 1, count: shape.count)
@@ -81,8 +82,9 @@ extension HDF5File {
       return
     }
     // A dataset without elements has nothing to guard, and libhdf5 has no chunks of size zero.
+    if layout.isEmpty { return }
     let chunk = layout.chunk ?? layout.chosenChunk
-    if layout.isEmpty || chunk.isEmpty { return }
+    if chunk.isEmpty { return }
     guard chunk.count == layout.shape.count, zip(chunk, layout.shape).allSatisfy({ 1...$1 ~= $0 }) else {
       throw session.error(.misuse, "chunks of \(chunk) do not fit the shape \(layout.shape)")
     }

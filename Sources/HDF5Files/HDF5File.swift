@@ -14,14 +14,25 @@ public final class HDF5File: @unchecked Sendable {
   let isWritable: Bool
   /// Bytes in the file; what a dataset declares is held against it. Meaningful only for files that are read.
   let byteCount: Int
+  /// Bytes of the file as they lie there: offset, count. Nothing for a file that is being built.
+  let rawBytes: (Int, Int) throws -> [UInt8]
+  /// Whether attributes with text can be set no more. Guarded by the library's lock.
+  var isSealed = false
   /// Negative once closed. Guarded by the library's lock.
   private var id: hid_t
 
-  private init(id: hid_t, path: String, isWritable: Bool, byteCount: Int) {
-    self.id = id
-    self.path = path
-    self.isWritable = isWritable
+  /// A file to read.
+  private init(id: hid_t, path: String, byteCount: Int, rawBytes: @escaping (Int, Int) throws -> [UInt8]) {
+    (self.id, self.path, isWritable) = (id, path, false)
     self.byteCount = byteCount
+    self.rawBytes = rawBytes
+  }
+
+  /// A file to build.
+  private init(newWithID id: hid_t, path: String) {
+    (self.id, self.path, isWritable) = (id, path, true)
+    byteCount = 0
+    rawBytes = { _, _ in [] }
   }
 
   deinit {
@@ -43,7 +54,7 @@ public final class HDF5File: @unchecked Sendable {
       let access = try session.own(h5_new_file_access(), H5Pclose, "preparing")
       try session.check(h5_disable_file_locking(access), "preparing")
       let id = try session.check(H5Fopen(path, h5_read_only(), access), "opening")
-      return HDF5File(id: id, path: path, isWritable: false, byteCount: file.byteCount)
+      return HDF5File(id: id, path: path, byteCount: file.byteCount) { try file.bytes(at: $0, count: $1) }
     }
   }
 
@@ -58,7 +69,7 @@ public final class HDF5File: @unchecked Sendable {
         _ = try session.check(H5Pset_file_image(access, start, bytes.count), "copying")
       }
       let id = try session.check(H5Fopen(uniqueName(), h5_read_only(), access), "opening")
-      return HDF5File(id: id, path: name, isWritable: false, byteCount: image.count)
+      return HDF5File(id: id, path: name, byteCount: image.count) { Array(image[$0..<$0 + $1]) }
     }
   }
 
@@ -74,7 +85,7 @@ public final class HDF5File: @unchecked Sendable {
       let creation = try session.own(h5_new_file_creation(), H5Pclose, "preparing")
       try session.check(H5Pset_obj_track_times(creation, false), "preparing")
       let id = try session.check(H5Fcreate(uniqueName(), h5_truncate(), creation, access), "creating")
-      return HDF5File(id: id, path: name, isWritable: true, byteCount: 0)
+      return HDF5File(newWithID: id, path: name)
     }
   }
 

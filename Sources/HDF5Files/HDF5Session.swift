@@ -8,6 +8,9 @@ enum HDF5Library {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
 
     init() {
+      // libhdf5 leaks handles of damaged files and would print about them at exit. With nothing of its own to write to
+      // the disk it has no business there.
+      _ = H5dont_atexit()
       mutex = .allocate(capacity: 1)
       var attributes = pthread_mutexattr_t()
       pthread_mutexattr_init(&attributes)
