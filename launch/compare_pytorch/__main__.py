@@ -142,8 +142,9 @@ def main():
         report(f"compare-pytorch: {len(available)} core here, the comparison is made on {CORES}")
         return 1
     os.sched_setaffinity(0, available[:CORES])  # inherited by every process of both sides
-    if os.getloadavg()[0] > CORES / 4:
-        report(f"compare-pytorch: other programs keep this machine busy (load {os.getloadavg()[0]:.1f}): doubt the figures")
+    load = os.getloadavg()[0]
+    if load > CORES / 4:
+        report(f"compare-pytorch: other programs keep this machine busy (load {load:.1f}): doubt the figures")
     started, results, texts = time.monotonic(), [], []
     try:
         for name in chosen.models:

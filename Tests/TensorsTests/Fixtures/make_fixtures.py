@@ -101,7 +101,9 @@ def reductions():
     }
     cases = []
     for op, function in functions.items():
-        for axes, keep in (([0], False), ([1], True), ([-1], False), ([0, 2], False), ([0, 2], True), ([0, 1, 2], False)):
+        for axes, keep in (
+            ([0], False), ([1], True), ([-1], False), ([0, 2], False), ([0, 2], True), ([0, 1, 2], False),
+        ):
             name = f"{op} axes {axes}{' kept' if keep else ''}"
             cases.append(
                 case(name, op, [distinct(2, 3, 4)], lambda x: function(x, axes, keep), axes=axes, keepDimensions=keep))
