@@ -42,7 +42,7 @@ let implementation: [Target] = [
     ]),
   .executableTarget(
     name: "CLI",
-    dependencies: ["Lockstep", "Zoo", "HDF5Files", arguments, logging, .product(name: "Yams", package: "Yams")]),
+    dependencies: ["Lockstep", "Zoo", "Kernels", "HDF5Files", arguments, logging, .product(name: "Yams", package: "Yams")]),
 ]
 
 let tests: [Target] = [

@@ -49,7 +49,7 @@ struct ConvertCommand: ParsableCommand {
   }
 
   private static func report(_ summary: IDXConverter.Summary, _ output: String) {
-    let test = summary.testCount.map { " + \($0)" } ?? ""
+    let test = summary.testCount > 0 ? " + \(summary.testCount)" : ""
     print(
       "\(output): \(summary.trainCount)\(test) images of \(summary.channels)×\(summary.height)×\(summary.width), "
         + "\(summary.classNames.count) classes, \(summary.byteCount) bytes")

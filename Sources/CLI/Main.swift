@@ -70,6 +70,9 @@ enum Main {
   /// One line for the whole job.
   private static func report(_ text: String) { if JobPlace.rank == 0 { write("lockstep: " + text) } }
 
+  /// A line that does not end the command.
+  static func warn(_ text: String) { report("warning: " + text) }
+
   private static func write(_ text: String) { FileHandle.standardError.write(Foundation.Data((text + "\n").utf8)) }
 }
 

@@ -87,3 +87,12 @@ final class HDF5Session {
     while let (id, close) = owned.popLast() { _ = close(id) }
   }
 }
+
+extension HDF5File {
+  /// The version of libhdf5 in use.
+  public static var libraryVersion: String {
+    var (major, minor, release): (UInt32, UInt32, UInt32) = (0, 0, 0)
+    H5get_libversion(&major, &minor, &release)
+    return "HDF5 \(major).\(minor).\(release)"
+  }
+}

@@ -17,6 +17,13 @@ public struct StepTimes: Sendable {
 
   public var total: Double { fetch + forward + backward + allreduceWait + update }
 
+  public static func - (later: StepTimes, earlier: StepTimes) -> StepTimes {
+    StepTimes(
+      fetch: later.fetch - earlier.fetch, forward: later.forward - earlier.forward,
+      backward: later.backward - earlier.backward, allreduceWait: later.allreduceWait - earlier.allreduceWait,
+      update: later.update - earlier.update)
+  }
+
   /// Runs `body` and adds its seconds to one part.
   mutating func measure<Result>(
     _ part: WritableKeyPath<StepTimes, Double>, _ body: () throws -> Result

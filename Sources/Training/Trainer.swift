@@ -133,12 +133,10 @@ extension Trainer {
 
   /// The steps from the position to the epoch's end, or to the last step that was asked for.
   private func runEpoch(_ train: any Dataset, _ sampler: Sampler, _ saving: CheckpointPlan?) throws {
-    let loader = Loader(train, sampler, epoch: position.epoch, from: position.stepInEpoch) { [sharding] in
-      sharding.slices(of: $0)
-    }
+    let loader = loader(train, sampler, epoch: position.epoch, from: position.stepInEpoch)
     defer { loader.cancel() }
     model.train()
-    while !hasReachedLastStep, let batch = try times.measure(\.fetch, { try loader.next() }) {
+    while !hasReachedLastStep, let batch = try fetch(loader) {
       try step(batch)
       for observer in observers { observer.stepFinished(self, totals: totals, of: sampler.batchCount) }
       if let signal = stopSignal {
@@ -147,6 +145,16 @@ extension Trainer {
       }
       if saving?.isDue(afterStep: position.step) ?? false { try save(saving) }
     }
+  }
+
+  /// Loads this rank's shards of an epoch's steps in the background.
+  public func loader(_ dataset: any Dataset, _ sampler: Sampler, epoch: Int, from first: Int = 0) -> Loader {
+    Loader(dataset, sampler, epoch: epoch, from: first) { [sharding] in sharding.slices(of: $0) }
+  }
+
+  /// The next step's batch, nil at the epoch's end.
+  public func fetch(_ loader: Loader) throws -> StepBatch? {
+    try times.measure(\.fetch) { try loader.next() }
   }
 
   /// The epoch's totals over all ranks; the position moves to the next epoch.

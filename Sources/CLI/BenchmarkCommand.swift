@@ -1,0 +1,95 @@
+import ArgumentParser
+import Lockstep
+import Zoo
+
+struct BenchmarkCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "benchmark", abstract: "Measures training steps (fetch, forward, backward, allreduce, update).")
+
+  @Argument(help: "A model; `lockstep models` lists them.") var model: String
+  @Option(help: "Steps that are measured, after a few that are not.") var steps = 30
+  @Option(help: "Samples of one step, over all ranks together.") var batchSize: Int?
+  @Option(help: "Samples that go through the network at once.") var sliceSize: Int?
+  @Flag(help: "Prints one line of JSON.") var json = false
+
+  private static let warmUpSteps = 5
+
+  func validate() throws {
+    if !(1...1_000_000).contains(steps) { throw ValidationError("--steps is \(steps), but must be in 1…1000000") }
+  }
+
+  func run() throws {
+    let entry = try Zoo.find(model)
+    let communicator = try Environment.start()
+    var configuration = entry.configuration
+    if let batchSize { configuration.batchSize = batchSize }
+    if let sliceSize { configuration.sliceSize = sliceSize }
+    let trainer = try Trainer(entry.make(entry.classes), Classification(), configuration, on: communicator)
+    let (stepSeconds, times) = try measure(trainer, SyntheticImages(entry, configuration.batchSize))
+    let median = stepSeconds.sorted()[stepSeconds.count / 2]
+    let rate = Double(configuration.batchSize) / median
+    guard communicator.isRoot else { return }
+    if json {
+      print(
+        "{\"model\":\"\(model)\",\"ranks\":\(communicator.size),\"threads\":\(Threads.perRank),"
+          + "\"batch_size\":\(configuration.batchSize),\"steps\":\(steps),\"examples_per_second\":\(rate),"
+          + "\"step_ms_median\":\(median * 1e3),\"step_ms_min\":\((stepSeconds.min() ?? 0) * 1e3)}")
+    } else {
+      print("\(model): \(ProgressPrinter.grouped(rate)) examples/s, batch \(configuration.batchSize), "
+        + "\(communicator.size) rank(s) of \(Threads.perRank) thread(s)")
+      report(times)
+    }
+  }
+
+  /// Seconds of each step and where they went, on this rank.
+  private func measure(_ trainer: Trainer, _ data: SyntheticImages) throws -> ([Double], StepTimes) {
+    let sampler = Sampler(sampleCount: data.count, batchSize: trainer.configuration.batchSize)
+    var seconds: [Double] = []
+    var before = trainer.times
+    var epoch = 0
+    while seconds.count < steps + Self.warmUpSteps {
+      let loader = trainer.loader(data, sampler, epoch: epoch)
+      defer { loader.cancel() }
+      epoch += 1
+      while seconds.count < steps + Self.warmUpSteps {
+        let start = monotonicSeconds()
+        guard let batch = try trainer.fetch(loader) else { break }
+        try trainer.step(batch)
+        seconds.append(monotonicSeconds() - start)
+        if seconds.count == Self.warmUpSteps { before = trainer.times }
+      }
+    }
+    return (Array(seconds.dropFirst(Self.warmUpSteps)), trainer.times - before)
+  }
+
+  private func report(_ times: StepTimes) {
+    let parts: [(String, Double)] = [
+      ("fetch", times.fetch), ("forward", times.forward), ("backward", times.backward),
+      ("allreduce wait", times.allreduceWait), ("update", times.update),
+    ]
+    for (name, seconds) in parts {
+      let share = Int((100 * seconds / max(times.total, 1e-12)).rounded())
+      print(Table.row("  " + name, "\((seconds / Double(steps) * 1e6).rounded()) µs", "\(share) %"))
+    }
+  }
+}
+
+/// Random images and labels in memory, of a model's input shape.
+private struct SyntheticImages: Dataset {
+  private let images: ImageDataset
+  var count: Int { images.count }
+
+  init(_ entry: ZooModel, _ batchSize: Int) {
+    let size = entry.inputShape.reduce(1, *)
+    let count = max(batchSize, min(16 * batchSize, (64 << 20) / size))
+    let key = RandomKey(seed: 0, .synthesis)
+    let pixels = (0..<count * size).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 16) }
+    let labels = (0..<count).map { Int32(key.bounded(entry.classes, draw: $0)) }
+    images = ImageDataset(
+      ImageSplit(
+        images: pixels, labels: labels, channels: entry.inputShape[0], height: entry.inputShape[1],
+        width: entry.inputShape[2]))
+  }
+
+  func batch(_ samples: [Int]) throws -> Batch { try images.batch(samples) }
+}

@@ -1,0 +1,54 @@
+import ArgumentParser
+import Foundation
+import HDF5Files
+import Kernels
+import Lockstep
+
+struct DoctorCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "doctor", abstract: "Shows this machine, MPI, HDF5 and threads, and the command to use.")
+
+  func run() throws {
+    let communicator = try Environment.start()
+    let cores = Threads.cores
+    let places = try communicator.gather(Array(ProcessInfo.processInfo.hostName.utf8), to: 0)
+    guard let places else { return }
+    print("cores             \(cores) available to this process")
+    print("threads per rank  \(Threads.perRank) (OMP_NUM_THREADS)")
+    print("memory            \(ProcessInfo.processInfo.physicalMemory >> 30) GiB")
+    print("processor         \(Self.processor)")
+    print("MPI               \(Environment.libraryVersion)")
+    print("HDF5              \(HDF5File.libraryVersion)")
+    print("kernels           \(kernelLibraryVersion)")
+    print("job               \(communicator.size == 1 ? "one process" : "\(communicator.size) ranks")")
+    for (rank, host) in places.enumerated() where communicator.size > 1 {
+      print("  rank \(rank) on \(String(decoding: host, as: UTF8.self))")
+    }
+    if communicator.size * Threads.perRank > cores && communicator.size > 1 {
+      print("warning           \(communicator.size) ranks of \(Threads.perRank) threads share \(cores) cores")
+    }
+    print("use               launch/local \(cores) -- train lenet --data fashion-mnist.h5")
+  }
+
+  /// The processor's name and which vector instructions it has.
+  private static var processor: String {
+    let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+    func field(_ name: String) -> Substring? {
+      text.split(separator: "\n").first { $0.hasPrefix(name) }?.split(separator: ":", maxSplits: 1).last
+    }
+    let flags = Set((field("flags") ?? "").split(separator: " "))
+    let known = ["avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16"].filter { flags.contains(Substring($0)) }
+    let name = field("model name").map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
+    return "\(name) (\(known.joined(separator: " ")))"
+  }
+}
+
+/// How many cores and threads a process has.
+enum Threads {
+  static var cores: Int { ProcessInfo.processInfo.activeProcessorCount }
+
+  /// What oneDNN uses: OMP_NUM_THREADS, or every core.
+  static var perRank: Int {
+    ProcessInfo.processInfo.environment["OMP_NUM_THREADS"].flatMap { Int($0) } ?? cores
+  }
+}

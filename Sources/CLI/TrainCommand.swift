@@ -1,0 +1,124 @@
+import ArgumentParser
+import HDF5Files
+import Lockstep
+import Zoo
+
+struct TrainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train", abstract: "Trains a model; under mpirun all ranks together.",
+    discussion: "Options that are not given are those of the book's recipe, or of the checkpoint that is resumed.")
+
+  @Argument(help: "A model; `lockstep models` lists them.") var model: String
+  @Option(help: "The HDF5 dataset.") var data: String
+  @Option(help: "How often all samples are seen.") var epochs: Int?
+  @Option(help: "Ends the training after so many optimizer steps.") var steps: Int?
+  @Option(help: "Samples of one optimizer step, over all ranks together.") var batchSize: Int?
+  @Option(help: "Step size of the optimizer.") var learningRate: Double?
+  @Option(help: "sgd, adam or adamw.") var optimizer: String?
+  @Option(help: "Momentum of SGD.") var momentum: Double?
+  @Option(help: "Decay of the weights (L2).") var weightDecay: Double?
+  @Option(help: "Scales gradients down to this common norm.") var clipNorm: Double?
+  @Option(help: "Defines every random number of the training.") var seed: UInt64?
+  @Option(help: "Folder for checkpoints, one file per save.") var checkpoint: String?
+  @Option(help: "How often to save: 1epoch, 100steps.") var checkpointEvery: String?
+  @Option(help: "Goes on from a checkpoint, or the newest good one of a folder.") var resume: String?
+  @Option(help: "Writes a line of JSON per epoch to this file.") var metrics: String?
+  @Option(help: "Draws the training curve to this .svg or .png file.") var plot: String?
+  @Option(help: "Reads options from a YAML file.") var config: String?
+  @Flag(help: "Prints nothing but errors.") var quiet = false
+
+  func run() throws {
+    let communicator = try Environment.start()
+    StopSignal.install()
+    let job = try communicator.agreeing("start") { try prepare(communicator) }
+    let trainer = try Trainer(job.network, Classification(), job.configuration, on: communicator)
+    if let checkpoint = job.resumed {
+      try communicator.agreeing("resume") { try trainer.resume(from: checkpoint) }
+    }
+    if communicator.isRoot { trainer.observers = job.observers }
+    if communicator.isRoot && !quiet { announce(job, communicator) }
+    try trainer.fit(job.train, test: job.test, saving: job.saving)
+    if communicator.isRoot && !quiet, let checkpoint { print("checkpoint: \(checkpoint)") }
+  }
+
+  /// All that a rank needs before the first collective of the training.
+  private struct Job {
+    let configuration: Configuration
+    let network: Module
+    let train: ImageDataset
+    let test: ImageDataset?
+    let resumed: Checkpoint?
+    let saving: CheckpointPlan?
+    let observers: [any TrainingObserver]
+  }
+
+  private func prepare(_ communicator: Communicator) throws -> Job {
+    let entry = try Zoo.find(model)
+    let resumed = try resume.map { path in
+      try CheckpointFolder.load(path) { if communicator.isRoot { Main.warn($0) } }
+    }
+    let configuration = try configure(entry, resumed)
+    let opened = try OpenedData(data, for: entry)
+    let train = try opened.dataset("train")
+    if train.count == 0 { throw InputError(data, "/train holds no samples") }
+    return Job(
+      configuration: configuration, network: entry.make(opened.file.classNames.count), train: train,
+      test: opened.hasTest ? try opened.dataset("test") : nil, resumed: resumed?.checkpoint,
+      saving: try savingPlan(communicator), observers: communicator.isRoot ? try observers(configuration) : [])
+  }
+
+  private func configure(_ entry: ZooModel, _ resumed: (path: String, checkpoint: Checkpoint)?) throws -> Configuration {
+    var result = entry.configuration
+    if let (path, checkpoint) = resumed {
+      result = try Configuration(json: checkpoint.configuration, path: path)
+      guard result.model == model else {
+        throw CheckpointError(path, "is of the model \(result.model), not \(model)")
+      }
+      // The optimizer steps wanted are those of this command, not of the one that was stopped.
+      result.steps = nil
+    }
+    if let epochs { result.epochs = epochs }
+    if let steps { result.steps = steps }
+    if let batchSize { result.batchSize = batchSize }
+    if let learningRate { result.learningRate = learningRate }
+    if let optimizer {
+      guard let name = Configuration.OptimizerName(rawValue: optimizer) else {
+        throw ConfigurationError("optimizer is '\(optimizer)', but must be sgd, adam or adamw")
+      }
+      result.optimizer = name
+    }
+    if let momentum { result.momentum = momentum }
+    if let weightDecay { result.weightDecay = weightDecay }
+    if let clipNorm { result.clipNorm = clipNorm }
+    if let seed { result.seed = seed }
+    try result.validate()
+    return result
+  }
+
+  private func savingPlan(_ communicator: Communicator) throws -> CheckpointPlan? {
+    guard let checkpoint else {
+      if checkpointEvery != nil { throw ConfigurationError("checkpoint-every needs --checkpoint") }
+      return nil
+    }
+    guard let interval = CheckpointPlan.Interval(checkpointEvery ?? "1epoch") else {
+      throw ConfigurationError("checkpoint-every is '\(checkpointEvery ?? "")', but must be such as 1epoch or 100steps")
+    }
+    let folder = CheckpointFolder(checkpoint)
+    if communicator.isRoot { try folder.prepare() }
+    return CheckpointPlan(folder, every: interval)
+  }
+
+  private func observers(_ configuration: Configuration) throws -> [any TrainingObserver] {
+    var result: [any TrainingObserver] = []
+    if !quiet { result.append(ProgressPrinter(epochs: configuration.epochs)) }
+    if let metrics { result.append(try MetricsWriter(metrics, isAppending: resume != nil)) }
+    if let plot { result.append(try CurvePlotter(plot, title: "\(model), batch \(configuration.batchSize)")) }
+    return result
+  }
+
+  private func announce(_ job: Job, _ communicator: Communicator) {
+    let ranks = communicator.size == 1 ? "1 process" : "\(communicator.size) ranks"
+    print("\(model) on \(ranks): \(job.train.count) training samples, \(job.test?.count ?? 0) test samples")
+    if let text = try? job.configuration.json() { print(text) }
+  }
+}
