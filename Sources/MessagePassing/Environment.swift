@@ -60,6 +60,9 @@ public enum Environment {
     }
     guard let communicator = job?.communicator, let board = communicator.board else { return }
     board.enter(.finalize, communicator: communicator.identifier, sequence: communicator.collectiveCount + 1)
+    // Late ranks are waited for here, not in MPI_Finalize: mpirun of Open MPI 4.1.4 may crash or hang when a job is
+    // aborted in there.
+    MPI_Barrier(communicator.handle)
     MPI_Finalize()
     board.leave()
     job?.watchdog?.stop()

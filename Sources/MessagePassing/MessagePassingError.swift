@@ -36,9 +36,14 @@ public struct MessagePassingError: Error, CustomStringConvertible, Sendable {
 /// Every MPI call of this package goes through here: its status becomes an error, or nothing.
 func check(_ status: Int32, _ operation: @autoclosure () -> String, rank: Int?) throws {
   guard status != MPI_SUCCESS else { return }
-  var errorClass: Int32 = 0
-  MPI_Error_class(status, &errorClass)
-  let text = mpiString(capacity: cmpi_maximum_error_string) { MPI_Error_string(status, $0, $1) }
+  // Before MPI is started, asking it what its status means would end the process.
+  var isStarted: Int32 = 0
+  MPI_Initialized(&isStarted)
+  var (errorClass, text) = (status, String?.none)
+  if isStarted != 0 {
+    MPI_Error_class(status, &errorClass)
+    text = mpiString(capacity: cmpi_maximum_error_string) { MPI_Error_string(status, $0, $1) }
+  }
   throw MessagePassingError(
     .mpi(errorClass: errorClass), operation(), text ?? "MPI error \(status)", rank: rank)
 }

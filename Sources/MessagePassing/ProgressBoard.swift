@@ -4,13 +4,14 @@ import Synchronization
 
 /// Where the ranks of one host show each other what they are doing, so that the watchdog can name who is late.
 ///
-/// Each rank owns one record, a cache line in memory that the ranks of a host share; it alone writes it, with plain atomic
+/// Each rank owns one record, a cache line in memory that the ranks of a host share; it writes it with plain atomic
 /// stores, and anyone reads. The file behind that memory is unlinked once all have mapped it: nothing stays behind,
 /// however the job ends. Where sharing fails, each rank sees itself alone and names nobody else.
 ///
 ///     word 0  state: inside (bit 63), operation (56…62), communicator (40…55), sequence number (0…39)
 ///     word 1  step + 1, or 0     word 2  1 + rank it sends to or receives from, or 0
 ///     word 3  heartbeat: when its watchdog last ran, or 0     word 4  1 + rank in the job, or 0
+///     word 5  not 0: the job is being aborted (any rank writes it)
 final class ProgressBoard: @unchecked Sendable {
   private static let wordsPerRecord = 8
 
@@ -42,6 +43,7 @@ final class ProgressBoard: @unchecked Sendable {
 
   func leave() {
     own[0].store(own[0].load(ordering: .relaxed) & ~(1 << 63), ordering: .releasing)
+    while own[5].load(ordering: .relaxed) != 0 { pause() }
   }
 
   func noteStep(_ step: Int) {
@@ -63,6 +65,12 @@ final class ProgressBoard: @unchecked Sendable {
   }
 
   // MARK: What the watchdog reads and writes
+
+  /// From now on no rank of this host leaves an operation. A launcher that ends a job first wakes stopped ranks up for a
+  /// moment; without this, the job would go on in that moment, as if nothing had been.
+  func holdRanks() {
+    for index in 0..<recordCount { records[index * Self.wordsPerRecord + 5].store(1, ordering: .relaxed) }
+  }
 
   func beat(at nanoseconds: UInt64) { own[3].store(nanoseconds, ordering: .relaxed) }
 

@@ -73,6 +73,7 @@ final class Watchdog: @unchecked Sendable {
     let graceSeconds = intervalSeconds * ((isSpokesman ? 0 : 4) + (diagnosis.namesRank ? 0 : 4))
     let reason = "\(diagnosis.text) (rank \(own.rank) has waited \(seconds(waitedSeconds)) \(own.place))"
     if waitedSeconds >= limitSeconds + graceSeconds {
+      board.holdRanks()
       report("lockstep: \(reason); aborting the job")
       abortJob(exitCode: Self.exitCode)
     } else if isSpokesman, !hasWarned {

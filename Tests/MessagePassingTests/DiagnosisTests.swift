@@ -1,0 +1,114 @@
+import Testing
+
+@testable import MessagePassing
+
+/// For whom does a rank wait? Each case as the ranks of one host would show it.
+@Suite struct DiagnosisTests {
+  /// Rank 0 waits at step 41 in allreduce #118, and so, first, do the others.
+  private func waiting(_ rank: Int) -> RankProgress {
+    RankProgress(
+      rank: rank, step: 41, isInside: true, operation: .allReduce, communicator: 0, sequence: 118, peer: nil,
+      silentSeconds: 0.2)
+  }
+
+  private func diagnose(_ local: [RankProgress], members: [Int] = [0, 1, 2], own: RankProgress? = nil) -> Diagnosis {
+    Diagnosis(own: own ?? waiting(0), local: local, members: members, silenceLimitSeconds: 2)
+  }
+
+  private func changed(_ rank: Int, _ change: (inout RankProgress) -> Void) -> RankProgress {
+    var progress = waiting(rank)
+    change(&progress)
+    return progress
+  }
+
+  @Test func aRankOutsideIsLate() {
+    let late = changed(2) { ($0.isInside, $0.sequence) = (false, 117) }
+    let diagnosis = diagnose([waiting(0), waiting(1), late])
+    #expect(diagnosis.text == "rank 2 is late: at step 41, outside any collective, after allreduce #117")
+    #expect(diagnosis.namesRank)
+  }
+
+  @Test func aSilentRankIsStoppedWhereverItIs() {
+    let diagnosis = diagnose([waiting(0), changed(1) { $0.isInside = false }, changed(2) { $0.silentSeconds = 9 }])
+    #expect(diagnosis.text == "rank 2 is stopped: at step 41 in allreduce #118")
+  }
+
+  @Test func aRankInAnotherCollectiveIsNamed() {
+    let other = changed(1) { $0.operation = .barrier }
+    #expect(diagnose([waiting(0), other]).text == "rank 1 is in another collective: at step 41 in barrier #118")
+    let elsewhere = changed(1) { ($0.communicator, $0.step) = (3, nil) }
+    #expect(
+      diagnose([waiting(0), elsewhere]).text
+        == "rank 1 is in another collective: in allreduce #118 of communicator 3")
+  }
+
+  @Test func aRankBehindIsLate() {
+    let behind = changed(2) { $0.sequence = 117 }
+    #expect(diagnose([waiting(0), waiting(1), behind]).text == "rank 2 is late: at step 41 in allreduce #117")
+  }
+
+  /// Who has been through the collective is not to blame, but a started allreduce needs its ranks to come back to it.
+  @Test func aRankThatIsPastItIsNamedOnlyIfNobodyElseIs() {
+    let past = changed(1) { $0.isInside = false }
+    let late = changed(2) { ($0.isInside, $0.sequence) = (false, 116) }
+    #expect(diagnose([waiting(0), past, late]).text.hasPrefix("rank 2 is late"))
+    #expect(
+      diagnose([waiting(0), past, waiting(2)]).text
+        == "rank 1 is late: at step 41, outside any collective, after allreduce #118")
+  }
+
+  @Test func aRankThatNeverCameIsLate() {
+    let absent = changed(1) { ($0.isInside, $0.operation, $0.sequence, $0.step) = (false, .none, 0, nil) }
+    #expect(diagnose([waiting(0), absent]).text == "rank 1 is late: before any collective")
+  }
+
+  @Test func ranksThatAreNotAwaitedAreNotNamed() {
+    let outsider = changed(2) { ($0.isInside, $0.sequence) = (false, 3) }
+    let diagnosis = diagnose([waiting(0), waiting(1), outsider], members: [0, 1])
+    #expect(diagnosis.text == "all ranks have reached it, but MPI makes no progress")
+    #expect(!diagnosis.namesRank)
+  }
+
+  @Test func ranksOfOtherHostsAreNotKnown() {
+    let diagnosis = diagnose([waiting(0), waiting(1)], members: [0, 1, 2])
+    #expect(diagnosis.text == "a rank on another host is late")
+    #expect(!diagnosis.namesRank)
+  }
+
+  @Test func aReceiverWaitsForItsPeerOnly() {
+    let receiver = changed(0) { ($0.operation, $0.peer) = (.receive, 2) }
+    let late = changed(2) { ($0.isInside, $0.sequence) = (false, 117) }
+    let other = changed(1) { ($0.isInside, $0.sequence) = (false, 117) }
+    #expect(diagnose([receiver, other, late], own: receiver).text.hasPrefix("rank 2 is late"))
+  }
+
+  @Test func manyLateRanksAreCounted() {
+    let late = (1...5).map { rank in changed(rank) { ($0.isInside, $0.sequence) = (false, 117) } }
+    let text = diagnose([waiting(0)] + late, members: Array(0...5)).text
+    #expect(text.contains("rank 3 is late") && text.hasSuffix("; and 2 more"))
+  }
+
+  @Test func aBoardShowsWhatItsRankDoes() throws {
+    let board = ProgressBoard.alone(worldRank: 3)
+    let before = try #require(board.ownProgress(at: 0))
+    #expect(!before.isInside && before.operation == .none && before.step == nil && before.rank == 3)
+    board.noteStep(41)
+    board.beat(at: 1_000_000_000)
+    board.enter(.send, communicator: 7, sequence: 1_000_000, peer: 0)
+    let wanted = RankProgress(
+      rank: 3, step: 41, isInside: true, operation: .send, communicator: 7, sequence: 1_000_000, peer: 0,
+      silentSeconds: 2)
+    #expect(board.localProgress(at: 3_000_000_000) == [wanted])
+    board.leave()
+    #expect(board.ownProgress(at: 0)?.isInside == false)
+    #expect(board.ownProgress(at: 0)?.sequence == 1_000_000)
+  }
+
+  @Test func timeLimitsAreValidated() throws {
+    #expect(try Environment.timeLimit(0) == 0)
+    #expect(try Environment.timeLimit(2.5) == 2.5)
+    let error = #expect(throws: MessagePassingError.self) { try Environment.timeLimit(-1) }
+    #expect(error?.description == "start: time limit -1.0: expected seconds, 0 or more")
+    #expect(throws: MessagePassingError.self) { try Environment.timeLimit(.nan) }
+  }
+}
