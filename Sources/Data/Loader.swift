@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 
 /// The slices of one rank's shard of a global batch.
 public struct StepBatch: Sendable {
@@ -13,18 +12,12 @@ public struct StepBatch: Sendable {
 /// Makes the batches of an epoch in a background thread, a few steps ahead of training. It never forks: forked children
 /// of a process with MPI or HDF5 open are a known way to corrupt both.
 public final class Loader: @unchecked Sendable {
-  private enum Item {
-    case batch(StepBatch)
-    case failure(any Error)
-  }
-  private struct Queue {
-    var items: [Item] = []
-    var isCancelled = false
-  }
+  private let condition = NSCondition()
+  // Guarded by the condition.
+  private var ready: [Result<StepBatch, any Error>] = []
+  private var isCancelled = false
 
-  private let queue = Mutex(Queue())
-  private let filled = DispatchSemaphore(value: 0)
-  private let free: DispatchSemaphore
+  private let depth: Int
   private let batchCount: Int
   private var delivered: Int
 
@@ -39,7 +32,7 @@ public final class Loader: @unchecked Sendable {
   ) {
     batchCount = sampler.batchCount
     delivered = first
-    free = DispatchSemaphore(value: depth)
+    self.depth = max(depth, 1)
     let thread = Thread { [self] in produce(dataset, sampler, epoch, first, slices) }
     thread.name = "lockstep loader"
     thread.start()
@@ -48,23 +41,22 @@ public final class Loader: @unchecked Sendable {
   /// The next step's batch, nil at the end of the epoch.
   public func next() throws -> StepBatch? {
     guard delivered < batchCount else { return nil }
-    filled.wait()
-    let item = queue.withLock { $0.items.isEmpty ? nil : $0.items.removeFirst() }
-    free.signal()
+    condition.lock()
+    while ready.isEmpty { condition.wait() }
+    let result = ready.removeFirst()
+    condition.signal()
+    condition.unlock()
     delivered += 1
-    switch item {
-    case .batch(let batch): return batch
-    case .failure(let error):
-      delivered = batchCount
-      throw error
-    case nil: return nil
-    }
+    if case .failure = result { delivered = batchCount }
+    return try result.get()
   }
 
   /// Lets the background thread end before the epoch does.
   public func cancel() {
-    queue.withLock { $0.isCancelled = true }
-    free.signal()
+    condition.lock()
+    isCancelled = true
+    condition.signal()
+    condition.unlock()
   }
 
   private func produce(
@@ -72,20 +64,20 @@ public final class Loader: @unchecked Sendable {
   ) {
     let order = sampler.order(epoch: epoch)
     for index in first..<max(first, sampler.batchCount) {
-      free.wait()
-      if queue.withLock({ $0.isCancelled }) { return }
-      let item: Item
-      do {
+      let result = Result {
         let batch = sampler.batch(index)
         let parts = try slices(batch.count).map { part in
           try dataset.batch(part.map { order[batch.lowerBound + $0] })
         }
-        item = .batch(StepBatch(index: index, slices: parts, globalCount: batch.count))
-      } catch {
-        item = .failure(error)
+        return StepBatch(index: index, slices: parts, globalCount: batch.count)
       }
-      queue.withLock { $0.items.append(item) }
-      filled.signal()
+      condition.lock()
+      while ready.count >= depth && !isCancelled { condition.wait() }
+      ready.append(result)
+      let isDone = isCancelled
+      condition.signal()
+      condition.unlock()
+      if isDone { return }
     }
   }
 }

@@ -4,25 +4,21 @@ import Foundation
 public final class ProgressPrinter: TrainingObserver {
   private let isTerminal: Bool
   private let epochs: Int
-  private var epochStart = monotonicSeconds()
-  private var startStep: Int?
+  /// When and at which step the present epoch began to be watched.
+  private var start: (seconds: Double, step: Int)?
   private var lastDrawn = 0.0
 
-  public init(epochs: Int, isTerminal: Bool = isatty(STDOUT_FILENO) != 0) {
+  public init(epochs: Int, isTerminal: Bool = isShownOnTerminal) {
     (self.epochs, self.isTerminal) = (epochs, isTerminal)
   }
 
   public func stepFinished(_ trainer: Trainer, totals: Totals, of stepsPerEpoch: Int) {
     let now = monotonicSeconds()
-    if startStep == nil {
-      startStep = trainer.position.stepInEpoch - 1
-      epochStart = now - trainer.times.total
-    }
+    let done = trainer.position.stepInEpoch
+    guard let start else { return self.start = (now, done) }
     guard isTerminal, now - lastDrawn > 0.1 else { return }
     lastDrawn = now
-    let done = trainer.position.stepInEpoch
-    let seconds = max(now - epochStart, 1e-9)
-    let rate = Double(done - (startStep ?? 0)) / seconds
+    let rate = Double(done - start.step) / max(now - start.seconds, 1e-9)
     let bar = Self.bar(Double(done) / Double(max(stepsPerEpoch, 1)))
     let examples = rate * Double(trainer.configuration.batchSize)
     let left = Double(stepsPerEpoch - done + (epochs - trainer.position.epoch - 1) * stepsPerEpoch) / rate
@@ -34,13 +30,12 @@ public final class ProgressPrinter: TrainingObserver {
   }
 
   public func epochFinished(_ metrics: EpochMetrics) {
-    startStep = 0
+    start = nil
     var line = "epoch \(metrics.epoch)/\(epochs)  loss \(Self.fixed(metrics.train.meanLoss, 4))"
     line += "  accuracy \(Self.fixed(metrics.train.accuracy, 4))"
     if let test = metrics.test { line += "  test accuracy \(Self.fixed(test.accuracy, 4))" }
     line += "  \(Self.grouped(metrics.examplesPerSecond)) examples/s  \(Self.fixed(metrics.seconds, 1)) s"
     write((isTerminal ? "\r\u{1B}[K" : "") + line + "\n")
-    epochStart = monotonicSeconds()
   }
 
   private func write(_ text: String) { FileHandle.standardOutput.write(Foundation.Data(text.utf8)) }
@@ -69,4 +64,13 @@ public final class ProgressPrinter: TrainingObserver {
     let whole = Int(seconds)
     return whole < 60 ? "\(whole) s" : "\(whole / 60) min \(whole % 60) s"
   }
+}
+
+/// Whether standard output ends on a terminal. Under mpirun a rank always has one of its own, so there it is mpirun's, the
+/// parent process's, that counts.
+public var isShownOnTerminal: Bool {
+  guard isatty(STDOUT_FILENO) != 0 else { return false }
+  guard ProcessInfo.processInfo.environment["OMPI_COMM_WORLD_RANK"] != nil else { return true }
+  let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(getppid())/fd/1")
+  return target.map { $0.hasPrefix("/dev/pts/") || $0.hasPrefix("/dev/tty") } ?? false
 }
