@@ -33,7 +33,7 @@ let implementation: [Target] = [
   .target(
     name: "Training",
     dependencies: [
-      "Networks", "Optimizers", "MessagePassing", "DataParallel", "Data", "Checkpoints", logging,
+      "Kernels", "Networks", "Optimizers", "MessagePassing", "DataParallel", "Data", "Checkpoints", logging,
     ]),
   .target(
     name: "Lockstep",

@@ -74,7 +74,7 @@ public class Tensor: @unchecked Sendable {
   }
 
   /// The elements in row-major order without gaps: this tensor where it is so already, else a copy. Not recorded.
-  final func packed() throws -> Tensor {
+  public final func packed() throws -> Tensor {
     isContiguous ? self : try copied(strides: shape.rowMajorStrides)
   }
 

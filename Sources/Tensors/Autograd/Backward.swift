@@ -32,8 +32,8 @@ extension Tensor {
   }
 }
 
-/// Adds `derivative` to `sum`: in place where nobody else can see that memory.
-private func accumulate(_ derivative: Tensor, into sum: inout Tensor?) throws {
+/// Adds `derivative` to `sum`: in place where nobody else can see that memory. Not recorded.
+public func accumulate(_ derivative: Tensor, into sum: inout Tensor?) throws {
   guard var total = sum.take() else {
     sum = derivative
     return
