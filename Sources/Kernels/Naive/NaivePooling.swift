@@ -24,8 +24,7 @@ extension Pooling {
     shape.forEachWindow { places, result in
       switch self {
       case .maximum:
-        // `max(by:)` finds the last of equal ones, hence the reversal.
-        guard let winner = places.reversed().max(by: { input[$0] < input[$1] }) else { return }
+        guard let winner = places.max(by: { input[$0] < input[$1] }) else { return }
         inputGradient[winner] += outputGradient[result]
       case .average, .averageInside:
         let share = Float(Double(outputGradient[result]) / divisor(shape, places.count))
