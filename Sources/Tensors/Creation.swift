@@ -116,8 +116,8 @@ struct CopyElements: TypedAction {
     } else if target.isContiguous {
       Loops.map(extents: source.shape.extents, from, source.strides, into: to) { $0 }
     } else {
-      let rows = try source.packed().pointer(T.self)
-      Loops.scatter(extents: source.shape.extents, rows, into: to, target.strides) { $1 }
+      let rows = try source.packed()
+      Loops.scatter(extents: source.shape.extents, rows.pointer(T.self), into: to, target.strides) { $1 }
     }
   }
 }

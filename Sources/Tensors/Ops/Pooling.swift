@@ -38,9 +38,10 @@ extension Tensor {
     try kind.forward(extents, input: input.pointer(), output: result.pointer(), workspace: workspace.memory)
     let whole = shape
     return result.recorded([self]) { gradient in
+      let gradient = try gradient.channelsLast()
       let derivative = try Tensor(uninitialized: whole, .float32, strides: whole.channelsLastStrides)
       try kind.backward(
-        extents, outputGradient: gradient.channelsLast().pointer(), inputGradient: derivative.pointer(),
+        extents, outputGradient: gradient.pointer(), inputGradient: derivative.pointer(),
         workspace: workspace.memory)
       return [derivative]
     }

@@ -13,7 +13,11 @@ extension Tensor {
   }
 
   /// `ln softmax` along an axis, exact where the softmax itself would vanish; derivative `g - softmax Σ g`.
-  public final func logSoftmax(_ axis: Int = -1) throws -> Tensor { try self - logSumExp([axis], keepingAxes: true) }
+  public final func logSoftmax(_ axis: Int = -1) throws -> Tensor {
+    // Shifted before the logarithm is taken off, so that large values keep their digits.
+    let shifted = try self - detached().max(axis, keepingAxes: true)
+    return try shifted - shifted.exp().sum(axis, keepingAxes: true).log()
+  }
 
   /// `ln Σ exp x` along the given axes; derivative the softmax.
   public final func logSumExp(_ axes: [Int] = [-1], keepingAxes: Bool = false) throws -> Tensor {
@@ -72,10 +76,10 @@ private struct LabelLosses: TypedAction {
   let losses: Tensor
 
   func run<T: Element>(_ type: T.Type) throws {
-    let sums = try logits.logSumExp()
-    let (from, total, to) = (logits.pointer(T.self), sums.pointer(T.self), losses.pointer(T.self))
+    let shares = try logits.logSoftmax()
+    let (from, to) = (shares.pointer(T.self), losses.pointer(T.self))
     for (row, label) in classes.enumerated() {
-      to[row] = T.subtracting(total[row], from[row * logits.shape[1] + Int(label)])
+      to[row] = T.subtracting(T.zero, from[row * logits.shape[1] + Int(label)])
     }
   }
 }
