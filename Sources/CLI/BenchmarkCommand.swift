@@ -10,6 +10,7 @@ struct BenchmarkCommand: ParsableCommand {
   @Option(help: "Steps that are measured, after a few that are not.") var steps = 30
   @Option(help: "Samples of one step, over all ranks together.") var batchSize: Int?
   @Option(help: "Samples that go through the network at once.") var sliceSize: Int?
+  @Flag(help: "Measures reproducible mode.") var reproducible = false
   @Flag(help: "Prints one line of JSON.") var json = false
 
   private static let warmUpSteps = 5
@@ -24,6 +25,7 @@ struct BenchmarkCommand: ParsableCommand {
     var configuration = entry.configuration
     if let batchSize { configuration.batchSize = batchSize }
     if let sliceSize { configuration.sliceSize = sliceSize }
+    configuration.reproducible = reproducible
     let trainer = try Trainer(entry.make(entry.classes), Classification(), configuration, on: communicator)
     let (stepSeconds, times) = try measure(trainer, SyntheticImages(entry, configuration.batchSize))
     let median = stepSeconds.sorted()[stepSeconds.count / 2]

@@ -58,7 +58,7 @@ enum Main {
 
   /// Errors that each rank finds in the same way by itself, or that ranks have told each other.
   private static func isKnownToAllRanks(_ error: any Error) -> Bool {
-    error is AgreedError || error is NotFiniteError || error is DisagreementError || error is ConfigurationError
+    error is AgreedError || error is NotFiniteError || error is DisagreementError || error is DriftError || error is ConfigurationError
       || JobPlace.size == 1 && !isOfArguments(error)
   }
 

@@ -28,17 +28,32 @@ struct TrainCommand: ParsableCommand {
   @Flag(help: "The same bits on any number of ranks.") var reproducible = false
   @Option(help: "Slices of the global batch in reproducible mode.") var virtualShards: Int?
   @Flag(help: "Lets a checkpoint of another mode or number of virtual shards be resumed.") var allowModeChange = false
+  @Option(help: "Plays a job of so many ranks in one process, for debugging.") var simulateRanks: Int?
+  @Flag(help: "Prints each step's samples, loss and gradient norm, rank by rank.") var verbose = false
+  @Flag(help: "Names the first operation, layer, step, rank and samples of a number that is not finite.")
+  var checkNumerics = false
   @Flag(help: "Prints nothing but errors.") var quiet = false
 
   func run() throws {
-    let communicator = try Environment.start()
     StopSignal.install()
+    guard let simulateRanks else { return try train(Environment.start()) }
+    guard (1...1024).contains(simulateRanks) else {
+      throw ConfigurationError("simulate-ranks is \(simulateRanks), but must be in 1…1024")
+    }
+    if Environment.isLaunchedByMPI { throw ConfigurationError("simulate-ranks is for one process, without mpirun") }
+    try SimulatedJob.run(ranks: simulateRanks) { try train($0) }
+  }
+
+  private func train(_ communicator: Communicator) throws {
     let job = try communicator.agreeing("start") { try prepare(communicator) }
+    try Replicas.agree(job.identity, over: communicator)
     let trainer = try Trainer(job.network, Classification(), job.configuration, on: communicator)
     if let checkpoint = job.resumed {
       try communicator.agreeing("resume") { try trainer.resume(from: checkpoint) }
     }
-    if communicator.isRoot { trainer.observers = job.observers }
+    (trainer.checksNumerics, trainer.reportsSteps) = (checkNumerics, verbose)
+    if simulateRanks != nil { trainer.verificationInterval = 1 }
+    trainer.observers = job.observers
     if communicator.isRoot && !quiet { announce(job, communicator) }
     try trainer.fit(job.train, test: job.test, saving: job.saving)
     if communicator.isRoot && !quiet, let checkpoint { print("checkpoint: \(checkpoint)") }
@@ -53,6 +68,8 @@ struct TrainCommand: ParsableCommand {
     let resumed: Checkpoint?
     let saving: CheckpointPlan?
     let observers: [any TrainingObserver]
+    /// What must be the same on all ranks beside the configuration.
+    let identity: [String]
   }
 
   private func prepare(_ communicator: Communicator) throws -> Job {
@@ -64,10 +81,15 @@ struct TrainCommand: ParsableCommand {
     let opened = try OpenedData(data, for: entry)
     let train = try opened.dataset("train")
     if train.count == 0 { throw InputError(data, "/train holds no samples") }
+    let test = opened.hasTest ? try opened.dataset("test") : nil
+    var identity: [String] = []
+    if communicator.size > 1 {
+      identity = try ["build \(Build.digest())", "training data \(train.digest)", "test data \(test?.digest ?? "none")"]
+    }
     return Job(
-      configuration: configuration, network: entry.make(opened.file.classNames.count), train: train,
-      test: opened.hasTest ? try opened.dataset("test") : nil, resumed: resumed?.checkpoint,
-      saving: try savingPlan(communicator), observers: communicator.isRoot ? try observers(configuration) : [])
+      configuration: configuration, network: entry.make(opened.file.classNames.count), train: train, test: test,
+      resumed: resumed?.checkpoint, saving: try savingPlan(communicator),
+      observers: try observers(configuration, communicator), identity: identity)
   }
 
   private func configure(_ entry: ZooModel, _ resumed: (path: String, checkpoint: Checkpoint)?) throws -> Configuration {
@@ -128,8 +150,11 @@ struct TrainCommand: ParsableCommand {
     return CheckpointPlan(folder, every: interval)
   }
 
-  private func observers(_ configuration: Configuration) throws -> [any TrainingObserver] {
-    var result: [any TrainingObserver] = []
+  private func observers(
+    _ configuration: Configuration, _ communicator: Communicator
+  ) throws -> [any TrainingObserver] {
+    var result: [any TrainingObserver] = verbose ? [StepPrinter()] : []
+    guard communicator.isRoot else { return result }
     if !quiet { result.append(ProgressPrinter(epochs: configuration.epochs)) }
     if let metrics { result.append(try MetricsWriter(metrics, isAppending: resume != nil)) }
     if let plot { result.append(try CurvePlotter(plot, title: "\(model), batch \(configuration.batchSize)")) }

@@ -66,6 +66,17 @@ public final class ProgressPrinter: TrainingObserver {
   }
 }
 
+/// Prints the trainer's report of each step.
+public final class StepPrinter: TrainingObserver {
+  public init() {}
+
+  public func stepFinished(_ trainer: Trainer, totals: Totals, of stepsPerEpoch: Int) {
+    guard let report = trainer.lastStep else { return }
+    // One write a line, so that ranks don't mix theirs.
+    FileHandle.standardOutput.write(Foundation.Data("\(report)\n".utf8))
+  }
+}
+
 /// Whether standard output ends on a terminal. Under mpirun a rank always has one of its own, so there it is mpirun's, the
 /// parent process's, that counts.
 public var isShownOnTerminal: Bool {

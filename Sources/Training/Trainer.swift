@@ -22,6 +22,14 @@ public final class Trainer {
   /// Where the time of this rank's steps went.
   public private(set) var times = StepTimes()
 
+  /// Steps between comparisons of the replicas.
+  public var verificationInterval = 100
+  /// Names the first operation whose numbers are not finite, at a cost.
+  public var checksNumerics = false
+  /// Asks for a report of each step.
+  public var reportsSteps = false
+  public private(set) var lastStep: StepReport?
+
   private let parameters: [Tensor]
   private let reducer: any Reducer
   let sharding: Sharding
@@ -47,22 +55,28 @@ public final class Trainer {
   /// One optimizer step on a global batch, of which `batch` holds this rank's slices.
   public func step(_ batch: StepBatch) throws {
     var signals = StepSignals(stop: StopSignal.pending)
+    var own = Totals()
     for (index, slice) in batch.slices.enumerated() {
       var sums = Totals()
       if !slice.samples.isEmpty {
-        let loss = try forward(slice, &sums)
-        try backward(loss, share: 1 / Double(batch.globalCount), isLast: index == batch.slices.count - 1)
+        try checkingNumerics(slice) {
+          let loss = try forward(slice, &sums)
+          try backward(loss, share: 1 / Double(batch.globalCount), isLast: index == batch.slices.count - 1)
+        }
       }
+      own += sums
       if !sums.loss.isFinite { signals.notFinite = true }
       try reducer.sliceFinished(sums.values)
     }
     try reduce(&signals)
     try signals.throwIfNotFinite(step: position.step + 1)
+    if reportsSteps { lastStep = try StepReport(position.step + 1, communicator.rank, batch, parameters, own) }
     try update()
     position.step += 1
     position.stepInEpoch += 1
     position.samplesSeen += batch.globalCount
     stopSignal = signals.stop
+    if position.step % verificationInterval == 0 { try verifyReplicas() }
   }
 
   /// The signal that any rank received before the last step, known to all.
@@ -76,6 +90,24 @@ public final class Trainer {
       ) { try objective.evaluate(model, slice) }
       return lossSum
     }
+  }
+
+  private func checkingNumerics(_ slice: Batch, _ body: () throws -> Void) throws {
+    guard checksNumerics else { return try body() }
+    let names = model.namedModules().map { (ObjectIdentifier($0.module), $0.name.isEmpty ? "model" : $0.name) }
+    let check = NumericsCheck(names: Dictionary(names) { first, _ in first })
+    try check.run(body)
+    if let fault = check.fault {
+      throw NumericsFailure(fault: fault, step: position.step + 1, rank: communicator.rank, samples: slice.samples)
+    }
+  }
+
+  /// Throws on all ranks where parameters, buffers or the optimizer's memory differ.
+  private func verifyReplicas() throws {
+    let slots = optimizer.slots.sorted { $0.key < $1.key }.flatMap { slot, tensors in
+      tensors.sorted { $0.key < $1.key }.map { (name: "\(slot) of \($0.key)", tensor: $0.value) }
+    }
+    try Replicas.verify(model.state + slots, step: position.step, over: communicator)
   }
 
   /// Gradients of the last slice are final, so they leave for the allreduce as soon as backward has them.
@@ -173,6 +205,7 @@ extension Trainer {
   /// Saves the state on rank 0; on all ranks, an error there is thrown.
   private func save(_ plan: CheckpointPlan?) throws {
     guard let plan else { return }
+    try verifyReplicas()
     let sums = try communicator.allReduce(totals.values, .sum)
     try communicator.agreeing("save") {
       if communicator.isRoot { try plan.folder.save(checkpoint(totals: sums)) }
