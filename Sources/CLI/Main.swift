@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import HDF5Files
 import Lockstep
+import Zoo
 
 /// The `lockstep` command: one subcommand per file.
 struct LockstepCommand: ParsableCommand {
@@ -20,12 +21,27 @@ enum Main {
   /// Every way out: 0, a code of `contract` with one line on standard error, or 128 + signal.
   static func main() {
     do {
+      try checkSubcommands(CommandLine.arguments.dropFirst())
       let arguments = try ConfigurationFile.expand(Array(CommandLine.arguments.dropFirst()))
       var command = try LockstepCommand.parseAsRoot(arguments)
       try command.run()
       Environment.finish()
     } catch {
       end(error)
+    }
+  }
+
+  /// The parser takes a misspelt subcommand for an argument too many; this says which one was meant.
+  private static func checkSubcommands(_ arguments: ArraySlice<String>) throws {
+    var command: any ParsableCommand.Type = LockstepCommand.self
+    for argument in arguments where argument != "help" {
+      let known = command.configuration.subcommands
+      if known.isEmpty || argument.hasPrefix("-") { return }
+      guard let next = known.first(where: { $0.configuration.commandName == argument }) else {
+        let nearest = Zoo.nearest(to: argument, among: known.compactMap { $0.configuration.commandName })
+        throw ValidationError("There is no subcommand '\(argument)'. Did you mean '\(nearest)'?")
+      }
+      command = next
     }
   }
 
@@ -72,6 +88,9 @@ enum Main {
 
   /// A line that does not end the command.
   static func warn(_ text: String) { report("warning: " + text) }
+
+  /// A line of output, at once: `print` keeps lines back where standard output is a file or a pipe.
+  static func show(_ text: String) { FileHandle.standardOutput.write(Foundation.Data((text + "\n").utf8)) }
 
   private static func write(_ text: String) { FileHandle.standardError.write(Foundation.Data((text + "\n").utf8)) }
 }
