@@ -50,6 +50,8 @@ public final class Trainer {
     var signals = StepSignals(stop: StopSignal.pending)
     for (index, slice) in batch.slices.enumerated() {
       let loss = try forward(slice, &signals)
+      // Before backward: its last gradient sends them on their way.
+      reducer.signals = signals.numbers
       try backward(loss, share: 1 / Double(batch.globalCount), isLast: index == batch.slices.count - 1)
     }
     try reduce(&signals)
