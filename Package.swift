@@ -33,7 +33,7 @@ let implementation: [Target] = [
   .target(
     name: "Training",
     dependencies: [
-      "Networks", "Optimizers", "MessagePassing", "DataParallel", "Data", "Checkpoints", logging,
+      "Kernels", "Networks", "Optimizers", "MessagePassing", "DataParallel", "Data", "Checkpoints", logging,
     ]),
   .target(
     name: "Lockstep",
@@ -47,7 +47,7 @@ let implementation: [Target] = [
 
 let tests: [Target] = [
   .testTarget(name: "KernelsTests", dependencies: ["Kernels"]),
-  .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Networks"], resources: [.copy("Fixtures")]),
+  .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Networks", "Optimizers"], resources: [.copy("Fixtures")]),
   .testTarget(name: "MessagePassingTests", dependencies: ["MessagePassing"]),
   .testTarget(name: "FilesTests", dependencies: ["HDF5Files", "Data"]),
   .testTarget(name: "TrainingTests", dependencies: ["Lockstep", "Zoo", "HDF5Files"]),

@@ -37,6 +37,15 @@ static inline void lockstep_desc_destroy(lockstep_memory_desc *desc) {
 #endif
 }
 
+/// Scratch memory comes from the caller. oneDNN's own belongs to the thread that made a primitive: run on another
+/// thread, the primitive would write to that one's, which may be too small or not there at all.
+static inline dnnl_primitive_attr_t lockstep_attributes(void) {
+  dnnl_primitive_attr_t attributes = NULL;
+  if (dnnl_primitive_attr_create(&attributes) != dnnl_success) return NULL;
+  dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
+  return attributes;
+}
+
 /// The layout that a primitive chose for one of its arguments; valid as long as the primitive descriptor lives.
 static inline dnnl_memory_t lockstep_memory_for(
     const_dnnl_primitive_desc_t primitive, dnnl_query_t what, int index, dnnl_engine_t engine, void *data) {
@@ -66,7 +75,9 @@ static inline dnnl_primitive_desc_t lockstep_reorder(
   lockstep_memory_desc_ref other = dnnl_primitive_desc_query_md(primitive, what, 0);
   lockstep_memory_desc_ref source = from_desc ? LOCKSTEP_REF(desc) : other;
   lockstep_memory_desc_ref target = from_desc ? other : LOCKSTEP_REF(desc);
-  dnnl_status_t status = dnnl_reorder_primitive_desc_create(&reorder, source, engine, target, engine, NULL);
+  dnnl_primitive_attr_t attributes = lockstep_attributes();
+  dnnl_status_t status = dnnl_reorder_primitive_desc_create(&reorder, source, engine, target, engine, attributes);
+  dnnl_primitive_attr_destroy(attributes);
   return status == dnnl_success ? reorder : NULL;
 }
 
@@ -78,6 +89,7 @@ static inline dnnl_primitive_desc_t lockstep_convolution(
     enum lockstep_pass pass, dnnl_alg_kind_t algorithm, const lockstep_memory_desc *input, const lockstep_memory_desc *weights,
     const lockstep_memory_desc *bias, const lockstep_memory_desc *output, const int64_t *strides,
     const int64_t *dilations, const int64_t *padding, const_dnnl_primitive_desc_t hint, dnnl_engine_t engine) {
+  dnnl_primitive_attr_t attributes = lockstep_attributes();
   dnnl_primitive_desc_t result = NULL;
   dnnl_status_t status;
 #if DNNL_VERSION_MAJOR >= 3
@@ -85,14 +97,14 @@ static inline dnnl_primitive_desc_t lockstep_convolution(
   if (pass == lockstep_forward)
     status = dnnl_convolution_forward_primitive_desc_create(
         &result, engine, dnnl_forward_training, algorithm, *input, *weights, bias_ref, *output, strides, dilations,
-        padding, padding, NULL);
+        padding, padding, attributes);
   else if (pass == lockstep_backward_input)
     status = dnnl_convolution_backward_data_primitive_desc_create(
-        &result, engine, algorithm, *input, *weights, *output, strides, dilations, padding, padding, hint, NULL);
+        &result, engine, algorithm, *input, *weights, *output, strides, dilations, padding, padding, hint, attributes);
   else
     status = dnnl_convolution_backward_weights_primitive_desc_create(
         &result, engine, algorithm, *input, *weights, bias_ref, *output, strides, dilations, padding, padding, hint,
-        NULL);
+        attributes);
 #else
   dnnl_convolution_desc_t desc;
   if (pass == lockstep_forward)
@@ -104,8 +116,9 @@ static inline dnnl_primitive_desc_t lockstep_convolution(
   else
     status = dnnl_dilated_convolution_backward_weights_desc_init(
         &desc, algorithm, input, weights, bias, output, strides, dilations, padding, padding);
-  if (status == dnnl_success) status = dnnl_primitive_desc_create(&result, &desc, NULL, engine, hint);
+  if (status == dnnl_success) status = dnnl_primitive_desc_create(&result, &desc, attributes, engine, hint);
 #endif
+  dnnl_primitive_attr_destroy(attributes);
   return status == dnnl_success ? result : NULL;
 }
 
@@ -114,17 +127,18 @@ static inline dnnl_primitive_desc_t lockstep_pooling(
     int backward, dnnl_alg_kind_t algorithm, const lockstep_memory_desc *input, const lockstep_memory_desc *output,
     const int64_t *strides, const int64_t *kernel, const int64_t *padding_before, const int64_t *padding_after,
     const_dnnl_primitive_desc_t hint, dnnl_engine_t engine) {
+  dnnl_primitive_attr_t attributes = lockstep_attributes();
   dnnl_primitive_desc_t result = NULL;
   dnnl_status_t status;
 #if DNNL_VERSION_MAJOR >= 3
   const int64_t dense[2] = {0, 0};
   if (backward)
     status = dnnl_pooling_backward_primitive_desc_create(
-        &result, engine, algorithm, *input, *output, strides, kernel, dense, padding_before, padding_after, hint, NULL);
+        &result, engine, algorithm, *input, *output, strides, kernel, dense, padding_before, padding_after, hint, attributes);
   else
     status = dnnl_pooling_forward_primitive_desc_create(
         &result, engine, dnnl_forward_training, algorithm, *input, *output, strides, kernel, dense, padding_before,
-        padding_after, NULL);
+        padding_after, attributes);
 #else
   dnnl_pooling_desc_t desc;
   if (backward)
@@ -133,23 +147,26 @@ static inline dnnl_primitive_desc_t lockstep_pooling(
   else
     status = dnnl_pooling_forward_desc_init(
         &desc, dnnl_forward_training, algorithm, input, output, strides, kernel, padding_before, padding_after);
-  if (status == dnnl_success) status = dnnl_primitive_desc_create(&result, &desc, NULL, engine, hint);
+  if (status == dnnl_success) status = dnnl_primitive_desc_create(&result, &desc, attributes, engine, hint);
 #endif
+  dnnl_primitive_attr_destroy(attributes);
   return status == dnnl_success ? result : NULL;
 }
 
 /// An element by element function on `desc`.
 static inline dnnl_primitive_desc_t lockstep_elementwise(
     dnnl_alg_kind_t algorithm, const lockstep_memory_desc *desc, dnnl_engine_t engine) {
+  dnnl_primitive_attr_t attributes = lockstep_attributes();
   dnnl_primitive_desc_t result = NULL;
   dnnl_status_t status;
 #if DNNL_VERSION_MAJOR >= 3
   status = dnnl_eltwise_forward_primitive_desc_create(
-      &result, engine, dnnl_forward_inference, algorithm, *desc, *desc, 0, 0, NULL);
+      &result, engine, dnnl_forward_inference, algorithm, *desc, *desc, 0, 0, attributes);
 #else
   dnnl_eltwise_desc_t operation;
   status = dnnl_eltwise_forward_desc_init(&operation, dnnl_forward_inference, algorithm, desc, 0, 0);
-  if (status == dnnl_success) status = dnnl_primitive_desc_create(&result, &operation, NULL, engine, NULL);
+  if (status == dnnl_success) status = dnnl_primitive_desc_create(&result, &operation, attributes, engine, NULL);
 #endif
+  dnnl_primitive_attr_destroy(attributes);
   return status == dnnl_success ? result : NULL;
 }

@@ -25,6 +25,9 @@ struct TrainCommand: ParsableCommand {
   @Option(help: "Writes a line of JSON per epoch to this file.") var metrics: String?
   @Option(help: "Draws the training curve to this .svg or .png file.") var plot: String?
   @Option(help: "Reads options from a YAML file.") var config: String?
+  @Flag(help: "The same bits on any number of ranks.") var reproducible = false
+  @Option(help: "Slices of the global batch in reproducible mode.") var virtualShards: Int?
+  @Flag(help: "Lets a checkpoint of another mode or number of virtual shards be resumed.") var allowModeChange = false
   @Flag(help: "Prints nothing but errors.") var quiet = false
 
   func run() throws {
@@ -77,6 +80,7 @@ struct TrainCommand: ParsableCommand {
       // The optimizer steps wanted are those of this command, not of the one that was stopped.
       result.steps = nil
     }
+    try setMode(&result, resumedFrom: resumed?.path)
     if let epochs { result.epochs = epochs }
     if let steps { result.steps = steps }
     if let batchSize { result.batchSize = batchSize }
@@ -93,6 +97,22 @@ struct TrainCommand: ParsableCommand {
     if let seed { result.seed = seed }
     try result.validate()
     return result
+  }
+
+  /// A resumed training stays in its mode, or else its digest would be no other job's.
+  private func setMode(_ configuration: inout Configuration, resumedFrom path: String?) throws {
+    let shards = virtualShards ?? configuration.virtualShards
+    if virtualShards != nil && !reproducible { throw ConfigurationError("virtual-shards needs --reproducible") }
+    if let path, !allowModeChange, reproducible != configuration.reproducible || shards != configuration.virtualShards {
+      throw ConfigurationError(
+        "\(path) was saved \(Self.mode(configuration.reproducible, configuration.virtualShards)), this run is "
+          + "\(Self.mode(reproducible, shards)); --allow-mode-change goes on all the same")
+    }
+    (configuration.reproducible, configuration.virtualShards) = (reproducible, shards)
+  }
+
+  private static func mode(_ reproducible: Bool, _ shards: Int) -> String {
+    reproducible ? "in reproducible mode with \(shards) virtual shards" : "in ordinary mode"
   }
 
   private func savingPlan(_ communicator: Communicator) throws -> CheckpointPlan? {

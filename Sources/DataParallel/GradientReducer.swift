@@ -3,13 +3,13 @@ import Tensors
 
 /// Sums gradients over all ranks while backward is still computing others.
 ///
-/// Parameters are grouped in buckets in the order in which backward finishes them, the last layer's first. `add` copies a
+/// Parameters are grouped in buckets in the order in which backward finishes them, the last layer's first. `gradientReady` copies a
 /// finished gradient into its bucket and starts the bucket's allreduce once it is full; `finish` waits for all of them and
 /// leaves each parameter's `gradient` a view of the sum. A rank whose shard is empty calls `finish` alone and contributes
 /// zeros, so that every rank issues the same collectives.
 ///
 /// The losses' seeds divide by the global number of samples, so that the plain sum is the mean over the global batch.
-public final class GradientReducer {
+public final class GradientReducer: Reducer {
   private final class Bucket {
     var entries: [(parameter: Tensor, range: Range<Int>)] = []
     var count = 0
@@ -24,10 +24,11 @@ public final class GradientReducer {
   private var added: Set<ObjectIdentifier> = []
   /// Buckets are started in this order on every rank, whatever order backward finishes them in.
   private var nextToStart = 0
-  public let signalCount: Int
+  private let signalCount: Int
   /// Extra numbers that travel with the last bucket, summed over the ranks by `finish`. Set them before the step's last
-  /// `add`, which may start that bucket.
+  /// `gradientReady`, which may start that bucket.
   public var signals: [Float]
+  private var totals: [Double] = []
 
   /// - Parameters:
   ///   - parameters: in the order of the network; every rank must pass the same.
@@ -59,7 +60,7 @@ public final class GradientReducer {
   public var bucketCount: Int { buckets.count }
 
   /// Takes a parameter's finished gradient; called once per parameter and step, when backward is done with it.
-  public func add(_ parameter: Tensor) throws {
+  public func gradientReady(_ parameter: Tensor) throws {
     if communicator.size == 1 { return }
     guard let place = places[ObjectIdentifier(parameter)] else { return }
     guard added.insert(ObjectIdentifier(parameter)).inserted else {
@@ -71,9 +72,14 @@ public final class GradientReducer {
     try startFullBuckets()
   }
 
+  public func sliceFinished(_ totals: [Double]) throws {
+    self.totals = self.totals.isEmpty ? totals : zip(self.totals, totals).map { $0 + $1 }
+  }
+
   /// Waits for all sums; gradients that were not added count as zero.
-  public func finish() throws {
-    if communicator.size == 1 { return }
+  public func finish() throws -> [Double] {
+    defer { totals = [] }
+    if communicator.size == 1 { return totals }
     for bucket in buckets {
       for (entry, (parameter, _)) in bucket.entries.enumerated() where !added.contains(ObjectIdentifier(parameter)) {
         try fill(bucket, entry)
@@ -92,6 +98,7 @@ public final class GradientReducer {
     try readSignals()
     added.removeAll(keepingCapacity: true)
     nextToStart = 0
+    return totals
   }
 
   private func fill(_ bucket: Bucket, _ entry: Int) throws {

@@ -8,16 +8,31 @@ public struct Sharding: Sendable {
   public let rankCount: Int
   /// Samples of a slice at the most.
   public let sliceSize: Int
+  /// Cuts every global batch into so many fixed slices, whatever the number of ranks (reproducible mode).
+  public let virtualShards: Int?
 
-  public init(rank: Int, rankCount: Int, sliceSize: Int = .max) {
+  public init(rank: Int, rankCount: Int, sliceSize: Int = .max, virtualShards: Int? = nil) {
     (self.rank, self.rankCount, self.sliceSize) = (rank, max(rankCount, 1), max(sliceSize, 1))
+    self.virtualShards = virtualShards
+  }
+
+  /// The same for another rank.
+  public func of(rank: Int) -> Sharding {
+    Sharding(rank: rank, rankCount: rankCount, sliceSize: sliceSize, virtualShards: virtualShards)
   }
 
   /// The positions in a global batch of `count` samples that are this rank's.
-  public func shard(of count: Int) -> Range<Int> { share(count, rank)..<share(count, rank + 1) }
+  public func shard(of count: Int) -> Range<Int> {
+    let own = virtualShards.map { slicesOwned($0, of: count) } ?? []
+    if let first = own.first, let last = own.last { return first.lowerBound..<last.upperBound }
+    if virtualShards != nil { return 0..<0 }
+    return Self.share(count, rank, rankCount)..<Self.share(count, rank + 1, rankCount)
+  }
 
-  /// The shard cut into slices of nearly equal size; none for an empty shard.
+  /// The shard cut into slices of nearly equal size, none for an empty shard; or this rank's virtual shards, some of which
+  /// may be empty.
   public func slices(of count: Int) -> [Range<Int>] {
+    if let virtualShards { return slicesOwned(virtualShards, of: count) }
     let shard = shard(of: count)
     if shard.isEmpty { return [] }
     let parts = (shard.count - 1) / sliceSize + 1
@@ -27,8 +42,14 @@ public struct Sharding: Sendable {
     }
   }
 
-  /// `count · rank / rankCount` without overflow: earlier ranks take one sample more where it does not divide.
-  private func share(_ count: Int, _ rank: Int) -> Int {
-    count / rankCount * rank + min(rank, count % rankCount)
+  private func slicesOwned(_ shards: Int, of count: Int) -> [Range<Int>] {
+    SummationTree(leafCount: shards, rankCount: rankCount).leaves(of: rank).map {
+      Self.share(count, $0, shards)..<Self.share(count, $0 + 1, shards)
+    }
+  }
+
+  /// Where part `index` of `parts` nearly equal ones begins: earlier parts take one more where it does not divide.
+  static func share(_ count: Int, _ index: Int, _ parts: Int) -> Int {
+    count / parts * index + min(index, count % parts)
   }
 }

@@ -18,7 +18,7 @@ public enum Activation: Int, Sendable, CaseIterable {
   }
   private static let cache = PrimitiveCache<Key, Primitive>()
 
-  /// `result[i] = f(input[i])`; both may be the same buffer.
+  /// `result[i] = f(input[i])`, into another buffer.
   public func apply(_ input: UnsafePointer<Float>, into result: UnsafeMutablePointer<Float>, count: Int) throws {
     if count == 0 { return }
     let primitive = try Self.cache.value(for: Key(activation: self, count: count)) {
@@ -30,5 +30,7 @@ public enum Activation: Int, Sendable, CaseIterable {
       return primitive
     }
     try primitive.run(UnsafeMutableRawPointer(mutating: input), result)
+    // oneDNN's exponential takes NaN for a number, which would hide that a training has diverged.
+    if self == .exp { for i in 0..<count { result[i] = input[i].isNaN ? input[i] : result[i] } }
   }
 }

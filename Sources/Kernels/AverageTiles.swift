@@ -37,7 +37,11 @@ struct AverageTiles {
     for column in 0..<shape.outWidth {
       let window = sum + column * width * channels
       let target = output + column * channels
-      for channel in 0..<channels {
+      forEachQuad { start in
+        var total = load(window + start)
+        for pixel in 1..<max(width, 1) { total += load(window + pixel * channels + start) }
+        store(total * scale, target + start)
+      } single: { channel in
         var total = window[channel]
         for pixel in 1..<max(width, 1) { total += window[pixel * channels + channel] }
         target[channel] = total * scale
@@ -64,7 +68,10 @@ struct AverageTiles {
     for column in 0..<shape.outWidth {
       let target = row + column * width * channels
       let source = gradient + column * channels
-      for channel in 0..<channels {
+      forEachQuad { start in
+        let share = load(source + start) * scale
+        for pixel in 0..<width { store(share, target + pixel * channels + start) }
+      } single: { channel in
         let share = source[channel] * scale
         for pixel in 0..<width { target[pixel * channels + channel] = share }
       }
@@ -72,4 +79,30 @@ struct AverageTiles {
     let covered = shape.outWidth * width * channels
     (row + covered).update(repeating: 0, count: inRow - covered)
   }
+
+  /// Covers a pixel's channels by fours; the last four may overlap those before, which does no harm here. Fewer than four
+  /// channels are taken one by one.
+  @inline(__always)
+  private func forEachQuad(_ quad: (Int) -> Void, single: (Int) -> Void) {
+    if shape.channels < 4 {
+      for channel in 0..<shape.channels { single(channel) }
+      return
+    }
+    var start = 0
+    while start < shape.channels - 4 {
+      quad(start)
+      start += 4
+    }
+    quad(shape.channels - 4)
+  }
+}
+
+@inline(__always)
+private func load(_ place: UnsafePointer<Float>) -> SIMD4<Float> {
+  UnsafeRawPointer(place).loadUnaligned(as: SIMD4<Float>.self)
+}
+
+@inline(__always)
+private func store(_ value: SIMD4<Float>, _ place: UnsafeMutablePointer<Float>) {
+  UnsafeMutableRawPointer(place).storeBytes(of: value, as: SIMD4<Float>.self)
 }

@@ -54,7 +54,9 @@ final class Primitive: @unchecked Sendable {
   let descriptor: dnnl_primitive_desc_t
   private let handle: dnnl_primitive_t
   private let engine: Engine
+  /// Scratch memory comes first where the primitive needs some, then the buffers in the order of `run`.
   private var arguments: [dnnl_exec_arg_t] = []
+  private let scratchByteCount: Int
   private let lock = Mutex(())
 
   init(_ descriptor: dnnl_primitive_desc_t?, _ operation: @autoclosure () -> String) throws {
@@ -67,6 +69,8 @@ final class Primitive: @unchecked Sendable {
     }
     self.descriptor = descriptor
     handle = primitive
+    scratchByteCount = dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(descriptor, dnnl_query_scratchpad_md, 0))
+    if scratchByteCount > 0 { try argument(DNNL_ARG_SCRATCHPAD, dnnl_query_scratchpad_md) }
   }
 
   deinit {
@@ -96,15 +100,23 @@ final class Primitive: @unchecked Sendable {
   }
 
   func run(_ buffers: UnsafeMutableRawPointer?...) throws {
+    if scratchByteCount == 0 { return try run(scratch: nil, buffers) }
+    try ScratchMemory.with(scratchByteCount) { try run(scratch: $0, buffers) }
+  }
+
+  private func run(scratch: UnsafeMutableRawPointer?, _ buffers: [UnsafeMutableRawPointer?]) throws {
     try lock.withLock { _ in
-      for (argument, buffer) in zip(arguments, buffers) {
-        guard dnnl_memory_set_data_handle(argument.memory, buffer) == dnnl_success else {
-          throw KernelError(operation: "primitive", detail: "refused a buffer")
-        }
-      }
+      if let scratch { try point(arguments[0], at: scratch) }
+      for (argument, buffer) in zip(arguments.dropFirst(scratch == nil ? 0 : 1), buffers) { try point(argument, at: buffer) }
       guard dnnl_primitive_execute(handle, engine.stream, Int32(arguments.count), arguments) == dnnl_success,
         dnnl_stream_wait(engine.stream) == dnnl_success
       else { throw KernelError(operation: "primitive", detail: "failed while running") }
+    }
+  }
+
+  private func point(_ argument: dnnl_exec_arg_t, at buffer: UnsafeMutableRawPointer?) throws {
+    guard dnnl_memory_set_data_handle(argument.memory, buffer) == dnnl_success else {
+      throw KernelError(operation: "primitive", detail: "refused a buffer")
     }
   }
 }

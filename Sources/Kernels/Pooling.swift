@@ -29,6 +29,8 @@ public enum Pooling: Int, Sendable {
   case maximum
   /// Padded zeros count as samples, as in PyTorch.
   case average
+  /// The mean of a window's part inside of the input.
+  case averageInside
 
   /// `output[window] = maximum or mean of input[window]`. `workspace` remembers where each maximum was.
   public func forward(
@@ -52,12 +54,16 @@ public enum Pooling: Int, Sendable {
 
   /// How many bytes of workspace `forward` fills for `backward`.
   public func workspaceByteCount(_ shape: PoolingShape) throws -> Int {
-    if self == .average || shape.batch == 0 { return 0 }
+    if self != .maximum || shape.batch == 0 { return 0 }
     return try plan(shape).forward.byteCount(dnnl_query_workspace_md)
   }
 
   private var algorithm: dnnl_alg_kind_t {
-    self == .maximum ? dnnl_pooling_max : dnnl_pooling_avg_include_padding
+    switch self {
+    case .maximum: dnnl_pooling_max
+    case .average: dnnl_pooling_avg_include_padding
+    case .averageInside: dnnl_pooling_avg_exclude_padding
+    }
   }
 
   private struct Key: Hashable, Sendable {

@@ -1,7 +1,7 @@
 /// What a rank can be waiting in, as errors, the checked mode and the watchdog name it.
 enum Operation: UInt8, Sendable, CustomStringConvertible {
   case none = 0
-  case barrier, allReduce, broadcast, allGather, gather, duplicate, split, finalize, send, receive
+  case barrier, allReduce, broadcast, allGather, gather, duplicate, split, finalize, send, receive, exchange
 
   var description: String {
     switch self {
@@ -16,6 +16,7 @@ enum Operation: UInt8, Sendable, CustomStringConvertible {
     case .finalize: "finalize"
     case .send: "send"
     case .receive: "receive"
+    case .exchange: "exchange"
     }
   }
 }

@@ -72,3 +72,24 @@ extension Communicator {
     }
   }
 }
+
+extension Communicator {
+  /// Sends values to a rank and receives as many from it, both at once.
+  public func exchange<T: MessageElement>(
+    _ values: UnsafeBufferPointer<T>, into buffer: UnsafeMutableBufferPointer<T>, with peer: Int, tag: Int = 0
+  ) throws {
+    guard values.count == buffer.count else {
+      throw MessagePassingError(
+        .invalidArgument, "exchange with rank \(peer)", "sends \(values.count) elements for \(buffer.count)", rank: rank)
+    }
+    try transfer(.exchange, peer: peer, tag: tag) { handle, peer, tag in
+      guard let from = values.baseAddress, let to = buffer.baseAddress else { return }
+      try forEachPiece(of: values.count) { offset, length in
+        let type = T.messageType.datatype
+        let status = MPI_Sendrecv(
+          from + offset, length, type, peer, tag, to + offset, length, type, peer, tag, handle, cmpi_status_ignore())
+        try check(status, "exchange with rank \(peer)", rank: rank)
+      }
+    }
+  }
+}

@@ -41,10 +41,10 @@ extension Optimizer {
     for group in groups {
       for (name, tensor) in group.parameters {
         guard let gradient = tensor.gradient else { continue }
-        guard gradient.shape == tensor.shape, tensor.dtype == .float32 else {
-          throw TensorError("optimizer", "\(name): \(tensor.dtype) \(tensor.shape) with a gradient \(gradient.shape)")
+        guard gradient.shape == tensor.shape, tensor.dtype == .float32, gradient.dtype == .float32 else {
+          throw TensorError("optimizer", "\(name): \(tensor.dtype) \(tensor.shape) with a gradient \(gradient.dtype) \(gradient.shape)")
         }
-        try gradient.withFloats { source in
+        try (gradient.isContiguous ? gradient : gradient.copy()).withFloats { source in
           try tensor.withFloats { target in
             guard let from = source.baseAddress else { return }
             try update(group, name, tensor, target, from)

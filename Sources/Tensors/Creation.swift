@@ -51,13 +51,18 @@ extension Tensor {
     guard step != 0, count.isFinite, count < Double(1 << 40) else {
       throw TensorError("arange", "can't step from \(start) to \(end) by \(step)")
     }
-    let values = (0..<Swift.max(0, Int(count))).map { start + Double($0) * step }
-    return try Tensor(values).to(dtype)
+    let result = try Tensor(uninitialized: [Swift.max(0, Int(count))], .float64)
+    let target = result.pointer(Double.self)
+    for index in 0..<result.elementCount { target[index] = start + Double(index) * step }
+    return try result.to(dtype)
   }
 
   /// `0, 1, … end - 1`.
   public static func arange(_ end: Int, _ dtype: DType = .int64) throws -> Tensor {
-    try Tensor((0..<Swift.max(0, end)).map(Int64.init)).to(dtype)
+    let result = try Tensor(uninitialized: [Swift.max(0, end)], .int64)
+    let target = result.pointer(Int64.self)
+    for index in 0..<result.elementCount { target[index] = Int64(index) }
+    return try result.to(dtype)
   }
 
   /// Sets every element. Not recorded.
@@ -65,8 +70,10 @@ extension Tensor {
 
   /// Overwrites the elements with those of `source`, which broadcasts and converts. Not recorded.
   public final func assign(_ source: Tensor) throws {
-    let expanded = try source.to(dtype).expanded(to: shape)
-    try dtype.perform(CopyElements(source: expanded, target: self))
+    let converted = try source.to(dtype)
+    // Of the same memory it may overlap, so that elements would be overwritten before they are read.
+    let apart = converted.storage === storage ? try converted.copy() : converted
+    try dtype.perform(CopyElements(source: apart.expanded(to: shape), target: self))
   }
 }
 
@@ -109,8 +116,8 @@ struct CopyElements: TypedAction {
     } else if target.isContiguous {
       Loops.map(extents: source.shape.extents, from, source.strides, into: to) { $0 }
     } else {
-      let rows = try source.packed().pointer(T.self)
-      Loops.scatter(extents: source.shape.extents, rows, into: to, target.strides) { $1 }
+      let rows = try source.packed()
+      Loops.scatter(extents: source.shape.extents, rows.pointer(T.self), into: to, target.strides) { $1 }
     }
   }
 }

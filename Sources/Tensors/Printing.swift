@@ -1,15 +1,15 @@
 extension Tensor: CustomStringConvertible {
   /// As NumPy prints it; long axes are cut to their first and last three entries.
   public var description: String {
-    guard let values = try? values(as: Double.self) else { return "tensor \(shape) \(dtype)" }
+    guard let texts = try? texts() else { return "tensor \(shape) \(dtype)" }
     var position = 0
-    return format(axis: 0, values, &position)
+    return format(axis: 0, texts, &position)
   }
 
-  private func format(axis: Int, _ values: [Double], _ position: inout Int) -> String {
+  private func format(axis: Int, _ values: [String], _ position: inout Int) -> String {
     if axis == rank {
       defer { position += 1 }
-      return format(values[position])
+      return values[position]
     }
     let stride = shape.extents[(axis + 1)...].reduce(1, *)
     var parts: [String] = []
@@ -24,12 +24,13 @@ extension Tensor: CustomStringConvertible {
     return "[" + parts.joined(separator: axis == rank - 1 ? ", " : ",\n" + String(repeating: " ", count: axis + 1)) + "]"
   }
 
-  private func format(_ value: Double) -> String {
+  /// The elements one by one, in row-major order.
+  private func texts() throws -> [String] {
     switch dtype {
-    case .bool: value == 0 ? "false" : "true"
-    case .float32: "\(Float(value))"
-    case .float64: "\(value)"
-    default: "\(Int64(value))"
+    case .bool: try values(as: Bool.self).map { "\($0)" }
+    case .float32: try values(as: Float.self).map { "\($0)" }
+    case .float64: try values(as: Double.self).map { "\($0)" }
+    default: try values(as: Int64.self).map { "\($0)" }
     }
   }
 }

@@ -14,18 +14,19 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, RandomAccess
   public var rank: Int { extents.count }
   public var description: String { "\(extents)" }
 
-  /// How many elements. Shapes are checked when a tensor is made, so that this can't overflow later.
-  public var elementCount: Int { extents.reduce(1, *) }
+  /// How many elements; right for the shape of any tensor, which is checked when it is made.
+  public var elementCount: Int { extents.reduce(1, &*) }
 
-  /// The element count, or nil where an extent is negative or the bytes would not fit an address.
+  /// The element count, or nil where an extent is negative or the bytes would not fit an address. Extents of 0 don't
+  /// excuse the others, so that no product of some of the extents can overflow later.
   func checkedElementCount(of dtype: DType) -> Int? {
     var count = 1
     for extent in extents {
-      let (product, overflow) = count.multipliedReportingOverflow(by: extent)
+      let (product, overflow) = count.multipliedReportingOverflow(by: Swift.max(extent, 1))
       if overflow || extent < 0 { return nil }
       count = product
     }
-    return count <= Int.max / 16 / dtype.byteCount ? count : nil
+    return count <= Int.max / 16 / dtype.byteCount ? elementCount : nil
   }
 
   /// Elements from one index to the next, per axis, in row-major order.

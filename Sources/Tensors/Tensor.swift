@@ -43,7 +43,8 @@ public class Tensor: @unchecked Sendable {
   /// Whether a result of this tensor must be recorded.
   final var tracksGradient: Bool { requiresGradient || node != nil }
 
-  /// The first element's address. `T` must be the tensor's own type.
+  /// The first element's address. `T` must be the tensor's own type. The tensor must have a name while the address is
+  /// used: the memory of an unnamed intermediate result goes back to the pool at once, and to the next thread that asks.
   final func pointer<T: Element>(_ type: T.Type = T.self) -> UnsafeMutablePointer<T> {
     (storage.memory + offset * dtype.byteCount).assumingMemoryBound(to: T.self)
   }
@@ -74,7 +75,7 @@ public class Tensor: @unchecked Sendable {
   }
 
   /// The elements in row-major order without gaps: this tensor where it is so already, else a copy. Not recorded.
-  final func packed() throws -> Tensor {
+  public final func packed() throws -> Tensor {
     isContiguous ? self : try copied(strides: shape.rowMajorStrides)
   }
 

@@ -24,6 +24,9 @@ public struct Configuration: Codable, Sendable, Equatable {
   public var seed: UInt64
   /// Samples that go through the network at once; more gain nothing once a slice fills the cache.
   public var sliceSize: Int
+  /// The same bits on any number of ranks: the global batch is computed in fixed virtual shards, summed in a fixed tree.
+  public var reproducible = false
+  public var virtualShards = 8
 
   public init(
     model: String, epochs: Int, steps: Int? = nil, batchSize: Int, learningRate: Double,
@@ -48,9 +51,20 @@ public struct Configuration: Codable, Sendable, Equatable {
     try require((0..<1).contains(momentum), "momentum", momentum, "in 0..<1")
     try require(weightDecay.isFinite && weightDecay >= 0, "weight-decay", weightDecay, "0 or more, and finite")
     try require(clipNorm ?? 1 > 0, "clip-norm", clipNorm ?? 1, "above 0")
+    try require((1...4096).contains(virtualShards), "virtual-shards", virtualShards, "in 1…4096")
     try require(sliceSize >= 1, "slice-size", sliceSize, "at least 1")
     try require(optimizer == .sgd || momentum == 0, "momentum", momentum, "left out with \(optimizer)")
     try require(!nesterov || momentum > 0, "nesterov", nesterov, "used with a momentum")
+  }
+
+  /// As the command line's options, one a line: what ranks compare.
+  var lines: [String] {
+    [
+      "model \(model)", "epochs \(epochs)", "steps \(steps.map(String.init) ?? "all")", "batch-size \(batchSize)",
+      "learning-rate \(learningRate)", "optimizer \(optimizer.rawValue)", "momentum \(momentum)", "nesterov \(nesterov)",
+      "weight-decay \(weightDecay)", "clip-norm \(clipNorm.map { "\($0)" } ?? "none")", "seed \(seed)",
+      "slice-size \(sliceSize)", "reproducible \(reproducible)", "virtual-shards \(virtualShards)",
+    ]
   }
 
   /// As JSON with sorted keys, so that equal configurations are equal texts.

@@ -18,11 +18,18 @@ public struct Evaluator {
     (self.model, self.objective, self.sharding, self.communicator) = (model, objective, sharding, communicator)
   }
 
-  /// The totals over all samples and ranks.
+  /// The totals over all samples and ranks, added slice by slice in the order of the data.
   public func evaluate(_ dataset: any Dataset) throws -> Totals {
+    var slices: [[Double]] = []
+    try forEachSlice(of: dataset) { slice in
+      guard let first = slice.samples.first else { return }
+      slices.append([Double(first)] + (try objective.evaluate(model, slice).totals.values))
+    }
+    let all = try communicator.allGather(slices.flatMap { $0 }).flatMap { $0 }
     var totals = Totals()
-    try forEachSlice(of: dataset) { slice in totals += try objective.evaluate(model, slice).totals }
-    return Totals(try communicator.allReduce(totals.values, .sum))
+    let starts = stride(from: 0, to: all.count, by: 4).sorted { all[$0] < all[$1] }
+    for start in starts { totals += Totals(Array(all[start + 1..<start + 4])) }
+    return totals
   }
 
   /// The model's outputs `[count, …]` in the order of the data, on rank 0; nil on the others.
@@ -30,6 +37,7 @@ public struct Evaluator {
     var mine: [Float] = []
     var width = 0
     try forEachSlice(of: dataset) { slice in
+      if slice.samples.isEmpty { return }
       let output = try model(slice.inputs).flattened()
       width = output.shape[1]
       mine += try output.floats()
@@ -47,7 +55,7 @@ public struct Evaluator {
     let sampler = Sampler(sampleCount: count, batchSize: Self.batchSize, isShuffled: false)
     for batch in 0..<sampler.batchCount {
       for rank in shares.indices {
-        let shard = Sharding(rank: rank, rankCount: shares.count).shard(of: sampler.batch(batch).count)
+        let shard = sharding.of(rank: rank).shard(of: sampler.batch(batch).count)
         result += shares[rank][taken[rank]..<taken[rank] + shard.count * width]
         taken[rank] += shard.count * width
       }

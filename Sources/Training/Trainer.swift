@@ -23,7 +23,7 @@ public final class Trainer {
   public private(set) var times = StepTimes()
 
   private let parameters: [Tensor]
-  private let reducer: GradientReducer
+  private let reducer: any Reducer
   let sharding: Sharding
   private var totals = Totals()
 
@@ -37,11 +37,10 @@ public final class Trainer {
     try model.initializeAll(seed: configuration.seed)
     optimizer = configuration.makeOptimizer(model.namedParameters)
     parameters = model.namedParameters.map(\.tensor)
-    sharding = Sharding(
-      rank: communicator.rank, rankCount: communicator.size, sliceSize: configuration.sliceSize)
-    reducer = try GradientReducer(parameters, over: communicator, signalCount: StepSignals.count)
+    sharding = configuration.sharding(communicator)
+    reducer = try configuration.makeReducer(parameters, communicator)
     position.seed = configuration.seed
-    try Replicas.agree(configuration.json().split(separator: ",").map(String.init), over: communicator)
+    try Replicas.agree(configuration.lines, over: communicator)
     try Replicas.broadcast(model.state, over: communicator)
   }
 
@@ -49,10 +48,15 @@ public final class Trainer {
   public func step(_ batch: StepBatch) throws {
     var signals = StepSignals(stop: StopSignal.pending)
     for (index, slice) in batch.slices.enumerated() {
-      let loss = try forward(slice, &signals)
-      // Before backward: its last gradient sends them on their way.
-      reducer.signals = signals.numbers
-      try backward(loss, share: 1 / Double(batch.globalCount), isLast: index == batch.slices.count - 1)
+      var sums = Totals()
+      if !slice.samples.isEmpty {
+        let loss = try forward(slice, &sums)
+        if !sums.loss.isFinite { signals.notFinite = true }
+        // Before backward: its last gradient sends them on their way.
+        reducer.signals = signals.numbers
+        try backward(loss, share: 1 / Double(batch.globalCount), isLast: index == batch.slices.count - 1)
+      }
+      try reducer.sliceFinished(sums.values)
     }
     try reduce(&signals)
     try signals.throwIfNotFinite(step: position.step + 1)
@@ -66,13 +70,12 @@ public final class Trainer {
   /// The signal that any rank received before the last step, known to all.
   private var stopSignal: Int32?
 
-  private func forward(_ slice: Batch, _ signals: inout StepSignals) throws -> Tensor {
+  private func forward(_ slice: Batch, _ sums: inout Totals) throws -> Tensor {
     try times.measure(\.forward) {
-      let (lossSum, sliceTotals) = try ForwardScope.run(
+      let lossSum: Tensor
+      (lossSum, sums) = try ForwardScope.run(
         seed: configuration.seed, time: position.epoch, samples: slice.samples
       ) { try objective.evaluate(model, slice) }
-      totals += sliceTotals
-      if !sliceTotals.loss.isFinite { signals.notFinite = true }
       return lossSum
     }
   }
@@ -80,7 +83,7 @@ public final class Trainer {
   /// Gradients of the last slice are final, so they leave for the allreduce as soon as backward has them.
   private func backward(_ loss: Tensor, share: Double, isLast: Bool) throws {
     try times.measure(\.backward) {
-      try loss.backward(seed: share, ready: isLast ? { [reducer] in try reducer.add($0) } : nil)
+      try loss.backward(seed: share, ready: isLast ? { [reducer] in try reducer.gradientReady($0) } : nil)
     }
   }
 
@@ -88,7 +91,7 @@ public final class Trainer {
     try times.measure(\.allreduceWait) {
       communicator.noteStep(position.step + 1)
       reducer.signals = signals.numbers
-      try reducer.finish()
+      totals += Totals(try reducer.finish())
       signals = StepSignals(reducer.signals)
     }
   }

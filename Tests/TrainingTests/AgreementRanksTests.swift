@@ -90,7 +90,7 @@ extension TrainingRanksTests {
       }
       #expect(
         error?.description
-          == "ranks differ: rank 0 has \"\"learningRate\":0.1\", rank \(communicator.size - 1) has \"\"learningRate\":0.25\"")
+          == "ranks differ: rank 0 has \"learning-rate 0.1\", rank \(communicator.size - 1) has \"learning-rate 0.25\"")
       #expect(error.map(failureKind) == .usage)
     }
 

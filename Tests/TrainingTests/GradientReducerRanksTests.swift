@@ -37,8 +37,8 @@ extension TrainingRanksTests {
       #expect(reducer.bucketCount == buckets)
       for step in 1...3 {
         try fill(parameters, rank: communicator.rank)
-        for parameter in parameters.reversed() { try reducer.add(parameter) }
-        try reducer.finish()
+        for parameter in parameters.reversed() { try reducer.gradientReady(parameter) }
+        _ = try reducer.finish()
         try expectSums(parameters, ranks: communicator.size)
         #expect(communicator.collectiveCount == (communicator.size == 1 ? 0 : step * buckets))
       }
@@ -54,9 +54,9 @@ extension TrainingRanksTests {
         if communicator.rank != idle || communicator.size == 1 {
           try fill(parameters, rank: 0)
           let turned = (0..<5).map { parameters[($0 * 3 + communicator.rank) % 5] }
-          for parameter in turned { try reducer.add(parameter) }
+          for parameter in turned { try reducer.gradientReady(parameter) }
         }
-        try reducer.finish()
+        _ = try reducer.finish()
         let busy = max(1, communicator.size - 1)
         for (index, parameter) in parameters.enumerated() {
           let wanted = (0..<parameter.elementCount).map { Float(busy * (10 * index + $0)) }
@@ -72,8 +72,8 @@ extension TrainingRanksTests {
       let reducer = try GradientReducer(parameters, over: communicator)
       parameters[0].gradient = try Tensor([Float(1), 2])
       if communicator.isRoot { parameters[1].gradient = try Tensor([Float(3), 4]) }
-      try reducer.add(parameters[0])
-      try reducer.finish()
+      try reducer.gradientReady(parameters[0])
+      _ = try reducer.finish()
       let size = Float(communicator.size)
       #expect(try parameters[0].gradient?.floats() == [size, 2 * size])
       #expect(try parameters[1].gradient?.floats() == [3, 4])
@@ -85,17 +85,29 @@ extension TrainingRanksTests {
       let parameters = try parameters([2, 3])
       let reducer = try GradientReducer(parameters, over: communicator)
       try fill(parameters, rank: 0)
-      try reducer.add(parameters[1])
-      let error = #expect(throws: TensorError.self) { try reducer.add(parameters[1]) }
+      try reducer.gradientReady(parameters[1])
+      let error = #expect(throws: TensorError.self) { try reducer.gradientReady(parameters[1]) }
       #expect(error.map { "\($0)" } == "reduce: a gradient of shape [3] was added twice in one step")
       // Somebody else's tensor is none of the reducer's business.
-      try reducer.add(Tensor.zeros([1]))
-      try reducer.finish()
+      try reducer.gradientReady(Tensor.zeros([1]))
+      _ = try reducer.finish()
       // The next step begins anew.
       try fill(parameters, rank: 0)
-      try reducer.add(parameters[1])
-      try reducer.finish()
+      try reducer.gradientReady(parameters[1])
+      _ = try reducer.finish()
       #expect(try parameters[1].gradient?.floats() == [10, 11, 12].map { $0 * Float(communicator.size) })
+    }
+
+    /// This rank's sums over its slices; the ranks' add up elsewhere.
+    @Test func totalsOfSlices() throws {
+      let communicator = try Ranks.duplicate()
+      let reducer = try GradientReducer(parameters([1]), over: communicator)
+      for _ in 0..<2 {
+        try reducer.sliceFinished([1, 2, 3])
+        try reducer.sliceFinished([10, 20, Double(communicator.rank)])
+        #expect(try reducer.finish() == [11, 22, 3 + Double(communicator.rank)])
+      }
+      #expect(try reducer.finish() == [])
     }
 
     @Test func signalsTravelAlong() throws {
@@ -105,8 +117,8 @@ extension TrainingRanksTests {
       let isLast = communicator.rank == communicator.size - 1
       reducer.signals = [1, isLast ? 5 : 0, 0]
       try fill(parameters, rank: communicator.rank)
-      try reducer.add(parameters[0])
-      try reducer.finish()
+      try reducer.gradientReady(parameters[0])
+      _ = try reducer.finish()
       #expect(reducer.signals == [Float(communicator.size), 5, 0])
       try expectSums(parameters, ranks: communicator.size)
       #expect(communicator.collectiveCount == (communicator.size == 1 ? 0 : 1))

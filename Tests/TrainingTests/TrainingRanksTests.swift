@@ -32,6 +32,14 @@ import Zoo
       try expectOneAnswer(smallConfiguration(batchSize: batchSize), smallImages(5), test: smallImages(2)) { smallNetwork() }
     }
 
+    /// In reproducible mode the answer is the same to the bit.
+    @Test(arguments: [1, 2, 5, 8]) func reproducible(_ virtualShards: Int) throws {
+      var configuration = smallConfiguration(epochs: 2, batchSize: 30)
+      (configuration.reproducible, configuration.virtualShards) = (true, virtualShards)
+      configuration.optimizer = .adam
+      try expectOneAnswer(configuration, smallImages(101), test: smallImages(33)) { smallNetwork(dropout: 0.2) }
+    }
+
     private func expectOneAnswer(
       _ configuration: Configuration, _ train: ImageSplit, test: ImageSplit, _ make: () -> Module
     ) throws {
@@ -54,6 +62,10 @@ import Zoo
         #expect(try abs(#require(found.test).meanLoss / #require(wanted.test).meanLoss - 1) < 1e-4)
       }
       try expectClose(trainer.model, reference.model)
+      if configuration.reproducible {
+        #expect(try digest(trainer.model) == digest(reference.model))
+        #expect(together.all.map(\.train) == alone.all.map(\.train))
+      }
       // The replicas are the same to the bit, and all ranks were told the same figures.
       let state = "\(try digest(trainer.model)) \(together.all.map(\.train)) \(together.all.map(\.test))"
       #expect(Set(try communicator.everyRanks(state)).count == 1)

@@ -13,15 +13,17 @@ public final class MaxPool2D: Module {
   }
 }
 
-/// The mean of each window of `[batch, channels, height, width]`, padded zeros included.
+/// The mean of each window of `[batch, channels, height, width]`, padded zeros counted or not.
 public final class AvgPool2D: Module {
   public let kernel, stride, padding: [Int]
+  public let countsPadding: Bool
 
-  public init(_ kernel: Extent, stride: Extent? = nil, padding: Extent = 0) {
+  public init(_ kernel: Extent, stride: Extent? = nil, padding: Extent = 0, countsPadding: Bool = true) {
     (self.kernel, self.stride, self.padding) = (kernel.both, (stride ?? kernel).both, padding.both)
+    self.countsPadding = countsPadding
   }
 
   public override func forward(_ input: Tensor) throws -> Tensor {
-    try input.averagePooled(kernel, stride: stride, padding: padding)
+    try input.averagePooled(kernel, stride: stride, padding: padding, countingPadding: countsPadding)
   }
 }

@@ -22,18 +22,23 @@ extension Tensor {
     guard gradient.shape == shape else {
       throw TensorError("backward", "gradient of shape \(gradient.shape) for a tensor of shape \(shape)")
     }
+    guard gradient.dtype.isFloat else { throw TensorError("backward", "a gradient is float, not \(gradient.dtype)") }
     try withoutGradient {
-      guard let root = node else { return try accumulate(gradient, into: &self.gradient) }
-      var pass = BackwardPass(from: root)
-      root.arrived = gradient
+      guard let root = node else {
+        try accumulate(gradient.to(dtype), intoLeaf: self)
+        try ready?(self)
+        return
+      }
+      var pass = try BackwardPass(from: root)
+      root.arrived = try gradient.to(dtype)
       defer { pass.forget() }
       try pass.run(keepingGraph: keepingGraph, ready: ready)
     }
   }
 }
 
-/// Adds `derivative` to `sum`: in place where nobody else can see that memory.
-private func accumulate(_ derivative: Tensor, into sum: inout Tensor?) throws {
+/// Adds `derivative` to `sum`: in place where nobody else can see that memory. Not recorded.
+public func accumulate(_ derivative: Tensor, into sum: inout Tensor?) throws {
   guard var total = sum.take() else {
     sum = derivative
     return
@@ -47,6 +52,15 @@ private func accumulate(_ derivative: Tensor, into sum: inout Tensor?) throws {
   sum = total
 }
 
+/// Adds `derivative` to the gradient of `leaf`, in memory of its own: clipping and reducing change gradients in place, and
+/// a rule may hand the same tensor to both of its inputs, or a view of what it was given.
+private func accumulate(_ derivative: consuming Tensor, intoLeaf leaf: Tensor) throws {
+  if leaf.gradient != nil { return try accumulate(derivative, into: &leaf.gradient) }
+  var own = derivative
+  let isOwn = isKnownUniquelyReferenced(&own) && isKnownUniquelyReferenced(&own.storage) && own.isContiguous
+  leaf.gradient = isOwn ? own : try own.copy()
+}
+
 /// A walk over the recorded graph from the youngest operation to the oldest.
 private struct BackwardPass {
   /// The reachable operations, youngest first: all that use a result come before the one that made it.
@@ -54,10 +68,13 @@ private struct BackwardPass {
   /// How many uses of each leaf have not been differentiated yet.
   private var pendingUses: [ObjectIdentifier: Int] = [:]
 
-  init(from root: GradientNode) {
+  init(from root: GradientNode) throws {
     var seen: Set<ObjectIdentifier> = [ObjectIdentifier(root)]
     var stack = [root]
     while let node = stack.popLast() {
+      guard node.rule != nil else {
+        throw TensorError("backward", "this graph was freed by an earlier backward; pass keepingGraph: true there")
+      }
       nodes.append(node)
       for input in node.inputs {
         if let next = input.node {
@@ -72,20 +89,18 @@ private struct BackwardPass {
 
   mutating func run(keepingGraph: Bool, ready: ((Tensor) throws -> Void)?) throws {
     for node in nodes {
-      guard let rule = node.rule else {
-        throw TensorError("backward", "this graph was freed by an earlier backward; pass keepingGraph: true there")
-      }
       let inputs = node.inputs
-      let derivatives = try node.arrived.map(rule) ?? []
-      node.arrived = nil
+      var derivatives: [Tensor?] = []
+      if let arrived = node.arrived.take(), let rule = node.rule { derivatives = try rule(arrived) }
       if !keepingGraph { node.release() }
       for (index, input) in inputs.enumerated() {
-        let derivative = index < derivatives.count ? derivatives[index] : nil
+        // Taken out, so that a derivative of which there is no other reference can be kept without a copy.
+        let derivative = index < derivatives.count ? derivatives[index].take() : nil
         if let source = input.node {
           guard let derivative else { continue }
           try accumulate(derivative, into: &source.arrived)
         } else if input.requiresGradient {
-          if let derivative { try accumulate(derivative, into: &input.gradient) }
+          if let derivative { try accumulate(derivative, intoLeaf: input) }
           try finishUse(of: input, ready)
         }
       }

@@ -31,7 +31,7 @@ extension Tensor {
   public static func / (left: Tensor, right: Tensor) throws -> Tensor {
     let dtype = Swift.max(left.dtype, right.dtype, DType.float32)
     let (left, right) = (try left.to(dtype), try right.to(dtype))
-    return try left.paired(right, { $0 / $1 }, { $0 / $1 }).recorded([left, right]) {
+    return try left.paired(right, "divide", { $0 / $1 }, { $0 / $1 }).recorded([left, right]) {
       [
         left.tracksGradient ? try left.unbroadcast($0 / right) : nil,
         right.tracksGradient ? try right.unbroadcast(-1 * $0 * left / (right * right)) : nil,
@@ -68,10 +68,13 @@ extension Tensor {
     }
   }
 
-  /// A scalar of this tensor's type, or float32 where an integer tensor meets a fraction.
+  /// A scalar of this tensor's type; int64 where a narrower integer can't hold it, float32 where an integer tensor meets a
+  /// fraction or bool a number.
   final func scalar(_ value: Double) throws -> Tensor {
-    let fits = dtype.isFloat || value == value.rounded() && dtype != .bool
-    return try .full([], value, fits ? dtype : .float32)
+    if dtype.isFloat { return try .full([], value, dtype) }
+    guard dtype != .bool, let whole = Int64(exactly: value) else { return try .full([], value, .float32) }
+    let fits = dtype == .uint8 ? UInt8(exactly: whole) != nil : dtype == .int64 || Int32(exactly: whole) != nil
+    return try .full([], value, fits ? dtype : .int64)
   }
 
   /// `gradient` summed over the axes along which this operand was repeated.
@@ -121,9 +124,9 @@ extension Tensor {
   /// A function of each pair of broadcast float elements of one type, once per float type. Not recorded.
   @inline(__always)
   final func paired(
-    _ other: Tensor, _ float: (Float, Float) -> Float, _ double: (Double, Double) -> Double
+    _ other: Tensor, _ operation: String, _ float: (Float, Float) -> Float, _ double: (Double, Double) -> Double
   ) throws -> Tensor {
-    let pair = try BroadcastPair(self, other, "divide")
+    let pair = try BroadcastPair(self, other, operation)
     return dtype == .float64 ? try pair.combine(double) : try pair.combine(float)
   }
 }

@@ -13,11 +13,11 @@ extension Tensor {
   ) throws -> Tensor {
     let extents = try convolutionShape(weights, bias, stride, padding, dilation, groups)
     let (input, kernel) = (try detached().channelsLast(), try weights.detached().packed())
-    let bias = try bias.map { $0.isContiguous ? $0 : try $0.packed() }
+    let offsets = try bias?.packed()
     let outShape: Shape = [extents.batch, extents.outChannels, extents.outHeight, extents.outWidth]
     let result = try Tensor(uninitialized: outShape, .float32, strides: outShape.channelsLastStrides)
     try Convolution.forward(
-      extents, input: input.pointer(), weights: kernel.pointer(), bias: bias?.pointer(), output: result.pointer())
+      extents, input: input.pointer(), weights: kernel.pointer(), bias: offsets?.pointer(), output: result.pointer())
 
     return result.recorded([self, weights] + (bias.map { [$0] } ?? [])) { gradient in
       let gradient = try gradient.channelsLast()
@@ -57,6 +57,11 @@ extension Tensor {
     guard [stride, padding, dilation].allSatisfy({ $0.count == 2 }), stride.min() ?? 0 > 0, padding.min() ?? -1 >= 0,
       dilation.min() ?? 0 > 0
     else { throw TensorError("convolution", "stride \(stride), padding \(padding), dilation \(dilation)") }
+    // Below this no product or sum of two of them overflows.
+    let largest = (shape.extents + weights.shape.extents + stride + padding + dilation + [groups]).max() ?? 0
+    guard largest <= Int32.max, (shape.extents + weights.shape.extents).dropFirst().allSatisfy({ $0 > 0 }) else {
+      throw TensorError("convolution", "extents of 0 or past 2³¹: input \(shape), weights \(weights.shape), padding \(padding)")
+    }
     let outChannels = weights.shape[0]
     guard groups > 0, shape[1] == weights.shape[1] * groups, outChannels % groups == 0 else {
       throw TensorError(

@@ -29,6 +29,28 @@ extension Tensor {
     }
   }
 
+  /// `xᵉ` of each broadcast pair; derivatives `e xᵉ⁻¹` and `xᵉ ln x`, where 0 to any power counts as constant in e.
+  public final func pow(_ exponent: Tensor) throws -> Tensor {
+    let dtype = Swift.max(self.dtype, exponent.dtype, DType.float32)
+    let (x, e) = (try to(dtype), try exponent.to(dtype))
+    let y = try x.paired(e, "pow", { Glibc.powf($0, $1) }, { Glibc.pow($0, $1) })
+    let kept = y.detached()
+    return y.recorded([x, e]) { gradient in
+      var derivatives: [Tensor?] = [nil, nil]
+      if x.tracksGradient {
+        let slope = try x.paired(
+          e, "pow", { $1 == 0 ? 0 : $1 * Glibc.powf($0, $1 - 1) }, { $1 == 0 ? 0 : $1 * Glibc.pow($0, $1 - 1) })
+        derivatives[0] = try x.unbroadcast(gradient * slope)
+      }
+      if e.tracksGradient {
+        let slope = try x.paired(
+          kept, "pow", { $0 == 0 ? 0 : $1 * Glibc.logf($0) }, { $0 == 0 ? 0 : $1 * Glibc.log($0) })
+        derivatives[1] = try e.unbroadcast(gradient * slope)
+      }
+      return derivatives
+    }
+  }
+
   /// `|x|`; derivative the sign of x, 0 at 0.
   public final func abs() throws -> Tensor {
     try mapped({ Swift.abs($0) }, { Swift.abs($0) }).recorded([self]) { [try $0 * self.sign()] }
@@ -53,24 +75,24 @@ extension Tensor {
   public final func tanh() throws -> Tensor {
     let y = try vectorized(.tanh) { Glibc.tanh($0) }
     let kept = y.detached()
-    return y.recorded([self]) { [try $0.paired(kept, { $0 * (1 - $1 * $1) }, { $0 * (1 - $1 * $1) })] }
+    return y.recorded([self]) { [try $0.paired(kept, "tanh", { $0 * (1 - $1 * $1) }, { $0 * (1 - $1 * $1) })] }
   }
 
   /// `1 / (1 + exp(-x))`; derivative `y (1 - y)`.
   public final func sigmoid() throws -> Tensor {
     let y = try vectorized(.sigmoid) { 1 / (1 + Glibc.exp(-$0)) }
     let kept = y.detached()
-    return y.recorded([self]) { [try $0.paired(kept, { $0 * $1 * (1 - $1) }, { $0 * $1 * (1 - $1) })] }
+    return y.recorded([self]) { [try $0.paired(kept, "sigmoid", { $0 * $1 * (1 - $1) }, { $0 * $1 * (1 - $1) })] }
   }
 
   /// `max(x, 0)`; derivative 1 where x > 0, else 0. NaN stays NaN.
   public final func relu() throws -> Tensor {
     let y = try mapped({ $0 < 0 ? 0 : $0 }, { $0 < 0 ? 0 : $0 })
     let kept = y.detached()
-    return y.recorded([self]) { [try $0.paired(kept, { $1 > 0 ? $0 : 0 }, { $1 > 0 ? $0 : 0 })] }
+    return y.recorded([self]) { [try $0.paired(kept, "relu", { $1 > 0 ? $0 : 0 }, { $1 > 0 ? $0 : 0 })] }
   }
 
-  /// x cut to `low…high`; derivative 1 inside, 0 outside.
+  /// x cut to `low…high`, either of which may be infinite; derivative 1 inside, 0 outside.
   public final func clamped(_ low: Double, _ high: Double) throws -> Tensor {
     try mapped({ Swift.min(Swift.max($0, Float(low)), Float(high)) }, { Swift.min(Swift.max($0, low), high) })
       .recorded([self]) { gradient in

@@ -15,7 +15,10 @@ extension Range<Int>: TensorIndex {
   public var selection: TensorSelection { .range(start: lowerBound, end: upperBound, step: 1) }
 }
 extension ClosedRange<Int>: TensorIndex {
-  public var selection: TensorSelection { .range(start: lowerBound, end: upperBound == .max ? nil : upperBound + 1, step: 1) }
+  /// The end -1 is the axis's last index, so that `-3 ... -1` are the last three.
+  public var selection: TensorSelection {
+    .range(start: lowerBound, end: upperBound == -1 ? nil : upperBound == .max ? .max : upperBound + 1, step: 1)
+  }
 }
 extension PartialRangeFrom<Int>: TensorIndex {
   public var selection: TensorSelection { .range(start: lowerBound, end: nil, step: 1) }
@@ -107,10 +110,14 @@ extension Tensor {
   }
 
   /// `result[i][j] = self[i][indices[i][j]]` along `axis`, for index tensors of the same rank: PyTorch's `gather`.
+  /// The derivative is added at the places that were taken.
   public final func gathered(_ indices: Tensor, axis: Int) throws -> Tensor {
     let axis = try shape.axis(axis, for: "gather")
     guard indices.rank == rank, indices.shape.indices.allSatisfy({ $0 == axis || indices.shape[$0] <= shape[$0] }) else {
       throw TensorError("gather", "indices of shape \(indices.shape) for a tensor of shape \(shape)")
+    }
+    guard !indices.dtype.isFloat, indices.dtype != .bool else {
+      throw TensorError("gather", "indices \(indices.shape) are \(indices.dtype), not integers")
     }
     let positions = try indices.values(as: Int64.self)
     if let bad = positions.first(where: { $0 < 0 || $0 >= shape[axis] }) {

@@ -1,5 +1,5 @@
 extension Tensor {
-  /// Tensors laid behind each other along an axis; all other extents must agree.
+  /// Tensors laid behind each other along an axis; all other extents must agree. Each gets its part of the derivative.
   public static func concatenate(_ tensors: [Tensor], axis: Int = 0) throws -> Tensor {
     guard let first = tensors.first else { throw TensorError("concatenate", "there is nothing to join") }
     let axis = try first.shape.axis(axis, for: "concatenate")
@@ -10,7 +10,9 @@ extension Tensor {
       guard fits else {
         throw TensorError("concatenate", "shapes \(first.shape) and \(tensor.shape) differ beside axis \(axis)")
       }
-      extents[axis] += tensor.shape[axis]
+      // Past memory it saturates, and no tensor of that shape can be made.
+      let (sum, overflow) = extents[axis].addingReportingOverflow(tensor.shape[axis])
+      extents[axis] = overflow ? .max : sum
     }
     let result = try Tensor(uninitialized: Shape(extents), tensors.map(\.dtype).max() ?? first.dtype)
     var parts: [Range<Int>] = []
@@ -19,7 +21,11 @@ extension Tensor {
       parts.append(start..<start + tensor.shape[axis])
       try result.part(parts[parts.count - 1], axis).assign(tensor)
     }
-    return result.recorded(tensors) { gradient in try parts.map { try gradient.part($0, axis) } }
+    return result.recorded(tensors) { gradient in
+      try zip(tensors, parts).map { tensor, part in
+        tensor.tracksGradient ? try gradient.part(part, axis).to(tensor.dtype) : nil
+      }
+    }
   }
 
   /// Tensors of one shape laid along a new axis.

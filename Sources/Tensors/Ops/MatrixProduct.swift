@@ -29,11 +29,16 @@ extension Tensor {
     return try (self * other).sum()
   }
 
-  /// `x · weightᵀ + bias`: `[batch, in]`, `[out, in]` and `[out]` to `[batch, out]`.
+  /// `x · weightᵀ + bias`: `[…, in]`, `[out, in]` and `[out]` to `[…, out]`.
   /// Derivatives: `g · weight`, `gᵀ · x` and the sum of g over the batch.
   public final func linear(_ weight: Tensor, _ bias: Tensor?) throws -> Tensor {
-    guard rank == 2, weight.rank == 2, shape[1] == weight.shape[1] else {
+    guard rank > 0, weight.rank == 2, shape[rank - 1] == weight.shape[1] else {
       throw TensorError("linear", "input of shape \(shape) does not fit weights of shape \(weight.shape)")
+    }
+    if rank != 2 {
+      let lead = Array(shape.extents.dropLast())
+      let rows = try reshaped([lead.reduce(1, *), shape[rank - 1]])
+      return try rows.linear(weight, bias).reshaped(Shape(lead + [weight.shape[0]]))
     }
     guard bias.map({ $0.shape == [weight.shape[0]] }) ?? true else {
       throw TensorError("linear", "bias of shape \(bias?.shape ?? []) for weights of shape \(weight.shape)")

@@ -6,9 +6,11 @@ extension Tensor {
     try pooled(.maximum, kernel, stride ?? kernel, padding)
   }
 
-  /// The mean of each window, padded zeros included; its derivative is spread evenly over the window.
-  public final func averagePooled(_ kernel: [Int], stride: [Int]? = nil, padding: [Int] = [0, 0]) throws -> Tensor {
-    try pooled(.average, kernel, stride ?? kernel, padding)
+  /// The mean of each window, padded zeros counted or not; its derivative is spread evenly over the window.
+  public final func averagePooled(
+    _ kernel: [Int], stride: [Int]? = nil, padding: [Int] = [0, 0], countingPadding: Bool = true
+  ) throws -> Tensor {
+    try pooled(countingPadding || padding == [0, 0] ? .average : .averageInside, kernel, stride ?? kernel, padding)
   }
 
   private final func pooled(_ kind: Pooling, _ kernel: [Int], _ stride: [Int], _ padding: [Int]) throws -> Tensor {
@@ -18,6 +20,11 @@ extension Tensor {
     guard [kernel, stride, padding].allSatisfy({ $0.count == 2 }), kernel.min() ?? 0 > 0, stride.min() ?? 0 > 0,
       padding.min() ?? -1 >= 0, (0..<2).allSatisfy({ padding[$0] <= kernel[$0] / 2 })
     else { throw TensorError("pooling", "kernel \(kernel), stride \(stride), padding \(padding)") }
+    // Below this no product or sum of two of them overflows.
+    let largest = (shape.extents + kernel + stride).max() ?? 0
+    guard largest <= Int32.max, shape.extents.dropFirst().allSatisfy({ $0 > 0 }) else {
+      throw TensorError("pooling", "extents of 0 or past 2³¹: input \(shape), kernel \(kernel), stride \(stride)")
+    }
     let extents = PoolingShape(
       batch: shape[0], channels: shape[1], inHeight: shape[2], inWidth: shape[3], kernel: kernel, stride: stride,
       padding: padding)
@@ -31,9 +38,10 @@ extension Tensor {
     try kind.forward(extents, input: input.pointer(), output: result.pointer(), workspace: workspace.memory)
     let whole = shape
     return result.recorded([self]) { gradient in
+      let gradient = try gradient.channelsLast()
       let derivative = try Tensor(uninitialized: whole, .float32, strides: whole.channelsLastStrides)
       try kind.backward(
-        extents, outputGradient: gradient.channelsLast().pointer(), inputGradient: derivative.pointer(),
+        extents, outputGradient: gradient.pointer(), inputGradient: derivative.pointer(),
         workspace: workspace.memory)
       return [derivative]
     }

@@ -3,10 +3,10 @@ import Kernels
 // Sums, means and extrema over axes. `axes` nil means all of them; kept axes have extent 1.
 
 extension Tensor {
-  /// `Σ x`; derivative 1 for every element.
+  /// `Σ x`; derivative 1 for every element. Integers and bool give int64.
   public final func sum(_ axes: [Int]? = nil, keepingAxes: Bool = false) throws -> Tensor {
     let plan = try Reduction(shape, axes, keepingAxes, "sum")
-    let source = dtype == .bool ? try to(.int64) : self
+    let source = try to(Swift.max(dtype, .int64))
     let result = try source.dtype.perform(SumAction(source: source.arranged(plan), plan: plan))
     let whole = shape
     return try result.reshaped(plan.resultShape).recorded([self]) {
@@ -28,9 +28,14 @@ extension Tensor {
     try mean([axis], keepingAxes: keepingAxes)
   }
 
-  /// `√Σ x²`, over all elements or some axes; derivative x / norm.
+  /// `√Σ x²`, over all elements or some axes; derivative x / norm, 0 where the norm is.
   public final func norm(_ axes: [Int]? = nil, keepingAxes: Bool = false) throws -> Tensor {
-    try pow(2).sum(axes, keepingAxes: keepingAxes).sqrt()
+    let plan = try Reduction(shape, axes, keepingAxes, "norm")
+    let kept = try detached().pow(2).sum(axes, keepingAxes: true).sqrt()
+    return try kept.reshaped(plan.resultShape).detached().recorded([self]) { gradient in
+      let divisor = try kept.chosen(where: kept .!= kept.scalar(0), else: kept.scalar(1))
+      return [try gradient.reshaped(plan.keptShape) * self / divisor]
+    }
   }
 
   /// The largest element along `axis`, or of all; the derivative goes to the first of equal ones.
@@ -41,6 +46,16 @@ extension Tensor {
   /// The smallest element, as `max`.
   public final func min(_ axis: Int? = nil, keepingAxes: Bool = false) throws -> Tensor {
     try picked(axis, keepingAxes, largest: false)
+  }
+
+  /// The largest element over several axes, as `max`.
+  public final func max(_ axes: [Int], keepingAxes: Bool = false) throws -> Tensor {
+    try picked(axes, keepingAxes, "max") { try $0.max(-1) }
+  }
+
+  /// The smallest element over several axes, as `max`.
+  public final func min(_ axes: [Int], keepingAxes: Bool = false) throws -> Tensor {
+    try picked(axes, keepingAxes, "min") { try $0.min(-1) }
   }
 
   /// The position of the first largest element along `axis`, or among all in row-major order; int64.
@@ -62,18 +77,31 @@ extension Tensor {
     return keepingAxes ? kept : try kept.squeezed(axis)
   }
 
+  /// `pick` along the last axis, into which the reduced axes were laid flat.
+  private final func picked(
+    _ axes: [Int], _ keepingAxes: Bool, _ operation: String, _ pick: (Tensor) throws -> Tensor
+  ) throws -> Tensor {
+    let plan = try Reduction(shape, axes, keepingAxes, operation)
+    let reduced = Set(try axes.map { try shape.axis($0, for: operation) })
+    let kept = shape.indices.filter { !reduced.contains($0) }
+    let flat = try permuted(kept + reduced.sorted()).reshaped(Shape(kept.map { shape[$0] } + [plan.count]))
+    return try pick(flat).reshaped(plan.resultShape)
+  }
+
   private final func positions(_ axis: Int?, _ keepingAxes: Bool, largest: Bool) throws -> Tensor {
     guard let axis else { return try reshaped([-1]).positions(0, false, largest: largest) }
     let plan = try Reduction(shape, [axis], keepingAxes, largest ? "argmax" : "argmin")
-    guard plan.count > 0 else { throw TensorError("argmax", "axis \(axis) of shape \(shape) is empty") }
+    guard plan.count > 0 else {
+      throw TensorError(largest ? "max" : "min", "axis \(axis) of shape \(shape) is empty")
+    }
     return try dtype.perform(PositionAction(source: arranged(plan), plan: plan, largest: largest))
       .reshaped(plan.resultShape)
   }
 
-  /// Running sums along `axis`; the derivative is the running sum of the derivatives from the end.
+  /// Running sums along `axis`; the derivative is the running sum of the derivatives from the end. Integers give int64.
   public final func cumulativeSum(_ axis: Int) throws -> Tensor {
     let axis = try shape.axis(axis, for: "cumulativeSum")
-    let result = try copy()
+    let result = try to(Swift.max(dtype, .int64)).copy()
     for index in 1..<Swift.max(shape[axis], 1) where shape[axis] > 1 {
       let (before, here) = (try result.part(index - 1..<index, axis), try result.part(index..<index + 1, axis))
       try here.assign(before + here)

@@ -49,6 +49,9 @@ extension Tensor {
     guard shape.rank >= rank, try self.shape.broadcast(with: shape, for: "expand") == shape else {
       throw TensorError("expand", "shape \(self.shape) does not expand to \(shape)")
     }
+    guard shape.checkedElementCount(of: dtype) != nil else {
+      throw TensorError("expand", "shape \(shape) is beyond any memory")
+    }
     let lead = shape.rank - rank
     let stretched = shape.indices.map { axis in
       axis < lead || self.shape[axis - lead] == 1 && shape[axis] != 1 ? 0 : strides[axis - lead]

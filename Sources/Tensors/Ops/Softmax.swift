@@ -1,9 +1,10 @@
 import Kernels
 
 extension Tensor {
-  /// `exp xᵢ / Σ exp xⱼ` along the last axis; derivative `y (g - Σ g y)`.
-  public final func softmax() throws -> Tensor {
-    let result = try shiftedExponentials(normalized: true)
+  /// `exp xᵢ / Σ exp xⱼ` along an axis; derivative `y (g - Σ g y)`.
+  public final func softmax(_ axis: Int = -1) throws -> Tensor {
+    if try shape.axis(axis, for: "softmax") != rank - 1 { return try transposed(axis).softmax().transposed(axis) }
+    let result = try exponentialShares()
     let kept = result.detached()
     return result.recorded([self]) { gradient in
       let weighted = try gradient * kept
@@ -11,14 +12,23 @@ extension Tensor {
     }
   }
 
-  /// `ln softmax` along the last axis, exact where the softmax itself would vanish; derivative `g - softmax Σ g`.
-  public final func logSoftmax() throws -> Tensor { try self - logSumExp(keepingAxes: true) }
+  /// `ln softmax` along an axis, exact where the softmax itself would vanish; derivative `g - softmax Σ g`.
+  public final func logSoftmax(_ axis: Int = -1) throws -> Tensor {
+    // Shifted before the logarithm is taken off, so that large values keep their digits.
+    let shifted = try self - detached().max(axis, keepingAxes: true)
+    return try shifted - shifted.exp().sum(axis, keepingAxes: true).log()
+  }
 
-  /// `ln Σ exp x` along the last axis; derivative the softmax.
-  public final func logSumExp(keepingAxes: Bool = false) throws -> Tensor {
-    let peak = try detached().max(-1, keepingAxes: true)
-    let total = try (self - peak).exp().sum(-1, keepingAxes: true).log() + peak
-    return keepingAxes ? total : try total.squeezed(-1)
+  /// `ln Σ exp x` along the given axes; derivative the softmax.
+  public final func logSumExp(_ axes: [Int] = [-1], keepingAxes: Bool = false) throws -> Tensor {
+    let largest = try axes.count == 1 ? detached().max(axes[0], keepingAxes: true) : detached().max(axes, keepingAxes: true)
+    // An infinite peak would turn all of its row into NaN; a finite one leaves the infinities what they are.
+    let bound = dtype == .float64 ? Double.greatestFiniteMagnitude : Double(Float.greatestFiniteMagnitude)
+    let peak = try largest.clamped(-bound, bound)
+    let total = try (self - peak).exp().sum(axes, keepingAxes: true).log() + peak
+    if keepingAxes { return total }
+    let reduced = Set(try axes.map { try shape.axis($0, for: "logSumExp") })
+    return try total.reshaped(Shape(shape.indices.filter { !reduced.contains($0) }.map { shape[$0] }))
   }
 
   /// `-ln softmax(x)[label]` for each row of `[batch, classes]`, `[batch]`; labels int32 or int64 `[batch]`.
@@ -32,7 +42,7 @@ extension Tensor {
     if let row = classes.firstIndex(where: { $0 < 0 || $0 >= shape[1] }) {
       throw TensorError("cross-entropy", "label \(classes[row]) in row \(row), but there are \(shape[1]) classes")
     }
-    let probabilities = try detached().shiftedExponentials(normalized: true)
+    let probabilities = try detached().exponentialShares()
     let losses = try Tensor(uninitialized: [shape[0]], dtype)
     try dtype.perform(LabelLosses(logits: detached().packed(), classes: classes, losses: losses))
     return losses.recorded([self]) { gradient in
@@ -51,9 +61,8 @@ extension Tensor {
   }
 
   /// `exp(x - max x)` along the last axis, divided by its sum. Not recorded.
-  private final func shiftedExponentials(normalized: Bool) throws -> Tensor {
-    guard rank > 0 else { throw TensorError("softmax", "a scalar has no axis") }
-    return try withoutGradient {
+  private final func exponentialShares() throws -> Tensor {
+    try withoutGradient {
       let source = try to(Swift.max(dtype, .float32))
       let powers = try (source - source.max(-1, keepingAxes: true)).exp()
       return try powers / powers.sum(-1, keepingAxes: true)
@@ -67,10 +76,10 @@ private struct LabelLosses: TypedAction {
   let losses: Tensor
 
   func run<T: Element>(_ type: T.Type) throws {
-    let sums = try logits.logSumExp()
-    let (from, total, to) = (logits.pointer(T.self), sums.pointer(T.self), losses.pointer(T.self))
+    let shares = try logits.logSoftmax()
+    let (from, to) = (shares.pointer(T.self), losses.pointer(T.self))
     for (row, label) in classes.enumerated() {
-      to[row] = T.subtracting(total[row], from[row * logits.shape[1] + Int(label)])
+      to[row] = T.subtracting(T.zero, from[row * logits.shape[1] + Int(label)])
     }
   }
 }

@@ -49,7 +49,7 @@ public struct RandomKey: Hashable, Sendable {
   }
 
   /// The `index`-th number, evenly in `0..<1`.
-  public func uniform(_ index: Int) -> Float { Self.unit(block(index / 4)[index % 4]) }
+  public func uniform(_ index: Int) -> Float { Self.unit(block(index >> 2)[index & 3]) }
 
   /// 24 random bits as a float in `0..<1`.
   static func unit(_ bits: UInt32) -> Float { Float(bits >> 8) * 0x1p-24 }

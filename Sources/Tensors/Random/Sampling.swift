@@ -6,7 +6,9 @@ extension Tensor {
     let result = try Tensor(uninitialized: shape, .float32)
     let target = result.pointer(Float.self)
     key.fillUniform(target, count: result.elementCount)
-    for i in 0..<result.elementCount { target[i] = Float(low) + Float(high - low) * target[i] }
+    // Rounding may reach `high`, which is outside.
+    let last = low < high ? Float(high).nextDown : Float(high)
+    for i in 0..<result.elementCount { target[i] = Swift.min(Float(low) + Float(high - low) * target[i], last) }
     return result
   }
 
@@ -32,7 +34,10 @@ extension Tensor {
 
   /// 1 with the given probability, else 0; float32.
   public static func bernoulli(_ shape: Shape, probability: Double, key: RandomKey) throws -> Tensor {
-    try (uniform(shape, key: key) < probability).to(.float32)
+    guard (0...1).contains(probability) else {
+      throw TensorError("bernoulli", "probability \(probability) is not in 0…1")
+    }
+    return try (uniform(shape, key: key) < probability).to(.float32)
   }
 
   /// How often each outcome comes up in `draws` draws with the given probabilities; float32 of the same length.
@@ -56,6 +61,9 @@ extension Tensor {
 
   /// `0..<count` in random order; int64.
   public static func permutation(_ count: Int, key: RandomKey) throws -> Tensor {
-    try Tensor(key.permutation(count).map(Int64.init))
+    guard count >= 0, count <= Int32.max else {
+      throw TensorError("permutation", "of \(count) numbers, not of 0 to \(Int32.max)")
+    }
+    return try Tensor(key.permutation(count).map(Int64.init))
   }
 }

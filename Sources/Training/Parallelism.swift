@@ -1,0 +1,25 @@
+import DataParallel
+import Kernels
+import MessagePassing
+import Tensors
+
+/// How a configuration is spread over ranks.
+extension Configuration {
+  /// Which samples of each global batch are a rank's, and in which slices.
+  public func sharding(_ communicator: Communicator) -> Sharding {
+    Sharding(
+      rank: communicator.rank, rankCount: communicator.size, sliceSize: sliceSize,
+      virtualShards: reproducible ? virtualShards : nil)
+  }
+
+  func makeReducer(_ parameters: [Tensor], _ communicator: Communicator) throws -> any Reducer {
+    guard reproducible else {
+      return try GradientReducer(parameters, over: communicator, signalCount: StepSignals.count)
+    }
+    // Kernels on several threads may add in another order.
+    KernelThreads.limit(to: 1)
+    let tree = SummationTree(leafCount: virtualShards, rankCount: communicator.size)
+    return TreeReducer(
+      parameters, over: communicator, tree: tree, rank: communicator.rank, signalCount: StepSignals.count)
+  }
+}

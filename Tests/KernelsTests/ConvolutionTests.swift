@@ -1,0 +1,92 @@
+import Kernels
+import Testing
+
+@Suite("Convolution against its naive twin")
+struct ConvolutionTests {
+  /// Any small convolution that has an output.
+  private static func randomShape(_ numbers: inout SeededNumbers) -> ConvolutionShape {
+    while true {
+      let groups = numbers.int(0...3) == 0 ? numbers.int(2...3) : 1
+      let isWide = numbers.int(0...5) == 0
+      let shape = ConvolutionShape(
+        batch: numbers.int(1...3), inChannels: groups * (isWide ? 16 : numbers.int(1...7)),
+        inHeight: numbers.int(1...10), inWidth: numbers.int(1...10),
+        outChannels: groups * (isWide ? 16 : numbers.int(1...9)), kernelHeight: numbers.int(1...5),
+        kernelWidth: numbers.int(1...5), stride: numbers.pair(1...3), padding: numbers.pair(0...3),
+        dilation: numbers.int(0...2) == 0 ? numbers.pair(1...3) : [1, 1], groups: groups)
+      if shape.outHeight > 0 && shape.outWidth > 0 { return shape }
+    }
+  }
+
+  private static func check(
+    _ shape: ConvolutionShape, hasBias: Bool, tolerance: Float = 1e-5, _ numbers: inout SeededNumbers
+  ) throws {
+    let input = numbers.floats(shape.batch * shape.inHeight * shape.inWidth * shape.inChannels)
+    let weights = numbers.floats(
+      shape.outChannels * (shape.inChannels / shape.groups) * shape.kernelHeight * shape.kernelWidth)
+    let bias = hasBias ? numbers.floats(shape.outChannels) : nil
+    let gradient = numbers.floats(shape.batch * shape.outHeight * shape.outWidth * shape.outChannels)
+
+    let (output, wantedOutput) = (GuardedBuffer(gradient.count), GuardedBuffer(gradient.count))
+    try Convolution.forward(
+      shape, input: input.pointer, weights: weights.pointer, bias: bias?.pointer, output: output.pointer)
+    Convolution.forwardNaively(
+      shape, input: input.pointer, weights: weights.pointer, bias: bias?.pointer, output: wantedOutput.pointer)
+    expectNear(output, wantedOutput, tolerance: tolerance, "output of \(shape)")
+
+    let (toInput, wantedToInput) = (GuardedBuffer(input.count), GuardedBuffer(input.count))
+    try Convolution.inputGradient(
+      shape, outputGradient: gradient.pointer, weights: weights.pointer, inputGradient: toInput.pointer)
+    Convolution.inputGradientNaively(
+      shape, outputGradient: gradient.pointer, weights: weights.pointer, inputGradient: wantedToInput.pointer)
+    expectNear(toInput, wantedToInput, tolerance: tolerance, "input's gradient of \(shape)")
+
+    let (toWeights, wantedToWeights) = (GuardedBuffer(weights.count), GuardedBuffer(weights.count))
+    let (toBias, wantedToBias) = (GuardedBuffer(shape.outChannels), GuardedBuffer(shape.outChannels))
+    try Convolution.weightsGradient(
+      shape, input: input.pointer, outputGradient: gradient.pointer, weightsGradient: toWeights.pointer,
+      biasGradient: hasBias ? toBias.pointer : nil)
+    Convolution.weightsGradientNaively(
+      shape, input: input.pointer, outputGradient: gradient.pointer, weightsGradient: wantedToWeights.pointer,
+      biasGradient: hasBias ? wantedToBias.pointer : nil)
+    expectNear(toWeights, wantedToWeights, tolerance: tolerance, "weights' gradient of \(shape)")
+    if hasBias { expectNear(toBias, wantedToBias, tolerance: tolerance, "bias' gradient of \(shape)") }
+    let inputsAreIntact = [input, weights, gradient].allSatisfy { $0.guardsAreIntact }
+    #expect(inputsAreIntact, "\(shape) writes around what it reads")
+  }
+
+  @Test("Random shapes, all three passes", arguments: 0..<8)
+  func randomShapes(seed: Int) throws {
+    var numbers = SeededNumbers(UInt64(seed))
+    for _ in 0..<40 {
+      let shape = Self.randomShape(&numbers)
+      try Self.check(shape, hasBias: numbers.int(0...3) > 0, &numbers)
+    }
+  }
+
+  /// oneDNN 2.6 once mixed up cached one-channel convolutions and wrote behind the weights' gradient.
+  @Test("One channel in, one out, over many sizes", arguments: [1, 3, 5])
+  func oneChannel(kernel: Int) throws {
+    var numbers = SeededNumbers(100)
+    for (size, batch) in [(kernel, 1), (8, 2), (28, 1), (9, 3), (28, 4)] {
+      for (inChannels, outChannels) in [(1, 6), (1, 1), (6, 1), (1, 16)] {
+        let shape = ConvolutionShape(
+          batch: batch, inChannels: inChannels, inHeight: size, inWidth: size, outChannels: outChannels,
+          kernelHeight: kernel, kernelWidth: kernel, stride: [1, 1], padding: [kernel / 2, kernel / 2],
+          dilation: [1, 1], groups: 1)
+        try Self.check(shape, hasBias: true, tolerance: 1e-4, &numbers)
+      }
+    }
+  }
+
+  @Test("LeNet's layers at their true size")
+  func lenet() throws {
+    var numbers = SeededNumbers(7)
+    for (channels, size, out, padding) in [(1, 28, 6, 2), (6, 14, 16, 0)] {
+      let shape = ConvolutionShape(
+        batch: 5, inChannels: channels, inHeight: size, inWidth: size, outChannels: out, kernelHeight: 5,
+        kernelWidth: 5, stride: [1, 1], padding: [padding, padding], dilation: [1, 1], groups: 1)
+      try Self.check(shape, hasBias: true, tolerance: 1e-4, &numbers)
+    }
+  }
+}

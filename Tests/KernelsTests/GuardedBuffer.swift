@@ -1,0 +1,75 @@
+import Testing
+
+/// Floats between two guard zones of NaN: a kernel that writes outside changes a zone, one that reads outside gets NaN.
+final class GuardedBuffer {
+  private static let guardCount = 64
+  private static let sentinel = Float(bitPattern: 0x7FC0_DEAD)
+
+  let count: Int
+  private let memory: UnsafeMutablePointer<Float>
+
+  /// Filled with NaN, so that what a kernel leaves unwritten shows.
+  init(_ count: Int) {
+    self.count = count
+    let total = count + 2 * Self.guardCount
+    let raw = UnsafeMutableRawPointer.allocate(byteCount: total * 4, alignment: 64)
+    memory = raw.bindMemory(to: Float.self, capacity: total)
+    memory.initialize(repeating: Self.sentinel, count: total)
+  }
+
+  convenience init(_ values: [Float]) {
+    self.init(values.count)
+    for (index, value) in values.enumerated() { pointer[index] = value }
+  }
+
+  deinit { memory.deallocate() }
+
+  var pointer: UnsafeMutablePointer<Float> { memory + Self.guardCount }
+  var values: [Float] { [Float](UnsafeBufferPointer(start: pointer, count: count)) }
+
+  var guardsAreIntact: Bool {
+    (0..<Self.guardCount).allSatisfy { index in
+      memory[index].bitPattern == Self.sentinel.bitPattern
+        && pointer[count + index].bitPattern == Self.sentinel.bitPattern
+    }
+  }
+}
+
+/// Expects `actual` to be near `expected` everywhere, relative to the larger of 1 and the value, and its guards intact.
+func expectNear(
+  _ actual: GuardedBuffer, _ expected: GuardedBuffer, tolerance: Float, _ what: @autoclosure () -> String,
+  sourceLocation: SourceLocation = #_sourceLocation
+) {
+  #expect(actual.guardsAreIntact, "\(what()): written outside of the buffer", sourceLocation: sourceLocation)
+  let wrong = (0..<actual.count).first { index in
+    let (mine, theirs) = (actual.pointer[index], expected.pointer[index])
+    return mine != theirs && !(abs(mine - theirs) <= tolerance * max(1, abs(theirs)))
+  }
+  if let wrong {
+    Issue.record(
+      "\(what()): element \(wrong) is \(actual.pointer[wrong]), not \(expected.pointer[wrong])",
+      sourceLocation: sourceLocation)
+  }
+}
+
+/// SplitMix64: numbers that are the same in every run.
+struct SeededNumbers: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(_ seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+
+  mutating func floats(_ count: Int, in range: ClosedRange<Float> = -1...1) -> GuardedBuffer {
+    GuardedBuffer((0..<count).map { _ in Float.random(in: range, using: &self) })
+  }
+
+  mutating func int(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &self) }
+  mutating func pair(_ range: ClosedRange<Int>) -> [Int] { [int(range), int(range)] }
+}

@@ -1,0 +1,50 @@
+import Kernels
+import Testing
+
+@Suite("Matrix product against its naive twin")
+struct MatrixProductTests {
+  @Test("Random shapes, strides and transposes", arguments: 0..<6)
+  func randomShapes(seed: Int) throws {
+    var numbers = SeededNumbers(UInt64(seed))
+    for _ in 0..<60 {
+      let (rows, columns, inner) = (numbers.int(1...40), numbers.int(1...40), numbers.int(0...40))
+      let left = Self.operand(rows, inner, &numbers)
+      let right = Self.operand(inner, columns, &numbers)
+      for accumulating in [false, true] {
+        let start = numbers.floats(rows * columns)
+        let (result, wanted) = (GuardedBuffer(start.values), GuardedBuffer(start.values))
+        if !accumulating { result.pointer.update(repeating: .nan, count: rows * columns) }
+        try MatrixProduct.multiply(
+          rows: rows, columns: columns, inner: inner, left.operand, right.operand, into: result.pointer,
+          accumulating: accumulating)
+        MatrixProduct.multiplyNaively(
+          rows: rows, columns: columns, inner: inner, left.operand, right.operand, into: wanted.pointer,
+          accumulating: accumulating)
+        expectNear(result, wanted, tolerance: 2e-5, "[\(rows), \(inner)] · [\(inner), \(columns)] \(accumulating)")
+        #expect(left.buffer.guardsAreIntact && right.buffer.guardsAreIntact)
+      }
+    }
+  }
+
+  @Test("Products of nothing", arguments: [(0, 3, 2), (3, 0, 2), (2, 3, 0)])
+  func empty(rows: Int, columns: Int, inner: Int) throws {
+    let (left, right) = (GuardedBuffer(rows * inner), GuardedBuffer(inner * columns))
+    let result = GuardedBuffer(rows * columns)
+    try MatrixProduct.multiply(
+      rows: rows, columns: columns, inner: inner,
+      .init(left.pointer, isTransposed: false, rowStride: max(inner, 1)),
+      .init(right.pointer, isTransposed: false, rowStride: max(columns, 1)), into: result.pointer)
+    #expect(result.values == [Float](repeating: 0, count: rows * columns) && result.guardsAreIntact)
+  }
+
+  private static func operand(
+    _ rows: Int, _ columns: Int, _ numbers: inout SeededNumbers
+  ) -> (buffer: GuardedBuffer, operand: MatrixProduct.Operand<Float>) {
+    let isTransposed = numbers.int(0...1) == 1
+    let (lines, width) = isTransposed ? (columns, rows) : (rows, columns)
+    let stride = max(width, 1) + numbers.int(0...3)
+    // The last line may end the memory at its width, without the gap that follows the others.
+    let buffer = numbers.floats(max((lines - 1) * stride + width, 0))
+    return (buffer, .init(buffer.pointer, isTransposed: isTransposed, rowStride: stride))
+  }
+}

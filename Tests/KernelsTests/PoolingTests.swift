@@ -1,0 +1,66 @@
+import Kernels
+import Testing
+
+@Suite("Pooling against its naive twin")
+struct PoolingTests {
+  private static func randomShape(_ numbers: inout SeededNumbers) -> PoolingShape {
+    while true {
+      let kernel = numbers.pair(1...4)
+      let isTiling = numbers.int(0...2) == 0
+      let shape = PoolingShape(
+        batch: numbers.int(1...3), channels: numbers.int(0...3) == 0 ? 16 : numbers.int(1...7),
+        inHeight: numbers.int(1...11), inWidth: numbers.int(1...11), kernel: kernel,
+        stride: isTiling ? kernel : numbers.pair(1...3),
+        padding: isTiling ? [0, 0] : [numbers.int(0...kernel[0] / 2), numbers.int(0...kernel[1] / 2)])
+      if shape.outHeight > 0 && shape.outWidth > 0 { return shape }
+    }
+  }
+
+  private static func check(
+    _ kind: Pooling, _ shape: PoolingShape, _ input: GuardedBuffer, _ numbers: inout SeededNumbers
+  ) throws {
+    let gradient = numbers.floats(shape.batch * shape.outHeight * shape.outWidth * shape.channels)
+    let workspace = UnsafeMutableRawPointer.allocate(
+      byteCount: max(try kind.workspaceByteCount(shape), 64), alignment: 64)
+    defer { workspace.deallocate() }
+    let (output, wantedOutput) = (GuardedBuffer(gradient.count), GuardedBuffer(gradient.count))
+    try kind.forward(shape, input: input.pointer, output: output.pointer, workspace: workspace)
+    kind.forwardNaively(shape, input: input.pointer, output: wantedOutput.pointer)
+    expectNear(output, wantedOutput, tolerance: 1e-6, "\(kind) \(shape)")
+
+    let (back, wantedBack) = (GuardedBuffer(input.count), GuardedBuffer(input.count))
+    try kind.backward(shape, outputGradient: gradient.pointer, inputGradient: back.pointer, workspace: workspace)
+    kind.backwardNaively(
+      shape, input: input.pointer, outputGradient: gradient.pointer, inputGradient: wantedBack.pointer)
+    expectNear(back, wantedBack, tolerance: 1e-6, "gradient of \(kind) \(shape)")
+  }
+
+  @Test("Random shapes, both directions", arguments: [Pooling.maximum, .average, .averageInside], 0..<4)
+  func randomShapes(kind: Pooling, seed: Int) throws {
+    var numbers = SeededNumbers(UInt64(seed))
+    for _ in 0..<40 {
+      let shape = Self.randomShape(&numbers)
+      let input = numbers.floats(shape.batch * shape.inHeight * shape.inWidth * shape.channels)
+      try Self.check(kind, shape, input, &numbers)
+    }
+  }
+
+  @Test("Of equal maxima the first gets the gradient")
+  func ties() throws {
+    var numbers = SeededNumbers(3)
+    for _ in 0..<20 {
+      let shape = Self.randomShape(&numbers)
+      let input = numbers.floats(shape.batch * shape.inHeight * shape.inWidth * shape.channels)
+      for index in 0..<input.count { input.pointer[index] = (input.pointer[index] * 2).rounded() }
+      try Self.check(.maximum, shape, input, &numbers)
+    }
+  }
+
+  @Test("All negative inputs with padding: the padding is no sample of a maximum")
+  func negative() throws {
+    var numbers = SeededNumbers(4)
+    let shape = PoolingShape(
+      batch: 2, channels: 3, inHeight: 5, inWidth: 4, kernel: [3, 3], stride: [2, 2], padding: [1, 1])
+    try Self.check(.maximum, shape, numbers.floats(2 * 5 * 4 * 3, in: -9 ... -1), &numbers)
+  }
+}
