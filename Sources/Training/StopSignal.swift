@@ -5,7 +5,9 @@ import Synchronization
 public enum StopSignal {
   private static let received = Atomic<Int32>(0)
 
+  /// Catches them from now on; what came before is forgotten.
   public static func install() {
+    received.store(0, ordering: .relaxed)
     for number in [SIGINT, SIGTERM] {
       signal(number) { number in
         if !StopSignal.received.compareExchange(expected: 0, desired: number, ordering: .relaxed).exchanged {

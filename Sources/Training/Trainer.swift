@@ -87,18 +87,24 @@ public final class Trainer {
 
   /// Gradients of the last slice are final, so they leave for the allreduce as soon as backward has them.
   private func backward(_ loss: Tensor?, share: Double, isLast: Bool) throws {
+    stepSums += sliceSums
     try times.measure(\.backward) {
+      tellSignals()
       try loss?.backward(seed: share, ready: isLast ? { [reducer] in try reducer.gradientReady($0) } : nil)
       try reducer.sliceFinished(sliceSums.values)
     }
-    stepSums += sliceSums
+  }
+
+  /// Before backward, whose last gradient takes the signals along; and once more where no slice had any.
+  private func tellSignals() {
+    reducer.signals = StepSignals(stop: StopSignal.pending, isFinite: stepSums.loss.isFinite).numbers
   }
 
   /// Sums over the ranks; whatever went wrong or was asked for on any of them, all know from here on.
   private func reduce() throws {
     try times.measure(\.allreduceWait) {
       communicator.noteStep(position.step + 1)
-      reducer.signals = StepSignals(stop: StopSignal.pending, isFinite: stepSums.loss.isFinite).numbers
+      tellSignals()
       totals += Totals(try reducer.finish())
       signals = StepSignals(reducer.signals)
     }
