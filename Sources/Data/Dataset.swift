@@ -35,6 +35,8 @@ public struct ImageDataset: Dataset {
   public init(_ split: ImageSplit) { self.split = split }
 
   public var count: Int { split.count }
+  /// Of shape, pixels and labels, to compare what ranks have loaded.
+  public var digest: String { split.digest }
 
   public func batch(_ samples: [Int]) throws -> Batch {
     if let wrong = samples.first(where: { !(0..<count).contains($0) }) {
