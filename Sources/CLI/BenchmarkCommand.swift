@@ -2,7 +2,7 @@ import ArgumentParser
 import Lockstep
 import Zoo
 
-struct BenchmarkCommand: ParsableCommand {
+struct BenchmarkCommand: JobCommand {
   static let configuration = CommandConfiguration(
     commandName: "benchmark", abstract: "Measures training steps (fetch, forward, backward, allreduce, update).")
 
@@ -22,10 +22,14 @@ struct BenchmarkCommand: ParsableCommand {
 
   func run() throws {
     let entry = try Zoo.find(model)
-    let communicator = try Environment.start()
+    let communicator = try joinJob()
     var configuration = entry.configuration
     if let batchSize { configuration.batchSize = batchSize }
     if let sliceSize { configuration.sliceSize = sliceSize }
+    guard configuration.batchSize <= (1 << 30) / entry.inputShape.reduce(1, *) else {
+      throw ConfigurationError(
+        "batch-size is \(configuration.batchSize), but must be less than 1 GiB of \(model)'s inputs")
+    }
     configuration.reproducible = reproducible
     if let loader { return try measureLoader(OpenedData(loader, for: entry).dataset("train"), configuration, communicator) }
     let trainer = try Trainer(entry.make(entry.classes), Classification(), configuration, on: communicator)
@@ -39,8 +43,9 @@ struct BenchmarkCommand: ParsableCommand {
           + "\"batch_size\":\(configuration.batchSize),\"steps\":\(steps),\"examples_per_second\":\(rate),"
           + "\"step_ms_median\":\(median * 1e3),\"step_ms_min\":\((stepSeconds.min() ?? 0) * 1e3)}")
     } else {
-      print("\(model): \(ProgressPrinter.grouped(rate)) examples/s, batch \(configuration.batchSize), "
-        + "\(communicator.size) rank(s) of \(Threads.perRank) thread(s)")
+      print(
+        "\(model): \(ProgressPrinter.grouped(rate)) examples/s, batch \(configuration.batchSize), "
+          + "\(communicator.size) rank(s) of \(Threads.perRank) thread(s)")
       report(times)
     }
   }

@@ -65,10 +65,13 @@ public enum CheckpointFile {
   /// What a file without a seal is: a dataset, a checkpoint that was cut short, or something else. Told by its bytes
   /// alone: it may be damaged, and libhdf5 must not see it.
   private static func unsealed(_ bytes: [UInt8], _ path: String) -> CheckpointError {
-    guard bytes.starts(with: [0x89, 0x48, 0x44, 0x46]) else { return CheckpointError(path, "is no Lockstep checkpoint") }
+    guard bytes.starts(with: [0x89, 0x48, 0x44, 0x46]) else {
+      return CheckpointError(path, "is no Lockstep checkpoint")
+    }
     let isDataset = Data(bytes).range(of: Data("source_sha256".utf8)) != nil
     return CheckpointError(
-      path, isDataset ? "is a dataset, not a checkpoint" : "is truncated, or no Lockstep checkpoint: its end is missing")
+      path, isDataset ? "is a dataset, not a checkpoint" : "is truncated, or no Lockstep checkpoint: its end is missing"
+    )
   }
 
   private static func read(_ file: HDF5File, _ path: String) throws -> Checkpoint {

@@ -24,9 +24,13 @@ public enum StopSignal {
   }
 }
 
-/// A training that was interrupted and saved its state.
+/// A training that was interrupted, after it saved its state.
 public struct Interrupted: Error, CustomStringConvertible {
   public let signal: Int32
   public let step: Int
-  public var description: String { "interrupted after step \(step)" }
+  /// The folder of its checkpoints, if it saves any.
+  public let folder: String?
+  public var description: String {
+    "interrupted after step \(step); " + (folder.map { "the state is saved in \($0)" } ?? "nothing was saved")
+  }
 }

@@ -197,7 +197,7 @@ extension Trainer {
       for observer in observers { observer.stepFinished(self, totals: totals, of: sampler.batchCount) }
       if let signal = signals.stop {
         if let saving { try save(saving) }
-        throw Interrupted(signal: signal, step: position.step)
+        throw Interrupted(signal: signal, step: position.step, folder: saving?.folder.path)
       }
       if saving?.isDue(afterStep: position.step) ?? false { try save(saving) }
     }
@@ -245,6 +245,12 @@ extension Trainer {
   /// Goes on from a checkpoint of the same model.
   public func resume(from checkpoint: Checkpoint) throws {
     try model.load(Dictionary(uniqueKeysWithValues: checkpoint.model))
+    let shapes = Dictionary(uniqueKeysWithValues: model.namedParameters.map { ($0.name, $0.tensor.shape) })
+    for (slot, tensors) in checkpoint.optimizer {
+      for (name, tensor) in tensors where shapes[name] != tensor.shape {
+        throw TensorError("resume", "the optimizer's \(slot) of \(name) has shape \(tensor.shape)")
+      }
+    }
     optimizer.slots = checkpoint.optimizer
     optimizer.stepCount = checkpoint.optimizerSteps
     position = checkpoint.position

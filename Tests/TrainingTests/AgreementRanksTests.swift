@@ -30,7 +30,9 @@ extension TrainingRanksTests {
       #expect(message { try communicator.agreeing("start") { throw fault } } == "x.h5: is broken for all")
     }
 
-    @Test(arguments: [FailureKind.usage, .badData, .missingInput, .internalError, .cannotWrite, .inputOutput, .lostRank])
+    @Test(arguments: [
+      FailureKind.usage, .badData, .missingInput, .internalError, .cannotWrite, .inputOutput, .lostRank,
+    ])
     func theExitCodeTravels(_ kind: FailureKind) throws {
       let communicator = try Ranks.duplicate()
       let isLast = communicator.rank == communicator.size - 1
@@ -75,7 +77,9 @@ extension TrainingRanksTests {
         #expect(changed == "ranks differ: rank 0 has \"two\", rank \(other) has \"TWO\"")
         let shorter = message { try Replicas.agree(isOther ? ["one"] : ["one", "two"], over: communicator) }
         #expect(shorter == "ranks differ: rank 0 has \"two\", rank \(other) has \"nothing\"")
-        let longer = message { try Replicas.agree(isOther ? ["one", "two", "three"] : ["one", "two"], over: communicator) }
+        let longer = message {
+          try Replicas.agree(isOther ? ["one", "two", "three"] : ["one", "two"], over: communicator)
+        }
         #expect(longer == "ranks differ: rank 0 has \"nothing\", rank \(other) has \"three\"")
       }
     }

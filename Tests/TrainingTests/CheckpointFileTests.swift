@@ -28,7 +28,9 @@ func oddCheckpoint(step: Int = 12) throws -> Checkpoint {
 
 /// Everything of a checkpoint as text, tensors by their bits.
 func written(_ checkpoint: Checkpoint) throws -> [String] {
-  var lines = try checkpoint.model.sorted { $0.name < $1.name }.map { "\($0.name) \($0.tensor.shape) \(try bits($0.tensor))" }
+  var lines = try checkpoint.model.sorted { $0.name < $1.name }.map {
+    "\($0.name) \($0.tensor.shape) \(try bits($0.tensor))"
+  }
   for (slot, tensors) in checkpoint.optimizer.sorted(by: { $0.key < $1.key }) {
     lines += try tensors.sorted { $0.key < $1.key }.map { "\(slot) \($0.key) \($0.value.shape) \(try bits($0.value))" }
   }
@@ -111,9 +113,11 @@ func written(_ checkpoint: Checkpoint) throws -> [String] {
   @Test func otherFilesAreNamed() throws {
     let folder = try TemporaryFolder()
     let data = try ClassificationFile.encode(
-      [("train", smallImages(3))], classNames: (0..<10).map { "\($0)" }, sourceSHA256: String(repeating: "0", count: 64))
+      [("train", smallImages(3))], classNames: (0..<10).map { "\($0)" }, sourceSHA256: String(repeating: "0", count: 64)
+    )
     let cases: [(String, [UInt8], String)] = [
-      ("data.h5", data, "is a dataset, not a checkpoint"), ("text.h5", Array("no HDF5 here".utf8), "is no Lockstep checkpoint"),
+      ("data.h5", data, "is a dataset, not a checkpoint"),
+      ("text.h5", Array("no HDF5 here".utf8), "is no Lockstep checkpoint"),
       ("empty.h5", [], "is no Lockstep checkpoint"),
     ]
     for (name, bytes, text) in cases {

@@ -81,10 +81,14 @@ import Testing
         #"{"event":"epoch","epoch":2,"step":14,"seconds":3.0,"train_loss":null,"train_accuracy":0.0,"#
           + #""examples_per_second":1.0,"ranks":2}"#,
       ])
-    for line in lines { #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Foundation.Data(line.utf8)) } }
+    for line in lines {
+      #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Foundation.Data(line.utf8)) }
+    }
     _ = try MetricsWriter(path, isAppending: false)
     #expect(try InputFile.bytes(of: path) == [])
-    let error = #expect(throws: FileError.self) { try MetricsWriter(folder.file("missing/m.jsonl"), isAppending: false) }
+    let error = #expect(throws: FileError.self) {
+      try MetricsWriter(folder.file("missing/m.jsonl"), isAppending: false)
+    }
     #expect(error?.kind == .cannotWrite)
   }
 

@@ -135,10 +135,13 @@ import Testing
   }
 
   @Test func savesWhenDue() throws {
-    for (interval, steps) in [(CheckpointPlan.Interval.epochs(1), [7, 14, 21]), (.epochs(2), [14, 21]), (.steps(5), [5, 10, 15, 20, 21])] {
+    for (interval, steps) in [
+      (CheckpointPlan.Interval.epochs(1), [7, 14, 21]), (.epochs(2), [14, 21]), (.steps(5), [5, 10, 15, 20, 21]),
+    ] {
       let folder = try TemporaryFolder()
       let (trainer, _) = try trainer(smallConfiguration(epochs: 3))
-      try trainer.fit(ImageDataset(smallImages(100)), saving: CheckpointPlan(CheckpointFolder(folder.path), every: interval))
+      try trainer.fit(
+        ImageDataset(smallImages(100)), saving: CheckpointPlan(CheckpointFolder(folder.path), every: interval))
       let wanted = steps.map { "checkpoint-000000\($0 < 10 ? "0" : "")\($0).h5" }
       #expect(try folder.names == wanted)
     }

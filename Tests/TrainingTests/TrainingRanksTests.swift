@@ -10,7 +10,8 @@ import Zoo
 @Suite(.serialized) struct TrainingRanksTests {
   /// However many ranks there are, they train the model that a single process trains.
   @Suite struct OneAnswer {
-    @Test(arguments: ["mlp", "lenet", "mlp-dropout", "softmax-regression"]) func modelsOfTheBook(_ name: String) throws {
+    @Test(arguments: ["mlp", "lenet", "mlp-dropout", "softmax-regression"]) func modelsOfTheBook(_ name: String) throws
+    {
       let entry = try #require(Zoo.model(name))
       let configuration = Configuration(
         model: name, epochs: 1, batchSize: 64, learningRate: entry.recipe.learningRate, seed: 5,
@@ -29,7 +30,9 @@ import Zoo
 
     /// Some ranks have nothing to do in some steps, or in all of them.
     @Test(arguments: [1, 2, 3, 256]) func fewerSamplesThanRanks(_ batchSize: Int) throws {
-      try expectOneAnswer(smallConfiguration(batchSize: batchSize), smallImages(5), test: smallImages(2)) { smallNetwork() }
+      try expectOneAnswer(smallConfiguration(batchSize: batchSize), smallImages(5), test: smallImages(2)) {
+        smallNetwork()
+      }
     }
 
     /// In reproducible mode the answer is the same to the bit.
