@@ -3,22 +3,22 @@ import HDF5Files
 import Lockstep
 import Zoo
 
-struct TrainCommand: ParsableCommand {
+struct TrainCommand: JobCommand {
   static let configuration = CommandConfiguration(
     commandName: "train", abstract: "Trains a model; under mpirun all ranks together.",
     discussion: "Options that are not given are those of the book's recipe, or of the checkpoint that is resumed.")
 
   @Argument(help: "A model; `lockstep models` lists them.") var model: String
   @Option(help: "The HDF5 dataset.") var data: String
-  @Option(help: "How often all samples are seen.") var epochs: Int?
-  @Option(help: "Ends the training after so many optimizer steps.") var steps: Int?
-  @Option(help: "Samples of one optimizer step, over all ranks together.") var batchSize: Int?
-  @Option(help: "Step size of the optimizer.") var learningRate: Double?
+  @Option(parsing: .unconditional, help: "How often all samples are seen.") var epochs: Int?
+  @Option(parsing: .unconditional, help: "Ends the training after so many optimizer steps.") var steps: Int?
+  @Option(parsing: .unconditional, help: "Samples of one optimizer step, over all ranks together.") var batchSize: Int?
+  @Option(parsing: .unconditional, help: "Step size of the optimizer.") var learningRate: Double?
   @Option(help: "sgd, adam or adamw.") var optimizer: String?
-  @Option(help: "Momentum of SGD.") var momentum: Double?
-  @Option(help: "Decay of the weights (L2).") var weightDecay: Double?
-  @Option(help: "Scales gradients down to this common norm.") var clipNorm: Double?
-  @Option(help: "Defines every random number of the training.") var seed: UInt64?
+  @Option(parsing: .unconditional, help: "Momentum of SGD.") var momentum: Double?
+  @Option(parsing: .unconditional, help: "Decay of the weights (L2).") var weightDecay: Double?
+  @Option(parsing: .unconditional, help: "Scales gradients down to this common norm.") var clipNorm: Double?
+  @Option(parsing: .unconditional, help: "Defines every random number of the training.") var seed: UInt64?
   @Option(help: "Folder for checkpoints, one file per save.") var checkpoint: String?
   @Option(help: "How often to save: 1epoch, 100steps.") var checkpointEvery: String?
   @Option(help: "Goes on from a checkpoint, or the newest good one of a folder.") var resume: String?
@@ -26,7 +26,7 @@ struct TrainCommand: ParsableCommand {
   @Option(help: "Draws the training curve to this .svg or .png file.") var plot: String?
   @Option(help: "Reads options from a YAML file.") var config: String?
   @Flag(help: "The same bits on any number of ranks.") var reproducible = false
-  @Option(help: "Slices of the global batch in reproducible mode.") var virtualShards: Int?
+  @Option(parsing: .unconditional, help: "Slices of the global batch in reproducible mode.") var virtualShards: Int?
   @Flag(help: "Lets a checkpoint of another mode or number of virtual shards be resumed.") var allowModeChange = false
   @Option(help: "Plays a job of so many ranks in one process, for debugging.") var simulateRanks: Int?
   @Flag(help: "Prints each step's samples, loss and gradient norm, rank by rank.") var verbose = false
@@ -36,7 +36,7 @@ struct TrainCommand: ParsableCommand {
 
   func run() throws {
     StopSignal.install()
-    guard let simulateRanks else { return try train(Environment.start()) }
+    guard let simulateRanks else { return try train(joinJob()) }
     guard (1...1024).contains(simulateRanks) else {
       throw ConfigurationError("simulate-ranks is \(simulateRanks), but must be in 1…1024")
     }
@@ -46,10 +46,16 @@ struct TrainCommand: ParsableCommand {
 
   private func train(_ communicator: Communicator) throws {
     let job = try communicator.agreeing("start") { try prepare(communicator) }
-    try Replicas.agree(job.identity, over: communicator)
+    if communicator.size > 1 { try Replicas.agree(job.inputs(), over: communicator) }
     let trainer = try Trainer(job.network, Classification(), job.configuration, on: communicator)
-    if let checkpoint = job.resumed {
-      try communicator.agreeing("resume") { try trainer.resume(from: checkpoint) }
+    if let resumed = job.resumed {
+      try communicator.agreeing("resume") {
+        do {
+          try trainer.resume(from: resumed.checkpoint)
+        } catch let error as TensorError {
+          throw CheckpointError(resumed.path, "\(error)")
+        }
+      }
     }
     (trainer.checksNumerics, trainer.reportsSteps) = (checkNumerics, verbose)
     if simulateRanks != nil { trainer.verificationInterval = 1 }
@@ -65,11 +71,18 @@ struct TrainCommand: ParsableCommand {
     let network: Module
     let train: ImageDataset
     let test: ImageDataset?
-    let resumed: Checkpoint?
+    let resumed: (path: String, checkpoint: Checkpoint)?
     let saving: CheckpointPlan?
     let observers: [any TrainingObserver]
-    /// What must be the same on all ranks beside the configuration.
-    let identity: [String]
+
+    /// What every rank must have read alike.
+    func inputs() throws -> [String] {
+      let digest = try resumed.map { "\($0.checkpoint.position.step) \(try $0.checkpoint.modelDigest())" }
+      return [
+        "build \(try Build.digest())", "training data \(train.digest)", "test data \(test?.digest ?? "none")",
+        "checkpoint of step \(digest ?? "none")",
+      ]
+    }
   }
 
   private func prepare(_ communicator: Communicator) throws -> Job {
@@ -81,18 +94,29 @@ struct TrainCommand: ParsableCommand {
     let opened = try OpenedData(data, for: entry)
     let train = try opened.dataset("train")
     if train.count == 0 { throw InputError(data, "/train holds no samples") }
-    let test = opened.hasTest ? try opened.dataset("test") : nil
-    var identity: [String] = []
-    if communicator.size > 1 {
-      identity = try ["build \(Build.digest())", "training data \(train.digest)", "test data \(test?.digest ?? "none")"]
-    }
+    try resumed.map { try checkPosition($0.checkpoint.position, configuration, train.count, $0.path) }
     return Job(
-      configuration: configuration, network: entry.make(opened.file.classNames.count), train: train, test: test,
-      resumed: resumed?.checkpoint, saving: try savingPlan(communicator),
-      observers: try observers(configuration, communicator), identity: identity)
+      configuration: configuration, network: entry.make(opened.file.classNames.count), train: train,
+      test: opened.hasTest ? try opened.dataset("test") : nil, resumed: resumed,
+      saving: try savingPlan(communicator), observers: try observers(configuration, communicator))
   }
 
-  private func configure(_ entry: ZooModel, _ resumed: (path: String, checkpoint: Checkpoint)?) throws -> Configuration {
+  /// The rest of an epoch is the rest of the same batches: each sample exactly once.
+  private func checkPosition(
+    _ position: TrainingPosition, _ configuration: Configuration, _ count: Int, _ path: String
+  ) throws {
+    guard position.stepInEpoch > 0 else { return }
+    let steps = Sampler(sampleCount: count, batchSize: configuration.batchSize).batchCount
+    if position.stepInEpoch > steps {
+      throw CheckpointError(path, "was saved after \(position.stepInEpoch) steps of an epoch, but \(data) has \(steps)")
+    }
+    if configuration.seed != position.seed {
+      throw ConfigurationError("seed is \(configuration.seed), but must stay \(position.seed) to end \(path)'s epoch")
+    }
+  }
+
+  private func configure(_ entry: ZooModel, _ resumed: (path: String, checkpoint: Checkpoint)?) throws -> Configuration
+  {
     var result = entry.configuration
     if let (path, checkpoint) = resumed {
       result = try Configuration(json: checkpoint.configuration, path: path)
@@ -105,7 +129,12 @@ struct TrainCommand: ParsableCommand {
     try setMode(&result, resumedFrom: resumed?.path)
     if let epochs { result.epochs = epochs }
     if let steps { result.steps = steps }
-    if let batchSize { result.batchSize = batchSize }
+    if let batchSize {
+      if let (path, checkpoint) = resumed, checkpoint.position.stepInEpoch > 0, batchSize != result.batchSize {
+        throw ConfigurationError("batch-size is \(batchSize), but must stay \(result.batchSize) to end \(path)'s epoch")
+      }
+      result.batchSize = batchSize
+    }
     if let learningRate { result.learningRate = learningRate }
     if let optimizer {
       guard let name = Configuration.OptimizerName(rawValue: optimizer) else {
@@ -156,8 +185,9 @@ struct TrainCommand: ParsableCommand {
     var result: [any TrainingObserver] = verbose ? [StepPrinter()] : []
     guard communicator.isRoot else { return result }
     if !quiet { result.append(ProgressPrinter(epochs: configuration.epochs)) }
-    if let metrics { result.append(try MetricsWriter(metrics, isAppending: resume != nil)) }
     if let plot { result.append(try CurvePlotter(plot, title: "\(model), batch \(configuration.batchSize)")) }
+    // Last, as it empties the file of an earlier training.
+    if let metrics { result.append(try MetricsWriter(metrics, isAppending: resume != nil)) }
     return result
   }
 

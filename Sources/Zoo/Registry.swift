@@ -42,8 +42,8 @@ public enum Zoo {
 
   public static func model(_ name: String) -> ZooModel? { models.first { $0.name == name } }
 
-  /// The name closest to a misspelt one: a model's, unless others are given.
-  public static func nearest(to name: String, among names: [String] = models.map(\.name)) -> String {
+  /// The name that is closest to a misspelt one.
+  public static func nearest(to name: String, in names: [String]) -> String {
     names.min { distance($0, name) < distance($1, name) } ?? ""
   }
 
