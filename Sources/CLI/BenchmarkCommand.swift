@@ -10,6 +10,9 @@ struct BenchmarkCommand: JobCommand {
   @Option(help: "Steps that are measured, after a few that are not.") var steps = 30
   @Option(help: "Samples of one step, over all ranks together.") var batchSize: Int?
   @Option(help: "Samples that go through the network at once.") var sliceSize: Int?
+  @Option(help: "Measures one shuffled epoch of this dataset through the loader alone, no training.") var loader:
+    String?
+  @Flag(help: "Measures reproducible mode.") var reproducible = false
   @Flag(help: "Prints one line of JSON.") var json = false
 
   private static let warmUpSteps = 5
@@ -28,6 +31,10 @@ struct BenchmarkCommand: JobCommand {
       throw ConfigurationError(
         "batch-size is \(configuration.batchSize), but must be less than 1 GiB of \(model)'s inputs")
     }
+    configuration.reproducible = reproducible
+    if let loader {
+      return try measureLoader(OpenedData(loader, for: entry).dataset("train"), configuration, communicator)
+    }
     let trainer = try Trainer(entry.make(entry.classes), Classification(), configuration, on: communicator)
     let (stepSeconds, times) = try measure(trainer, SyntheticImages(entry, configuration.batchSize))
     let median = stepSeconds.sorted()[stepSeconds.count / 2]
@@ -44,6 +51,18 @@ struct BenchmarkCommand: JobCommand {
           + "\(communicator.size) rank(s) of \(Threads.perRank) thread(s)")
       report(times)
     }
+  }
+
+  private func measureLoader(_ data: ImageDataset, _ configuration: Configuration, _ communicator: Communicator) throws
+  {
+    let sampler = Sampler(sampleCount: data.count, batchSize: configuration.batchSize, seed: configuration.seed)
+    let sharding = configuration.sharding(communicator)
+    let start = monotonicSeconds()
+    let loader = Loader(data, sampler, epoch: 0) { sharding.slices(of: $0) }
+    var samples = 0
+    while let batch = try loader.next() { samples += batch.slices.reduce(0) { $0 + $1.samples.count } }
+    let seconds = monotonicSeconds() - start
+    if communicator.isRoot { print("loader: \(samples) samples of \(data.count) in \(seconds) s") }
   }
 
   /// Seconds of each step and where they went, on this rank.

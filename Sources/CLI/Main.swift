@@ -70,8 +70,8 @@ enum Main {
 
   /// Errors that ranks have told each other, so that all end in order.
   private static func isKnownToAllRanks(_ error: any Error) -> Bool {
-    error is AgreedError || error is NotFiniteError || error is DisagreementError || error is Interrupted
-      || JobPlace.size == 1
+    error is AgreedError || error is NotFiniteError || error is DisagreementError || error is DriftError
+      || error is Interrupted || JobPlace.size == 1
   }
 
   private static func isOfArguments(_ error: any Error) -> Bool {

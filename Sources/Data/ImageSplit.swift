@@ -1,4 +1,3 @@
-import CZlib
 import HDF5Files
 
 /// Images and their classes, whole in memory.
@@ -29,14 +28,10 @@ public struct ImageSplit: Sendable, Equatable {
   ///
   /// Pixels and labels enter by their CRC-32, some twenty times faster: proof against accidents, not against malice.
   public var digest: String {
-    let pixels = images.withUnsafeBytes(crc)
-    let classes = labels.withUnsafeBytes(crc)
+    let pixels = images.withUnsafeBytes(Checksum.crc32)
+    let classes = labels.withUnsafeBytes(Checksum.crc32)
     var hash = SHA256()
     hash.update("\(count) \(channels) \(height) \(width) \(pixels) \(classes)")
     return hash.digest
-  }
-
-  private func crc(_ bytes: UnsafeRawBufferPointer) -> UInt {
-    crc32_z(0, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)
   }
 }

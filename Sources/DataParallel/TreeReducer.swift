@@ -7,7 +7,7 @@ import Tensors
 /// so that every rank ends with the root's, bit for bit the same.
 public final class TreeReducer: Reducer {
   /// The sums of one node of the tree.
-  final class Partial {
+  fileprivate final class Partial {
     private(set) var node: Range<Int>
     /// In the order of the parameters.
     private(set) var gradients: [Tensor?]
@@ -28,18 +28,18 @@ public final class TreeReducer: Reducer {
   }
 
   public var signals: [Float]
-  let tree: SummationTree
+  private let tree: SummationTree
   private let parameters: [Tensor]
   private let communicator: Communicator
   private let rank: Int
   private var partials: [Partial] = []
   private var nextLeaf: Int
 
-  /// - Parameter rank: whose leaves these are; differs from the communicator's where one process simulates several ranks.
   public init(
-    _ parameters: [Tensor], over communicator: Communicator, tree: SummationTree, rank: Int, signalCount: Int
+    _ parameters: [Tensor], over communicator: Communicator, tree: SummationTree, signalCount: Int
   ) {
-    (self.parameters, self.communicator, self.tree, self.rank) = (parameters, communicator, tree, rank)
+    (self.parameters, self.communicator, self.tree) = (parameters, communicator, tree)
+    rank = communicator.rank
     signals = [Float](repeating: 0, count: signalCount)
     nextLeaf = tree.leaves(of: rank).lowerBound
   }
@@ -85,13 +85,13 @@ public final class TreeReducer: Reducer {
   }
 
   /// This rank's own sums by their nodes.
-  func takePartials() -> [Range<Int>: Partial] {
+  private func takePartials() -> [Range<Int>: Partial] {
     defer { partials = [] }
     return Dictionary(uniqueKeysWithValues: partials.map { ($0.node, $0) })
   }
 
   /// Makes the root's sum the parameters' gradient.
-  func adopt(_ sum: Partial?) {
+  private func adopt(_ sum: Partial?) {
     guard let sum else { return }
     for (parameter, gradient) in zip(parameters, sum.gradients) { parameter.gradient = gradient }
   }
@@ -180,20 +180,5 @@ extension TreeReducer.Partial {
       }
     }
     try absorb(TreeReducer.Partial(node: sibling, gradients: others, totals: added))
-  }
-}
-
-extension TreeReducer {
-  /// The root's sum from the partial sums of all ranks of a simulated job, in the same tree.
-  static func combine(_ tree: SummationTree, _ partials: [Range<Int>: Partial]) throws -> Partial? {
-    func sum(_ node: Range<Int>) throws -> Partial? {
-      if let known = partials[node] { return known }
-      guard node.count > 1 else { return nil }
-      let (left, right) = tree.children(of: node)
-      guard let first = try sum(left), let second = try sum(right) else { return nil }
-      try first.absorb(second)
-      return first
-    }
-    return try sum(tree.root)
   }
 }

@@ -4,9 +4,10 @@ import CMPI
 extension Communicator {
   /// Returns when every rank has called it.
   public func barrier() throws {
-    try collective(CollectiveCall(.barrier)) { handle, _, name in
+    let sequence = try collective(CollectiveCall(.barrier)) { handle, _, name in
       try check(MPI_Barrier(handle), name(), rank: rank)
     }
+    _ = try hub?.gather([], rank: rank, sequence: sequence)
   }
 
   /// Replaces each element of `buffer` by its sum (minimum, maximum) over all ranks; the counts must be equal.
@@ -14,7 +15,7 @@ extension Communicator {
     _ buffer: UnsafeMutableBufferPointer<T>, _ operation: ReductionOperation = .sum
   ) throws {
     let call = CollectiveCall(.allReduce, T.messageType, operation, count: buffer.count)
-    try collective(call) { handle, _, name in
+    let sequence = try collective(call) { handle, _, name in
       guard let start = buffer.baseAddress else { return }
       try forEachPiece(of: buffer.count) { offset, length in
         let status = MPI_Allreduce(
@@ -22,6 +23,7 @@ extension Communicator {
         try check(status, name(), rank: rank)
       }
     }
+    try hub?.reduce(buffer, operation, rank: rank, sequence: sequence)
   }
 
   /// Returns the elementwise sum (minimum, maximum) of the ranks' `values`, which must have the same count.
@@ -48,6 +50,7 @@ extension Communicator {
         pending.append(request)
       }
     }
+    try hub?.reduce(buffer, operation, rank: rank, sequence: sequence)
     return Request(pending, .allReduce, sequence: sequence, of: self)
   }
 
@@ -55,8 +58,11 @@ extension Communicator {
   public func broadcast<T: MessageElement>(_ buffer: UnsafeMutableBufferPointer<T>, from root: Int) throws {
     try requireRoot(root, .broadcast)
     let call = CollectiveCall(.broadcast, T.messageType, count: buffer.count, root: root)
-    try collective(call) { handle, _, name in
+    let sequence = try collective(call) { handle, _, name in
       try broadcastPieces(buffer, from: root, on: handle, name)
+    }
+    if let values = try hub?.broadcast(UnsafeBufferPointer(buffer), from: root, rank: rank, sequence: sequence) {
+      _ = buffer.update(from: values)
     }
   }
 
@@ -64,7 +70,7 @@ extension Communicator {
   public func broadcast<T: MessageElement>(_ values: [T], from root: Int) throws -> [T] {
     try requireRoot(root, .broadcast)
     var result = values
-    try collective(CollectiveCall(.broadcast, T.messageType, root: root)) { handle, _, name in
+    let sequence = try collective(CollectiveCall(.broadcast, T.messageType, root: root)) { handle, _, name in
       var count = Int64(values.count)
       try withUnsafeMutablePointer(to: &count) {
         try broadcastPieces(UnsafeMutableBufferPointer(start: $0, count: 1), from: root, on: handle, name)
@@ -74,6 +80,11 @@ extension Communicator {
         result = [T](unsafeUninitializedCapacity: Int(count)) { $1 = Int(count) }
       }
       try result.withUnsafeMutableBufferPointer { try broadcastPieces($0, from: root, on: handle, name) }
+    }
+    if let hub {
+      result = try values.withUnsafeBufferPointer {
+        try hub.broadcast($0, from: root, rank: rank, sequence: sequence)
+      }
     }
     return result
   }

@@ -26,7 +26,9 @@ public final class Communicator: @unchecked Sendable {
   /// The longest run of elements given to MPI in one call, whose counts are 32 bits wide; longer ones travel in pieces.
   var pieceLength = 1 << 30
 
-  /// nil when alone: then no function of MPI is ever called.
+  /// The other ranks where they are threads of this process.
+  let hub: SimulatedHub?
+  /// nil when alone or simulated: then no function of MPI is ever called.
   let handle: MPI_Comm?
   let board: ProgressBoard?
   /// The communicator's number on the board; overlapping communicators have different ones.
@@ -40,8 +42,15 @@ public final class Communicator: @unchecked Sendable {
 
   private init(checked: Bool) {
     (rank, size, members) = (0, 1, [0])
-    (handle, checkingHandle, board, identifier) = (nil, nil, nil, 0)
+    (handle, checkingHandle, board, identifier, hub) = (nil, nil, nil, 0, nil)
     isChecked = checked
+  }
+
+  /// A rank that is a thread of this process.
+  init(simulated rank: Int, _ hub: SimulatedHub) {
+    (self.rank, size, members) = (rank, hub.size, Array(0..<hub.size))
+    (handle, checkingHandle, board, identifier) = (nil, nil, nil, 0)
+    (self.hub, isChecked) = (hub, false)
   }
 
   /// Takes over `handle`. Collective over its ranks.
@@ -60,7 +69,7 @@ public final class Communicator: @unchecked Sendable {
     let number = stride(from: 1, to: all.count, by: 2).map { Int(all[$0]) }.max() ?? 0
 
     (rank, size) = (Int(ownRank), Int(rankCount))
-    (self.handle, checkingHandle, self.board) = (handle, checking, board)
+    (self.handle, checkingHandle, self.board, hub) = (handle, checking, board, nil)
     identifier = UInt16(truncatingIfNeeded: number)
     isChecked = checked
     board.register(communicator: number, members: members)
@@ -80,7 +89,7 @@ public final class Communicator: @unchecked Sendable {
       try check(MPI_Comm_dup(handle, &copy), name(), rank: rank)
       result = try copy.map { try Communicator($0, board: board, checked: isChecked) }
     }
-    return derived(result)
+    return try derived(result)
   }
 
   /// Ranks that give the same color form one communicator, ordered by key, then by rank here. Collective.
@@ -97,10 +106,11 @@ public final class Communicator: @unchecked Sendable {
       try check(MPI_Comm_split(handle, narrowColor, narrowKey, &part), name(), rank: rank)
       result = try part.map { try Communicator($0, board: board, checked: isChecked) }
     }
-    return derived(result)
+    return try derived(result)
   }
 
-  private func derived(_ communicator: Communicator?) -> Communicator {
+  private func derived(_ communicator: Communicator?) throws -> Communicator {
+    if hub != nil { throw invalidArgument(.duplicate, "simulated ranks have one communicator only") }
     let result = communicator ?? Communicator(checked: isChecked)
     result.pieceLength = pieceLength
     return result
@@ -109,7 +119,8 @@ public final class Communicator: @unchecked Sendable {
 
 extension Communicator {
   /// The frame of every collective: number it, show it to the watchdog, compare it in checked mode, then run `body`
-  /// with MPI's handle, the board and the collective's name for errors. Without MPI, `body` does not run.
+  /// with MPI's handle, the board and the collective's name for errors. Without MPI, `body` does not run: a simulated rank
+  /// then turns to its hub with the number that this returns.
   @discardableResult
   func collective(
     _ call: CollectiveCall, _ body: (MPI_Comm, ProgressBoard, () -> String) throws -> Void

@@ -5,26 +5,27 @@ extension Communicator {
   /// Returns every rank's values, in the order of the ranks, on every rank. Lengths may differ or be zero.
   public func allGather<T: MessageElement>(_ values: [T]) throws -> [[T]] {
     var result = [values]
-    try collective(CollectiveCall(.allGather, T.messageType)) { handle, _, name in
+    let sequence = try collective(CollectiveCall(.allGather, T.messageType)) { handle, _, name in
       result = try gatherRounds(values, on: handle, name, receives: true) { own, ownCount, all, counts, starts in
         let type = T.messageType.datatype
         return MPI_Allgatherv(own, ownCount, type, all, counts, starts, type, handle)
       }
     }
-    return result
+    return try hub?.gather(values, rank: rank, sequence: sequence) ?? result
   }
 
   /// Returns every rank's values, in the order of the ranks, on rank `root`; nil elsewhere. Lengths may differ.
   public func gather<T: MessageElement>(_ values: [T], to root: Int) throws -> [[T]]? {
     try requireRoot(root, .gather)
     var result = [values]
-    try collective(CollectiveCall(.gather, T.messageType, root: root)) { handle, _, name in
+    let sequence = try collective(CollectiveCall(.gather, T.messageType, root: root)) { handle, _, name in
       let receives = rank == root
       result = try gatherRounds(values, on: handle, name, receives: receives) { own, ownCount, all, counts, starts in
         let type = T.messageType.datatype
         return MPI_Gatherv(own, ownCount, type, all, counts, starts, type, Int32(root), handle)
       }
     }
+    result = try hub?.gather(values, rank: rank, sequence: sequence) ?? result
     return rank == root ? result : nil
   }
 

@@ -31,6 +31,28 @@ public enum MessageType: UInt8, Sendable, CustomStringConvertible {
 /// A Swift type whose values travel between ranks: `Float`, `Double`, `Int32`, `Int64`, `UInt8`, `UInt64`.
 public protocol MessageElement: Sendable, BitwiseCopyable {
   static var messageType: MessageType { get }
+  /// What MPI computes of two elements.
+  static func reduced(_ left: Self, _ right: Self, _ operation: ReductionOperation) -> Self
+}
+
+extension MessageElement where Self: BinaryFloatingPoint {
+  public static func reduced(_ left: Self, _ right: Self, _ operation: ReductionOperation) -> Self {
+    switch operation {
+    case .sum: left + right
+    case .minimum: Swift.min(left, right)
+    case .maximum: Swift.max(left, right)
+    }
+  }
+}
+
+extension MessageElement where Self: FixedWidthInteger {
+  public static func reduced(_ left: Self, _ right: Self, _ operation: ReductionOperation) -> Self {
+    switch operation {
+    case .sum: left &+ right
+    case .minimum: Swift.min(left, right)
+    case .maximum: Swift.max(left, right)
+    }
+  }
 }
 
 extension Float: MessageElement { public static var messageType: MessageType { .float32 } }

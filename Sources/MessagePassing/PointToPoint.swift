@@ -15,6 +15,7 @@ extension Communicator {
         try check(status, name, rank: rank)
       }
     }
+    hub?.post(Array(UnsafeRawBufferPointer(values)), from: rank, to: destination, tag: tag)
   }
 
   public func send<T: MessageElement>(_ values: [T], to destination: Int, tag: Int = 0) throws {
@@ -33,6 +34,7 @@ extension Communicator {
       }
       try receivePieces(into: buffer, from: peer, tag: tag, on: handle)
     }
+    try hub?.receive(into: buffer, from: source, to: rank, tag: tag)
   }
 
   /// Receives as many elements as the other rank sends; throws if they are of another type.
@@ -45,6 +47,7 @@ extension Communicator {
         filled = count
       }
     }
+    if let hub { result = SimulatedHub.elements(try hub.take(from: source, to: rank, tag: tag)) }
     return result
   }
 
@@ -91,5 +94,7 @@ extension Communicator {
         try check(status, "exchange with rank \(peer)", rank: rank)
       }
     }
+    hub?.post(Array(UnsafeRawBufferPointer(values)), from: rank, to: peer, tag: tag)
+    try hub?.receive(into: buffer, from: peer, to: rank, tag: tag)
   }
 }

@@ -47,7 +47,9 @@ open class Module {
     throw TensorError("\(Self.self)", "does not say how to compute its output: override forward")
   }
 
-  public final func callAsFunction(_ input: Tensor) throws -> Tensor { try forward(input) }
+  public final func callAsFunction(_ input: Tensor) throws -> Tensor {
+    try NumericsCheck.within(self) { try forward(input) }
+  }
 
   @discardableResult
   public final func train(_ isTraining: Bool = true) -> Self {

@@ -19,7 +19,6 @@ extension Configuration {
     // Kernels on several threads may add in another order.
     KernelThreads.limit(to: 1)
     let tree = SummationTree(leafCount: virtualShards, rankCount: communicator.size)
-    return TreeReducer(
-      parameters, over: communicator, tree: tree, rank: communicator.rank, signalCount: StepSignals.count)
+    return TreeReducer(parameters, over: communicator, tree: tree, signalCount: StepSignals.count)
   }
 }

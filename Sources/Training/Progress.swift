@@ -15,7 +15,10 @@ public final class ProgressPrinter: TrainingObserver {
   public func stepFinished(_ trainer: Trainer, totals: Totals, of stepsPerEpoch: Int) {
     let now = monotonicSeconds()
     let done = trainer.position.stepInEpoch
-    guard let start else { return self.start = (now, done) }
+    guard let start else {
+      self.start = (now, done)
+      return
+    }
     guard isTerminal, now - lastDrawn > 0.1 else { return }
     lastDrawn = now
     let rate = Double(done - start.step) / max(now - start.seconds, 1e-9)
@@ -63,6 +66,17 @@ public final class ProgressPrinter: TrainingObserver {
     guard seconds.isFinite, seconds < 1e7 else { return "?" }
     let whole = Int(seconds)
     return whole < 60 ? "\(whole) s" : "\(whole / 60) min \(whole % 60) s"
+  }
+}
+
+/// Prints the trainer's report of each step.
+public final class StepPrinter: TrainingObserver {
+  public init() {}
+
+  public func stepFinished(_ trainer: Trainer, totals: Totals, of stepsPerEpoch: Int) {
+    guard let report = trainer.lastStep else { return }
+    // One write a line, so that ranks don't mix theirs.
+    FileHandle.standardOutput.write(Foundation.Data("\(report)\n".utf8))
   }
 }
 

@@ -22,10 +22,23 @@ public final class Trainer {
   /// Where the time of this rank's steps went.
   public private(set) var times = StepTimes()
 
+  /// Steps between comparisons of the replicas.
+  public var verificationInterval = 100
+  /// Names the first operation whose numbers are not finite, at a cost.
+  public var checksNumerics = false
+  /// Asks for a report of each step.
+  public var reportsSteps = false
+  public private(set) var lastStep: StepReport?
+
   private let parameters: [Tensor]
   private let reducer: any Reducer
   let sharding: Sharding
+  /// Of the epoch so far, this rank's share.
   private var totals = Totals()
+  private var stepSums = Totals()
+  private var sliceSums = Totals()
+  /// What any rank had to say in the last step.
+  private var signals = StepSignals()
 
   /// Draws the parameters by the configuration's seed and makes all ranks start from those of rank 0.
   public init(
@@ -46,65 +59,103 @@ public final class Trainer {
 
   /// One optimizer step on a global batch, of which `batch` holds this rank's slices.
   public func step(_ batch: StepBatch) throws {
-    var signals = StepSignals(stop: StopSignal.pending)
     for (index, slice) in batch.slices.enumerated() {
-      var sums = Totals()
-      if !slice.samples.isEmpty {
-        let loss = try forward(slice, &sums)
-        if !sums.loss.isFinite { signals.notFinite = true }
-        // Before backward: its last gradient sends them on their way.
-        reducer.signals = signals.numbers
+      try watchingNumerics(of: slice) {
+        let loss = try forward(slice)
         try backward(loss, share: 1 / Double(batch.globalCount), isLast: index == batch.slices.count - 1)
       }
-      try reducer.sliceFinished(sums.values)
     }
-    try reduce(&signals)
-    try signals.throwIfNotFinite(step: position.step + 1)
+    try reduce()
+    try clip()
+    if reportsSteps { lastStep = try StepReport(position.step + 1, communicator.rank, batch, parameters, stepSums) }
     try update()
-    position.step += 1
-    position.stepInEpoch += 1
-    position.samplesSeen += batch.globalCount
-    stopSignal = signals.stop
+    try finishStep(batch)
   }
 
-  /// The signal that any rank received before the last step, known to all.
-  private var stopSignal: Int32?
-
-  private func forward(_ slice: Batch, _ sums: inout Totals) throws -> Tensor {
-    try times.measure(\.forward) {
-      let lossSum: Tensor
-      (lossSum, sums) = try ForwardScope.run(
+  /// The sum of the slice's losses; nil for an empty slice.
+  private func forward(_ slice: Batch) throws -> Tensor? {
+    sliceSums = Totals()
+    if slice.samples.isEmpty { return nil }
+    return try times.measure(\.forward) {
+      let loss: Tensor
+      (loss, sliceSums) = try ForwardScope.run(
         seed: configuration.seed, time: position.epoch, samples: slice.samples
       ) { try objective.evaluate(model, slice) }
-      return lossSum
+      return loss
     }
   }
 
   /// Gradients of the last slice are final, so they leave for the allreduce as soon as backward has them.
-  private func backward(_ loss: Tensor, share: Double, isLast: Bool) throws {
+  private func backward(_ loss: Tensor?, share: Double, isLast: Bool) throws {
+    stepSums += sliceSums
     try times.measure(\.backward) {
-      try loss.backward(seed: share, ready: isLast ? { [reducer] in try reducer.gradientReady($0) } : nil)
+      tellSignals()
+      try loss?.backward(seed: share, ready: isLast ? { [reducer] in try reducer.gradientReady($0) } : nil)
+      try reducer.sliceFinished(sliceSums.values)
     }
   }
 
-  private func reduce(_ signals: inout StepSignals) throws {
+  /// Before backward, whose last gradient takes the signals along; and once more where no slice had any.
+  private func tellSignals() {
+    reducer.signals = StepSignals(stop: StopSignal.pending, isFinite: stepSums.loss.isFinite).numbers
+  }
+
+  /// Sums over the ranks; whatever went wrong or was asked for on any of them, all know from here on.
+  private func reduce() throws {
     try times.measure(\.allreduceWait) {
       communicator.noteStep(position.step + 1)
-      reducer.signals = signals.numbers
+      tellSignals()
       totals += Totals(try reducer.finish())
       signals = StepSignals(reducer.signals)
     }
+    if signals.notFinite {
+      let flags = try communicator.allGather([UInt8(stepSums.loss.isFinite ? 0 : 1)])
+      throw NotFiniteError(step: position.step + 1, ranks: flags.indices.filter { flags[$0] == [1] })
+    }
+  }
+
+  private func clip() throws {
+    guard let limit = configuration.clipNorm else { return }
+    _ = try times.measure(\.update) { try clipGradients(parameters, norm: limit) }
   }
 
   private func update() throws {
     try times.measure(\.update) {
-      if let limit = configuration.clipNorm { try clipGradients(parameters, norm: limit) }
       for index in optimizer.groups.indices {
         optimizer.groups[index].learningRate = configuration.learningRate * schedule.factor(at: position.step)
       }
       try optimizer.step()
       optimizer.clearGradients()
     }
+  }
+
+  private func finishStep(_ batch: StepBatch) throws {
+    stepSums = Totals()
+    position.step += 1
+    position.stepInEpoch += 1
+    position.samplesSeen += batch.globalCount
+    if position.step % verificationInterval == 0 { try verifyReplicas() }
+  }
+}
+
+/// Looking after the numbers and the replicas.
+extension Trainer {
+  private func watchingNumerics(of slice: Batch, _ body: () throws -> Void) throws {
+    guard checksNumerics else { return try body() }
+    let names = model.namedModules().map { (ObjectIdentifier($0.module), $0.name.isEmpty ? "model" : $0.name) }
+    let check = NumericsCheck(names: Dictionary(names) { first, _ in first })
+    try check.run(body)
+    if let fault = check.fault {
+      throw NumericsFailure(fault: fault, step: position.step + 1, rank: communicator.rank, samples: slice.samples)
+    }
+  }
+
+  /// Throws on all ranks where parameters, buffers or the optimizer's memory differ.
+  private func verifyReplicas() throws {
+    let slots = optimizer.slots.sorted { $0.key < $1.key }.flatMap { slot, tensors in
+      tensors.sorted { $0.key < $1.key }.map { (name: "\(slot) of \($0.key)", tensor: $0.value) }
+    }
+    try Replicas.verify(model.state + slots, step: position.step, over: communicator)
   }
 }
 
@@ -144,7 +195,7 @@ extension Trainer {
     while !hasReachedLastStep, let batch = try fetch(loader) {
       try step(batch)
       for observer in observers { observer.stepFinished(self, totals: totals, of: sampler.batchCount) }
-      if let signal = stopSignal {
+      if let signal = signals.stop {
         if let saving { try save(saving) }
         throw Interrupted(signal: signal, step: position.step, folder: saving?.folder.path)
       }
@@ -175,6 +226,7 @@ extension Trainer {
   /// Saves the state on rank 0; on all ranks, an error there is thrown.
   private func save(_ plan: CheckpointPlan?) throws {
     guard let plan else { return }
+    try verifyReplicas()
     let sums = try communicator.allReduce(totals.values, .sum)
     try communicator.agreeing("save") {
       if communicator.isRoot { try plan.folder.save(checkpoint(totals: sums)) }
@@ -204,6 +256,5 @@ extension Trainer {
     position = checkpoint.position
     // The sums so far are of all ranks together; rank 0 keeps them.
     totals = communicator.isRoot ? Totals(checkpoint.position.totals) : Totals()
-    position.totals = []
   }
 }

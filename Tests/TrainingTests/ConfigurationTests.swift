@@ -93,18 +93,19 @@ import Testing
   }
 
   @Test func signalsAddUpOverRanks() throws {
-    let mine = StepSignals(stop: SIGTERM)
+    let mine = StepSignals(stop: SIGTERM, isFinite: true)
     #expect(mine.numbers == [0, 1, 0])
-    #expect(StepSignals(stop: SIGINT).numbers == [1, 0, 0])
-    #expect(StepSignals(stop: nil).stop == nil)
+    #expect(StepSignals(stop: SIGINT, isFinite: true).numbers == [1, 0, 0])
+    #expect(StepSignals(stop: nil, isFinite: true).stop == nil)
     // One rank was interrupted, another terminated: all terminate.
     #expect(StepSignals([1, 1, 0]).stop == SIGTERM)
     #expect(StepSignals([2, 0, 0]).stop == SIGINT)
-    var bad = StepSignals(stop: nil)
-    try bad.throwIfNotFinite(step: 3)
-    bad.notFinite = true
-    #expect(throws: NotFiniteError.self) { try bad.throwIfNotFinite(step: 3) }
-    #expect(throws: NotFiniteError.self) { try StepSignals([0, 0, 3]).throwIfNotFinite(step: 3) }
+    #expect(!StepSignals(stop: nil, isFinite: true).notFinite)
+    #expect(StepSignals(stop: nil, isFinite: false).numbers == [0, 0, 1])
+    #expect(StepSignals([0, 0, 3]).notFinite)
+    let error = NotFiniteError(step: 3, ranks: [1, 2])
+    #expect(error.description.contains("step 3 on rank 1, 2"))
+    #expect(!error.description.contains("\n"))
   }
 
   @Test func progressReadsWell() {

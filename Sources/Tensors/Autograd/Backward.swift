@@ -92,6 +92,9 @@ private struct BackwardPass {
       let inputs = node.inputs
       var derivatives: [Tensor?] = []
       if let arrived = node.arrived.take(), let rule = node.rule { derivatives = try rule(arrived) }
+      if let check = NumericsCheck.current, let origin = node.origin {
+        for derivative in derivatives { if let derivative { check.inspect(derivative, origin, isBackward: true) } }
+      }
       if !keepingGraph { node.release() }
       for (index, input) in inputs.enumerated() {
         // Taken out, so that a derivative of which there is no other reference can be kept without a copy.

@@ -13,6 +13,8 @@ final class GradientNode {
   var rule: Rule?
   /// The derivatives that have arrived so far.
   var arrived: Tensor?
+  /// Known while numbers are being checked.
+  var origin: NumericsCheck.Origin?
 
   init(_ inputs: [Tensor], _ rule: @escaping Rule) {
     self.inputs = inputs
@@ -53,8 +55,13 @@ public func withoutGradient<Result>(_ body: () throws -> Result) rethrows -> Res
 
 extension Tensor {
   /// This tensor as the result of an operation on `inputs`, with the rule for its gradient.
-  final func recorded(_ inputs: [Tensor], _ rule: @escaping GradientNode.Rule) -> Tensor {
-    if inputs.contains(where: \.tracksGradient) && Recording.isOn { node = GradientNode(inputs, rule) }
+  final func recorded(
+    _ inputs: [Tensor], function: String = #function, _ rule: @escaping GradientNode.Rule
+  ) -> Tensor {
+    if inputs.contains(where: \.tracksGradient) && Recording.isOn {
+      node = GradientNode(inputs, rule)
+      node?.origin = NumericsCheck.current?.inspect(self, function: function)
+    }
     return self
   }
 

@@ -1,0 +1,56 @@
+/// Where a number stopped being finite.
+public struct NumericsFault: Sendable, Equatable, CustomStringConvertible {
+  public let operation: String
+  /// The dotted name of the innermost layer, where there is one.
+  public let layer: String?
+  public let isBackward: Bool
+  public let value: Double
+
+  public var description: String {
+    let place = layer.map { " in layer \($0)" } ?? ""
+    return "\(value.isNaN ? "NaN" : "infinity") first came from \(operation)\(place), \(isBackward ? "backward" : "forward")"
+  }
+}
+
+/// Looks at every result and every derivative, and remembers the first that is not finite: slow, for finding the culprit.
+/// Used by one thread.
+public final class NumericsCheck: @unchecked Sendable {
+  @TaskLocal static var current: NumericsCheck?
+
+  /// What each operation that is still in a graph was, and in which layer.
+  typealias Origin = (operation: String, layer: String?)
+
+  public private(set) var fault: NumericsFault?
+  private let names: [ObjectIdentifier: String]
+  private var layers: [String] = []
+
+  /// - Parameter names: the dotted names of a network's modules.
+  public init(names: [ObjectIdentifier: String] = [:]) { self.names = names }
+
+  /// Runs `body` with every operation being watched.
+  public func run<Result>(_ body: () throws -> Result) rethrows -> Result {
+    try Self.$current.withValue(self, operation: body)
+  }
+
+  /// Runs a layer's forward pass, so that a fault in it names the layer.
+  public static func within<Result>(_ layer: AnyObject, _ body: () throws -> Result) rethrows -> Result {
+    guard let check = current, let name = check.names[ObjectIdentifier(layer)] else { return try body() }
+    check.layers.append("\(name) (\(type(of: layer)))")
+    defer { check.layers.removeLast() }
+    return try body()
+  }
+
+  /// Looks at a new result and tells where it came from.
+  func inspect(_ result: Tensor, function: String) -> Origin {
+    let origin = (operation: String(function.prefix { $0 != "(" }), layer: layers.last)
+    inspect(result, origin, isBackward: false)
+    return origin
+  }
+
+  func inspect(_ tensor: Tensor, _ origin: Origin, isBackward: Bool) {
+    guard fault == nil, tensor.dtype.isFloat, let values = try? tensor.detached().values(as: Double.self),
+      let bad = values.first(where: { !$0.isFinite })
+    else { return }
+    fault = NumericsFault(operation: origin.operation, layer: origin.layer, isBackward: isBackward, value: bad)
+  }
+}
