@@ -256,5 +256,6 @@ extension Trainer {
     position = checkpoint.position
     // The sums so far are of all ranks together; rank 0 keeps them.
     totals = communicator.isRoot ? Totals(checkpoint.position.totals) : Totals()
+    position.totals = []
   }
 }
