@@ -23,7 +23,7 @@ enum Main {
   static func main() {
     do {
       let arguments = try ConfigurationFile.expand(Array(CommandLine.arguments.dropFirst()))
-      try checkName(arguments.first)
+      try checkNames(arguments)
       var command = try LockstepCommand.parseAsRoot(arguments)
       if JobPlace.rank > 0 && command is any SoloCommand { return }
       hasBegun.store(true, ordering: .relaxed)
@@ -38,10 +38,17 @@ enum Main {
   private static let hasBegun = Atomic<Bool>(false)
 
   /// ArgumentParser would call a misspelt command an unexpected argument.
-  private static func checkName(_ name: String?) throws {
-    let names = LockstepCommand.configuration.subcommands.compactMap { $0.configuration.commandName }
-    guard let name, !name.hasPrefix("-"), !(names + ["help"]).contains(name) else { return }
-    throw ValidationError("There is no command '\(name)'. Did you mean '\(Zoo.nearest(to: name, in: names))'?")
+  private static func checkNames(_ arguments: [String]) throws {
+    var command: any ParsableCommand.Type = LockstepCommand.self
+    for argument in arguments where argument != "help" {
+      let known = command.configuration.subcommands
+      if known.isEmpty || argument.hasPrefix("-") { return }
+      guard let next = known.first(where: { $0.configuration.commandName == argument }) else {
+        let nearest = Zoo.nearest(to: argument, in: known.compactMap { $0.configuration.commandName })
+        throw ValidationError("There is no command '\(argument)'. Did you mean '\(nearest)'?")
+      }
+      command = next
+    }
   }
 
   private static func end(_ error: any Error) -> Never {
@@ -92,6 +99,9 @@ enum Main {
 
   /// A line that does not end the command.
   static func warn(_ text: String) { report("warning: " + text) }
+
+  /// A line of output, at once: `print` keeps lines back where standard output is a file or a pipe.
+  static func show(_ text: String) { FileHandle.standardOutput.write(Foundation.Data((text + "\n").utf8)) }
 
   private static func write(_ text: String) { FileHandle.standardError.write(Foundation.Data((text + "\n").utf8)) }
 }

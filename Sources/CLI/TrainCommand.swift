@@ -62,7 +62,7 @@ struct TrainCommand: JobCommand {
     trainer.observers = job.observers
     if communicator.isRoot && !quiet { announce(job, communicator) }
     try trainer.fit(job.train, test: job.test, saving: job.saving)
-    if communicator.isRoot && !quiet, let checkpoint { print("checkpoint: \(checkpoint)") }
+    if communicator.isRoot && !quiet { conclude(trainer) }
   }
 
   /// All that a rank needs before the first collective of the training.
@@ -130,7 +130,15 @@ struct TrainCommand: JobCommand {
 
   private func announce(_ job: Job, _ communicator: Communicator) {
     let ranks = communicator.size == 1 ? "1 process" : "\(communicator.size) ranks"
-    print("\(model) on \(ranks): \(job.train.count) training samples, \(job.test?.count ?? 0) test samples")
-    if let text = try? job.configuration.json() { print(text) }
+    Main.show("\(model) on \(ranks): \(job.train.count) training samples, \(job.test?.count ?? 0) test samples")
+    if let text = try? job.configuration.json() { Main.show(text) }
+  }
+
+  private func conclude(_ trainer: Trainer) {
+    let position = trainer.position
+    if position.stepInEpoch > 0 {
+      Main.show("stopped at step \(position.step), \(position.stepInEpoch) steps into epoch \(position.epoch + 1)")
+    }
+    if let checkpoint { Main.show("checkpoint: \(checkpoint)") }
   }
 }

@@ -169,7 +169,8 @@ extension SimulatedHub {
     let values: [T] = Self.elements(try take(from: source, to: rank, tag: tag))
     guard values.count == buffer.count else {
       throw MessagePassingError(
-        .mismatch, "receive from rank \(source)", "expected \(buffer.count) elements, found \(values.count)", rank: rank)
+        .mismatch, "receive from rank \(source)", "expected \(buffer.count) elements, found \(values.count)", rank: rank
+      )
     }
     _ = buffer.update(from: values)
   }
