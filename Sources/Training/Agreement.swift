@@ -1,3 +1,4 @@
+import DataParallel
 import HDF5Files
 import MessagePassing
 
@@ -31,5 +32,7 @@ extension Communicator {
 public func failureKind(of error: any Error) -> FailureKind {
   if let failure = error as? any Failure { return failure.kind }
   if let passing = error as? MessagePassingError, case .environment = passing.kind { return .usage }
+  // Ranks that were started in different ways.
+  if error is DisagreementError { return .usage }
   return .internalError
 }
