@@ -84,12 +84,23 @@ struct TrainCommand: ParsableCommand {
     let test = opened.hasTest ? try opened.dataset("test") : nil
     var identity: [String] = []
     if communicator.size > 1 {
-      identity = try ["build \(Build.digest())", "training data \(train.digest)", "test data \(test?.digest ?? "none")"]
+      identity = try options(resumed?.checkpoint) + [
+        "build \(Build.digest())", "training data \(train.digest)", "test data \(test?.digest ?? "none")",
+      ]
     }
     return Job(
       configuration: configuration, network: entry.make(opened.file.classNames.count), train: train, test: test,
       resumed: resumed?.checkpoint, saving: try savingPlan(communicator),
       observers: try observers(configuration, communicator), identity: identity)
+  }
+
+  /// Options beside the configuration that decide what ranks do together.
+  private func options(_ resumed: Checkpoint?) throws -> [String] {
+    let start = try resumed.map { "step \($0.position.step) with model \(try $0.modelDigest())" }
+    return [
+      "checkpoint \(checkpoint ?? "none")", "checkpoint-every \(checkpointEvery ?? "default")",
+      "resume \(start ?? "none")", "check-numerics \(checkNumerics)",
+    ]
   }
 
   private func configure(_ entry: ZooModel, _ resumed: (path: String, checkpoint: Checkpoint)?) throws -> Configuration {
