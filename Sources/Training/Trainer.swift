@@ -24,8 +24,9 @@ public final class Trainer {
 
   /// Steps between comparisons of the replicas.
   public var verificationInterval = 100
-  /// Names the first operation whose numbers are not finite, at a cost.
+  /// Names the first operation whose numbers are not finite, at a cost. The same on all ranks.
   public var checksNumerics = false
+  private var numericsFailure: NumericsFailure?
   /// Asks for a report of each step.
   public var reportsSteps = false
   public private(set) var lastStep: StepReport?
@@ -68,6 +69,7 @@ public final class Trainer {
       if !sums.loss.isFinite { signals.notFinite = true }
       try reducer.sliceFinished(sums.values)
     }
+    try agreeOnNumerics()
     try reduce(&signals)
     try signals.throwIfNotFinite(step: position.step + 1)
     if reportsSteps { lastStep = try StepReport(position.step + 1, communicator.rank, batch, parameters, own) }
@@ -95,11 +97,17 @@ public final class Trainer {
   private func checkingNumerics(_ slice: Batch, _ body: () throws -> Void) throws {
     guard checksNumerics else { return try body() }
     let names = model.namedModules().map { (ObjectIdentifier($0.module), $0.name.isEmpty ? "model" : $0.name) }
-    let check = NumericsCheck(names: Dictionary(names) { first, _ in first })
+    let tensors = model.namedParameters.map { (ObjectIdentifier($0.tensor), $0.name) }
+    let check = NumericsCheck(names: Dictionary(names + tensors) { first, _ in first })
     try check.run(body)
-    if let fault = check.fault {
-      throw NumericsFailure(fault: fault, step: position.step + 1, rank: communicator.rank, samples: slice.samples)
-    }
+    guard numericsFailure == nil, let fault = check.fault else { return }
+    numericsFailure = NumericsFailure(fault: fault, step: position.step + 1, samples: slice.samples)
+  }
+
+  /// Throws on all ranks what the lowest one found.
+  private func agreeOnNumerics() throws {
+    guard checksNumerics else { return }
+    try communicator.agreeing("check numerics") { if let numericsFailure { throw numericsFailure } }
   }
 
   /// Throws on all ranks where parameters, buffers or the optimizer's memory differ.
@@ -110,10 +118,12 @@ public final class Trainer {
     try Replicas.verify(model.state + slots, step: position.step, over: communicator)
   }
 
-  /// Gradients of the last slice are final, so they leave for the allreduce as soon as backward has them.
+  /// Gradients of the last slice are final, so they leave for the allreduce as soon as backward has them; but where ranks
+  /// are to agree that their numbers are good, not before that.
   private func backward(_ loss: Tensor, share: Double, isLast: Bool) throws {
     try times.measure(\.backward) {
-      try loss.backward(seed: share, ready: isLast ? { [reducer] in try reducer.gradientReady($0) } : nil)
+      let isFinal = isLast && !checksNumerics
+      try loss.backward(seed: share, ready: isFinal ? { [reducer] in try reducer.gradientReady($0) } : nil)
     }
   }
 
@@ -224,7 +234,8 @@ extension Trainer {
   /// Goes on from a checkpoint of the same model.
   public func resume(from checkpoint: Checkpoint) throws {
     try model.load(Dictionary(uniqueKeysWithValues: checkpoint.model))
-    optimizer.slots = checkpoint.optimizer
+    // Copies: the optimizer writes to them, and the checkpoint may be resumed from again.
+    optimizer.slots = try checkpoint.optimizer.mapValues { try $0.mapValues { try $0.copy() } }
     optimizer.stepCount = checkpoint.optimizerSteps
     position = checkpoint.position
     // The sums so far are of all ranks together; rank 0 keeps them.
