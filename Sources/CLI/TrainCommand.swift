@@ -95,11 +95,13 @@ struct TrainCommand: JobCommand {
       identity: communicator.size > 1 ? try identity(train, test, resumed?.checkpoint) : [])
   }
 
+  /// Options beside the configuration, and inputs, that must be the same on all ranks.
   private func identity(_ train: ImageDataset, _ test: ImageDataset?, _ resumed: Checkpoint?) throws -> [String] {
-    let checkpoint = try resumed.map { "of step \($0.position.step), \(try $0.modelDigest())" }
+    let start = try resumed.map { "step \($0.position.step) with model \(try $0.modelDigest())" }
     return [
-      "build \(try Build.digest())", "training data \(train.digest)", "test data \(test?.digest ?? "none")",
-      "checkpoint \(checkpoint ?? "none")",
+      "checkpoint \(checkpoint ?? "none")", "checkpoint-every \(checkpointEvery ?? "default")",
+      "resume \(start ?? "none")", "check-numerics \(checkNumerics)", "build \(try Build.digest())",
+      "training data \(train.digest)", "test data \(test?.digest ?? "none")",
     ]
   }
 
