@@ -34,13 +34,18 @@ struct TrainCommand: JobCommand {
   var checkNumerics = false
   @Flag(help: "Prints nothing but errors.") var quiet = false
 
+  /// What every rank can tell by itself, before it joins a job.
+  func validate() throws {
+    guard let simulateRanks else { return }
+    guard (1...1024).contains(simulateRanks) else {
+      throw ValidationError("simulate-ranks is \(simulateRanks), but must be in 1…1024")
+    }
+    if Environment.isLaunchedByMPI { throw ValidationError("simulate-ranks is for one process, without mpirun") }
+  }
+
   func run() throws {
     StopSignal.install()
     guard let simulateRanks else { return try train(joinJob()) }
-    guard (1...1024).contains(simulateRanks) else {
-      throw ConfigurationError("simulate-ranks is \(simulateRanks), but must be in 1…1024")
-    }
-    if Environment.isLaunchedByMPI { throw ConfigurationError("simulate-ranks is for one process, without mpirun") }
     try SimulatedJob.run(ranks: simulateRanks) { try train($0) }
   }
 
