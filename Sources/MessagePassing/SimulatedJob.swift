@@ -192,13 +192,14 @@ extension SimulatedHub {
   func receive<T: MessageElement>(
     into buffer: UnsafeMutableBufferPointer<T>, from source: Int, to rank: Int, tag: Int
   ) throws {
-    let values: [T] = Self.elements(try take(from: source, to: rank, tag: tag))
-    guard values.count == buffer.count else {
+    let bytes = try take(from: source, to: rank, tag: tag)
+    let target = UnsafeMutableRawBufferPointer(buffer)
+    guard bytes.count == target.count else {
+      let found = bytes.count / MemoryLayout<T>.stride
       throw MessagePassingError(
-        .mismatch, "receive from rank \(source)", "expected \(buffer.count) elements, found \(values.count)", rank: rank
-      )
+        .mismatch, "receive from rank \(source)", "expected \(buffer.count) elements, found \(found)", rank: rank)
     }
-    _ = buffer.update(from: values)
+    target.copyBytes(from: bytes)
   }
 
   static func elements<T: MessageElement>(_ bytes: [UInt8]) -> [T] {

@@ -8,12 +8,9 @@ import Zoo
 struct Lesson: Sendable, CustomStringConvertible {
   var model: String
   var optimizer = Configuration.OptimizerName.sgd
-  var samples = 25
   var batchSize = 10
   var virtualShards = 8
-  var epochs = 2
-  /// Of the data's samples, held out.
-  var tested = 13
+  var epochs = 1
 
   var description: String { "\(model), \(optimizer), batch \(batchSize) in \(virtualShards)" }
 
@@ -26,7 +23,7 @@ struct Lesson: Sendable, CustomStringConvertible {
   }
 
   /// Steps of all epochs.
-  var steps: Int { epochs * ((samples + batchSize - 1) / batchSize) }
+  var steps: Int { epochs * ((Self.data.count + batchSize - 1) / batchSize) }
 
   /// Trains from the beginning or from a checkpoint, to the end or up to a step, on one rank of a job.
   func train(
@@ -41,14 +38,13 @@ struct Lesson: Sendable, CustomStringConvertible {
     let keeper = MetricsKeeper()
     trainer.observers = [keeper]
     let saving = folder.map { CheckpointPlan(CheckpointFolder($0)) }
-    try trainer.fit(Self.images(samples, seed: 1), test: Self.images(tested, seed: 2), saving: saving)
+    try trainer.fit(Self.data, test: Self.heldOut, saving: saving)
     return try Answer(trainer, keeper.figures)
   }
 
   /// Random pixels, with labels of ten classes.
-  static func images(_ count: Int, seed: UInt64) -> ImageDataset {
-    ImageDataset(split(count, seed: seed))
-  }
+  static let data = ImageDataset(split(25, seed: 1))
+  static let heldOut = ImageDataset(split(13, seed: 2))
 
   static func split(_ count: Int, seed: UInt64) -> ImageSplit {
     let keys = (0..<count).map { RandomKey(seed: seed, .synthesis, sample: $0) }

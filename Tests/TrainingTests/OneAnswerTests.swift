@@ -7,12 +7,12 @@ import Zoo
   static let lessons: [Lesson] =
     Zoo.models.map { Lesson(model: $0.name) } + [
       // Dropout and a memory that remembers every step.
-      Lesson(model: "mlp-dropout", optimizer: .adam, virtualShards: 5),
+      Lesson(model: "mlp-dropout", optimizer: .adam, virtualShards: 5, epochs: 2),
       // Slices of more than one sample, and as many as fit no batch: the last ones are empty.
-      Lesson(model: "softmax-regression", optimizer: .adam, batchSize: 10, virtualShards: 2),
-      Lesson(model: "softmax-regression", batchSize: 3, virtualShards: 7, epochs: 1),
+      Lesson(model: "softmax-regression", optimizer: .adam, virtualShards: 2, epochs: 2),
+      Lesson(model: "softmax-regression", batchSize: 3, virtualShards: 7),
       // Fewer slices than ranks: idle ranks learn the sum.
-      Lesson(model: "mlp", virtualShards: 1, epochs: 1),
+      Lesson(model: "softmax-regression", optimizer: .adam, virtualShards: 1, epochs: 2),
       Lesson(model: "softmax-regression", virtualShards: 3),
     ]
 
@@ -30,7 +30,7 @@ import Zoo
   @Test(arguments: lessons) func sameBitsAfterAResumeOnOtherRanks(_ lesson: Lesson) throws {
     let alone = try lesson.train(on: .alone)
     let folder = try Scratch()
-    let stop = (lesson.samples / lesson.batchSize + 1) / 2
+    let stop = (Lesson.data.count / lesson.batchSize + 1) / 2
     for (ranks, resumedRanks) in [(2, 3), (1, 2)] {
       let path = folder("from-\(ranks)")
       try CheckpointFolder(path).prepare()
@@ -63,7 +63,7 @@ import Zoo
       var configuration = lesson.configuration
       configuration.reproducible = isReproducible
       let trainer = try Trainer(entry.make(10), Classification(), configuration)
-      try trainer.fit(Lesson.images(lesson.samples, seed: 1))
+      try trainer.fit(Lesson.data)
       return try trainer.model.state.map { try $0.tensor.floats() }
     }
     for (found, wanted) in zip(try parameters(true), try parameters(false)) {

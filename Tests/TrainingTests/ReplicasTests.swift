@@ -19,7 +19,7 @@ struct Accident {
     trainer.verificationInterval = interval
     if communicator.rank == rank { trainer.observers = [Hand(self)] }
     let saving = folder.map { CheckpointPlan(CheckpointFolder($0), every: .steps(2)) }
-    try trainer.fit(Lesson.images(lesson.samples, seed: 1), saving: saving)
+    try trainer.fit(Lesson.data, saving: saving)
   }
 
   private final class Hand: TrainingObserver {
@@ -47,7 +47,7 @@ struct Accident {
   }
 
   @Test(arguments: [0, 1, 2]) func aFlippedWeightIsNamed(_ rank: Int) {
-    let accident = Accident(lesson: Lesson(model: "mlp"), rank: rank, step: 3, tensor: "1.bias")
+    let accident = Accident(lesson: Lesson(model: "mlp", epochs: 2), rank: rank, step: 3, tensor: "1.bias")
     let others = [0, 1, 2].filter { $0 != rank }
     let error = drift(accident, ranks: 3, interval: 2)
     #expect(
@@ -56,7 +56,7 @@ struct Accident {
   }
 
   @Test func ofTwoRanksTheFirstIsBelieved() {
-    let accident = Accident(lesson: Lesson(model: "softmax-regression"), rank: 0, step: 1, tensor: "1.weight")
+    let accident = Accident(lesson: Lesson(model: "softmax-regression", epochs: 2), rank: 0, step: 1, tensor: "1.weight")
     let error = drift(accident, ranks: 2, interval: 2)
     #expect(error?.description == "replicas differ at step 2: 1.weight on rank 1 is not that of rank 0")
   }
@@ -64,7 +64,7 @@ struct Accident {
   /// The interval is far away, but a checkpoint is to be saved: none with a broken replica is written.
   @Test func aSaveComparesFirst() throws {
     let folder = try Scratch()
-    let accident = Accident(lesson: Lesson(model: "softmax-regression"), rank: 1, step: 3, tensor: "1.weight")
+    let accident = Accident(lesson: Lesson(model: "softmax-regression", epochs: 2), rank: 1, step: 3, tensor: "1.weight")
     let error = drift(accident, ranks: 3, interval: 1000, savingIn: folder.path)
     #expect(error?.tensor == "1.weight" && error?.ranks == [1] && error?.step == 4)
     #expect(try CheckpointFolder(folder.path).files().map { $0.suffix(4) } == ["2.h5"])
@@ -77,7 +77,7 @@ struct Accident {
     lesson.optimizer = optimizer
     let trainer = try Trainer(
       #require(Zoo.model(lesson.model)).make(10), Classification(), lesson.configuration)
-    try trainer.fit(Lesson.images(25, seed: 1))
+    try trainer.fit(Lesson.data)
     for slot in trainer.optimizer.slots.keys {
       let tensor = "\(slot) of 1.weight"
       let folder = try Scratch()
