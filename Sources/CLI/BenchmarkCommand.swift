@@ -10,7 +10,8 @@ struct BenchmarkCommand: JobCommand {
   @Option(help: "Steps that are measured, after a few that are not.") var steps = 30
   @Option(help: "Samples of one step, over all ranks together.") var batchSize: Int?
   @Option(help: "Samples that go through the network at once.") var sliceSize: Int?
-  @Option(help: "Measures one shuffled epoch of this dataset through the loader alone, no training.") var loader: String?
+  @Option(help: "Measures one shuffled epoch of this dataset through the loader alone, no training.") var loader:
+    String?
   @Flag(help: "Measures reproducible mode.") var reproducible = false
   @Flag(help: "Prints one line of JSON.") var json = false
 
@@ -31,7 +32,9 @@ struct BenchmarkCommand: JobCommand {
         "batch-size is \(configuration.batchSize), but must be less than 1 GiB of \(model)'s inputs")
     }
     configuration.reproducible = reproducible
-    if let loader { return try measureLoader(OpenedData(loader, for: entry).dataset("train"), configuration, communicator) }
+    if let loader {
+      return try measureLoader(OpenedData(loader, for: entry).dataset("train"), configuration, communicator)
+    }
     let trainer = try Trainer(entry.make(entry.classes), Classification(), configuration, on: communicator)
     let (stepSeconds, times) = try measure(trainer, SyntheticImages(entry, configuration.batchSize))
     let median = stepSeconds.sorted()[stepSeconds.count / 2]
@@ -50,7 +53,8 @@ struct BenchmarkCommand: JobCommand {
     }
   }
 
-  private func measureLoader(_ data: ImageDataset, _ configuration: Configuration, _ communicator: Communicator) throws {
+  private func measureLoader(_ data: ImageDataset, _ configuration: Configuration, _ communicator: Communicator) throws
+  {
     let sampler = Sampler(sampleCount: data.count, batchSize: configuration.batchSize, seed: configuration.seed)
     let sharding = configuration.sharding(communicator)
     let start = monotonicSeconds()

@@ -34,19 +34,24 @@ struct TrainCommand: JobCommand {
   var checkNumerics = false
   @Flag(help: "Prints nothing but errors.") var quiet = false
 
+  /// What every rank can tell by itself, before it joins a job.
+  func validate() throws {
+    guard let simulateRanks else { return }
+    guard (1...1024).contains(simulateRanks) else {
+      throw ValidationError("simulate-ranks is \(simulateRanks), but must be in 1…1024")
+    }
+    if Environment.isLaunchedByMPI { throw ValidationError("simulate-ranks is for one process, without mpirun") }
+  }
+
   func run() throws {
     StopSignal.install()
     guard let simulateRanks else { return try train(joinJob()) }
-    guard (1...1024).contains(simulateRanks) else {
-      throw ConfigurationError("simulate-ranks is \(simulateRanks), but must be in 1…1024")
-    }
-    if Environment.isLaunchedByMPI { throw ConfigurationError("simulate-ranks is for one process, without mpirun") }
     try SimulatedJob.run(ranks: simulateRanks) { try train($0) }
   }
 
   private func train(_ communicator: Communicator) throws {
     let job = try communicator.agreeing("start") { try prepare(communicator) }
-    if communicator.size > 1 { try Replicas.agree(job.inputs(), over: communicator) }
+    try Replicas.agree(job.identity, over: communicator)
     let trainer = try Trainer(job.network, Classification(), job.configuration, on: communicator)
     if let resumed = job.resumed {
       try communicator.agreeing("resume") {
@@ -74,15 +79,8 @@ struct TrainCommand: JobCommand {
     let resumed: (path: String, checkpoint: Checkpoint)?
     let saving: CheckpointPlan?
     let observers: [any TrainingObserver]
-
-    /// What every rank must have read alike.
-    func inputs() throws -> [String] {
-      let digest = try resumed.map { "\($0.checkpoint.position.step) \(try $0.checkpoint.modelDigest())" }
-      return [
-        "build \(try Build.digest())", "training data \(train.digest)", "test data \(test?.digest ?? "none")",
-        "checkpoint of step \(digest ?? "none")",
-      ]
-    }
+    /// What must be the same on all ranks beside the configuration.
+    let identity: [String]
   }
 
   private func prepare(_ communicator: Communicator) throws -> Job {
@@ -95,75 +93,21 @@ struct TrainCommand: JobCommand {
     let train = try opened.dataset("train")
     if train.count == 0 { throw InputError(data, "/train holds no samples") }
     try resumed.map { try checkPosition($0.checkpoint.position, configuration, train.count, $0.path) }
+    let test = opened.hasTest ? try opened.dataset("test") : nil
     return Job(
-      configuration: configuration, network: entry.make(opened.file.classNames.count), train: train,
-      test: opened.hasTest ? try opened.dataset("test") : nil, resumed: resumed,
-      saving: try savingPlan(communicator), observers: try observers(configuration, communicator))
+      configuration: configuration, network: entry.make(opened.file.classNames.count), train: train, test: test,
+      resumed: resumed, saving: try savingPlan(communicator), observers: try observers(configuration, communicator),
+      identity: communicator.size > 1 ? try identity(train, test, resumed?.checkpoint) : [])
   }
 
-  /// The rest of an epoch is the rest of the same batches: each sample exactly once.
-  private func checkPosition(
-    _ position: TrainingPosition, _ configuration: Configuration, _ count: Int, _ path: String
-  ) throws {
-    guard position.stepInEpoch > 0 else { return }
-    let steps = Sampler(sampleCount: count, batchSize: configuration.batchSize).batchCount
-    if position.stepInEpoch > steps {
-      throw CheckpointError(path, "was saved after \(position.stepInEpoch) steps of an epoch, but \(data) has \(steps)")
-    }
-    if configuration.seed != position.seed {
-      throw ConfigurationError("seed is \(configuration.seed), but must stay \(position.seed) to end \(path)'s epoch")
-    }
-  }
-
-  private func configure(_ entry: ZooModel, _ resumed: (path: String, checkpoint: Checkpoint)?) throws -> Configuration
-  {
-    var result = entry.configuration
-    if let (path, checkpoint) = resumed {
-      result = try Configuration(json: checkpoint.configuration, path: path)
-      guard result.model == model else {
-        throw CheckpointError(path, "is of the model \(result.model), not \(model)")
-      }
-      // The optimizer steps wanted are those of this command, not of the one that was stopped.
-      result.steps = nil
-    }
-    try setMode(&result, resumedFrom: resumed?.path)
-    if let epochs { result.epochs = epochs }
-    if let steps { result.steps = steps }
-    if let batchSize {
-      if let (path, checkpoint) = resumed, checkpoint.position.stepInEpoch > 0, batchSize != result.batchSize {
-        throw ConfigurationError("batch-size is \(batchSize), but must stay \(result.batchSize) to end \(path)'s epoch")
-      }
-      result.batchSize = batchSize
-    }
-    if let learningRate { result.learningRate = learningRate }
-    if let optimizer {
-      guard let name = Configuration.OptimizerName(rawValue: optimizer) else {
-        throw ConfigurationError("optimizer is '\(optimizer)', but must be sgd, adam or adamw")
-      }
-      result.optimizer = name
-    }
-    if let momentum { result.momentum = momentum }
-    if let weightDecay { result.weightDecay = weightDecay }
-    if let clipNorm { result.clipNorm = clipNorm }
-    if let seed { result.seed = seed }
-    try result.validate()
-    return result
-  }
-
-  /// A resumed training stays in its mode, or else its digest would be no other job's.
-  private func setMode(_ configuration: inout Configuration, resumedFrom path: String?) throws {
-    let shards = virtualShards ?? configuration.virtualShards
-    if virtualShards != nil && !reproducible { throw ConfigurationError("virtual-shards needs --reproducible") }
-    if let path, !allowModeChange, reproducible != configuration.reproducible || shards != configuration.virtualShards {
-      throw ConfigurationError(
-        "\(path) was saved \(Self.mode(configuration.reproducible, configuration.virtualShards)), this run is "
-          + "\(Self.mode(reproducible, shards)); --allow-mode-change goes on all the same")
-    }
-    (configuration.reproducible, configuration.virtualShards) = (reproducible, shards)
-  }
-
-  private static func mode(_ reproducible: Bool, _ shards: Int) -> String {
-    reproducible ? "in reproducible mode with \(shards) virtual shards" : "in ordinary mode"
+  /// Options beside the configuration, and inputs, that must be the same on all ranks.
+  private func identity(_ train: ImageDataset, _ test: ImageDataset?, _ resumed: Checkpoint?) throws -> [String] {
+    let start = try resumed.map { "step \($0.position.step) with model \(try $0.modelDigest())" }
+    return [
+      "checkpoint \(checkpoint ?? "none")", "checkpoint-every \(checkpointEvery ?? "default")",
+      "resume \(start ?? "none")", "check-numerics \(checkNumerics)", "build \(try Build.digest())",
+      "training data \(train.digest)", "test data \(test?.digest ?? "none")",
+    ]
   }
 
   private func savingPlan(_ communicator: Communicator) throws -> CheckpointPlan? {

@@ -35,7 +35,7 @@ public struct ImageDataset: Dataset {
   public init(_ split: ImageSplit) { self.split = split }
 
   public var count: Int { split.count }
-  /// Of shape, pixels and labels, to compare what ranks have loaded.
+  /// `sha256:<hex>`; see `ImageSplit.digest`.
   public var digest: String { split.digest }
 
   public func batch(_ samples: [Int]) throws -> Batch {

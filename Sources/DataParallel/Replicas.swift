@@ -10,16 +10,26 @@ public enum Replicas {
     for (_, tensor) in tensors { try tensor.withFloats { try communicator.broadcast($0, from: 0) } }
   }
 
-  /// Throws on every rank, naming the first tensor of which the ranks have different bits, and the ranks.
+  /// Throws on every rank, naming the first tensor of which the ranks have different bits, and the ranks that are not like
+  /// most.
   public static func verify(
     _ tensors: [(name: String, tensor: Tensor)], step: Int, over communicator: Communicator
   ) throws {
     if communicator.size == 1 { return }
     let all = try communicator.allGather(tensors.map { try digest($0.tensor) })
     for (index, (name, _)) in tensors.enumerated() {
-      let different = all.indices.filter { all[$0][index] != all[0][index] }
-      if !different.isEmpty { throw DriftError(tensor: name, ranks: different, step: step) }
+      let groups = groups(of: all.map { $0[index] })
+      if groups.count > 1 {
+        let (most, others) = (groups[0].ranks, groups.dropFirst().flatMap(\.ranks).sorted())
+        throw DriftError(tensor: name, ranks: others, agreeing: most, step: step)
+      }
     }
+  }
+
+  /// The different values with the ranks that have them, the most frequent first, else by rank.
+  private static func groups<Value: Hashable>(of values: [Value]) -> [(value: Value, ranks: [Int])] {
+    Dictionary(grouping: values.indices) { values[$0] }.map { (value: $0.key, ranks: $0.value) }
+      .sorted { ($1.ranks.count, $0.ranks[0]) < ($0.ranks.count, $1.ranks[0]) }
   }
 
   /// 64 bits over a tensor's elements (Fowler, Noll and Vo's hash, word by word).
@@ -42,39 +52,58 @@ public enum Replicas {
     }
   }
 
-  /// Throws on every rank, naming ranks and the first difference, unless all ranks pass the same lines.
+  /// Throws on every rank unless all pass the same lines, each a name and a value: names the first that differs, and every
+  /// rank's value of it.
   public static func agree(_ lines: [String], over communicator: Communicator) throws {
     if communicator.size == 1 { return }
-    let all = try communicator.allGather(Array(lines.joined(separator: "\n").utf8))
-    guard let other = all.firstIndex(where: { $0 != all[0] }) else { return }
-    let ours = String(decoding: all[0], as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
-    let theirs = String(decoding: all[other], as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
-    let line = (0..<max(ours.count, theirs.count)).first { index in
-      index >= ours.count || index >= theirs.count || ours[index] != theirs[index]
+    let all = try communicator.allGather(Array(lines.joined(separator: "\n").utf8)).map { bytes in
+      String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     }
-    let first = line.map { $0 < ours.count ? String(ours[$0]) : "nothing" } ?? "nothing"
-    let second = line.map { $0 < theirs.count ? String(theirs[$0]) : "nothing" } ?? "nothing"
-    throw DisagreementError(rank: other, here: first, there: second)
+    for index in 0..<(all.map(\.count).max() ?? 0) {
+      let values = all.map { index < $0.count ? $0[index] : "nothing" }
+      if Set(values).count > 1 { throw DisagreementError(values) }
+    }
   }
 }
 
 /// Replicas that are no longer the same.
 public struct DriftError: Error, CustomStringConvertible, Sendable {
   public let tensor: String
+  /// The ranks that differ from most, or from rank 0 where there is no majority.
   public let ranks: [Int]
+  /// The ranks that they differ from.
+  public let agreeing: [Int]
   public let step: Int
 
   public var description: String {
-    let who = ranks.map(String.init).joined(separator: ", ")
-    return "replicas differ at step \(step): \(tensor) on rank \(who) is not that of rank 0"
+    "replicas differ at step \(step): \(tensor) on \(text(ranks)) is not that of \(text(agreeing))"
   }
 }
 
 /// Ranks of one job that were started differently.
 public struct DisagreementError: Error, CustomStringConvertible, Sendable {
-  public let rank: Int
-  public let here: String
-  public let there: String
+  /// What differs: the words that the ranks' lines begin with in common.
+  public let name: String
+  /// The different values with the ranks that have them, rank 0's first.
+  public let values: [(value: String, ranks: [Int])]
 
-  public var description: String { "ranks differ: rank 0 has \"\(here)\", rank \(rank) has \"\(there)\"" }
+  /// - Parameter lines: one of each rank, not all the same.
+  init(_ lines: [String]) {
+    let words = lines.map { $0.split(separator: " ") }
+    let shortest = words.map(\.count).min() ?? 0
+    let common = (0..<shortest).prefix { index in words.allSatisfy { $0[index] == words[0][index] } }.count
+    name = words[0].prefix(common).joined(separator: " ")
+    values = Dictionary(grouping: lines.indices) { words[$0].dropFirst(common).joined(separator: " ") }
+      .map { (value: $0.key.isEmpty ? "nothing" : $0.key, ranks: $0.value) }.sorted { $0.ranks[0] < $1.ranks[0] }
+  }
+
+  public var description: String {
+    let list = values.map { "\($0.value) on \(text($0.ranks))" }.joined(separator: "; ")
+    return "ranks were started differently: " + (name.isEmpty ? list : "\(name) is \(list)")
+  }
+}
+
+/// `rank 2`, or `ranks 0, 1, 3`.
+private func text(_ ranks: [Int]) -> String {
+  (ranks.count == 1 ? "rank " : "ranks ") + ranks.map(String.init).joined(separator: ", ")
 }

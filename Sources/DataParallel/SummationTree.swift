@@ -2,21 +2,39 @@
 /// which leaf, so that they come out with the same bits on any number of ranks.
 public struct SummationTree: Sendable {
   public let leafCount: Int
-  private let rankCount: Int
+  /// The leaves of each rank.
+  private let shares: [Range<Int>]
 
   public init(leafCount: Int, rankCount: Int) {
-    (self.leafCount, self.rankCount) = (max(leafCount, 1), max(rankCount, 1))
+    let (leafCount, rankCount) = (max(leafCount, 1), max(rankCount, 1))
+    self.leafCount = leafCount
+    shares = (0..<rankCount).map { Self.share(of: $0, rankCount, leafCount) }
   }
 
   public var root: Range<Int> { 0..<leafCount }
 
   /// The leaves of a rank, contiguous; none for a rank past the leaves.
   public func leaves(of rank: Int) -> Range<Int> {
-    Sharding.share(leafCount, rank, rankCount)..<Sharding.share(leafCount, rank + 1, rankCount)
+    shares.indices.contains(rank) ? shares[rank] : leafCount..<leafCount
+  }
+
+  /// As long as the ranks are even in number they part as the tree does, so that at a power of two each owns one whole
+  /// subtree, whatever the number of leaves.
+  private static func share(of rank: Int, _ rankCount: Int, _ leafCount: Int) -> Range<Int> {
+    var (node, ranks) = (0..<leafCount, 0..<rankCount)
+    while ranks.count % 2 == 0 && node.count >= ranks.count {
+      let middle = ranks.lowerBound + ranks.count / 2
+      let (left, right) = halves(of: node)
+      (node, ranks) = rank < middle ? (left, ranks.lowerBound..<middle) : (right, middle..<ranks.upperBound)
+    }
+    let cut = { node.lowerBound + Sharding.share(node.count, $0 - ranks.lowerBound, ranks.count) }
+    return cut(rank)..<cut(rank + 1)
   }
 
   /// The two children of a node with more than one leaf.
-  public func children(of node: Range<Int>) -> (left: Range<Int>, right: Range<Int>) {
+  public func children(of node: Range<Int>) -> (left: Range<Int>, right: Range<Int>) { Self.halves(of: node) }
+
+  private static func halves(of node: Range<Int>) -> (left: Range<Int>, right: Range<Int>) {
     let middle = node.lowerBound + node.count / 2
     return (node.lowerBound..<middle, middle..<node.upperBound)
   }
@@ -34,7 +52,7 @@ public struct SummationTree: Sendable {
   }
 
   /// The ranks that own a leaf of the node, in order.
-  public func owners(of node: Range<Int>) -> [Int] { (0..<rankCount).filter { leaves(of: $0).overlaps(node) } }
+  public func owners(of node: Range<Int>) -> [Int] { shares.indices.filter { shares[$0].overlaps(node) } }
 
   /// Whether two neighbouring nodes have one parent, which is then their union.
   func areSiblings(_ left: Range<Int>, _ right: Range<Int>) -> Bool {

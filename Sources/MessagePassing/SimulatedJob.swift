@@ -15,10 +15,19 @@ public enum SimulatedJob {
         } catch {
           hub.fail(error)
         }
+        hub.end(rank)
       }
     }
-    for thread in threads { try thread.start() }
-    for thread in threads { thread.join() }
+    var started: [Worker] = []
+    do {
+      for thread in threads {
+        try thread.start()
+        started.append(thread)
+      }
+    } catch {
+      hub.fail(error)
+    }
+    for thread in started { thread.join() }
     if let error = hub.error { throw error }
   }
 }
@@ -35,13 +44,15 @@ private final class Worker: @unchecked Sendable {
     pthread_attr_init(&attributes)
     defer { pthread_attr_destroy(&attributes) }
     pthread_attr_setstacksize(&attributes, 8 << 20)
+    let own = Unmanaged.passRetained(self)
     let status = pthread_create(
       &thread, &attributes,
       { argument in
         if let argument { Unmanaged<Worker>.fromOpaque(argument).takeRetainedValue().body() }
         return nil
-      }, Unmanaged.passRetained(self).toOpaque())
+      }, own.toOpaque())
     guard status == 0 else {
+      own.release()
       throw MessagePassingError(.environment, "simulate", "can't start a thread: error \(status)", rank: nil)
     }
   }
@@ -63,6 +74,7 @@ final class SimulatedHub: @unchecked Sendable {
   private var takenCount: [Int: Int] = [:]
   private var mail: [Mailbox: [[UInt8]]] = [:]
   private(set) var error: (any Error)?
+  private var ended: Set<Int> = []
 
   init(size: Int) {
     self.size = size
@@ -84,12 +96,22 @@ final class SimulatedHub: @unchecked Sendable {
     }
   }
 
+  /// A rank that no one needs to wait for any more.
+  func end(_ rank: Int) {
+    locked {
+      ended.insert(rank)
+      pthread_cond_broadcast(changed)
+    }
+  }
+
   /// Every rank's bytes for the collective of that number, in the order of the ranks.
   func gather(_ bytes: [UInt8], rank: Int, sequence: Int) throws -> [[UInt8]] {
     try locked {
       gathered[sequence, default: [[UInt8]?](repeating: nil, count: size)][rank] = bytes
       pthread_cond_broadcast(changed)
-      let all = try wait { gathered[sequence].flatMap { $0.contains { $0 == nil } ? nil : $0.compactMap { $0 } } }
+      let all = try wait(
+        { gathered[sequence].flatMap { $0.contains { $0 == nil } ? nil : $0.compactMap { $0 } } },
+        for: { gathered[sequence]?.indices.filter { gathered[sequence]?[$0] == nil } ?? [] })
       takenCount[sequence, default: 0] += 1
       if takenCount[sequence] == size {
         gathered[sequence] = nil
@@ -109,15 +131,19 @@ final class SimulatedHub: @unchecked Sendable {
   func take(from: Int, to: Int, tag: Int) throws -> [UInt8] {
     let box = Mailbox(from: from, to: to, tag: tag)
     return try locked {
-      try wait { mail[box].flatMap { $0.isEmpty ? nil : mail[box]?.removeFirst() } }
+      try wait({ mail[box].flatMap { $0.isEmpty ? nil : mail[box]?.removeFirst() } }, for: { [from] })
     }
   }
 
-  private func wait<Value>(_ value: () -> Value?) throws -> Value {
+  /// Waits until there is a value, or none can come: a rank has failed, or one of `missing` has ended.
+  private func wait<Value>(_ value: () -> Value?, for missing: () -> [Int]) throws -> Value {
     while true {
       if let result = value() { return result }
       if error != nil {
         throw MessagePassingError(.environment, "simulate", "another rank has failed", rank: nil)
+      }
+      if let gone = missing().first(where: ended.contains) {
+        throw MessagePassingError(.mismatch, "simulate", "rank \(gone) has ended while others wait for it", rank: nil)
       }
       pthread_cond_wait(changed, lock)
     }
@@ -166,12 +192,14 @@ extension SimulatedHub {
   func receive<T: MessageElement>(
     into buffer: UnsafeMutableBufferPointer<T>, from source: Int, to rank: Int, tag: Int
   ) throws {
-    let values: [T] = Self.elements(try take(from: source, to: rank, tag: tag))
-    guard values.count == buffer.count else {
+    let bytes = try take(from: source, to: rank, tag: tag)
+    let target = UnsafeMutableRawBufferPointer(buffer)
+    guard bytes.count == target.count else {
+      let found = bytes.count / MemoryLayout<T>.stride
       throw MessagePassingError(
-        .mismatch, "receive from rank \(source)", "expected \(buffer.count) elements, found \(values.count)", rank: rank)
+        .mismatch, "receive from rank \(source)", "expected \(buffer.count) elements, found \(found)", rank: rank)
     }
-    _ = buffer.update(from: values)
+    target.copyBytes(from: bytes)
   }
 
   static func elements<T: MessageElement>(_ bytes: [UInt8]) -> [T] {

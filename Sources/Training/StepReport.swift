@@ -33,12 +33,12 @@ public struct StepReport: Sendable, CustomStringConvertible {
 public struct NumericsFailure: Failure {
   public let fault: NumericsFault
   public let step: Int
-  public let rank: Int
+  /// Of the slice that was computed.
   public let samples: [Int]
 
   public var kind: FailureKind { .internalError }
   public var description: String {
     let range = samples.count > 6 ? "\(samples.count) samples from \(samples[0])" : "samples \(samples)"
-    return "\(fault), at step \(step) on rank \(rank), slice of \(range)"
+    return "\(fault), at step \(step), slice of \(range)"
   }
 }

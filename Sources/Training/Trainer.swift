@@ -24,8 +24,9 @@ public final class Trainer {
 
   /// Steps between comparisons of the replicas.
   public var verificationInterval = 100
-  /// Names the first operation whose numbers are not finite, at a cost.
+  /// Names the first operation whose numbers are not finite, at a cost. The same on all ranks.
   public var checksNumerics = false
+  private var numericsFailure: NumericsFailure?
   /// Asks for a report of each step.
   public var reportsSteps = false
   public private(set) var lastStep: StepReport?
@@ -65,6 +66,7 @@ public final class Trainer {
         try backward(loss, share: 1 / Double(batch.globalCount), isLast: index == batch.slices.count - 1)
       }
     }
+    try agreeOnNumerics()
     try reduce()
     try clip()
     if reportsSteps { lastStep = try StepReport(position.step + 1, communicator.rank, batch, parameters, stepSums) }
@@ -85,12 +87,14 @@ public final class Trainer {
     }
   }
 
-  /// Gradients of the last slice are final, so they leave for the allreduce as soon as backward has them.
+  /// Gradients of the last slice are final, so they leave for the allreduce as soon as backward has them; but where ranks
+  /// are to agree that their numbers are good, not before that.
   private func backward(_ loss: Tensor?, share: Double, isLast: Bool) throws {
     stepSums += sliceSums
     try times.measure(\.backward) {
       tellSignals()
-      try loss?.backward(seed: share, ready: isLast ? { [reducer] in try reducer.gradientReady($0) } : nil)
+      let isFinal = isLast && !checksNumerics
+      try loss?.backward(seed: share, ready: isFinal ? { [reducer] in try reducer.gradientReady($0) } : nil)
       try reducer.sliceFinished(sliceSums.values)
     }
   }
@@ -143,11 +147,17 @@ extension Trainer {
   private func watchingNumerics(of slice: Batch, _ body: () throws -> Void) throws {
     guard checksNumerics else { return try body() }
     let names = model.namedModules().map { (ObjectIdentifier($0.module), $0.name.isEmpty ? "model" : $0.name) }
-    let check = NumericsCheck(names: Dictionary(names) { first, _ in first })
+    let tensors = model.namedParameters.map { (ObjectIdentifier($0.tensor), $0.name) }
+    let check = NumericsCheck(names: Dictionary(names + tensors) { first, _ in first })
     try check.run(body)
-    if let fault = check.fault {
-      throw NumericsFailure(fault: fault, step: position.step + 1, rank: communicator.rank, samples: slice.samples)
-    }
+    guard numericsFailure == nil, let fault = check.fault else { return }
+    numericsFailure = NumericsFailure(fault: fault, step: position.step + 1, samples: slice.samples)
+  }
+
+  /// Throws on all ranks what the lowest one found.
+  private func agreeOnNumerics() throws {
+    guard checksNumerics else { return }
+    try communicator.agreeing("check numerics") { if let numericsFailure { throw numericsFailure } }
   }
 
   /// Throws on all ranks where parameters, buffers or the optimizer's memory differ.
@@ -251,7 +261,8 @@ extension Trainer {
         throw TensorError("resume", "the optimizer's \(slot) of \(name) has shape \(tensor.shape)")
       }
     }
-    optimizer.slots = checkpoint.optimizer
+    // Copies: the optimizer writes to them, and the checkpoint may be resumed from again.
+    optimizer.slots = try checkpoint.optimizer.mapValues { try $0.mapValues { try $0.copy() } }
     optimizer.stepCount = checkpoint.optimizerSteps
     position = checkpoint.position
     // The sums so far are of all ranks together; rank 0 keeps them.

@@ -15,7 +15,9 @@ struct ErrorTests {
     }
   }
 
-  private static func ones(_ extents: Int..., type: DType = .float32) throws -> Tensor { try .ones(Shape(extents), type) }
+  private static func ones(_ extents: Int..., type: DType = .float32) throws -> Tensor {
+    try .ones(Shape(extents), type)
+  }
 
   static let shapes: [Mistake] = [
     .init("sum of other shapes", "sum", "[2, 3]", "[4]") { try ones(2, 3) + ones(4) },
@@ -48,7 +50,9 @@ struct ErrorTests {
     .init("stack nothing", "stack", "nothing") { try Tensor.stack([]) },
     .init("assign", "expand", "[3]", "[2]") { try ones(2).assign(ones(3)) },
     .init("item", "item", "[2]", "2 elements") { try ones(2).item() },
-    .init("elements that don't fill", "5 elements", "[2, 3]") { try Tensor([Float](repeating: 0, count: 5), shape: [2, 3]) },
+    .init("elements that don't fill", "5 elements", "[2, 3]") {
+      try Tensor([Float](repeating: 0, count: 5), shape: [2, 3])
+    },
     .init("ragged rows", "row 1", "1 elements") { try Tensor([[Float(1), 2], [3]]) },
     .init("gather", "gather", "[3, 2]", "[2, 3]") { try ones(2, 3).gathered(Tensor.zeros([3, 2], .int64), axis: 1) },
     .init("gradient of another shape", "backward", "[3]", "[2]") {
@@ -100,7 +104,9 @@ struct ErrorTests {
     },
     .init("pooling", "pooling", "int64") { try ones(1, 1, 3, 3, type: .int64).maxPooled([2, 2]) },
     .init("linear", "linear", "float64", "float32") { try ones(2, 3, type: .float64).linear(ones(4, 3), nil) },
-    .init("linear of integers", "linear", "int64") { try ones(2, 3, type: .int64).linear(ones(4, 3, type: .int64), nil) },
+    .init("linear of integers", "linear", "int64") {
+      try ones(2, 3, type: .int64).linear(ones(4, 3, type: .int64), nil)
+    },
     .init("labels", "cross-entropy", "float32", "[2]") { try ones(2, 3).crossEntropy(ones(2)) },
     .init("logits", "cross-entropy", "[2, 3]") { try ones(2, 3, type: .int64).crossEntropy(Tensor([Int64(0), 0])) },
     .init("gather", "gather", "float32") { try ones(3).gathered(ones(3), axis: 0) },
@@ -120,7 +126,9 @@ struct ErrorTests {
     .init("no output channels", "convolution") { try ones(1, 1, 5, 5).convolved(ones(0, 1, 3, 3)) },
     .init("stride 0", "stride [0, 1]") { try ones(1, 1, 5, 5).convolved(ones(1, 1, 3, 3), stride: [0, 1]) },
     .init("stride of one number", "stride [1]") { try ones(1, 1, 5, 5).convolved(ones(1, 1, 3, 3), stride: [1]) },
-    .init("negative padding", "padding [-1, 0]") { try ones(1, 1, 5, 5).convolved(ones(1, 1, 3, 3), padding: [-1, 0]) },
+    .init("negative padding", "padding [-1, 0]") {
+      try ones(1, 1, 5, 5).convolved(ones(1, 1, 3, 3), padding: [-1, 0])
+    },
     .init("absurd padding", "padding") { try ones(1, 1, 5, 5).convolved(ones(1, 1, 3, 3), padding: [.max, 0]) },
     .init("huge padding", "[1, 1,") { try ones(1, 1, 5, 5).convolved(ones(1, 1, 3, 3), padding: [1 << 30, 1 << 30]) },
     .init("absurd dilation", "convolution") { try ones(1, 1, 5, 5).convolved(ones(1, 1, 3, 3), dilation: [.max, 1]) },
@@ -128,11 +136,15 @@ struct ErrorTests {
     .init("pooling of a matrix", "pooling", "[2, 3]") { try ones(2, 3).averagePooled([2, 2]) },
     .init("window too large", "pooling", "[6, 6]", "[1, 1, 5, 5]") { try ones(1, 1, 5, 5).maxPooled([6, 6]) },
     .init("absurd window", "pooling") { try ones(1, 1, 5, 5).maxPooled([.max, .max], padding: [1 << 61, 1 << 61]) },
-    .init("padding past half a window", "pooling", "[2, 2]") { try ones(1, 1, 5, 5).maxPooled([2, 2], padding: [2, 2]) },
+    .init("padding past half a window", "pooling", "[2, 2]") {
+      try ones(1, 1, 5, 5).maxPooled([2, 2], padding: [2, 2])
+    },
     .init("window of nothing", "pooling", "[0, 2]") { try ones(1, 1, 5, 5).averagePooled([0, 2]) },
     .init("window of one number", "pooling", "[2]") { try ones(1, 1, 5, 5).averagePooled([2]) },
     .init("pooling no channels", "pooling", "[1, 0, 5, 5]") { try ones(1, 0, 5, 5).averagePooled([2, 2]) },
-    .init("label past the classes", "label 3", "row 1", "3 classes") { try ones(2, 3).crossEntropy(Tensor([Int64(0), 3])) },
+    .init("label past the classes", "label 3", "row 1", "3 classes") {
+      try ones(2, 3).crossEntropy(Tensor([Int64(0), 3]))
+    },
     .init("negative label", "label -1", "row 0") { try ones(2, 3).crossEntropy(Tensor([Int64(-1), 0])) },
     .init("too few labels", "[2, 3]", "[1]") { try ones(2, 3).crossEntropy(Tensor([Int64(0)])) },
     .init("no classes", "cross-entropy") { try ones(2, 0).crossEntropy(Tensor([Int64(0), 0])) },
@@ -210,8 +222,10 @@ struct EmptyTests {
     let nothing = try Tensor.zeros([0, 3])
     #expect(try nothing.sum().item() == 0 && nothing.mean().item().isNaN && nothing.norm().item() == 0)
     #expect(try nothing.sum(0).floats() == [0, 0, 0] && nothing.sum(1).shape == [0])
-    #expect(try nothing.max(1).shape == [0] && nothing.argmax(1).shape == [0] && nothing.cumulativeSum(1).shape == [0, 3])
-    #expect(try Tensor.arange(3)[1..<1].shape == [0] && Tensor.arange(0).shape == [0] && Tensor.identity(0).shape == [0, 0])
+    #expect(
+      try nothing.max(1).shape == [0] && nothing.argmax(1).shape == [0] && nothing.cumulativeSum(1).shape == [0, 3])
+    #expect(
+      try Tensor.arange(3)[1..<1].shape == [0] && Tensor.arange(0).shape == [0] && Tensor.identity(0).shape == [0, 0])
   }
 
   @Test("A network with convolution, pooling, linear layers and loss: gradients of zero, not of garbage")

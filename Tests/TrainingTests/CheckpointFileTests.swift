@@ -92,8 +92,9 @@ func written(_ checkpoint: Checkpoint) throws -> [String] {
   @Test func everyFlippedBitIsRefused() throws {
     let bytes = try CheckpointFile.encode(oddCheckpoint())
     let seal = bytes.count - 90..<bytes.count
-    for position in Array(stride(from: 0, to: bytes.count, by: 61)) + Array(seal) {
-      for bit in position >= seal.lowerBound ? 0..<8 : position % 8..<position % 8 + 1 {
+    for position in Array(stride(from: 0, to: bytes.count, by: 157)) + Array(seal) {
+      // All bits of the last byte, which is nobody's digest; of the others one, in turn.
+      for bit in position == bytes.count - 1 ? 0..<8 : position % 8..<position % 8 + 1 {
         var flipped = bytes
         flipped[position] ^= 1 << bit
         let error = #expect(throws: CheckpointError.self, "bit \(bit) of byte \(position) of \(bytes.count)") {

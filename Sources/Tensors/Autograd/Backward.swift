@@ -93,7 +93,7 @@ private struct BackwardPass {
       var derivatives: [Tensor?] = []
       if let arrived = node.arrived.take(), let rule = node.rule { derivatives = try rule(arrived) }
       if let check = NumericsCheck.current, let origin = node.origin {
-        for derivative in derivatives { if let derivative { check.inspect(derivative, origin, isBackward: true) } }
+        for derivative in derivatives { if let derivative { check.inspect(derivative: derivative, of: origin) } }
       }
       if !keepingGraph { node.release() }
       for (index, input) in inputs.enumerated() {

@@ -60,7 +60,7 @@ extension Tensor {
   ) -> Tensor {
     if inputs.contains(where: \.tracksGradient) && Recording.isOn {
       node = GradientNode(inputs, rule)
-      node?.origin = NumericsCheck.current?.inspect(self, function: function)
+      node?.origin = NumericsCheck.current?.inspect(self, of: inputs, function: function)
     }
     return self
   }

@@ -8,7 +8,8 @@ public struct NumericsFault: Sendable, Equatable, CustomStringConvertible {
 
   public var description: String {
     let place = layer.map { " in layer \($0)" } ?? ""
-    return "\(value.isNaN ? "NaN" : "infinity") first came from \(operation)\(place), \(isBackward ? "backward" : "forward")"
+    let pass = isBackward ? "backward" : "forward"
+    return "\(value.isNaN ? "NaN" : "infinity") first came from \(operation)\(place), \(pass)"
   }
 }
 
@@ -24,7 +25,7 @@ public final class NumericsCheck: @unchecked Sendable {
   private let names: [ObjectIdentifier: String]
   private var layers: [String] = []
 
-  /// - Parameter names: the dotted names of a network's modules.
+  /// - Parameter names: the dotted names of a network's modules and parameters.
   public init(names: [ObjectIdentifier: String] = [:]) { self.names = names }
 
   /// Runs `body` with every operation being watched.
@@ -40,17 +41,24 @@ public final class NumericsCheck: @unchecked Sendable {
     return try body()
   }
 
-  /// Looks at a new result and tells where it came from.
-  func inspect(_ result: Tensor, function: String) -> Origin {
+  /// Looks at a new result and tells where it came from. A parameter that was no good before is named itself.
+  func inspect(_ result: Tensor, of inputs: [Tensor], function: String) -> Origin {
     let origin = (operation: String(function.prefix { $0 != "(" }), layer: layers.last)
-    inspect(result, origin, isBackward: false)
+    guard fault == nil, let bad = Self.firstBad(result) else { return origin }
+    let culprit = inputs.first { names[ObjectIdentifier($0)] != nil && Self.firstBad($0) != nil }
+    let parameter = culprit.flatMap { names[ObjectIdentifier($0)] }.map { "parameter \($0)" }
+    fault = NumericsFault(operation: parameter ?? origin.operation, layer: origin.layer, isBackward: false, value: bad)
     return origin
   }
 
-  func inspect(_ tensor: Tensor, _ origin: Origin, isBackward: Bool) {
-    guard fault == nil, tensor.dtype.isFloat, let values = try? tensor.detached().values(as: Double.self),
-      let bad = values.first(where: { !$0.isFinite })
-    else { return }
-    fault = NumericsFault(operation: origin.operation, layer: origin.layer, isBackward: isBackward, value: bad)
+  /// Looks at a derivative that the operation passes on.
+  func inspect(derivative: Tensor, of origin: Origin) {
+    guard fault == nil, let bad = Self.firstBad(derivative) else { return }
+    fault = NumericsFault(operation: origin.operation, layer: origin.layer, isBackward: true, value: bad)
+  }
+
+  private static func firstBad(_ tensor: Tensor) -> Double? {
+    guard tensor.dtype.isFloat else { return nil }
+    return try? tensor.detached().values(as: Double.self).first { !$0.isFinite }
   }
 }
