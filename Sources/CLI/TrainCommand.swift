@@ -84,9 +84,10 @@ struct TrainCommand: ParsableCommand {
     let test = opened.hasTest ? try opened.dataset("test") : nil
     var identity: [String] = []
     if communicator.size > 1 {
-      identity = try options(resumed?.checkpoint) + [
-        "build \(Build.digest())", "training data \(train.digest)", "test data \(test?.digest ?? "none")",
-      ]
+      identity =
+        try options(resumed?.checkpoint) + [
+          "build \(Build.digest())", "training data \(train.digest)", "test data \(test?.digest ?? "none")",
+        ]
     }
     return Job(
       configuration: configuration, network: entry.make(opened.file.classNames.count), train: train, test: test,
@@ -103,7 +104,8 @@ struct TrainCommand: ParsableCommand {
     ]
   }
 
-  private func configure(_ entry: ZooModel, _ resumed: (path: String, checkpoint: Checkpoint)?) throws -> Configuration {
+  private func configure(_ entry: ZooModel, _ resumed: (path: String, checkpoint: Checkpoint)?) throws -> Configuration
+  {
     var result = entry.configuration
     if let (path, checkpoint) = resumed {
       result = try Configuration(json: checkpoint.configuration, path: path)

@@ -56,7 +56,8 @@ struct Accident {
   }
 
   @Test func ofTwoRanksTheFirstIsBelieved() {
-    let accident = Accident(lesson: Lesson(model: "softmax-regression", epochs: 2), rank: 0, step: 1, tensor: "1.weight")
+    let lesson = Lesson(model: "softmax-regression", epochs: 2)
+    let accident = Accident(lesson: lesson, rank: 0, step: 1, tensor: "1.weight")
     let error = drift(accident, ranks: 2, interval: 2)
     #expect(error?.description == "replicas differ at step 2: 1.weight on rank 1 is not that of rank 0")
   }
@@ -64,7 +65,8 @@ struct Accident {
   /// The interval is far away, but a checkpoint is to be saved: none with a broken replica is written.
   @Test func aSaveComparesFirst() throws {
     let folder = try Scratch()
-    let accident = Accident(lesson: Lesson(model: "softmax-regression", epochs: 2), rank: 1, step: 3, tensor: "1.weight")
+    let lesson = Lesson(model: "softmax-regression", epochs: 2)
+    let accident = Accident(lesson: lesson, rank: 1, step: 3, tensor: "1.weight")
     let error = drift(accident, ranks: 3, interval: 1000, savingIn: folder.path)
     #expect(error?.tensor == "1.weight" && error?.ranks == [1] && error?.step == 4)
     #expect(try CheckpointFolder(folder.path).files().map { $0.suffix(4) } == ["2.h5"])

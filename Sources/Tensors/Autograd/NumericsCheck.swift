@@ -8,7 +8,8 @@ public struct NumericsFault: Sendable, Equatable, CustomStringConvertible {
 
   public var description: String {
     let place = layer.map { " in layer \($0)" } ?? ""
-    return "\(value.isNaN ? "NaN" : "infinity") first came from \(operation)\(place), \(isBackward ? "backward" : "forward")"
+    let what = value.isNaN ? "NaN" : "infinity"
+    return "\(what) first came from \(operation)\(place), \(isBackward ? "backward" : "forward")"
   }
 }
 
