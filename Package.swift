@@ -15,7 +15,6 @@ let libraries: [Target] = [
   .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 ]
 
-let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 // A target imports only targets above it (README, architecture).
@@ -33,7 +32,7 @@ let implementation: [Target] = [
   .target(
     name: "Training",
     dependencies: [
-      "Kernels", "Networks", "Optimizers", "MessagePassing", "DataParallel", "Data", "Checkpoints", logging,
+      "Kernels", "Networks", "Optimizers", "MessagePassing", "DataParallel", "Data", "Checkpoints",
     ]),
   .target(
     name: "Lockstep",
@@ -42,12 +41,15 @@ let implementation: [Target] = [
     ]),
   .executableTarget(
     name: "CLI",
-    dependencies: ["Lockstep", "Zoo", "Kernels", "HDF5Files", arguments, logging, .product(name: "Yams", package: "Yams")]),
+    dependencies: [
+      "Lockstep", "Zoo", "Kernels", "HDF5Files", arguments, .product(name: "Yams", package: "Yams"),
+    ]),
 ]
 
 let tests: [Target] = [
   .testTarget(name: "KernelsTests", dependencies: ["Kernels"]),
-  .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Networks", "Optimizers"], resources: [.copy("Fixtures")]),
+  .testTarget(
+    name: "TensorsTests", dependencies: ["Tensors", "Networks", "Optimizers"], resources: [.copy("Fixtures")]),
   .testTarget(name: "MessagePassingTests", dependencies: ["MessagePassing"]),
   .testTarget(name: "FilesTests", dependencies: ["HDF5Files", "Data"]),
   .testTarget(name: "TrainingTests", dependencies: ["Lockstep", "Zoo", "HDF5Files"]),
@@ -58,7 +60,6 @@ let package = Package(
   products: products,
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
   targets: libraries + implementation + tests,

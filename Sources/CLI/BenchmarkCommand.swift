@@ -2,7 +2,7 @@ import ArgumentParser
 import Lockstep
 import Zoo
 
-struct BenchmarkCommand: ParsableCommand {
+struct BenchmarkCommand: JobCommand {
   static let configuration = CommandConfiguration(
     commandName: "benchmark", abstract: "Measures training steps (fetch, forward, backward, allreduce, update).")
 
@@ -10,6 +10,8 @@ struct BenchmarkCommand: ParsableCommand {
   @Option(help: "Steps that are measured, after a few that are not.") var steps = 30
   @Option(help: "Samples of one step, over all ranks together.") var batchSize: Int?
   @Option(help: "Samples that go through the network at once.") var sliceSize: Int?
+  @Option(help: "Measures one shuffled epoch of this dataset through the loader alone, no training.") var loader:
+    String?
   @Flag(help: "Measures reproducible mode.") var reproducible = false
   @Flag(help: "Prints one line of JSON.") var json = false
 
@@ -21,11 +23,18 @@ struct BenchmarkCommand: ParsableCommand {
 
   func run() throws {
     let entry = try Zoo.find(model)
-    let communicator = try Environment.start()
+    let communicator = try joinJob()
     var configuration = entry.configuration
     if let batchSize { configuration.batchSize = batchSize }
     if let sliceSize { configuration.sliceSize = sliceSize }
+    guard configuration.batchSize <= (1 << 30) / entry.inputShape.reduce(1, *) else {
+      throw ConfigurationError(
+        "batch-size is \(configuration.batchSize), but must be less than 1 GiB of \(model)'s inputs")
+    }
     configuration.reproducible = reproducible
+    if let loader {
+      return try measureLoader(OpenedData(loader, for: entry).dataset("train"), configuration, communicator)
+    }
     let trainer = try Trainer(entry.make(entry.classes), Classification(), configuration, on: communicator)
     let (stepSeconds, times) = try measure(trainer, SyntheticImages(entry, configuration.batchSize))
     let median = stepSeconds.sorted()[stepSeconds.count / 2]
@@ -37,10 +46,23 @@ struct BenchmarkCommand: ParsableCommand {
           + "\"batch_size\":\(configuration.batchSize),\"steps\":\(steps),\"examples_per_second\":\(rate),"
           + "\"step_ms_median\":\(median * 1e3),\"step_ms_min\":\((stepSeconds.min() ?? 0) * 1e3)}")
     } else {
-      print("\(model): \(ProgressPrinter.grouped(rate)) examples/s, batch \(configuration.batchSize), "
-        + "\(communicator.size) rank(s) of \(Threads.perRank) thread(s)")
+      print(
+        "\(model): \(ProgressPrinter.grouped(rate)) examples/s, batch \(configuration.batchSize), "
+          + "\(communicator.size) rank(s) of \(Threads.perRank) thread(s)")
       report(times)
     }
+  }
+
+  private func measureLoader(_ data: ImageDataset, _ configuration: Configuration, _ communicator: Communicator) throws
+  {
+    let sampler = Sampler(sampleCount: data.count, batchSize: configuration.batchSize, seed: configuration.seed)
+    let sharding = configuration.sharding(communicator)
+    let start = monotonicSeconds()
+    let loader = Loader(data, sampler, epoch: 0) { sharding.slices(of: $0) }
+    var samples = 0
+    while let batch = try loader.next() { samples += batch.slices.reduce(0) { $0 + $1.samples.count } }
+    let seconds = monotonicSeconds() - start
+    if communicator.isRoot { print("loader: \(samples) samples of \(data.count) in \(seconds) s") }
   }
 
   /// Seconds of each step and where they went, on this rank.

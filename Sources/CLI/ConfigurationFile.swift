@@ -23,7 +23,9 @@ enum ConfigurationFile {
     } else {
       path = String(option.dropFirst("--config=".count))
     }
-    let fromFile = try read(path).filter { !options.contains("--" + $0.key) }
+    let read = try read(path)
+    if read["config"] != nil { throw ConfigurationFileError(path: path, what: "config can't name another file") }
+    let fromFile = read.filter { !options.contains("--" + $0.key) }
     var inserted: [String] = []
     for (key, value) in fromFile.sorted(by: { $0.key < $1.key }) where key != "model" {
       if value == "true" { inserted += ["--\(key)"] } else if value != "false" { inserted += ["--\(key)", value] }
@@ -38,7 +40,9 @@ enum ConfigurationFile {
     let text = String(decoding: try InputFile.bytes(of: path), as: UTF8.self)
     do {
       guard let node = try Yams.compose(yaml: text) else { return [:] }
-      guard let mapping = node.mapping else { throw ConfigurationFileError(path: path, what: "must hold `option: value` lines") }
+      guard let mapping = node.mapping else {
+        throw ConfigurationFileError(path: path, what: "must hold `option: value` lines")
+      }
       var result: [String: String] = [:]
       for (key, value) in mapping {
         guard let name = key.string, let text = value.scalar?.string else {

@@ -6,7 +6,7 @@ struct ConvertCommand: ParsableCommand {
     commandName: "convert", abstract: "Makes HDF5 datasets from files of other formats.",
     subcommands: [FashionMNIST.self, IDX.self])
 
-  struct FashionMNIST: ParsableCommand {
+  struct FashionMNIST: SoloCommand {
     static let configuration = CommandConfiguration(
       commandName: "fashion-mnist", abstract: "Fashion-MNIST, 60,000 + 10,000 images of clothes, 28×28.")
 
@@ -17,7 +17,7 @@ struct ConvertCommand: ParsableCommand {
     func run() throws { ConvertCommand.report(try FashionMNISTConverter(source: source).convert(to: output), output) }
   }
 
-  struct IDX: ParsableCommand {
+  struct IDX: SoloCommand {
     static let configuration = CommandConfiguration(
       commandName: "idx", abstract: "Images and labels in IDX files, plain or gzip, as MNIST's.")
 

@@ -11,7 +11,8 @@ struct OpenedData {
     (file, self.path) = (try ClassificationFile.open(path), path)
     let found = [file.channels, file.height, file.width]
     guard found == model.inputShape else {
-      throw InputError(path, "has images of \(Self.text(found)), but \(model.name) takes \(Self.text(model.inputShape))")
+      throw InputError(
+        path, "has images of \(Self.text(found)), but \(model.name) takes \(Self.text(model.inputShape))")
     }
   }
 
@@ -27,6 +28,7 @@ struct OpenedModel {
   let network: Module
   let configuration: Configuration
   let path: String
+  let classes: Int
 
   init(_ path: String) throws {
     let (file, checkpoint) = try CheckpointFolder.load(path) { Main.warn($0) }
@@ -35,7 +37,8 @@ struct OpenedModel {
       throw CheckpointError(file, "is of a model \"\(configuration.model)\" that this lockstep does not know")
     }
     (self.entry, self.path) = (entry, file)
-    network = entry.make(try Self.classes(checkpoint, file))
+    classes = try Self.classes(checkpoint, file)
+    network = entry.make(classes)
     do {
       try network.load(Dictionary(uniqueKeysWithValues: checkpoint.model))
     } catch {
@@ -45,7 +48,10 @@ struct OpenedModel {
 
   /// The classes of a checkpoint are the rows of its last bias.
   private static func classes(_ checkpoint: Checkpoint, _ file: String) throws -> Int {
-    guard let last = checkpoint.model.filter({ $0.name.hasSuffix(".bias") }).max(by: { position($0.name) < position($1.name) })
+    guard
+      let last = checkpoint.model.filter({ $0.name.hasSuffix(".bias") }).max(by: {
+        position($0.name) < position($1.name)
+      })
     else { throw CheckpointError(file, "has no bias to tell the number of classes") }
     return last.tensor.elementCount
   }

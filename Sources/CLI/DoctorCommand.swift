@@ -4,12 +4,12 @@ import HDF5Files
 import Kernels
 import Lockstep
 
-struct DoctorCommand: ParsableCommand {
+struct DoctorCommand: JobCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor", abstract: "Shows this machine, MPI, HDF5 and threads, and the command to use.")
 
   func run() throws {
-    let communicator = try Environment.start()
+    let communicator = try joinJob()
     let cores = Threads.cores
     let places = try communicator.gather(Array(ProcessInfo.processInfo.hostName.utf8), to: 0)
     guard let places else { return }

@@ -2,7 +2,7 @@ import ArgumentParser
 import HDF5Files
 import Lockstep
 
-struct InspectCommand: ParsableCommand {
+struct InspectCommand: SoloCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect", abstract: "Shows what a dataset or checkpoint holds.")
 
@@ -22,12 +22,15 @@ struct InspectCommand: ParsableCommand {
 
   /// Nil for what is rather a checkpoint.
   private func openDataset() throws -> ClassificationFile? {
-    guard let opened = try? HDF5File.open(file), try opened.exists("/train") || opened.exists("/test") else { return nil }
+    guard let opened = try? HDF5File.open(file), try opened.exists("/train") || opened.exists("/test") else {
+      return nil
+    }
     return try ClassificationFile.open(file)
   }
 
   private func show(_ dataset: ClassificationFile) throws {
-    print("dataset for classification, \(dataset.classNames.count) classes: \(dataset.classNames.joined(separator: ", "))")
+    print(
+      "dataset for classification, \(dataset.classNames.count) classes: \(dataset.classNames.joined(separator: ", "))")
     for split in dataset.splitNames {
       print("/\(split): \(try dataset.count(split)) images of \(dataset.channels)×\(dataset.height)×\(dataset.width)")
     }

@@ -2,6 +2,8 @@ import ArgumentParser
 import Foundation
 import HDF5Files
 import Lockstep
+import Synchronization
+import Zoo
 
 /// The `lockstep` command: one subcommand per file.
 struct LockstepCommand: ParsableCommand {
@@ -21,7 +23,10 @@ enum Main {
   static func main() {
     do {
       let arguments = try ConfigurationFile.expand(Array(CommandLine.arguments.dropFirst()))
+      try checkNames(arguments)
       var command = try LockstepCommand.parseAsRoot(arguments)
+      if JobPlace.rank > 0 && command is any SoloCommand { return }
+      hasBegun.store(true, ordering: .relaxed)
       try command.run()
       Environment.finish()
     } catch {
@@ -29,37 +34,51 @@ enum Main {
     }
   }
 
-  private static func end(_ error: any Error) -> Never {
-    if let interrupted = error as? Interrupted {
-      report("\(interrupted); the state is saved where --checkpoint names a folder")
-      Environment.finish()
-      exit(128 + interrupted.signal)
+  /// Whether the arguments made sense; until then no rank has joined MPI.
+  private static let hasBegun = Atomic<Bool>(false)
+
+  /// ArgumentParser would call a misspelt command an unexpected argument.
+  private static func checkNames(_ arguments: [String]) throws {
+    var command: any ParsableCommand.Type = LockstepCommand.self
+    for argument in arguments where argument != "help" {
+      let known = command.configuration.subcommands
+      if known.isEmpty || argument.hasPrefix("-") { return }
+      guard let next = known.first(where: { $0.configuration.commandName == argument }) else {
+        let nearest = Zoo.nearest(to: argument, in: known.compactMap { $0.configuration.commandName })
+        throw ValidationError("There is no command '\(argument)'. Did you mean '\(nearest)'?")
+      }
+      command = next
     }
+  }
+
+  private static func end(_ error: any Error) -> Never {
+    if isOfArguments(error) { endOfArguments(error) }
+    let code = (error as? Interrupted).map { 128 + $0.signal } ?? failureKind(of: error).rawValue
     if isKnownToAllRanks(error) {
-      let kind = failureKind(of: error)
+      if error is Interrupted && JobPlace.rank == 0 && isShownOnTerminal { print() }
       report("\(error)")
       Environment.finish()
-      exit(kind.rawValue)
+      exit(code)
     }
-    guard isOfArguments(error) else {
-      // The other ranks don't know of it and would wait for ever: they end with this one.
-      write("lockstep: \(error)")
-      Environment.abort(exitCode: failureKind(of: error).rawValue)
-    }
-    let code = LockstepCommand.exitCode(for: error)
-    let message = code == .success ? LockstepCommand.fullMessage(for: error) : LockstepCommand.message(for: error)
-    if code == .success {
-      print(message)
+    // The other ranks don't know of it and would wait for ever: they end with this one.
+    tellForAll("\(error)")
+    Environment.abort(exitCode: code)
+  }
+
+  /// Help that was asked for, or arguments that make no sense.
+  private static func endOfArguments(_ error: any Error) -> Never {
+    guard LockstepCommand.exitCode(for: error) != .success else {
+      if JobPlace.rank == 0 { print(LockstepCommand.fullMessage(for: error)) }
       exit(0)
     }
-    report(message.split(separator: "\n").joined(separator: " "))
+    tellForAll(LockstepCommand.message(for: error).split(separator: "\n").joined(separator: " "))
     exit(FailureKind.usage.rawValue)
   }
 
-  /// Errors that each rank finds in the same way by itself, or that ranks have told each other.
+  /// Errors that ranks have told each other, so that all end in order.
   private static func isKnownToAllRanks(_ error: any Error) -> Bool {
-    error is AgreedError || error is NotFiniteError || error is DisagreementError || error is DriftError || error is ConfigurationError
-      || JobPlace.size == 1 && !isOfArguments(error)
+    error is AgreedError || error is NotFiniteError || error is DisagreementError || error is DriftError
+      || error is Interrupted || JobPlace.size == 1
   }
 
   private static func isOfArguments(_ error: any Error) -> Bool {
@@ -67,11 +86,22 @@ enum Main {
       || String(reflecting: type(of: error)).hasPrefix("ArgumentParser.")
   }
 
+  /// Tells what only this rank knows. Rank 0 may have found the same by itself: then the job ends with its line, while
+  /// the others still wait. mpirun takes a second to notice a rank that has ended before it joined MPI.
+  private static func tellForAll(_ text: String) {
+    if JobPlace.rank == 0 { return write("lockstep: " + text) }
+    usleep(hasBegun.load(ordering: .relaxed) ? 300_000 : 3_000_000)
+    write("lockstep: rank \(JobPlace.rank): \(text)")
+  }
+
   /// One line for the whole job.
   private static func report(_ text: String) { if JobPlace.rank == 0 { write("lockstep: " + text) } }
 
   /// A line that does not end the command.
   static func warn(_ text: String) { report("warning: " + text) }
+
+  /// A line of output, at once: `print` keeps lines back where standard output is a file or a pipe.
+  static func show(_ text: String) { FileHandle.standardOutput.write(Foundation.Data((text + "\n").utf8)) }
 
   private static func write(_ text: String) { FileHandle.standardError.write(Foundation.Data((text + "\n").utf8)) }
 }
@@ -83,5 +113,21 @@ enum JobPlace {
 
   private static func number(_ names: [String]) -> Int? {
     names.lazy.compactMap { ProcessInfo.processInfo.environment[$0].flatMap { Int($0) } }.first
+  }
+}
+
+/// A command that knows nothing of ranks: in a job it runs once.
+protocol SoloCommand: ParsableCommand {}
+
+/// A command whose ranks work together.
+protocol JobCommand: ParsableCommand {}
+
+extension JobCommand {
+  /// Joins the job; all of its ranks must run the same command of the same version.
+  func joinJob() throws -> Communicator {
+    let communicator = try Environment.start()
+    let command = "\(Self.configuration.commandName ?? "") of lockstep \(LockstepCommand.configuration.version)"
+    try Replicas.agree([command], over: communicator)
+    return communicator
   }
 }

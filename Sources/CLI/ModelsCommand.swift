@@ -2,7 +2,7 @@ import ArgumentParser
 import Lockstep
 import Zoo
 
-struct ModelsCommand: ParsableCommand {
+struct ModelsCommand: SoloCommand {
   static let configuration = CommandConfiguration(
     commandName: "models", abstract: "Lists every model: name, parameters and the book's recipe.")
 

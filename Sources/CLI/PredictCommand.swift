@@ -3,9 +3,10 @@ import HDF5Files
 import Lockstep
 import Zoo
 
-struct PredictCommand: ParsableCommand {
+struct PredictCommand: JobCommand {
   static let configuration = CommandConfiguration(
-    commandName: "predict", abstract: "Writes a model's outputs to HDF5: /logits float32 [n, classes], in the data's order.")
+    commandName: "predict",
+    abstract: "Writes a model's outputs to HDF5: /logits float32 [n, classes], in the data's order.")
 
   @Argument(help: "A checkpoint file, or a folder of them.") var checkpoint: String
   @Option(help: "The HDF5 dataset.") var data: String
@@ -13,13 +14,13 @@ struct PredictCommand: ParsableCommand {
   @Option(help: "The HDF5 file to write.") var output: String
 
   func run() throws {
-    let communicator = try Environment.start()
+    let communicator = try joinJob()
     let (model, dataset) = try communicator.agreeing("start") {
       try AtomicFile.check(output)
       let model = try OpenedModel(checkpoint)
       return (model, try OpenedData(data, for: model.entry).dataset(split))
     }
-    let predictions = try model.evaluator(communicator).predict(dataset)
+    let predictions = try model.evaluator(of: dataset, communicator).predict(dataset)
     try communicator.agreeing("write") {
       guard let (values, width) = predictions else { return }
       let file = try HDF5File.inMemory()

@@ -2,7 +2,7 @@ import ArgumentParser
 import Lockstep
 import Zoo
 
-struct SummaryCommand: ParsableCommand {
+struct SummaryCommand: SoloCommand {
   static let configuration = CommandConfiguration(
     commandName: "summary", abstract: "Shows each layer's output shape and parameters.")
 
@@ -13,8 +13,7 @@ struct SummaryCommand: ParsableCommand {
     let entry = try Zoo.find(model)
     let shape = try inputShape.map(parse) ?? [1] + entry.inputShape
     let network = entry.make(entry.classes).evaluate()
-    print(Table.row("layer", "output", "parameters"))
-    print(Table.row("input", "\(Shape(shape))", "0"))
+    var rows = [Table.row("layer", "output", "parameters"), Table.row("input", "\(Shape(shape))", "0")]
     try withoutGradient {
       var value = try Tensor.zeros(Shape(shape))
       for (name, layer) in network.children {
@@ -23,10 +22,11 @@ struct SummaryCommand: ParsableCommand {
         } catch {
           throw ConfigurationError("input \(shape) does not fit \(model): layer \(name) (\(type(of: layer))): \(error)")
         }
-        print(Table.row("\(name) \(type(of: layer))", "\(value.shape)", "\(layer.parameterCount)"))
+        rows.append(Table.row("\(name) \(type(of: layer))", "\(value.shape)", "\(layer.parameterCount)"))
       }
     }
-    print(Table.row("total", "", "\(network.parameterCount)"))
+    rows.append(Table.row("total", "", "\(network.parameterCount)"))
+    print(rows.joined(separator: "\n"))
   }
 
   private func parse(_ text: String) throws -> [Int] {

@@ -3,22 +3,22 @@ import HDF5Files
 import Lockstep
 import Zoo
 
-struct TrainCommand: ParsableCommand {
+struct TrainCommand: JobCommand {
   static let configuration = CommandConfiguration(
     commandName: "train", abstract: "Trains a model; under mpirun all ranks together.",
     discussion: "Options that are not given are those of the book's recipe, or of the checkpoint that is resumed.")
 
   @Argument(help: "A model; `lockstep models` lists them.") var model: String
   @Option(help: "The HDF5 dataset.") var data: String
-  @Option(help: "How often all samples are seen.") var epochs: Int?
-  @Option(help: "Ends the training after so many optimizer steps.") var steps: Int?
-  @Option(help: "Samples of one optimizer step, over all ranks together.") var batchSize: Int?
-  @Option(help: "Step size of the optimizer.") var learningRate: Double?
+  @Option(parsing: .unconditional, help: "How often all samples are seen.") var epochs: Int?
+  @Option(parsing: .unconditional, help: "Ends the training after so many optimizer steps.") var steps: Int?
+  @Option(parsing: .unconditional, help: "Samples of one optimizer step, over all ranks together.") var batchSize: Int?
+  @Option(parsing: .unconditional, help: "Step size of the optimizer.") var learningRate: Double?
   @Option(help: "sgd, adam or adamw.") var optimizer: String?
-  @Option(help: "Momentum of SGD.") var momentum: Double?
-  @Option(help: "Decay of the weights (L2).") var weightDecay: Double?
-  @Option(help: "Scales gradients down to this common norm.") var clipNorm: Double?
-  @Option(help: "Defines every random number of the training.") var seed: UInt64?
+  @Option(parsing: .unconditional, help: "Momentum of SGD.") var momentum: Double?
+  @Option(parsing: .unconditional, help: "Decay of the weights (L2).") var weightDecay: Double?
+  @Option(parsing: .unconditional, help: "Scales gradients down to this common norm.") var clipNorm: Double?
+  @Option(parsing: .unconditional, help: "Defines every random number of the training.") var seed: UInt64?
   @Option(help: "Folder for checkpoints, one file per save.") var checkpoint: String?
   @Option(help: "How often to save: 1epoch, 100steps.") var checkpointEvery: String?
   @Option(help: "Goes on from a checkpoint, or the newest good one of a folder.") var resume: String?
@@ -26,7 +26,7 @@ struct TrainCommand: ParsableCommand {
   @Option(help: "Draws the training curve to this .svg or .png file.") var plot: String?
   @Option(help: "Reads options from a YAML file.") var config: String?
   @Flag(help: "The same bits on any number of ranks.") var reproducible = false
-  @Option(help: "Slices of the global batch in reproducible mode.") var virtualShards: Int?
+  @Option(parsing: .unconditional, help: "Slices of the global batch in reproducible mode.") var virtualShards: Int?
   @Flag(help: "Lets a checkpoint of another mode or number of virtual shards be resumed.") var allowModeChange = false
   @Option(help: "Plays a job of so many ranks in one process, for debugging.") var simulateRanks: Int?
   @Flag(help: "Prints each step's samples, loss and gradient norm, rank by rank.") var verbose = false
@@ -34,13 +34,18 @@ struct TrainCommand: ParsableCommand {
   var checkNumerics = false
   @Flag(help: "Prints nothing but errors.") var quiet = false
 
+  /// What every rank can tell by itself, before it joins a job.
+  func validate() throws {
+    guard let simulateRanks else { return }
+    guard (1...1024).contains(simulateRanks) else {
+      throw ValidationError("simulate-ranks is \(simulateRanks), but must be in 1…1024")
+    }
+    if Environment.isLaunchedByMPI { throw ValidationError("simulate-ranks is for one process, without mpirun") }
+  }
+
   func run() throws {
     StopSignal.install()
-    guard let simulateRanks else { return try train(Environment.start()) }
-    guard (1...1024).contains(simulateRanks) else {
-      throw ConfigurationError("simulate-ranks is \(simulateRanks), but must be in 1…1024")
-    }
-    if Environment.isLaunchedByMPI { throw ConfigurationError("simulate-ranks is for one process, without mpirun") }
+    guard let simulateRanks else { return try train(joinJob()) }
     try SimulatedJob.run(ranks: simulateRanks) { try train($0) }
   }
 
@@ -48,15 +53,21 @@ struct TrainCommand: ParsableCommand {
     let job = try communicator.agreeing("start") { try prepare(communicator) }
     try Replicas.agree(job.identity, over: communicator)
     let trainer = try Trainer(job.network, Classification(), job.configuration, on: communicator)
-    if let checkpoint = job.resumed {
-      try communicator.agreeing("resume") { try trainer.resume(from: checkpoint) }
+    if let resumed = job.resumed {
+      try communicator.agreeing("resume") {
+        do {
+          try trainer.resume(from: resumed.checkpoint)
+        } catch let error as TensorError {
+          throw CheckpointError(resumed.path, "\(error)")
+        }
+      }
     }
     (trainer.checksNumerics, trainer.reportsSteps) = (checkNumerics, verbose)
     if simulateRanks != nil { trainer.verificationInterval = 1 }
     trainer.observers = job.observers
     if communicator.isRoot && !quiet { announce(job, communicator) }
     try trainer.fit(job.train, test: job.test, saving: job.saving)
-    if communicator.isRoot && !quiet, let checkpoint { print("checkpoint: \(checkpoint)") }
+    if communicator.isRoot && !quiet { conclude(trainer) }
   }
 
   /// All that a rank needs before the first collective of the training.
@@ -65,7 +76,7 @@ struct TrainCommand: ParsableCommand {
     let network: Module
     let train: ImageDataset
     let test: ImageDataset?
-    let resumed: Checkpoint?
+    let resumed: (path: String, checkpoint: Checkpoint)?
     let saving: CheckpointPlan?
     let observers: [any TrainingObserver]
     /// What must be the same on all ranks beside the configuration.
@@ -81,73 +92,22 @@ struct TrainCommand: ParsableCommand {
     let opened = try OpenedData(data, for: entry)
     let train = try opened.dataset("train")
     if train.count == 0 { throw InputError(data, "/train holds no samples") }
+    try resumed.map { try checkPosition($0.checkpoint.position, configuration, train.count, $0.path) }
     let test = opened.hasTest ? try opened.dataset("test") : nil
-    var identity: [String] = []
-    if communicator.size > 1 {
-      identity =
-        try options(resumed?.checkpoint) + [
-          "build \(Build.digest())", "training data \(train.digest)", "test data \(test?.digest ?? "none")",
-        ]
-    }
     return Job(
       configuration: configuration, network: entry.make(opened.file.classNames.count), train: train, test: test,
-      resumed: resumed?.checkpoint, saving: try savingPlan(communicator),
-      observers: try observers(configuration, communicator), identity: identity)
+      resumed: resumed, saving: try savingPlan(communicator), observers: try observers(configuration, communicator),
+      identity: communicator.size > 1 ? try identity(train, test, resumed?.checkpoint) : [])
   }
 
-  /// Options beside the configuration that decide what ranks do together.
-  private func options(_ resumed: Checkpoint?) throws -> [String] {
+  /// Options beside the configuration, and inputs, that must be the same on all ranks.
+  private func identity(_ train: ImageDataset, _ test: ImageDataset?, _ resumed: Checkpoint?) throws -> [String] {
     let start = try resumed.map { "step \($0.position.step) with model \(try $0.modelDigest())" }
     return [
       "checkpoint \(checkpoint ?? "none")", "checkpoint-every \(checkpointEvery ?? "default")",
-      "resume \(start ?? "none")", "check-numerics \(checkNumerics)",
+      "resume \(start ?? "none")", "check-numerics \(checkNumerics)", "build \(try Build.digest())",
+      "training data \(train.digest)", "test data \(test?.digest ?? "none")",
     ]
-  }
-
-  private func configure(_ entry: ZooModel, _ resumed: (path: String, checkpoint: Checkpoint)?) throws -> Configuration
-  {
-    var result = entry.configuration
-    if let (path, checkpoint) = resumed {
-      result = try Configuration(json: checkpoint.configuration, path: path)
-      guard result.model == model else {
-        throw CheckpointError(path, "is of the model \(result.model), not \(model)")
-      }
-      // The optimizer steps wanted are those of this command, not of the one that was stopped.
-      result.steps = nil
-    }
-    try setMode(&result, resumedFrom: resumed?.path)
-    if let epochs { result.epochs = epochs }
-    if let steps { result.steps = steps }
-    if let batchSize { result.batchSize = batchSize }
-    if let learningRate { result.learningRate = learningRate }
-    if let optimizer {
-      guard let name = Configuration.OptimizerName(rawValue: optimizer) else {
-        throw ConfigurationError("optimizer is '\(optimizer)', but must be sgd, adam or adamw")
-      }
-      result.optimizer = name
-    }
-    if let momentum { result.momentum = momentum }
-    if let weightDecay { result.weightDecay = weightDecay }
-    if let clipNorm { result.clipNorm = clipNorm }
-    if let seed { result.seed = seed }
-    try result.validate()
-    return result
-  }
-
-  /// A resumed training stays in its mode, or else its digest would be no other job's.
-  private func setMode(_ configuration: inout Configuration, resumedFrom path: String?) throws {
-    let shards = virtualShards ?? configuration.virtualShards
-    if virtualShards != nil && !reproducible { throw ConfigurationError("virtual-shards needs --reproducible") }
-    if let path, !allowModeChange, reproducible != configuration.reproducible || shards != configuration.virtualShards {
-      throw ConfigurationError(
-        "\(path) was saved \(Self.mode(configuration.reproducible, configuration.virtualShards)), this run is "
-          + "\(Self.mode(reproducible, shards)); --allow-mode-change goes on all the same")
-    }
-    (configuration.reproducible, configuration.virtualShards) = (reproducible, shards)
-  }
-
-  private static func mode(_ reproducible: Bool, _ shards: Int) -> String {
-    reproducible ? "in reproducible mode with \(shards) virtual shards" : "in ordinary mode"
   }
 
   private func savingPlan(_ communicator: Communicator) throws -> CheckpointPlan? {
@@ -169,14 +129,23 @@ struct TrainCommand: ParsableCommand {
     var result: [any TrainingObserver] = verbose ? [StepPrinter()] : []
     guard communicator.isRoot else { return result }
     if !quiet { result.append(ProgressPrinter(epochs: configuration.epochs)) }
-    if let metrics { result.append(try MetricsWriter(metrics, isAppending: resume != nil)) }
     if let plot { result.append(try CurvePlotter(plot, title: "\(model), batch \(configuration.batchSize)")) }
+    // Last, as it empties the file of an earlier training.
+    if let metrics { result.append(try MetricsWriter(metrics, isAppending: resume != nil)) }
     return result
   }
 
   private func announce(_ job: Job, _ communicator: Communicator) {
     let ranks = communicator.size == 1 ? "1 process" : "\(communicator.size) ranks"
-    print("\(model) on \(ranks): \(job.train.count) training samples, \(job.test?.count ?? 0) test samples")
-    if let text = try? job.configuration.json() { print(text) }
+    Main.show("\(model) on \(ranks): \(job.train.count) training samples, \(job.test?.count ?? 0) test samples")
+    if let text = try? job.configuration.json() { Main.show(text) }
+  }
+
+  private func conclude(_ trainer: Trainer) {
+    let position = trainer.position
+    if position.stepInEpoch > 0 {
+      Main.show("stopped at step \(position.step), \(position.stepInEpoch) steps into epoch \(position.epoch + 1)")
+    }
+    if let checkpoint { Main.show("checkpoint: \(checkpoint)") }
   }
 }

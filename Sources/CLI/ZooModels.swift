@@ -1,4 +1,3 @@
-import ArgumentParser
 import Lockstep
 import Zoo
 
@@ -6,7 +5,8 @@ extension Zoo {
   /// The model of that name, or an error with the nearest one.
   static func find(_ name: String) throws -> ZooModel {
     guard let model = model(name) else {
-      throw ValidationError("There is no model '\(name)'. Did you mean '\(nearest(to: name))'?")
+      throw ConfigurationError(
+        "There is no model '\(name)'. Did you mean '\(nearest(to: name, in: models.map(\.name)))'?")
     }
     return model
   }

@@ -1,3 +1,4 @@
+import Foundation
 import HDF5Files
 import Tensors
 
@@ -50,7 +51,9 @@ public enum CheckpointFile {
 
   static func decode(_ bytes: [UInt8], _ path: String) throws -> Checkpoint {
     let end = bytes.count - sealCount
-    guard end > 0, bytes[end...].starts(with: Array(seal.utf8)) else { throw unsealed(bytes, path) }
+    guard end > 0, bytes[end...].starts(with: Array(seal.utf8)), bytes.last == UInt8(ascii: "\n") else {
+      throw unsealed(bytes, path)
+    }
     let stated = String(decoding: bytes[(end + seal.utf8.count)...].dropLast(), as: UTF8.self)
     let found = bytes.withUnsafeBytes { SHA256.digest(of: UnsafeRawBufferPointer(rebasing: $0[..<end])) }
     guard stated == found else {
@@ -59,12 +62,16 @@ public enum CheckpointFile {
     return try read(HDF5File.open(image: Array(bytes[..<end]), name: path), path)
   }
 
-  /// What a file without a seal is: a dataset, a checkpoint that was cut short, or something else.
+  /// What a file without a seal is: a dataset, a checkpoint that was cut short, or something else. Told by its bytes
+  /// alone: it may be damaged, and libhdf5 must not see it.
   private static func unsealed(_ bytes: [UInt8], _ path: String) -> CheckpointError {
-    guard bytes.starts(with: [0x89, 0x48, 0x44, 0x46]) else { return CheckpointError(path, "is no Lockstep checkpoint") }
-    let isDataset = (try? HDF5File.open(path).attribute("task", of: "/")) != nil
+    guard bytes.starts(with: [0x89, 0x48, 0x44, 0x46]) else {
+      return CheckpointError(path, "is no Lockstep checkpoint")
+    }
+    let isDataset = Data(bytes).range(of: Data("source_sha256".utf8)) != nil
     return CheckpointError(
-      path, isDataset ? "is a dataset, not a checkpoint" : "is truncated, or no Lockstep checkpoint: its end is missing")
+      path, isDataset ? "is a dataset, not a checkpoint" : "is truncated, or no Lockstep checkpoint: its end is missing"
+    )
   }
 
   private static func read(_ file: HDF5File, _ path: String) throws -> Checkpoint {

@@ -42,7 +42,9 @@ public struct CheckpointFolder: Sendable {
   /// Loads a checkpoint by its file, or the newest good one of a folder.
   ///
   /// - Parameter warn: is told of each newer file that was passed over because it is damaged.
-  public static func load(_ path: String, warn: (String) -> Void = { _ in }) throws -> (path: String, checkpoint: Checkpoint) {
+  public static func load(_ path: String, warn: (String) -> Void = { _ in }) throws -> (
+    path: String, checkpoint: Checkpoint
+  ) {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
       throw FileError(.missing, path: path, "no such checkpoint")

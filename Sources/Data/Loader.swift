@@ -11,13 +11,10 @@ public struct StepBatch: Sendable {
 
 /// Makes the batches of an epoch in a background thread, a few steps ahead of training. It never forks: forked children
 /// of a process with MPI or HDF5 open are a known way to corrupt both.
-public final class Loader: @unchecked Sendable {
-  private let condition = NSCondition()
-  // Guarded by the condition.
-  private var ready: [Result<StepBatch, any Error>] = []
-  private var isCancelled = false
-
-  private let depth: Int
+///
+/// The thread ends with the epoch, with the data set's first error, when cancelled, or when the loader is let go.
+public final class Loader {
+  private let shelf: Shelf
   private let batchCount: Int
   private var delivered: Int
 
@@ -32,52 +29,76 @@ public final class Loader: @unchecked Sendable {
   ) {
     batchCount = sampler.batchCount
     delivered = first
-    self.depth = max(depth, 1)
-    let thread = Thread { [self] in produce(dataset, sampler, epoch, first, slices) }
+    let shelf = Shelf(depth: max(depth, 1))
+    self.shelf = shelf
+    let thread = Thread {
+      let order = sampler.order(epoch: epoch)
+      for index in first..<max(first, sampler.batchCount) {
+        let result = Result {
+          let batch = sampler.batch(index)
+          let parts = try slices(batch.count).map { part in
+            try dataset.batch(part.map { order[batch.lowerBound + $0] })
+          }
+          return StepBatch(index: index, slices: parts, globalCount: batch.count)
+        }
+        guard shelf.put(result) else { return }
+      }
+    }
     thread.name = "lockstep loader"
     thread.start()
   }
 
-  /// The next step's batch, nil at the end of the epoch.
+  deinit { cancel() }
+
+  /// The next step's batch, nil at the end of the epoch and once cancelled.
   public func next() throws -> StepBatch? {
-    guard delivered < batchCount else { return nil }
-    condition.lock()
-    while ready.isEmpty { condition.wait() }
-    let result = ready.removeFirst()
-    condition.signal()
-    condition.unlock()
+    guard delivered < batchCount, let result = shelf.take() else { return nil }
     delivered += 1
     if case .failure = result { delivered = batchCount }
     return try result.get()
   }
 
   /// Lets the background thread end before the epoch does.
-  public func cancel() {
+  public func cancel() { shelf.close() }
+}
+
+/// Where finished batches wait. The loader's thread holds this alone, so that a loader that nobody holds can end it.
+private final class Shelf: @unchecked Sendable {
+  private let condition = NSCondition()
+  // Guarded by the condition.
+  private var ready: [Result<StepBatch, any Error>] = []
+  private var isClosed = false
+  private let depth: Int
+
+  init(depth: Int) { self.depth = depth }
+
+  /// Waits for a place; false when nobody wants more.
+  func put(_ result: Result<StepBatch, any Error>) -> Bool {
     condition.lock()
-    isCancelled = true
+    defer { condition.unlock() }
+    while ready.count >= depth && !isClosed { condition.wait() }
+    if isClosed { return false }
+    ready.append(result)
     condition.signal()
-    condition.unlock()
+    if case .failure = result { return false }
+    return true
   }
 
-  private func produce(
-    _ dataset: any Dataset, _ sampler: Sampler, _ epoch: Int, _ first: Int, _ slices: (Int) -> [Range<Int>]
-  ) {
-    let order = sampler.order(epoch: epoch)
-    for index in first..<max(first, sampler.batchCount) {
-      let result = Result {
-        let batch = sampler.batch(index)
-        let parts = try slices(batch.count).map { part in
-          try dataset.batch(part.map { order[batch.lowerBound + $0] })
-        }
-        return StepBatch(index: index, slices: parts, globalCount: batch.count)
-      }
-      condition.lock()
-      while ready.count >= depth && !isCancelled { condition.wait() }
-      ready.append(result)
-      let isDone = isCancelled
-      condition.signal()
-      condition.unlock()
-      if isDone { return }
-    }
+  /// Waits for a batch; nil once closed.
+  func take() -> Result<StepBatch, any Error>? {
+    condition.lock()
+    defer { condition.unlock() }
+    while ready.isEmpty && !isClosed { condition.wait() }
+    if isClosed { return nil }
+    condition.signal()
+    return ready.removeFirst()
+  }
+
+  func close() {
+    condition.lock()
+    isClosed = true
+    ready.removeAll()
+    condition.broadcast()
+    condition.unlock()
   }
 }

@@ -24,8 +24,9 @@ public final class GradientReducer: Reducer {
   private var added: Set<ObjectIdentifier> = []
   /// Buckets are started in this order on every rank, whatever order backward finishes them in.
   private var nextToStart = 0
-  /// Extra numbers that travel with the last bucket, summed over the ranks by `finish`.
   private let signalCount: Int
+  /// Extra numbers that travel with the last bucket, summed over the ranks by `finish`. Set them before the step's last
+  /// `gradientReady`, which may start that bucket.
   public var signals: [Float]
   private var totals: [Double] = []
 
@@ -40,7 +41,7 @@ public final class GradientReducer: Reducer {
     signals = [Float](repeating: 0, count: signalCount)
     var bucket = Bucket()
     for parameter in parameters.reversed() {
-      if bucket.count * 4 >= bucketBytes {
+      if bucket.count > 0 && bucket.count * 4 >= bucketBytes {
         buckets.append(bucket)
         bucket = Bucket()
       }

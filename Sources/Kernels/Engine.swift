@@ -39,7 +39,8 @@ final class Layout {
     let dims = extents.map(Int64.init)
     let steps = strides?.map(Int64.init)
     guard lockstep_desc_init(&desc, Int32(dims.count), dims, steps) == dnnl_success else {
-      throw KernelError(operation: "memory layout", detail: "extents \(extents) with strides \(String(describing: strides))")
+      throw KernelError(
+        operation: "memory layout", detail: "extents \(extents) with strides \(String(describing: strides))")
     }
   }
 
@@ -107,7 +108,9 @@ final class Primitive: @unchecked Sendable {
   private func run(scratch: UnsafeMutableRawPointer?, _ buffers: [UnsafeMutableRawPointer?]) throws {
     try lock.withLock { _ in
       if let scratch { try point(arguments[0], at: scratch) }
-      for (argument, buffer) in zip(arguments.dropFirst(scratch == nil ? 0 : 1), buffers) { try point(argument, at: buffer) }
+      for (argument, buffer) in zip(arguments.dropFirst(scratch == nil ? 0 : 1), buffers) {
+        try point(argument, at: buffer)
+      }
       guard dnnl_primitive_execute(handle, engine.stream, Int32(arguments.count), arguments) == dnnl_success,
         dnnl_stream_wait(engine.stream) == dnnl_success
       else { throw KernelError(operation: "primitive", detail: "failed while running") }

@@ -11,9 +11,11 @@ public struct StridedLoop: Sendable {
     var merged: [Int] = []
     var steps = [[Int]](repeating: [], count: operands.count)
     for axis in extents.indices where extents[axis] != 1 {
-      let joins = merged.last != nil && steps.indices.allSatisfy { operand in
-        steps[operand][merged.count - 1] == operands[operand][axis] * extents[axis]
-      }
+      let joins =
+        merged.last != nil
+        && steps.indices.allSatisfy { operand in
+          steps[operand][merged.count - 1] == operands[operand][axis] * extents[axis]
+        }
       if joins {
         merged[merged.count - 1] *= extents[axis]
         for operand in steps.indices { steps[operand][merged.count - 1] = operands[operand][axis] }
@@ -141,6 +143,7 @@ public enum Loops {
     outer: Int, count: Int, inner: Int, _ input: UnsafePointer<A>, into result: UnsafeMutablePointer<R>, initial: R,
     _ operation: (R, A) -> R
   ) {
+    if inner == 0 { return }
     for block in 0..<outer {
       let target = result + block * inner
       target.update(repeating: initial, count: inner)

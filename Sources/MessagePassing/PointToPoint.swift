@@ -83,7 +83,8 @@ extension Communicator {
   ) throws {
     guard values.count == buffer.count else {
       throw MessagePassingError(
-        .invalidArgument, "exchange with rank \(peer)", "sends \(values.count) elements for \(buffer.count)", rank: rank)
+        .invalidArgument, "exchange with rank \(peer)", "sends \(values.count) elements for \(buffer.count)", rank: rank
+      )
     }
     try transfer(.exchange, peer: peer, tag: tag) { handle, peer, tag in
       guard let from = values.baseAddress, let to = buffer.baseAddress else { return }

@@ -20,7 +20,8 @@ public enum Initializer: Sendable {
   public func fill(_ tensor: Tensor, key: RandomKey, fans: (in: Int, out: Int)? = nil) throws {
     let shape = tensor.shape
     let receptive = shape.extents.dropFirst(2).reduce(1, *)
-    let fans = fans ?? (shape.rank > 1 ? (shape[1] * receptive, shape[0] * receptive) : (shape.elementCount, shape.elementCount))
+    let fans =
+      fans ?? (shape.rank > 1 ? (shape[1] * receptive, shape[0] * receptive) : (shape.elementCount, shape.elementCount))
     let (fanIn, fanOut) = (Double(max(fans.in, 1)), Double(max(fans.out, 1)))
     func uniform(_ bound: Double) throws -> Tensor { try .uniform(shape, -bound, bound, key: key) }
     func normal(_ deviation: Double) throws -> Tensor { try .normal(shape, standardDeviation: deviation, key: key) }

@@ -19,7 +19,8 @@ public func crossEntropy(_ logits: Tensor, _ labels: Tensor, reduction: LossRedu
 }
 
 /// `(prediction - target)²` of two tensors of one shape, element by element.
-public func meanSquaredError(_ prediction: Tensor, _ target: Tensor, reduction: LossReduction = .mean) throws -> Tensor {
+public func meanSquaredError(_ prediction: Tensor, _ target: Tensor, reduction: LossReduction = .mean) throws -> Tensor
+{
   guard prediction.shape == target.shape else {
     throw TensorError("mean squared error", "prediction \(prediction.shape) and target \(target.shape) differ")
   }

@@ -98,7 +98,9 @@ extension Module {
       guard let value = values[name], value.shape != tensor.shape else { return nil }
       return "\(name) has shape \(value.shape), not \(tensor.shape)"
     }
-    guard faults.isEmpty else { throw TensorError("load", "the state is of another model: " + faults.joined(separator: ", ")) }
+    guard faults.isEmpty else {
+      throw TensorError("load", "the state is of another model: " + faults.joined(separator: ", "))
+    }
     for (name, tensor) in own { if let value = values[name] { try tensor.assign(value) } }
   }
 

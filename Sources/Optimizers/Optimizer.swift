@@ -42,7 +42,8 @@ extension Optimizer {
       for (name, tensor) in group.parameters {
         guard let gradient = tensor.gradient else { continue }
         guard gradient.shape == tensor.shape, tensor.dtype == .float32, gradient.dtype == .float32 else {
-          throw TensorError("optimizer", "\(name): \(tensor.dtype) \(tensor.shape) with a gradient \(gradient.dtype) \(gradient.shape)")
+          throw TensorError(
+            "optimizer", "\(name): \(tensor.dtype) \(tensor.shape) with a gradient \(gradient.dtype) \(gradient.shape)")
         }
         try (gradient.isContiguous ? gradient : gradient.copy()).withFloats { source in
           try tensor.withFloats { target in

@@ -1,6 +1,7 @@
 extension Tensor: CustomStringConvertible {
-  /// As NumPy prints it; long axes are cut to their first and last three entries.
+  /// As NumPy prints it; long axes are cut to their first and last three entries, and nothing is `[]`.
   public var description: String {
+    if elementCount == 0 { return "[]" }
     guard let texts = try? texts() else { return "tensor \(shape) \(dtype)" }
     var position = 0
     return format(axis: 0, texts, &position)
@@ -21,7 +22,8 @@ extension Tensor: CustomStringConvertible {
         parts.append(format(axis: axis + 1, values, &position))
       }
     }
-    return "[" + parts.joined(separator: axis == rank - 1 ? ", " : ",\n" + String(repeating: " ", count: axis + 1)) + "]"
+    return "[" + parts.joined(separator: axis == rank - 1 ? ", " : ",\n" + String(repeating: " ", count: axis + 1))
+      + "]"
   }
 
   /// The elements one by one, in row-major order.

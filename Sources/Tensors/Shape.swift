@@ -32,7 +32,9 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, RandomAccess
   /// Elements from one index to the next, per axis, in row-major order.
   var rowMajorStrides: [Int] {
     var strides = [Int](repeating: 1, count: rank)
-    for axis in extents.indices.dropLast().reversed() { strides[axis] = strides[axis + 1] * Swift.max(extents[axis + 1], 1) }
+    for axis in extents.indices.dropLast().reversed() {
+      strides[axis] = strides[axis + 1] * Swift.max(extents[axis + 1], 1)
+    }
     return strides
   }
 

@@ -61,7 +61,8 @@ public struct Configuration: Codable, Sendable, Equatable {
   var lines: [String] {
     [
       "model \(model)", "epochs \(epochs)", "steps \(steps.map(String.init) ?? "all")", "batch-size \(batchSize)",
-      "learning-rate \(learningRate)", "optimizer \(optimizer.rawValue)", "momentum \(momentum)", "nesterov \(nesterov)",
+      "learning-rate \(learningRate)", "optimizer \(optimizer.rawValue)", "momentum \(momentum)",
+      "nesterov \(nesterov)",
       "weight-decay \(weightDecay)", "clip-norm \(clipNorm.map { "\($0)" } ?? "none")", "seed \(seed)",
       "slice-size \(sliceSize)", "reproducible \(reproducible)", "virtual-shards \(virtualShards)",
     ]

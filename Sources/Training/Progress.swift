@@ -15,7 +15,10 @@ public final class ProgressPrinter: TrainingObserver {
   public func stepFinished(_ trainer: Trainer, totals: Totals, of stepsPerEpoch: Int) {
     let now = monotonicSeconds()
     let done = trainer.position.stepInEpoch
-    guard let start else { return self.start = (now, done) }
+    guard let start else {
+      self.start = (now, done)
+      return
+    }
     guard isTerminal, now - lastDrawn > 0.1 else { return }
     lastDrawn = now
     let rate = Double(done - start.step) / max(now - start.seconds, 1e-9)

@@ -8,9 +8,12 @@ struct StepSignals {
   private var terminations: Float = 0
   private var notFiniteRanks: Float = 0
 
-  init(stop: Int32?) {
+  init() {}
+
+  init(stop: Int32?, isFinite: Bool) {
     if stop == SIGINT { interrupts = 1 }
     if stop == SIGTERM { terminations = 1 }
+    if !isFinite { notFiniteRanks = 1 }
   }
 
   init(_ numbers: [Float]) {
@@ -20,25 +23,20 @@ struct StepSignals {
 
   var numbers: [Float] { [interrupts, terminations, notFiniteRanks] }
 
-  var notFinite: Bool {
-    get { notFiniteRanks > 0 }
-    set { notFiniteRanks = newValue ? 1 : 0 }
-  }
+  /// Whether the loss was no finite number on any rank.
+  var notFinite: Bool { notFiniteRanks > 0 }
 
   /// The signal that asks to stop, if any rank received one.
   var stop: Int32? { terminations > 0 ? SIGTERM : interrupts > 0 ? SIGINT : nil }
-
-  /// Throws on all ranks if any had a loss that is no number.
-  func throwIfNotFinite(step: Int) throws {
-    if notFinite { throw NotFiniteError(step: step) }
-  }
 }
 
 /// A loss that became infinite or no number; all ranks stop with it, before the update.
 public struct NotFiniteError: Failure {
   public let step: Int
+  public let ranks: [Int]
   public var kind: FailureKind { .internalError }
   public var description: String {
-    "the loss is not finite at step \(step): a lower learning rate or clipped gradients may help; nothing was updated"
+    "the loss is not finite at step \(step) on rank \(ranks.map(String.init).joined(separator: ", ")): a lower learning rate "
+      + "may help, --check-numerics names the layer; nothing was updated"
   }
 }

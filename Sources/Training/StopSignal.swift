@@ -5,7 +5,9 @@ import Synchronization
 public enum StopSignal {
   private static let received = Atomic<Int32>(0)
 
+  /// Catches them from now on; what came before is forgotten.
   public static func install() {
+    received.store(0, ordering: .relaxed)
     for number in [SIGINT, SIGTERM] {
       signal(number) { number in
         if !StopSignal.received.compareExchange(expected: 0, desired: number, ordering: .relaxed).exchanged {
@@ -22,9 +24,13 @@ public enum StopSignal {
   }
 }
 
-/// A training that was interrupted and saved its state.
+/// A training that was interrupted, after it saved its state.
 public struct Interrupted: Error, CustomStringConvertible {
   public let signal: Int32
   public let step: Int
-  public var description: String { "interrupted after step \(step)" }
+  /// The folder of its checkpoints, if it saves any.
+  public let folder: String?
+  public var description: String {
+    "interrupted after step \(step); " + (folder.map { "the state is saved in \($0)" } ?? "nothing was saved")
+  }
 }

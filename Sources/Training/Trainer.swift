@@ -34,7 +34,12 @@ public final class Trainer {
   private let parameters: [Tensor]
   private let reducer: any Reducer
   let sharding: Sharding
+  /// Of the epoch so far, this rank's share.
   private var totals = Totals()
+  private var stepSums = Totals()
+  private var sliceSums = Totals()
+  /// What any rank had to say in the last step.
+  private var signals = StepSignals()
 
   /// Draws the parameters by the configuration's seed and makes all ranks start from those of rank 0.
   public init(
@@ -55,46 +60,91 @@ public final class Trainer {
 
   /// One optimizer step on a global batch, of which `batch` holds this rank's slices.
   public func step(_ batch: StepBatch) throws {
-    var signals = StepSignals(stop: StopSignal.pending)
-    var own = Totals()
     for (index, slice) in batch.slices.enumerated() {
-      var sums = Totals()
-      if !slice.samples.isEmpty {
-        try checkingNumerics(slice) {
-          let loss = try forward(slice, &sums)
-          try backward(loss, share: 1 / Double(batch.globalCount), isLast: index == batch.slices.count - 1)
-        }
+      try watchingNumerics(of: slice) {
+        let loss = try forward(slice)
+        try backward(loss, share: 1 / Double(batch.globalCount), isLast: index == batch.slices.count - 1)
       }
-      own += sums
-      if !sums.loss.isFinite { signals.notFinite = true }
-      try reducer.sliceFinished(sums.values)
     }
     try agreeOnNumerics()
-    try reduce(&signals)
-    try signals.throwIfNotFinite(step: position.step + 1)
-    if reportsSteps { lastStep = try StepReport(position.step + 1, communicator.rank, batch, parameters, own) }
+    try reduce()
+    try clip()
+    if reportsSteps { lastStep = try StepReport(position.step + 1, communicator.rank, batch, parameters, stepSums) }
     try update()
+    try finishStep(batch)
+  }
+
+  /// The sum of the slice's losses; nil for an empty slice.
+  private func forward(_ slice: Batch) throws -> Tensor? {
+    sliceSums = Totals()
+    if slice.samples.isEmpty { return nil }
+    return try times.measure(\.forward) {
+      let loss: Tensor
+      (loss, sliceSums) = try ForwardScope.run(
+        seed: configuration.seed, time: position.epoch, samples: slice.samples
+      ) { try objective.evaluate(model, slice) }
+      return loss
+    }
+  }
+
+  /// Gradients of the last slice are final, so they leave for the allreduce as soon as backward has them; but where ranks
+  /// are to agree that their numbers are good, not before that.
+  private func backward(_ loss: Tensor?, share: Double, isLast: Bool) throws {
+    stepSums += sliceSums
+    try times.measure(\.backward) {
+      tellSignals()
+      let isFinal = isLast && !checksNumerics
+      try loss?.backward(seed: share, ready: isFinal ? { [reducer] in try reducer.gradientReady($0) } : nil)
+      try reducer.sliceFinished(sliceSums.values)
+    }
+  }
+
+  /// Before backward, whose last gradient takes the signals along; and once more where no slice had any.
+  private func tellSignals() {
+    reducer.signals = StepSignals(stop: StopSignal.pending, isFinite: stepSums.loss.isFinite).numbers
+  }
+
+  /// Sums over the ranks; whatever went wrong or was asked for on any of them, all know from here on.
+  private func reduce() throws {
+    try times.measure(\.allreduceWait) {
+      communicator.noteStep(position.step + 1)
+      tellSignals()
+      totals += Totals(try reducer.finish())
+      signals = StepSignals(reducer.signals)
+    }
+    if signals.notFinite {
+      let flags = try communicator.allGather([UInt8(stepSums.loss.isFinite ? 0 : 1)])
+      throw NotFiniteError(step: position.step + 1, ranks: flags.indices.filter { flags[$0] == [1] })
+    }
+  }
+
+  private func clip() throws {
+    guard let limit = configuration.clipNorm else { return }
+    _ = try times.measure(\.update) { try clipGradients(parameters, norm: limit) }
+  }
+
+  private func update() throws {
+    try times.measure(\.update) {
+      for index in optimizer.groups.indices {
+        optimizer.groups[index].learningRate = configuration.learningRate * schedule.factor(at: position.step)
+      }
+      try optimizer.step()
+      optimizer.clearGradients()
+    }
+  }
+
+  private func finishStep(_ batch: StepBatch) throws {
+    stepSums = Totals()
     position.step += 1
     position.stepInEpoch += 1
     position.samplesSeen += batch.globalCount
-    stopSignal = signals.stop
     if position.step % verificationInterval == 0 { try verifyReplicas() }
   }
+}
 
-  /// The signal that any rank received before the last step, known to all.
-  private var stopSignal: Int32?
-
-  private func forward(_ slice: Batch, _ sums: inout Totals) throws -> Tensor {
-    try times.measure(\.forward) {
-      let lossSum: Tensor
-      (lossSum, sums) = try ForwardScope.run(
-        seed: configuration.seed, time: position.epoch, samples: slice.samples
-      ) { try objective.evaluate(model, slice) }
-      return lossSum
-    }
-  }
-
-  private func checkingNumerics(_ slice: Batch, _ body: () throws -> Void) throws {
+/// Looking after the numbers and the replicas.
+extension Trainer {
+  private func watchingNumerics(of slice: Batch, _ body: () throws -> Void) throws {
     guard checksNumerics else { return try body() }
     let names = model.namedModules().map { (ObjectIdentifier($0.module), $0.name.isEmpty ? "model" : $0.name) }
     let tensors = model.namedParameters.map { (ObjectIdentifier($0.tensor), $0.name) }
@@ -116,35 +166,6 @@ public final class Trainer {
       tensors.sorted { $0.key < $1.key }.map { (name: "\(slot) of \($0.key)", tensor: $0.value) }
     }
     try Replicas.verify(model.state + slots, step: position.step, over: communicator)
-  }
-
-  /// Gradients of the last slice are final, so they leave for the allreduce as soon as backward has them; but where ranks
-  /// are to agree that their numbers are good, not before that.
-  private func backward(_ loss: Tensor, share: Double, isLast: Bool) throws {
-    try times.measure(\.backward) {
-      let isFinal = isLast && !checksNumerics
-      try loss.backward(seed: share, ready: isFinal ? { [reducer] in try reducer.gradientReady($0) } : nil)
-    }
-  }
-
-  private func reduce(_ signals: inout StepSignals) throws {
-    try times.measure(\.allreduceWait) {
-      communicator.noteStep(position.step + 1)
-      reducer.signals = signals.numbers
-      totals += Totals(try reducer.finish())
-      signals = StepSignals(reducer.signals)
-    }
-  }
-
-  private func update() throws {
-    try times.measure(\.update) {
-      if let limit = configuration.clipNorm { try clipGradients(parameters, norm: limit) }
-      for index in optimizer.groups.indices {
-        optimizer.groups[index].learningRate = configuration.learningRate * schedule.factor(at: position.step)
-      }
-      try optimizer.step()
-      optimizer.clearGradients()
-    }
   }
 }
 
@@ -184,9 +205,9 @@ extension Trainer {
     while !hasReachedLastStep, let batch = try fetch(loader) {
       try step(batch)
       for observer in observers { observer.stepFinished(self, totals: totals, of: sampler.batchCount) }
-      if let signal = stopSignal {
+      if let signal = signals.stop {
         if let saving { try save(saving) }
-        throw Interrupted(signal: signal, step: position.step)
+        throw Interrupted(signal: signal, step: position.step, folder: saving?.folder.path)
       }
       if saving?.isDue(afterStep: position.step) ?? false { try save(saving) }
     }
@@ -234,11 +255,18 @@ extension Trainer {
   /// Goes on from a checkpoint of the same model.
   public func resume(from checkpoint: Checkpoint) throws {
     try model.load(Dictionary(uniqueKeysWithValues: checkpoint.model))
+    let shapes = Dictionary(uniqueKeysWithValues: model.namedParameters.map { ($0.name, $0.tensor.shape) })
+    for (slot, tensors) in checkpoint.optimizer {
+      for (name, tensor) in tensors where shapes[name] != tensor.shape {
+        throw TensorError("resume", "the optimizer's \(slot) of \(name) has shape \(tensor.shape)")
+      }
+    }
     // Copies: the optimizer writes to them, and the checkpoint may be resumed from again.
     optimizer.slots = try checkpoint.optimizer.mapValues { try $0.mapValues { try $0.copy() } }
     optimizer.stepCount = checkpoint.optimizerSteps
     position = checkpoint.position
     // The sums so far are of all ranks together; rank 0 keeps them.
     totals = communicator.isRoot ? Totals(checkpoint.position.totals) : Totals()
+    position.totals = []
   }
 }

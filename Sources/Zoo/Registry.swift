@@ -42,9 +42,9 @@ public enum Zoo {
 
   public static func model(_ name: String) -> ZooModel? { models.first { $0.name == name } }
 
-  /// The model whose name is closest to a misspelt one.
-  public static func nearest(to name: String) -> String {
-    models.map(\.name).min { distance($0, name) < distance($1, name) } ?? ""
+  /// The name that is closest to a misspelt one.
+  public static func nearest(to name: String, in names: [String]) -> String {
+    names.min { distance($0, name) < distance($1, name) } ?? ""
   }
 
   /// How many letters must be changed, added or left out (Levenshtein).

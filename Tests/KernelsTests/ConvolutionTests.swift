@@ -89,4 +89,18 @@ struct ConvolutionTests {
       try Self.check(shape, hasBias: true, tolerance: 1e-4, &numbers)
     }
   }
+
+  /// oneDNN's own scratch memory belongs to one thread, and kernels are kept for all of them.
+  @Test("The same convolutions on many threads at once")
+  func manyThreads() async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for _ in 0..<8 {
+        group.addTask {
+          var numbers = SeededNumbers(21)
+          for _ in 0..<10 { try Self.check(Self.randomShape(&numbers), hasBias: true, &numbers) }
+        }
+      }
+      try await group.waitForAll()
+    }
+  }
 }

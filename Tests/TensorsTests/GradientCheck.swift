@@ -67,7 +67,9 @@ enum Layouts {
   /// A pair of small random shapes that broadcast, of rank up to 4.
   static func broadcastingPair(seed: Int) -> (Shape, Shape) {
     let key = RandomKey(seed: 99, sample: seed)
-    let extents = (0..<key.bounded(5, draw: 0)).map { key.bounded(4, draw: 1 + $0) + (key.bounded(8, draw: 9) == 0 ? 0 : 1) }
+    let extents = (0..<key.bounded(5, draw: 0)).map {
+      key.bounded(4, draw: 1 + $0) + (key.bounded(8, draw: 9) == 0 ? 0 : 1)
+    }
     func narrowed(_ salt: Int) -> Shape {
       let kept = extents.suffix(max(extents.count - key.bounded(3, draw: salt), 0))
       return Shape(kept.enumerated().map { key.bounded(3, draw: salt + 1 + $0) == 0 ? 1 : $1 })

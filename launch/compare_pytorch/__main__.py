@@ -11,6 +11,7 @@ import time
 
 import book
 import lockstep
+import logits
 from lockstep import Failure
 from models import MODELS
 from step import CONFIGURATIONS
@@ -20,6 +21,7 @@ CORES = 2
 TRIAL_SECONDS, ROUND_SECONDS = 0.7, 2.0
 FINALISTS = 2  # PyTorch's configurations that go through all rounds
 BOOK = "book-lenet"
+LOGITS = "logits"
 
 
 def report(text):
@@ -114,7 +116,29 @@ class Parser(argparse.ArgumentParser):
     """A parser that raises where argparse would print its usage and exit with 2."""
 
     def error(self, message):
-        raise Failure(message)
+        raise Failure(message, status=64)
+
+
+def check_names(names, known):
+    for name in names:
+        if name not in known:
+            raise Failure(f"unknown model \"{name}\"; known: {', '.join(known)}", status=64)
+
+
+def compare_logits(words):
+    """`logits MODEL…`; the exit status."""
+    parser = Parser(prog="compare-pytorch logits", description="A checkpoint in PyTorch gives the same logits.")
+    parser.add_argument("models", nargs="+", metavar="MODEL", help=", ".join(MODELS))
+    parser.add_argument("--steps", type=int, default=300, help="training steps before the comparison (default 300)")
+    try:
+        chosen = parser.parse_args(words)
+        check_names(chosen.models, MODELS)
+        if not 1 <= chosen.steps <= 99_999_999:
+            raise Failure(f"--steps {chosen.steps}: must be in 1…99999999", status=64)
+        return 0 if logits.compare(chosen.models, chosen.steps) else 1
+    except Failure as failure:
+        report(f"compare-pytorch: {failure}")
+        return failure.status
 
 
 def arguments():
@@ -123,20 +147,20 @@ def arguments():
     parser.add_argument("--json", metavar="FILE", help="also write every figure to FILE")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of both in turn, at least 3 (default 3)")
     chosen = parser.parse_args()
-    for name in chosen.models:
-        if name not in MODELS and name != BOOK:
-            raise Failure(f"unknown model \"{name}\"; known: {', '.join(MODELS)}, {BOOK}")
+    check_names(chosen.models, [*MODELS, BOOK])
     if chosen.rounds < 3:
-        raise Failure(f"--rounds {chosen.rounds}: at least 3 are needed")
+        raise Failure(f"--rounds {chosen.rounds}: at least 3 are needed", status=64)
     return chosen
 
 
 def main():
+    if sys.argv[1:2] == [LOGITS]:
+        return compare_logits(sys.argv[2:])
     try:
         chosen = arguments()
     except Failure as failure:
         report(f"compare-pytorch: {failure}")
-        return 64
+        return failure.status
     available = sorted(os.sched_getaffinity(0))
     if len(available) < CORES:
         report(f"compare-pytorch: {len(available)} core here, the comparison is made on {CORES}")
@@ -155,7 +179,7 @@ def main():
                 results.append(compare(name, chosen.rounds))
     except Failure as failure:
         report(f"compare-pytorch: {failure}")
-        return 70
+        return failure.status
     steps = [result for result in results if result["model"] != BOOK]
     print("\n\n".join(([table(steps)] if steps else []) + texts))
     if chosen.json:

@@ -14,7 +14,11 @@ STEP_LIMIT = 300  # seconds in which a measurement of single steps must end
 
 
 class Failure(Exception):
-    """A command that failed, or printed something else than expected."""
+    """A command that failed, or printed something else than expected; `status` is what the comparison exits with."""
+
+    def __init__(self, message, status=70):
+        super().__init__(message)
+        self.status = status
 
 
 def output(command, environment=None, limit=STEP_LIMIT):

@@ -37,6 +37,12 @@ def mlp():
     return nn.Sequential(nn.Flatten(), nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 10))
 
 
+def mlp_dropout():
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(784, 256), nn.ReLU(), nn.Dropout(0.2), nn.Linear(256, 256), nn.ReLU(), nn.Dropout(0.5),
+        nn.Linear(256, 10))
+
+
 def lenet():
     return nn.Sequential(
         nn.Conv2d(1, 6, kernel_size=5, padding=2), nn.Sigmoid(), nn.AvgPool2d(kernel_size=2, stride=2),
@@ -47,5 +53,6 @@ def lenet():
 MODELS = {
     "softmax-regression": Model(softmax_regression, 256, (1, 28, 28), 10, 0.1),
     "mlp": Model(mlp, 256, (1, 28, 28), 10, 0.1, bar=1.15),
+    "mlp-dropout": Model(mlp_dropout, 256, (1, 28, 28), 10, 0.5),
     "lenet": Model(lenet, 256, (1, 28, 28), 10, 0.9, bar=1.5),
 }

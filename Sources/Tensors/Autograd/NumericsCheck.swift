@@ -8,8 +8,8 @@ public struct NumericsFault: Sendable, Equatable, CustomStringConvertible {
 
   public var description: String {
     let place = layer.map { " in layer \($0)" } ?? ""
-    let what = value.isNaN ? "NaN" : "infinity"
-    return "\(what) first came from \(operation)\(place), \(isBackward ? "backward" : "forward")"
+    let pass = isBackward ? "backward" : "forward"
+    return "\(value.isNaN ? "NaN" : "infinity") first came from \(operation)\(place), \(pass)"
   }
 }
 

@@ -30,7 +30,8 @@ extension Tensor {
     let shape = try self.shape.broadcast(with: other.shape, for: "where").broadcast(with: mask.shape, for: "where")
     let result = try mask.dtype.perform(
       Choose(
-        mask: try condition.to(.bool).expanded(to: shape).packed(), first: try to(mask.dtype).expanded(to: shape).packed(),
+        mask: try condition.to(.bool).expanded(to: shape).packed(),
+        first: try to(mask.dtype).expanded(to: shape).packed(),
         second: try other.to(mask.dtype).expanded(to: shape).packed()))
     return result.recorded([self, other]) {
       [try self.unbroadcast($0 * mask), try other.unbroadcast($0 * inverse)]

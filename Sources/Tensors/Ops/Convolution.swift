@@ -49,7 +49,8 @@ extension Tensor {
   ) throws -> ConvolutionShape {
     guard rank == 4, weights.rank == 4 else {
       throw TensorError(
-        "convolution", "needs [batch, channels, height, width] and 4 axes of weights, not \(shape) and \(weights.shape)")
+        "convolution", "needs [batch, channels, height, width] and 4 axes of weights, not \(shape) and \(weights.shape)"
+      )
     }
     guard dtype == .float32, weights.dtype == .float32, bias?.dtype ?? .float32 == .float32 else {
       throw TensorError("convolution", "works on float32, not \(dtype) and \(weights.dtype)")
@@ -60,13 +61,15 @@ extension Tensor {
     // Below this no product or sum of two of them overflows.
     let largest = (shape.extents + weights.shape.extents + stride + padding + dilation + [groups]).max() ?? 0
     guard largest <= Int32.max, (shape.extents + weights.shape.extents).dropFirst().allSatisfy({ $0 > 0 }) else {
-      throw TensorError("convolution", "extents of 0 or past 2³¹: input \(shape), weights \(weights.shape), padding \(padding)")
+      throw TensorError(
+        "convolution", "extents of 0 or past 2³¹: input \(shape), weights \(weights.shape), padding \(padding)")
     }
     let outChannels = weights.shape[0]
     guard groups > 0, shape[1] == weights.shape[1] * groups, outChannels % groups == 0 else {
       throw TensorError(
         "convolution",
-        "input of \(shape[1]) channels does not fit weights \(weights.shape)" + (groups == 1 ? "" : " in \(groups) groups"))
+        "input of \(shape[1]) channels does not fit weights \(weights.shape)"
+          + (groups == 1 ? "" : " in \(groups) groups"))
     }
     guard bias.map({ $0.shape == [outChannels] }) ?? true else {
       throw TensorError("convolution", "bias of shape \(bias?.shape ?? []) for \(outChannels) channels")

@@ -91,7 +91,7 @@ extension Tensor {
     let (outer, inner) = (shape.extents[..<axis].reduce(1, *), shape.extents[(axis + 1)...].reduce(1, *))
     let bytes = inner * dtype.byteCount
     let (from, to) = (source.pointer(UInt8.self), result.pointer(UInt8.self))
-    for block in 0..<outer {
+    for block in 0..<(bytes == 0 || positions.isEmpty ? 0 : outer) {
       for (index, position) in positions.enumerated() {
         let target = to + (block * positions.count + index) * bytes
         target.update(from: from + (block * shape[axis] + position) * bytes, count: bytes)
@@ -113,7 +113,8 @@ extension Tensor {
   /// The derivative is added at the places that were taken.
   public final func gathered(_ indices: Tensor, axis: Int) throws -> Tensor {
     let axis = try shape.axis(axis, for: "gather")
-    guard indices.rank == rank, indices.shape.indices.allSatisfy({ $0 == axis || indices.shape[$0] <= shape[$0] }) else {
+    guard indices.rank == rank, indices.shape.indices.allSatisfy({ $0 == axis || indices.shape[$0] <= shape[$0] })
+    else {
       throw TensorError("gather", "indices of shape \(indices.shape) for a tensor of shape \(shape)")
     }
     guard !indices.dtype.isFloat, indices.dtype != .bool else {

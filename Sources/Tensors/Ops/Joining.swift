@@ -6,7 +6,8 @@ extension Tensor {
     var extents = first.shape.extents
     extents[axis] = 0
     for tensor in tensors {
-      let fits = tensor.rank == first.rank && extents.indices.allSatisfy { $0 == axis || tensor.shape[$0] == extents[$0] }
+      let fits =
+        tensor.rank == first.rank && extents.indices.allSatisfy { $0 == axis || tensor.shape[$0] == extents[$0] }
       guard fits else {
         throw TensorError("concatenate", "shapes \(first.shape) and \(tensor.shape) differ beside axis \(axis)")
       }

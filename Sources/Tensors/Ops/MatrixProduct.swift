@@ -8,7 +8,9 @@ extension Tensor {
     if rank == 1 { return try unsqueezed(0).matmul(other).squeezed(other.rank == 1 ? 0 : -2) }
     if other.rank == 1 { return try matmul(other.unsqueezed(1)).squeezed(-1) }
     guard shape[rank - 1] == other.shape[other.rank - 2] else {
-      throw TensorError("matmul", "shapes \(shape) and \(other.shape): \(shape[rank - 1]) columns meet \(other.shape[other.rank - 2]) rows")
+      throw TensorError(
+        "matmul",
+        "shapes \(shape) and \(other.shape): \(shape[rank - 1]) columns meet \(other.shape[other.rank - 2]) rows")
     }
     let dtype = Swift.max(self.dtype, other.dtype)
     let (left, right) = (try to(dtype), try other.to(dtype))

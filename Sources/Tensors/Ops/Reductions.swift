@@ -172,7 +172,7 @@ private struct PositionAction: TypedAction {
   func run<T: Element>(_ type: T.Type) throws -> Tensor {
     var positions = [Int64](repeating: 0, count: plan.outer * plan.inner)
     let values = source.pointer(T.self)
-    for outer in 0..<plan.outer {
+    for outer in 0..<(plan.inner == 0 ? 0 : plan.outer) {
       for inner in 0..<plan.inner {
         let start = values + outer * plan.count * plan.inner + inner
         var best = start[0]

@@ -21,7 +21,8 @@ extension Tensor {
 
   /// `ln Σ exp x` along the given axes; derivative the softmax.
   public final func logSumExp(_ axes: [Int] = [-1], keepingAxes: Bool = false) throws -> Tensor {
-    let largest = try axes.count == 1 ? detached().max(axes[0], keepingAxes: true) : detached().max(axes, keepingAxes: true)
+    let largest =
+      try axes.count == 1 ? detached().max(axes[0], keepingAxes: true) : detached().max(axes, keepingAxes: true)
     // An infinite peak would turn all of its row into NaN; a finite one leaves the infinities what they are.
     let bound = dtype == .float64 ? Double.greatestFiniteMagnitude : Double(Float.greatestFiniteMagnitude)
     let peak = try largest.clamped(-bound, bound)
@@ -36,7 +37,8 @@ extension Tensor {
   public final func crossEntropy(_ labels: Tensor) throws -> Tensor {
     guard rank == 2, dtype.isFloat, labels.shape == [shape[0]], !labels.dtype.isFloat else {
       throw TensorError(
-        "cross-entropy", "needs logits [batch, classes] and integer labels [batch], not \(shape) and \(labels.dtype) \(labels.shape)")
+        "cross-entropy",
+        "needs logits [batch, classes] and integer labels [batch], not \(shape) and \(labels.dtype) \(labels.shape)")
     }
     let classes = try labels.values(as: Int64.self)
     if let row = classes.firstIndex(where: { $0 < 0 || $0 >= shape[1] }) {

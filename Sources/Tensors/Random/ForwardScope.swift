@@ -40,7 +40,9 @@ extension Tensor {
   /// Each element 0 with the given probability, else divided by `1 - probability`, so that the expectation stays; the
   /// derivative goes through the same mask. Masks are drawn by sample, the first axis. Source: Srivastava et al. 2014.
   public final func droppedOut(_ probability: Double) throws -> Tensor {
-    guard (0...1).contains(probability) else { throw TensorError("dropout", "probability \(probability) is not in 0…1") }
+    guard (0...1).contains(probability) else {
+      throw TensorError("dropout", "probability \(probability) is not in 0…1")
+    }
     if probability == 0 { return self }
     let rows = rank == 0 ? 1 : shape[0]
     let width = rows == 0 ? 0 : elementCount / rows

@@ -1,0 +1,180 @@
+import Networks
+import Tensors
+import Testing
+
+@Suite("Random numbers")
+struct RandomNumberTests {
+  /// The known answers of Random123's `kat_vectors` for philox4x32-10: key, counter, numbers.
+  static let knownAnswers: [(key: UInt64, counter: SIMD4<UInt32>, numbers: SIMD4<UInt32>)] = [
+    (0, SIMD4(0, 0, 0, 0), SIMD4(0x6627_E8D5, 0xE169_C58D, 0xBC57_AC4C, 0x9B00_DBD8)),
+    (
+      .max, SIMD4(.max, .max, .max, .max), SIMD4(0x408F_276D, 0x41C8_3B0E, 0xA20B_C7C6, 0x6D54_51FD)
+    ),
+    (
+      0x299F_31D0_A409_3822, SIMD4(0x243F_6A88, 0x85A3_08D3, 0x1319_8A2E, 0x0370_7344),
+      SIMD4(0xD16C_FE09, 0x94FD_CCEB, 0x5001_E420, 0x2412_6EA1)
+    ),
+  ]
+
+  @Test("Philox gives the published numbers", arguments: RandomNumberTests.knownAnswers.indices)
+  func philox(index: Int) {
+    let answer = Self.knownAnswers[index]
+    #expect(Philox.block(key: answer.key, counter: answer.counter) == answer.numbers)
+  }
+
+  @Test("A key's numbers are a function of the key; any other key has others")
+  func keys() throws {
+    let key = RandomKey(seed: 1, .dropout, layer: 2, time: 3, sample: 4)
+    var others = [RandomKey](repeating: key, count: 5)
+    others[0].seed = 2
+    others[1].purpose = .shuffling
+    others[2].layer = 3
+    others[3].time = 4
+    others[4].sample = 5
+    let numbers = try Tensor.uniform([8], key: key).floats()
+    #expect(try Tensor.uniform([8], key: key).floats() == numbers)
+    #expect(numbers == (0..<8).map { key.uniform($0) })
+    for other in others { #expect(try Tensor.uniform([8], key: other).floats() != numbers) }
+    // Neither a negative index nor one past 32 bits traps.
+    _ = key.uniform(-1) + key.uniform(.max) + RandomKey(seed: 0, layer: .max, time: .min, sample: -1).uniform(0)
+  }
+
+  @Test("Uniform numbers: range, moments, and a chi-squared of a hundred cells")
+  func uniform() throws {
+    let count = 200_000
+    let values = try Tensor.uniform([count], key: RandomKey(seed: 3)).floats()
+    #expect(values.allSatisfy { (0..<1).contains($0) })
+    expectMoments(values.map(Double.init), mean: 0.5, variance: 1.0 / 12)
+    let cells = values.reduce(into: [Double](repeating: 0, count: 100)) { $0[Int($1 * 100)] += 1 }
+    #expect(chiSquared(cells, [Double](repeating: Double(count) / 100, count: 100)) < 150)  // 99.9th percentile: 148
+    let wide = try Tensor.uniform([count], 1, 2, key: RandomKey(seed: 4)).floats()
+    #expect(wide.allSatisfy { (1..<2).contains($0) })
+  }
+
+  @Test("Normal numbers: moments, tails, and neighbours that don't correlate")
+  func normal() throws {
+    let values = try Tensor.normal([200_001], key: RandomKey(seed: 5)).floats().map(Double.init)
+    expectMoments(values, mean: 0, variance: 1)
+    let count = Double(values.count)
+    let kurtosis = values.reduce(0) { $0 + $1 * $1 * $1 * $1 } / count
+    #expect(abs(kurtosis - 3) < 0.1)
+    #expect(abs(Double(values.filter { $0 > 1.6449 }.count) / count - 0.05) < 0.003)
+    for lag in 1...4 {
+      let products = zip(values, values.dropFirst(lag)).reduce(0) { $0 + $1.0 * $1.1 } / count
+      #expect(abs(products) < 0.012, "lag \(lag)")
+    }
+    let scaled = try Tensor.normal([100_000], mean: 3, standardDeviation: 0.1, key: RandomKey(seed: 6)).floats()
+    expectMoments(scaled.map(Double.init), mean: 3, variance: 0.01)
+  }
+
+  @Test("Bernoulli", arguments: [0, 0.1, 0.5, 1])
+  func bernoulli(probability: Double) throws {
+    let values = try Tensor.bernoulli([100_000], probability: probability, key: RandomKey(seed: 7)).floats()
+    #expect(values.allSatisfy { $0 == 0 || $0 == 1 })
+    let share = Double(values.reduce(0, +)) / 100_000
+    #expect(abs(share - probability) <= 5 * (probability * (1 - probability) / 100_000).squareRoot())
+  }
+
+  @Test("Multinomial: a fair die as in the book, and unfair ones")
+  func multinomial() throws {
+    for probabilities in [[Double](repeating: 1, count: 6), [0.5, 0, 0.25, 0.25], [3, 1, 0]] {
+      let draws = 20_000
+      let counts = try Tensor.multinomial(draws: draws, probabilities: probabilities, key: RandomKey(seed: 8)).floats()
+      #expect(counts.reduce(0, +) == Float(draws))
+      let total = probabilities.reduce(0, +)
+      let possible = probabilities.indices.filter { probabilities[$0] > 0 }
+      for index in probabilities.indices where probabilities[index] == 0 { #expect(counts[index] == 0) }
+      let (seen, wanted) = (
+        possible.map { Double(counts[$0]) }, possible.map { Double(draws) * probabilities[$0] / total }
+      )
+      #expect(chiSquared(seen, wanted) < 25)  // 99.9th percentile of 5 degrees of freedom: 20.5
+    }
+    #expect(try Tensor.multinomial(draws: 0, probabilities: [1, 1], key: RandomKey(seed: 8)).floats() == [0, 0])
+  }
+
+  @Test("Permutations hold each number once, differ by epoch, and each order is as likely")
+  func permutation() throws {
+    for count in [0, 1, 2, 7, 1000] {
+      let order = try Tensor.permutation(count, key: RandomKey(seed: 9, .shuffling)).values(as: Int64.self)
+      #expect(order.sorted() == (0..<count).map { Int64($0) })
+    }
+    let epochs = (0..<20).map { RandomKey(seed: 9, .shuffling, time: $0).permutation(100) }
+    #expect(Set(epochs).count == 20)
+    var counts: [[Int]: Double] = [:]
+    for time in 0..<6000 { counts[RandomKey(seed: 10, .shuffling, time: time).permutation(3), default: 0] += 1 }
+    #expect(counts.count == 6 && chiSquared(Array(counts.values), [Double](repeating: 1000, count: 6)) < 25)
+  }
+
+  private func expectMoments(
+    _ values: [Double], mean: Double, variance: Double, sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    let count = Double(values.count)
+    let average = values.reduce(0, +) / count
+    let spread = values.reduce(0) { $0 + ($1 - average) * ($1 - average) } / count
+    #expect(abs(average - mean) < 5 * (variance / count).squareRoot(), sourceLocation: sourceLocation)
+    #expect(abs(spread - variance) < variance * 8 / count.squareRoot(), sourceLocation: sourceLocation)
+  }
+
+  private func chiSquared(_ seen: [Double], _ wanted: [Double]) -> Double {
+    zip(seen, wanted).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) / $1.1 }
+  }
+}
+
+@Suite("Dropout")
+struct DropoutTests {
+  private func masks(_ samples: [Int], seed: UInt64 = 1, time: Int = 0, layers: Int = 1) throws -> [[Float]] {
+    let input = try Tensor.ones([samples.count, 64])
+    let output = try ForwardScope.run(seed: seed, time: time, samples: samples) {
+      for _ in 1..<layers { _ = try input.droppedOut(0.5) }
+      return try input.droppedOut(0.5)
+    }
+    return try samples.indices.map { try output[$0].floats() }
+  }
+
+  @Test("A sample's mask is the same in any batch, at any place")
+  func bySample() throws {
+    let whole = try masks(Array(0..<10))
+    let shuffled = try masks([7, 3, 9])
+    #expect(shuffled == [whole[7], whole[3], whole[9]])
+    #expect(try masks([4]) == [whole[4]])
+    #expect(Set(whole).count == 10)
+  }
+
+  @Test("Masks differ by seed, time and layer")
+  func byKey() throws {
+    let mask = try masks([5])
+    #expect(try masks([5]) == mask)
+    #expect(try masks([5], seed: 2) != mask)
+    #expect(try masks([5], time: 1) != mask)
+    #expect(try masks([5], layers: 2) != mask)
+  }
+
+  @Test("Outside of a scope no two calls have the same mask")
+  func unscoped() throws {
+    let input = try Tensor.ones([2, 64])
+    #expect(try input.droppedOut(0.5).floats() != input.droppedOut(0.5).floats())
+  }
+
+  @Test("The expectation stays, the derivative has the same mask, and evaluation hands the input on")
+  func meaning() throws {
+    let input = try Tensor.ones([500, 100]).requiringGradient()
+    let layer = Dropout(0.3)
+    let output = try layer(input)
+    let values = try output.floats()
+    #expect(values.allSatisfy { $0 == 0 || $0 == Float(1 / 0.7) })
+    #expect(abs(try output.mean().item() - 1) < 0.02)
+    try output.sum().backward()
+    #expect(try input.gradient?.floats() == values)
+    #expect(try layer.evaluate()(input) === input)
+    #expect(try Dropout(0)(input) === input)
+    #expect(try Dropout(1)(input).sum().item() == 0)
+  }
+
+  @Test("A batch that is not the scope's is an error")
+  func otherBatch() throws {
+    let error = #expect(throws: TensorError.self) {
+      try ForwardScope.run(seed: 0, time: 0, samples: [1, 2]) { try Tensor.ones([3, 4]).droppedOut(0.5) }
+    }
+    #expect(error?.description == "random layer: a batch of 3 rows in a pass over 2 samples")
+  }
+}

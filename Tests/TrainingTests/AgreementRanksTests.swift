@@ -1,0 +1,184 @@
+import Foundation
+import HDF5Files
+import Lockstep
+import Testing
+
+@testable import Training
+
+extension TrainingRanksTests {
+  /// What one rank finds wrong ends all of them, with the same words.
+  @Suite struct Agreeing {
+    @Test func allThrowWhatOneRankFound() throws {
+      let communicator = try Ranks.duplicate()
+      for culprit in 0..<communicator.size {
+        let text = try #require(
+          message {
+            try communicator.agreeing("start") {
+              if communicator.rank == culprit { throw InputError("x.h5", "is broken here", kind: .missingInput) }
+            }
+          })
+        #expect(text.hasSuffix("x.h5: is broken here"))
+        if communicator.size > 1 { #expect(text.hasPrefix("rank \(culprit): ")) }
+        #expect(Set(try communicator.everyRanks(text)).count == 1)
+      }
+      #expect(try communicator.agreeing("start") { communicator.rank } == communicator.rank)
+    }
+
+    @Test func whatAllFoundIsSaidOnce() throws {
+      let communicator = try Ranks.duplicate()
+      let fault = InputError("x.h5", "is broken for all")
+      #expect(message { try communicator.agreeing("start") { throw fault } } == "x.h5: is broken for all")
+    }
+
+    @Test(arguments: [
+      FailureKind.usage, .badData, .missingInput, .internalError, .cannotWrite, .inputOutput, .lostRank,
+    ])
+    func theExitCodeTravels(_ kind: FailureKind) throws {
+      let communicator = try Ranks.duplicate()
+      let isLast = communicator.rank == communicator.size - 1
+      do {
+        try communicator.agreeing("start") { if isLast { throw InputError("x.h5", "is broken", kind: kind) } }
+        Issue.record("nothing was thrown")
+      } catch {
+        #expect(failureKind(of: error) == kind)
+      }
+    }
+  }
+
+  /// All ranks hold the same model.
+  @Suite struct ReplicasOnRanks {
+    @Test func allStartFromRankZero() throws {
+      let communicator = try Ranks.duplicate()
+      let model = smallNetwork()
+      try model.initializeAll(seed: UInt64(communicator.rank))
+      try Replicas.broadcast(model.state, over: communicator)
+      let wanted = smallNetwork()
+      try wanted.initializeAll(seed: 0)
+      #expect(try digest(model) == digest(wanted))
+    }
+
+    @Test func anotherShapeIsRefused() throws {
+      let communicator = try Ranks.duplicate()
+      guard communicator.size > 1 else { return }
+      let last = communicator.size - 1
+      let model = Sequential(Linear(4, communicator.rank == last ? 3 : 2))
+      let error = #expect(throws: DisagreementError.self) { try Replicas.broadcast(model.state, over: communicator) }
+      #expect(
+        error?.description == "ranks differ: rank 0 has \"0.weight [2, 4]\", rank \(last) has \"0.weight [3, 4]\"")
+    }
+
+    @Test func theDifferenceIsNamed() throws {
+      let communicator = try Ranks.duplicate()
+      guard communicator.size > 1 else { return }
+      for other in 1..<communicator.size {
+        let isOther = communicator.rank == other
+        try Replicas.agree(["one", "two"], over: communicator)
+        let changed = message { try Replicas.agree(["one", isOther ? "TWO" : "two"], over: communicator) }
+        #expect(changed == "ranks differ: rank 0 has \"two\", rank \(other) has \"TWO\"")
+        let shorter = message { try Replicas.agree(isOther ? ["one"] : ["one", "two"], over: communicator) }
+        #expect(shorter == "ranks differ: rank 0 has \"two\", rank \(other) has \"nothing\"")
+        let longer = message {
+          try Replicas.agree(isOther ? ["one", "two", "three"] : ["one", "two"], over: communicator)
+        }
+        #expect(longer == "ranks differ: rank 0 has \"nothing\", rank \(other) has \"three\"")
+      }
+    }
+
+    @Test func anotherConfigurationIsRefused() throws {
+      let communicator = try Ranks.duplicate()
+      guard communicator.size > 1 else { return }
+      var configuration = smallConfiguration()
+      if communicator.rank == communicator.size - 1 { configuration.learningRate = 0.25 }
+      let error = #expect(throws: DisagreementError.self) {
+        try Trainer(smallNetwork(), Classification(), configuration, on: communicator)
+      }
+      #expect(
+        error?.description
+          == "ranks differ: rank 0 has \"learning-rate 0.1\", rank \(communicator.size - 1) has \"learning-rate 0.25\"")
+      #expect(error.map(failureKind) == .usage)
+    }
+
+    @Test func meansOfBuffers() throws {
+      let communicator = try Ranks.duplicate()
+      let buffer = try Tensor([Float(communicator.rank), 4])
+      try Replicas.average([("mean", buffer)], over: communicator)
+      #expect(try buffer.floats() == [Float(communicator.size - 1) / 2, 4])
+    }
+  }
+
+  /// Trainings that end early end on all ranks after the same step.
+  @Suite struct Stopping {
+    /// Images of which one sample is no number.
+    private struct Poisoned: Dataset {
+      let images = ImageDataset(smallImages(100))
+      let sample: Int
+      var count: Int { images.count }
+
+      func batch(_ samples: [Int]) throws -> Batch {
+        let batch = try images.batch(samples)
+        if let row = samples.firstIndex(of: sample) { try batch.inputs.withFloats { $0[row * 64] = .nan } }
+        return batch
+      }
+    }
+
+    @Test(arguments: [0, 37, 99]) func aLossThatIsNoNumberStopsAllRanks(_ sample: Int) throws {
+      let communicator = try Ranks.duplicate()
+      let trainer = try Trainer(smallNetwork(), Classification(), smallConfiguration(epochs: 1), on: communicator)
+      let place = try #require(Sampler(sampleCount: 100, batchSize: 16, seed: 7).order(epoch: 0).firstIndex(of: sample))
+      let error = #expect(throws: NotFiniteError.self) { try trainer.fit(Poisoned(sample: sample)) }
+      #expect(error?.step == place / 16 + 1)
+      #expect(trainer.position.step == place / 16)
+      #expect(try trainer.model.namedParameters.allSatisfy { try $0.tensor.floats().allSatisfy(\.isFinite) })
+      #expect(Set(try communicator.everyRanks(digest(trainer.model))).count == 1)
+    }
+
+    /// One rank gets the signal; all save after the same step and go. In a process of its own only: a signal is for all of
+    /// its trainings.
+    @Test(.enabled(if: Environment.isLaunchedByMPI)) func aSignalToOneRankStopsAll() throws {
+      let communicator = try Ranks.duplicate()
+      let (path, owner) = try Ranks.sharedFolder(communicator)
+      StopSignal.install()
+      defer {
+        // Forgets it, and leaves no handler behind.
+        StopSignal.install()
+        for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
+      }
+      let trainer = try Trainer(smallNetwork(), Classification(), smallConfiguration(), on: communicator)
+      if communicator.rank == communicator.size - 1 { trainer.observers = [Raiser(step: 4)] }
+      let error = #expect(throws: Interrupted.self) {
+        try trainer.fit(ImageDataset(smallImages(100)), saving: CheckpointPlan(CheckpointFolder(path)))
+      }
+      // Raised when step 4 had ended; told to all with the gradients of step 5.
+      #expect(error?.signal == SIGTERM)
+      #expect(error?.step == 5)
+      #expect(trainer.position.step == 5)
+      let saved = try CheckpointFolder.load(path).checkpoint.position
+      #expect((saved.step, saved.stepInEpoch, saved.samplesSeen) == (5, 5, 80))
+      #expect(saved.totals.last == 80)
+      try communicator.barrier()
+      _ = owner
+    }
+
+    @Test func anErrorOfSavingIsEveryRanks() throws {
+      let communicator = try Ranks.duplicate()
+      let trainer = try Trainer(smallNetwork(), Classification(), smallConfiguration(), on: communicator)
+      let text = message {
+        try trainer.fit(ImageDataset(smallImages(20)), saving: CheckpointPlan(CheckpointFolder("/proc/none")))
+      }
+      #expect(text?.hasPrefix("/proc/none/checkpoint-00000002.h5: creating a file in its folder failed") == true)
+      #expect(Set(try communicator.everyRanks(text ?? "")).count == 1)
+    }
+  }
+}
+
+/// Sends this process a SIGTERM when a step has ended.
+private final class Raiser: TrainingObserver {
+  private let step: Int
+  init(step: Int) { self.step = step }
+  func stepFinished(_ trainer: Trainer, totals: Totals, of stepsPerEpoch: Int) {
+    guard trainer.position.step == step else { return }
+    // The threads of tests block signals: another one takes it, soon.
+    kill(getpid(), SIGTERM)
+    for _ in 0..<1000 where StopSignal.pending == nil { usleep(1000) }
+  }
+}

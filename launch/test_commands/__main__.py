@@ -1,0 +1,16 @@
+"""Runs all of them; options are unittest's, such as -k PATTERN."""
+
+import os
+import sys
+import unittest
+
+from .bad_input import BadInput
+from .jobs import Jobs
+from .succeeding import Commands
+from .support import BINARY
+
+__all__ = ["BadInput", "Commands", "Jobs"]
+
+if not os.access(BINARY, os.X_OK):
+    sys.exit(f"test-commands: no {BINARY}: swift build -c release --product lockstep")
+unittest.main(verbosity=2)

@@ -1,0 +1,110 @@
+"""Jobs that are stopped, killed or put together wrongly."""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+
+from .support import BINARY, ROOT, TIME_LIMIT, CommandTest, small_dataset
+
+
+class Jobs(CommandTest):
+    """Ranks that are stopped, killed, or not like the others."""
+
+    def start(self, *arguments, ranks=None):
+        """Starts a training that would last for hours; returns once it has saved twice."""
+        folder = self.folder / arguments[0]
+        words = [BINARY] if ranks is None else [ROOT / "launch" / "local", ranks, "--"]
+        words += ["train", "mlp-dropout", "--data", self.data, "--batch-size", 50, "--checkpoint", folder, "--quiet"]
+        process = subprocess.Popen(
+            [str(word) for word in [*words, *arguments[1:]]], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + TIME_LIMIT
+        while len(list(folder.glob("*.h5"))) < 2:
+            self.assertLess(time.monotonic(), deadline, "nothing was saved")
+            self.assertIsNone(process.poll(), "it ended early")
+            time.sleep(0.01)
+        return process, folder
+
+    def ranks_of(self, process):
+        """The processes of the job's ranks: mpirun's children."""
+        path = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        children = [int(word) for word in path.read_text().split()]
+        return [child for child in children if os.readlink(f"/proc/{child}/exe") == str(BINARY.resolve())]
+
+    def assert_resumes(self, folder, ranks=None):
+        """What was saved goes on to the end of an undisturbed run, bit for bit."""
+        saved = int(re.search("step ([0-9]+)", self.succeed("inspect", folder)).group(1))
+        train = ("train", "mlp-dropout", "--data", self.data, "--batch-size", 50, "--quiet", "--steps", saved + 20)
+        self.succeed(*train, "--checkpoint", folder, "--resume", folder, ranks=ranks)
+        self.succeed(*train, "--epochs", 100_000, "--checkpoint", self.folder / f"{folder.name}-whole", ranks=ranks)
+        self.assertEqual(self.digest(folder.name), self.digest(f"{folder.name}-whole"))
+
+    def test_signals_to_a_process(self):
+        for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+            process, folder = self.start(f"alone-{code}", "--epochs", 100_000)
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=TIME_LIMIT)
+            self.assertEqual(process.returncode, code)
+            self.assertRegex(errors, rf"^lockstep: interrupted after step [0-9]+; the state is saved in {folder}\n$")
+            self.assert_resumes(folder)
+
+    def test_a_signal_to_one_rank(self):
+        process, folder = self.start("one-rank", "--epochs", 100_000, ranks=2)
+        os.kill(self.ranks_of(process)[-1], signal.SIGTERM)
+        _, errors = process.communicate(timeout=TIME_LIMIT)
+        self.assertEqual(process.returncode, 143)
+        self.assertEqual(len(errors.splitlines()), 1, errors)
+        self.assertIn("the state is saved in", errors)
+        self.assert_resumes(folder, ranks=2)
+
+    def test_a_signal_to_all_ranks(self):
+        process, folder = self.start("all-ranks", "--epochs", 100_000, ranks=2)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=TIME_LIMIT)
+        self.assertNotEqual(process.returncode, 0)
+        self.assertEqual(len(errors.splitlines()), 1, errors)
+        self.assert_resumes(folder, ranks=2)
+
+    def test_a_killed_rank_ends_the_job(self):
+        process, folder = self.start("killed", "--epochs", 100_000, "--checkpoint-every", "3steps", ranks=2)
+        ranks = self.ranks_of(process)
+        self.assertEqual(len(ranks), 2)
+        begin = time.monotonic()
+        os.kill(ranks[1], signal.SIGKILL)
+        process.communicate(timeout=TIME_LIMIT)
+        self.assertLess(time.monotonic() - begin, 5)
+        self.assertNotEqual(process.returncode, 0)
+        while any(pathlib.Path(f"/proc/{rank}").exists() for rank in ranks):
+            self.assertLess(time.monotonic() - begin, 5, "a rank lives on")
+            time.sleep(0.01)
+        self.assert_resumes(folder, ranks=2)
+
+    def test_ranks_that_are_not_alike(self):
+        """Two ranks with other arguments each: refused in one line, whichever is wrong."""
+        other = self.folder / "other.h5"
+        small_dataset(other, seed=1)
+        self.train("mlp", "mlp", "--steps", 1)
+        train = ["train", "mlp", "--data", self.data, "--steps", 3, "--quiet"]
+        cases = (
+            (train[:3] + [self.folder / "none.h5"], 66, ["rank", "none.h5: no such file"]),
+            (train[:3] + [other], 64, ["training data"]), (train + ["--seed", 5], 64, ["seed 0", "seed 5"]),
+            (["train", "lenet", *train[2:]], 64, ["model mlp", "model lenet"]),
+            (train + ["--epoch", 5], 64, ["--epochs"]),
+            (["evaluate", self.folder / "mlp", "--data", self.data], 64, ["train of", "evaluate of"]))
+        for wrong, code, words in cases:
+            for first, second in ((train, wrong), (wrong, train)):
+                done = self.unlike_ranks(first, second)
+                self.assertEqual(done.returncode, code, done.stderr)
+                self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
+                for word in words:
+                    self.assertIn(word, done.stderr)
+
+    def unlike_ranks(self, first, second):
+        words = ["mpirun", "--quiet", "--oversubscribe", "--bind-to", "none"]
+        words += ["--allow-run-as-root"] if os.geteuid() == 0 else []
+        words += ["-n", 1, BINARY, *first, ":", "-n", 1, BINARY, *second]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        return subprocess.run(
+            [str(word) for word in words], capture_output=True, text=True, timeout=TIME_LIMIT, env=environment)

@@ -1,0 +1,103 @@
+"""Commands that succeed, their files read back with h5py alone."""
+
+import json
+
+import h5py
+import numpy
+
+from .support import CommandTest
+
+
+class Commands(CommandTest):
+    """What succeeds."""
+
+    def test_convert_fashion_mnist(self):
+        output = self.folder / "fashion-mnist.h5"
+        self.succeed("convert", "fashion-mnist", "--output", output)
+        with h5py.File(output) as file:
+            self.assertEqual(file["train/images"].shape, (60000, 1, 28, 28))
+            self.assertEqual(file["test/images"].shape, (10000, 1, 28, 28))
+            self.assertEqual(file["train/images"].dtype, numpy.uint8)
+            self.assertTrue(file["train/images"].fletcher32)
+            self.assertIsNotNone(file["train/images"].chunks)
+            self.assertEqual(numpy.bincount(file["train/labels"][:]).tolist(), [6000] * 10)
+            self.assertEqual(file["test/labels"][:4].tolist(), [9, 2, 1, 1])
+            self.assertEqual(len(file.attrs["class_names"]), 10)
+            self.assertEqual(file.attrs["task"], "classification")
+
+    def test_train_evaluate_predict(self):
+        epochs = self.train("softmax-regression", "softmax", "--epochs", 8, "--batch-size", 32, "--learning-rate", 0.1)
+        self.assertEqual([event["epoch"] for event in epochs], list(range(1, 9)))
+        self.assertLess(epochs[-1]["train_loss"], epochs[0]["train_loss"])
+        self.assertGreater(epochs[-1]["test_accuracy"], 0.6)
+        self.assertIn(
+            f"accuracy {epochs[-1]['test_accuracy']:.4f}, 101 samples",
+            self.succeed("evaluate", self.folder / "softmax", "--data", self.data))
+        predictions = self.folder / "predictions.h5"
+        self.succeed("predict", self.folder / "softmax", "--data", self.data, "--output", predictions)
+        saved = self.newest("softmax")
+        with h5py.File(saved) as model, h5py.File(self.data) as data, h5py.File(predictions) as predicted:
+            weight, bias = model["model/1.weight"][:], model["model/1.bias"][:]
+            self.assertEqual((weight.shape, bias.shape, weight.dtype), ((10, 784), (10,), numpy.float32))
+            inputs = data["test/images"][:].reshape(-1, 784) / 255.0
+            numpy.testing.assert_allclose(predicted["logits"][:], inputs @ weight.T + bias, atol=1e-4)
+
+    def test_any_number_of_ranks_trains_the_same(self):
+        arguments = ("--epochs", 1, "--batch-size", 100)
+        expected = self.train("mlp", "alone", *arguments)[-1]
+        for ranks in (1, 2, 3, 4):
+            found = self.train("mlp", f"ranks-{ranks}", *arguments, ranks=ranks)[-1]
+            self.assertEqual(found["ranks"], ranks)
+            self.assertEqual(found["step"], expected["step"])
+            self.assertLess(abs(found["train_loss"] / expected["train_loss"] - 1), 1e-4, f"{ranks} ranks")
+
+    def test_resume_equals_an_uninterrupted_run(self):
+        for ranks in (None, 2):
+            whole, halves = f"whole-{ranks}", f"halves-{ranks}"
+            self.train("mlp-dropout", whole, "--epochs", 3, "--batch-size", 64, ranks=ranks)
+            self.train("mlp-dropout", halves, "--epochs", 1, "--batch-size", 64, ranks=ranks)
+            self.train(
+                "mlp-dropout", halves, "--epochs", 3, "--batch-size", 64, "--resume", self.folder / halves,
+                ranks=ranks)
+            self.assertRegex(self.digest(whole), "sha256:[0-9a-f]{64}")
+            self.assertEqual(self.digest(whole), self.digest(halves), f"{ranks} ranks")
+
+    def test_benchmark(self):
+        line = self.succeed("benchmark", "lenet", "--json", "--batch-size", 64, "--steps", 4, ranks=2).strip()
+        result = json.loads(line)
+        self.assertEqual((result["model"], result["ranks"], result["batch_size"], result["steps"]), ("lenet", 2, 64, 4))
+        self.assertGreater(result["examples_per_second"], 0)
+        self.assertLessEqual(result["step_ms_min"], result["step_ms_median"])
+
+    def test_what_needs_no_data(self):
+        models = self.succeed("models")
+        for name in ("softmax-regression", "mlp", "mlp-dropout", "lenet"):
+            self.assertIn(name, models)
+        self.assertRegex(self.succeed("summary", "lenet"), "61[,.]?706")
+        self.succeed("doctor")
+
+    def test_plot(self):
+        plot = self.folder / "curve.svg"
+        self.train("mlp", "plotted", "--epochs", 2, "--plot", plot)
+        self.assertIn("<svg", plot.read_text())
+
+    def test_predictions_do_not_depend_on_ranks(self):
+        self.train("lenet", "predicting", "--steps", 2)
+        logits = []
+        for ranks in (None, 1, 3):
+            output = self.folder / f"predictions-{ranks}.h5"
+            self.succeed(
+                "predict", self.folder / "predicting", "--data", self.data, "--output", output, "--split", "train",
+                ranks=ranks)
+            with h5py.File(output) as predicted:
+                logits.append(predicted["logits"][:])
+        for found in logits[1:]:
+            numpy.testing.assert_allclose(found, logits[0], atol=1e-5)
+
+    def test_configuration_file(self):
+        config = self.folder / "config.yaml"
+        config.write_text(f"data: {self.data}\nbatch-size: 50\nlearning-rate: 0.25\nquiet: true\nsteps: 1\n")
+        self.succeed("train", "mlp", "--config", config, "--steps", 2, "--checkpoint", self.folder / "configured")
+        shown = self.succeed("inspect", self.folder / "configured")
+        for part in ('"batchSize":50', '"learningRate":0.25', '"steps":2'):
+            self.assertIn(part, shown)
