@@ -2,8 +2,9 @@ import Lockstep
 import Testing
 import Zoo
 
-/// Reproducible mode: one process and any job come to the same bits.
-@Suite(.timeLimit(.minutes(10))) struct OneAnswerTests {
+/// Reproducible mode: one process and any job come to the same bits. One after the other: these take long, and would keep
+/// all quick tests waiting until their time is up.
+@Suite(.serialized, .timeLimit(.minutes(10))) struct OneAnswerTests {
   static let lessons: [Lesson] =
     Zoo.models.map { Lesson(model: $0.name) } + [
       // Dropout and a memory that remembers every step.
