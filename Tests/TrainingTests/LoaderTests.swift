@@ -21,7 +21,7 @@ private final class WatchedDataset: Dataset {
 }
 
 /// Batches that a thread makes ahead.
-@Suite(.timeLimit(.minutes(1))) struct LoaderTests {
+@Suite(.timeLimit(.minutes(10))) struct LoaderTests {
   private let sampler = Sampler(sampleCount: 103, batchSize: 10, seed: 5)
   private let whole: @Sendable (Int) -> [Range<Int>] = { [0..<$0] }
 

@@ -4,7 +4,7 @@ import Testing
 @testable import Training
 
 /// `--check-numerics`: the first number that is not finite is named, with all that leads to it.
-@Suite(.timeLimit(.minutes(2))) struct NumericsTests {
+@Suite(.timeLimit(.minutes(10))) struct NumericsTests {
   /// A layer of one function.
   private final class Function: Module {
     let function: @Sendable (Tensor) throws -> Tensor

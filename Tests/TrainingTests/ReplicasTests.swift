@@ -39,7 +39,7 @@ struct Accident {
 }
 
 /// Replicas that stay equal, and ranks that were started alike.
-@Suite(.timeLimit(.minutes(5))) struct ReplicasTests {
+@Suite(.timeLimit(.minutes(10))) struct ReplicasTests {
   private func drift(_ accident: Accident, ranks: Int, interval: Int, savingIn folder: String? = nil) -> DriftError? {
     #expect(throws: DriftError.self) {
       try SimulatedJob.run(ranks: ranks) { try accident.train(on: $0, interval: interval, savingIn: folder) }

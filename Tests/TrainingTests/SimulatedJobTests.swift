@@ -5,7 +5,7 @@ import Testing
 @testable import MessagePassing
 
 /// Ranks that are threads of one process.
-@Suite(.timeLimit(.minutes(1))) struct SimulatedJobTests {
+@Suite(.timeLimit(.minutes(10))) struct SimulatedJobTests {
   private struct Broken: Error, Equatable { let rank: Int }
 
   @Test(arguments: 1...5) func everyRankRuns(_ ranks: Int) throws {

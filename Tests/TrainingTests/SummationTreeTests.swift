@@ -99,7 +99,7 @@ import Testing
 }
 
 /// The reducer itself, between simulated ranks.
-@Suite(.timeLimit(.minutes(5))) struct TreeReducerTests {
+@Suite(.timeLimit(.minutes(10))) struct TreeReducerTests {
   @Test func theSumHasTheSameBitsOnAnyRanks() throws {
     var draw = Draw(7)
     for trial in 0..<120 {
