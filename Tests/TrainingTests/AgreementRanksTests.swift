@@ -57,14 +57,20 @@ extension TrainingRanksTests {
       #expect(try digest(model) == digest(wanted))
     }
 
+    /// What is said where one rank has another value than all the others.
+    private func difference(_ common: String, _ value: String, on other: Int, of size: Int) -> String {
+      let rest = (0..<size).filter { $0 != other }.map(String.init)
+      let ranks = (rest.count == 1 ? "rank " : "ranks ") + rest.joined(separator: ", ")
+      return "ranks were started differently: \(common) on \(ranks); \(value) on rank \(other)"
+    }
+
     @Test func anotherShapeIsRefused() throws {
       let communicator = try Ranks.duplicate()
       guard communicator.size > 1 else { return }
       let last = communicator.size - 1
       let model = Sequential(Linear(4, communicator.rank == last ? 3 : 2))
       let error = #expect(throws: DisagreementError.self) { try Replicas.broadcast(model.state, over: communicator) }
-      #expect(
-        error?.description == "ranks differ: rank 0 has \"0.weight [2, 4]\", rank \(last) has \"0.weight [3, 4]\"")
+      #expect(error?.description == difference("0.weight is [2, 4]", "[3, 4]", on: last, of: communicator.size))
     }
 
     @Test func theDifferenceIsNamed() throws {
@@ -74,13 +80,13 @@ extension TrainingRanksTests {
         let isOther = communicator.rank == other
         try Replicas.agree(["one", "two"], over: communicator)
         let changed = message { try Replicas.agree(["one", isOther ? "TWO" : "two"], over: communicator) }
-        #expect(changed == "ranks differ: rank 0 has \"two\", rank \(other) has \"TWO\"")
+        #expect(changed == difference("two", "TWO", on: other, of: communicator.size))
         let shorter = message { try Replicas.agree(isOther ? ["one"] : ["one", "two"], over: communicator) }
-        #expect(shorter == "ranks differ: rank 0 has \"two\", rank \(other) has \"nothing\"")
+        #expect(shorter == difference("two", "nothing", on: other, of: communicator.size))
         let longer = message {
           try Replicas.agree(isOther ? ["one", "two", "three"] : ["one", "two"], over: communicator)
         }
-        #expect(longer == "ranks differ: rank 0 has \"nothing\", rank \(other) has \"three\"")
+        #expect(longer == difference("nothing", "three", on: other, of: communicator.size))
       }
     }
 
@@ -92,9 +98,9 @@ extension TrainingRanksTests {
       let error = #expect(throws: DisagreementError.self) {
         try Trainer(smallNetwork(), Classification(), configuration, on: communicator)
       }
+      let last = communicator.size - 1
       #expect(
-        error?.description
-          == "ranks differ: rank 0 has \"learning-rate 0.1\", rank \(communicator.size - 1) has \"learning-rate 0.25\"")
+        error?.description == difference("learning-rate is 0.1", "0.25", on: last, of: communicator.size))
       #expect(error.map(failureKind) == .usage)
     }
 
