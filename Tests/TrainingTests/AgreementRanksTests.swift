@@ -57,14 +57,20 @@ extension TrainingRanksTests {
       #expect(try digest(model) == digest(wanted))
     }
 
+    /// What is said where one rank has another value than all the others.
+    private func difference(_ most: String, _ value: String, of rank: Int, _ communicator: Communicator) -> String {
+      let others = (0..<communicator.size).filter { $0 != rank }
+      let list = (others.count == 1 ? "rank " : "ranks ") + others.map(String.init).joined(separator: ", ")
+      return "ranks were started differently: \(most) on \(list); \(value) on rank \(rank)"
+    }
+
     @Test func anotherShapeIsRefused() throws {
       let communicator = try Ranks.duplicate()
       guard communicator.size > 1 else { return }
       let last = communicator.size - 1
       let model = Sequential(Linear(4, communicator.rank == last ? 3 : 2))
       let error = #expect(throws: DisagreementError.self) { try Replicas.broadcast(model.state, over: communicator) }
-      #expect(
-        error?.description == "ranks differ: rank 0 has \"0.weight [2, 4]\", rank \(last) has \"0.weight [3, 4]\"")
+      #expect(error?.description == difference("0.weight is [2, 4]", "[3, 4]", of: last, communicator))
     }
 
     @Test func theDifferenceIsNamed() throws {
@@ -74,13 +80,13 @@ extension TrainingRanksTests {
         let isOther = communicator.rank == other
         try Replicas.agree(["one", "two"], over: communicator)
         let changed = message { try Replicas.agree(["one", isOther ? "TWO" : "two"], over: communicator) }
-        #expect(changed == "ranks differ: rank 0 has \"two\", rank \(other) has \"TWO\"")
+        #expect(changed == difference("two", "TWO", of: other, communicator))
         let shorter = message { try Replicas.agree(isOther ? ["one"] : ["one", "two"], over: communicator) }
-        #expect(shorter == "ranks differ: rank 0 has \"two\", rank \(other) has \"nothing\"")
+        #expect(shorter == difference("two", "nothing", of: other, communicator))
         let longer = message {
           try Replicas.agree(isOther ? ["one", "two", "three"] : ["one", "two"], over: communicator)
         }
-        #expect(longer == "ranks differ: rank 0 has \"nothing\", rank \(other) has \"three\"")
+        #expect(longer == difference("nothing", "three", of: other, communicator))
       }
     }
 
@@ -93,8 +99,7 @@ extension TrainingRanksTests {
         try Trainer(smallNetwork(), Classification(), configuration, on: communicator)
       }
       #expect(
-        error?.description
-          == "ranks differ: rank 0 has \"learning-rate 0.1\", rank \(communicator.size - 1) has \"learning-rate 0.25\"")
+        error?.description == difference("learning-rate is 0.1", "0.25", of: communicator.size - 1, communicator))
       #expect(error.map(failureKind) == .usage)
     }
 
