@@ -58,10 +58,10 @@ extension TrainingRanksTests {
     }
 
     /// What is said where one rank has another value than all the others.
-    private func difference(_ common: String, _ value: String, on other: Int, of size: Int) -> String {
-      let rest = (0..<size).filter { $0 != other }.map(String.init)
-      let ranks = (rest.count == 1 ? "rank " : "ranks ") + rest.joined(separator: ", ")
-      return "ranks were started differently: \(common) on \(ranks); \(value) on rank \(other)"
+    private func difference(_ most: String, _ value: String, of rank: Int, _ communicator: Communicator) -> String {
+      let others = (0..<communicator.size).filter { $0 != rank }
+      let list = (others.count == 1 ? "rank " : "ranks ") + others.map(String.init).joined(separator: ", ")
+      return "ranks were started differently: \(most) on \(list); \(value) on rank \(rank)"
     }
 
     @Test func anotherShapeIsRefused() throws {
@@ -70,7 +70,7 @@ extension TrainingRanksTests {
       let last = communicator.size - 1
       let model = Sequential(Linear(4, communicator.rank == last ? 3 : 2))
       let error = #expect(throws: DisagreementError.self) { try Replicas.broadcast(model.state, over: communicator) }
-      #expect(error?.description == difference("0.weight is [2, 4]", "[3, 4]", on: last, of: communicator.size))
+      #expect(error?.description == difference("0.weight is [2, 4]", "[3, 4]", of: last, communicator))
     }
 
     @Test func theDifferenceIsNamed() throws {
@@ -80,13 +80,13 @@ extension TrainingRanksTests {
         let isOther = communicator.rank == other
         try Replicas.agree(["one", "two"], over: communicator)
         let changed = message { try Replicas.agree(["one", isOther ? "TWO" : "two"], over: communicator) }
-        #expect(changed == difference("two", "TWO", on: other, of: communicator.size))
+        #expect(changed == difference("two", "TWO", of: other, communicator))
         let shorter = message { try Replicas.agree(isOther ? ["one"] : ["one", "two"], over: communicator) }
-        #expect(shorter == difference("two", "nothing", on: other, of: communicator.size))
+        #expect(shorter == difference("two", "nothing", of: other, communicator))
         let longer = message {
           try Replicas.agree(isOther ? ["one", "two", "three"] : ["one", "two"], over: communicator)
         }
-        #expect(longer == difference("nothing", "three", on: other, of: communicator.size))
+        #expect(longer == difference("nothing", "three", of: other, communicator))
       }
     }
 
@@ -100,7 +100,7 @@ extension TrainingRanksTests {
       }
       let last = communicator.size - 1
       #expect(
-        error?.description == difference("learning-rate is 0.1", "0.25", on: last, of: communicator.size))
+        error?.description == difference("learning-rate is 0.1", "0.25", of: communicator.size - 1, communicator))
       #expect(error.map(failureKind) == .usage)
     }
 
