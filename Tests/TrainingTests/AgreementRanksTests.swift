@@ -98,7 +98,6 @@ extension TrainingRanksTests {
       let error = #expect(throws: DisagreementError.self) {
         try Trainer(smallNetwork(), Classification(), configuration, on: communicator)
       }
-      let last = communicator.size - 1
       #expect(
         error?.description == difference("learning-rate is 0.1", "0.25", of: communicator.size - 1, communicator))
       #expect(error.map(failureKind) == .usage)
