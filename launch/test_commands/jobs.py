@@ -89,8 +89,9 @@ class Jobs(CommandTest):
         train = ["train", "mlp", "--data", self.data, "--steps", 3, "--quiet"]
         cases = (
             (train[:3] + [self.folder / "none.h5"], 66, ["rank", "none.h5: no such file"]),
-            (train[:3] + [other], 64, ["training data"]), (train + ["--seed", 5], 64, ["seed 0", "seed 5"]),
-            (["train", "lenet", *train[2:]], 64, ["model mlp", "model lenet"]),
+            (train[:3] + [other], 64, ["training data"]),
+            (train + ["--seed", 5], 64, ["seed is", "0 on rank", "5 on rank"]),
+            (["train", "lenet", *train[2:]], 64, ["model is", "mlp on rank", "lenet on rank"]),
             (train + ["--epoch", 5], 64, ["--epochs"]),
             (["evaluate", self.folder / "mlp", "--data", self.data], 64, ["train of", "evaluate of"]))
         for wrong, code, words in cases:
