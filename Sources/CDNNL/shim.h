@@ -17,15 +17,20 @@ static inline int lockstep_dnnl_major(void) { return dnnl_version()->major; }
 static inline int lockstep_dnnl_minor(void) { return dnnl_version()->minor; }
 static inline int lockstep_dnnl_patch(void) { return dnnl_version()->patch; }
 
-/// A float32 memory descriptor; `strides` NULL leaves the layout to the primitive.
+/// How many float32 one vector instruction takes on this processor.
+static inline int lockstep_vector_lanes(void) {
+  return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core ? 16 : 8;
+}
+
+/// A memory descriptor; `strides` NULL leaves the layout to the primitive.
 static inline dnnl_status_t lockstep_desc_init(
-    lockstep_memory_desc *desc, int rank, const int64_t *dims, const int64_t *strides) {
+    lockstep_memory_desc *desc, int rank, const int64_t *dims, const int64_t *strides, dnnl_data_type_t type) {
 #if DNNL_VERSION_MAJOR >= 3
-  return strides ? dnnl_memory_desc_create_with_strides(desc, rank, dims, dnnl_f32, strides)
-                 : dnnl_memory_desc_create_with_tag(desc, rank, dims, dnnl_f32, dnnl_format_tag_any);
+  return strides ? dnnl_memory_desc_create_with_strides(desc, rank, dims, type, strides)
+                 : dnnl_memory_desc_create_with_tag(desc, rank, dims, type, dnnl_format_tag_any);
 #else
-  return strides ? dnnl_memory_desc_init_by_strides(desc, rank, dims, dnnl_f32, strides)
-                 : dnnl_memory_desc_init_by_tag(desc, rank, dims, dnnl_f32, dnnl_format_tag_any);
+  return strides ? dnnl_memory_desc_init_by_strides(desc, rank, dims, type, strides)
+                 : dnnl_memory_desc_init_by_tag(desc, rank, dims, type, dnnl_format_tag_any);
 #endif
 }
 

@@ -3,36 +3,19 @@ import Tensors
 
 /// The reproducible reducer: gradients and totals of the virtual shards are added in one fixed binary tree.
 ///
-/// A rank adds what it can by itself while its slices go through the network; `finish` exchanges the remaining partial sums
-/// so that every rank ends with the root's, bit for bit the same.
+/// A rank adds what it can by itself while its slices go through the network; `finish` exchanges the remaining sums so that
+/// every rank ends with the root's, bit for bit the same.
 public final class TreeReducer: Reducer {
-  /// The sums of one node of the tree.
-  fileprivate final class Partial {
-    private(set) var node: Range<Int>
-    /// In the order of the parameters.
-    private(set) var gradients: [Tensor?]
-    private(set) var totals: [Double]
-
-    init(node: Range<Int>, gradients: [Tensor?], totals: [Double]) {
-      (self.node, self.gradients, self.totals) = (node, gradients, totals)
-    }
-
-    /// Becomes the sum of this node and its sibling. Two numbers add to the same bits in either order.
-    func absorb(_ right: Partial) throws {
-      for (index, gradient) in right.gradients.enumerated() {
-        if let gradient { try accumulate(gradient, into: &gradients[index]) }
-      }
-      totals = zip(totals, right.totals).map { $0 + $1 }
-      node = min(node.lowerBound, right.node.lowerBound)..<max(node.upperBound, right.node.upperBound)
-    }
-  }
-
   public var signals: [Float]
   private let tree: SummationTree
   private let parameters: [Tensor]
   private let communicator: Communicator
   private let rank: Int
-  private var partials: [Partial] = []
+  /// The largest sums that this rank makes alone; with more ranks they go into messages.
+  private let localRoots: Set<Range<Int>>
+  /// Sums that wait for their sibling.
+  private var waiting: [LocalSum] = []
+  private var messages: [Range<Int>: SumMessage] = [:]
   private var nextLeaf: Int
 
   public init(
@@ -42,6 +25,7 @@ public final class TreeReducer: Reducer {
     rank = communicator.rank
     signals = [Float](repeating: 0, count: signalCount)
     nextLeaf = tree.leaves(of: rank).lowerBound
+    localRoots = communicator.size > 1 ? Set(tree.localRoots(of: rank)) : []
   }
 
   public func gradientReady(_ parameter: Tensor) throws {}
@@ -49,136 +33,199 @@ public final class TreeReducer: Reducer {
   public func sliceFinished(_ totals: [Double]) throws {
     // Zeros rather than nothing for an empty slice: a zero's sign must not depend on who added it.
     let gradients = try parameters.map { try $0.gradient ?? .zeros($0.shape) }
-    partials.append(Partial(node: nextLeaf..<nextLeaf + 1, gradients: gradients, totals: totals))
     for parameter in parameters { parameter.gradient = nil }
+    try add(LocalSum(node: nextLeaf..<nextLeaf + 1, gradients: gradients, totals: totals))
     nextLeaf += 1
-    try mergeSiblings()
   }
 
   public func finish() throws -> [Double] {
-    defer { nextLeaf = tree.leaves(of: rank).lowerBound }
-    let sum = try shareWithIdleRanks(combine(tree.root, takePartials()))
-    if communicator.size > 1 { signals = try communicator.allReduce(signals) }
-    adopt(sum)
+    defer {
+      (waiting, messages) = ([], [:])
+      nextLeaf = tree.leaves(of: rank).lowerBound
+    }
+    if communicator.size == 1 { return adopt(waiting.first) }
+    let sum = try shareWithIdleRanks(combine(tree.root))
+    signals = try communicator.allReduce(signals)
+    let totals = try sum.adopt(parameters)
     // Each rank has the whole sum now; it counts once.
-    return rank == 0 ? sum?.totals ?? [] : (sum?.totals ?? []).map { _ in 0 }
+    return rank == 0 ? totals : totals.map { _ in 0 }
   }
 
-  /// Ranks past the number of leaves have taken no part in the sum, and get it from rank 0.
-  private func shareWithIdleRanks(_ sum: Partial?) throws -> Partial? {
-    guard communicator.size > tree.leafCount else { return sum }
-    let zero = Partial(node: tree.root, gradients: parameters.map { _ in nil }, totals: [0, 0, 0])
-    let message = try (sum ?? zero).packed(parameters)
-    try message.withFloats { try communicator.broadcast($0, from: 0) }
-    if sum != nil { return sum }
-    try zero.absorb(message, parameters, sibling: tree.root)
-    return zero
-  }
-
-  private func mergeSiblings() throws {
-    while partials.count > 1 {
-      let (left, right) = (partials[partials.count - 2], partials[partials.count - 1])
-      guard tree.areSiblings(left.node, right.node) else { return }
-      partials.removeLast()
-      try left.absorb(right)
+  /// Adds a sum to its sibling as long as that one waits. The last sum before a message is written straight into it:
+  /// gradients of dense layers are large beside the work of a slice, so each walk over them counts.
+  private func add(_ sum: LocalSum) throws {
+    var sum = sum
+    while let left = waiting.last, tree.areSiblings(left.node, sum.node) {
+      waiting.removeLast()
+      let node = left.node.lowerBound..<sum.node.upperBound
+      if localRoots.contains(node) {
+        messages[node] = try SumMessage(left, plus: sum)
+        return
+      }
+      try left.absorb(sum)
+      sum = left
+    }
+    if localRoots.contains(sum.node) {
+      messages[sum.node] = try SumMessage(sum)
+    } else {
+      waiting.append(sum)
     }
   }
 
-  /// This rank's own sums by their nodes.
-  private func takePartials() -> [Range<Int>: Partial] {
-    defer { partials = [] }
-    return Dictionary(uniqueKeysWithValues: partials.map { ($0.node, $0) })
+  /// Alone: the root's sum is the parameters' gradient as it is.
+  private func adopt(_ root: LocalSum?) -> [Double] {
+    guard let root else { return [] }
+    for (parameter, gradient) in zip(parameters, root.gradients) { parameter.gradient = gradient }
+    return root.totals
   }
 
-  /// Makes the root's sum the parameters' gradient.
-  private func adopt(_ sum: Partial?) {
-    guard let sum else { return }
-    for (parameter, gradient) in zip(parameters, sum.gradients) { parameter.gradient = gradient }
+  /// Ranks past the number of leaves have taken no part in the sum, and get it from rank 0.
+  private func shareWithIdleRanks(_ sum: SumMessage?) throws -> SumMessage {
+    let message = try sum ?? SumMessage(like: parameters)
+    if communicator.size > tree.leafCount {
+      try message.memory.withFloats { try communicator.broadcast($0, from: 0) }
+    }
+    return message
   }
 
   /// The sum of a node: known, or added from its children after the messages that they need. Nil on ranks that own none of
   /// its leaves.
-  private func combine(_ node: Range<Int>, _ known: [Range<Int>: Partial]) throws -> Partial? {
-    if let partial = known[node] { return partial }
+  private func combine(_ node: Range<Int>) throws -> SumMessage? {
+    if let message = messages[node] { return message }
     guard node.count > 1 else { return nil }
     let (leftNode, rightNode) = tree.children(of: node)
-    let left = try combine(leftNode, known)
-    let right = try combine(rightNode, known)
+    let left = try combine(leftNode)
+    let right = try combine(rightNode)
     let received = try exchange(tree.transfers(at: node), left, right)
-    if let left, let right {
-      try left.absorb(right)
-      return left
-    }
-    guard let own = left ?? right, let received else { return nil }
-    try own.absorb(received, parameters, sibling: left == nil ? leftNode : rightNode)
+    guard let own = left ?? right, let other = left == nil ? received : right ?? received else { return nil }
+    try own.absorb(other)
     return own
   }
 
   /// Sends this rank's children to whoever needs them, and returns the one that it lacks.
-  private func exchange(_ transfers: [Transfer], _ left: Partial?, _ right: Partial?) throws -> Tensor? {
+  private func exchange(_ transfers: [Transfer], _ left: SumMessage?, _ right: SumMessage?) throws -> SumMessage? {
     guard let own = left ?? right else { return nil }
-    func message(_ transfer: Transfer) throws -> Tensor {
-      try (transfer.isLeft ? left ?? own : right ?? own).packed(parameters)
-    }
-    func receiving(_ body: (UnsafeMutableBufferPointer<Float>) throws -> Void) throws -> Tensor {
-      let result = try Tensor(uninitializedFloats: [own.messageCount(parameters)])
-      try result.withFloats(body)
-      return result
-    }
+    func outgoing(_ transfer: Transfer) -> Tensor { (transfer.isLeft ? left ?? own : right ?? own).memory }
     if let mine = transfers.exclusivePair(of: rank) {
-      return try message(mine).withFloats { values in
-        try receiving { try communicator.exchange(UnsafeBufferPointer(values), into: $0, with: mine.to) }
+      let received = try SumMessage(like: parameters)
+      try outgoing(mine).withFloats { values in
+        try received.memory.withFloats {
+          try communicator.exchange(UnsafeBufferPointer(values), into: $0, with: mine.to)
+        }
       }
+      return received
     }
-    var received: Tensor?
+    var received: SumMessage?
     // One order for all ranks, so that blocking messages can't wait in a circle.
     for transfer in transfers {
       if transfer.from == rank {
-        try message(transfer).withFloats { try communicator.send(UnsafeBufferPointer($0), to: transfer.to) }
+        try outgoing(transfer).withFloats { try communicator.send(UnsafeBufferPointer($0), to: transfer.to) }
       } else if transfer.to == rank {
-        received = try receiving { try communicator.receive(into: $0, from: transfer.from) }
+        let message = try SumMessage(like: parameters)
+        try message.memory.withFloats { try communicator.receive(into: $0, from: transfer.from) }
+        received = message
       }
     }
     return received
   }
 }
 
-/// Messages: the gradients one after the other, then the totals, each as the two halves of its bits.
-extension TreeReducer.Partial {
-  fileprivate func messageCount(_ parameters: [Tensor]) -> Int {
-    parameters.reduce(2 * totals.count) { $0 + $1.elementCount }
+/// The sums of one node of the tree, as this rank's slices left them.
+private final class LocalSum {
+  private(set) var node: Range<Int>
+  /// In the order of the parameters; memory of nobody else.
+  let gradients: [Tensor]
+  private(set) var totals: [Double]
+
+  init(node: Range<Int>, gradients: [Tensor], totals: [Double]) {
+    (self.node, self.gradients, self.totals) = (node, gradients, totals)
   }
 
-  fileprivate func packed(_ parameters: [Tensor]) throws -> Tensor {
-    let message = try Tensor(uninitializedFloats: [messageCount(parameters)])
+  /// Becomes the sum of this node and its right sibling. Two numbers add to the same bits in either order.
+  func absorb(_ right: LocalSum) throws {
+    for (own, other) in zip(gradients, right.gradients) {
+      try own.withFloats { own in try other.withFloats { other in for i in own.indices { own[i] += other[i] } } }
+    }
+    totals = zip(totals, right.totals).map { $0 + $1 }
+    node = node.lowerBound..<right.node.upperBound
+  }
+}
+
+/// The sums of one node as they travel: the gradients one after the other, then the totals, each as the two halves of its
+/// bits.
+private struct SumMessage {
+  static let totalCount = 3
+  let memory: Tensor
+  private var tailStart: Int { memory.elementCount - 2 * Self.totalCount }
+
+  /// Undefined sums, for a message to come.
+  init(like parameters: [Tensor]) throws {
+    let count = parameters.reduce(2 * Self.totalCount) { $0 + $1.elementCount }
+    memory = try Tensor(uninitializedFloats: [count])
+  }
+
+  init(_ sum: LocalSum) throws {
+    try self.init(like: sum.gradients)
+    try fill(sum.gradients.map { [$0] }, totals: sum.totals)
+  }
+
+  init(_ left: LocalSum, plus right: LocalSum) throws {
+    try self.init(like: left.gradients)
+    try fill(zip(left.gradients, right.gradients).map { [$0, $1] }, totals: zip(left.totals, right.totals).map(+))
+  }
+
+  /// Writes the sum of one or two gradients for each parameter.
+  private func fill(_ terms: [[Tensor]], totals: [Double]) throws {
+    try memory.withFloats { values in
+      var start = 0
+      for pair in terms {
+        let count = pair[0].elementCount
+        let target = UnsafeMutableBufferPointer(rebasing: values[start..<start + count])
+        try pair[0].withFloats { left in
+          guard pair.count > 1 else {
+            for i in 0..<count { target[i] = left[i] }
+            return
+          }
+          try pair[1].withFloats { right in for i in 0..<count { target[i] = left[i] + right[i] } }
+        }
+        start += count
+      }
+      write(totals, to: values)
+    }
+  }
+
+  /// Becomes the sum of both.
+  func absorb(_ other: SumMessage) throws {
+    try memory.withFloats { values in
+      try other.memory.withFloats { others in
+        let totals = zip(read(values), read(others)).map(+)
+        for i in 0..<tailStart { values[i] += others[i] }
+        write(totals, to: values)
+      }
+    }
+  }
+
+  /// Makes the sums the parameters' gradients, and returns the totals.
+  func adopt(_ parameters: [Tensor]) throws -> [Double] {
     var start = 0
-    for (parameter, gradient) in zip(parameters, gradients) {
-      let place = try message[start..<start + parameter.elementCount].reshaped(parameter.shape)
-      if let gradient { try place.assign(gradient) } else { try place.fill(0) }
+    for parameter in parameters {
+      parameter.gradient = try memory[start..<start + parameter.elementCount].reshaped(parameter.shape)
       start += parameter.elementCount
     }
-    try message.withFloats { values in
-      for (index, total) in totals.enumerated() {
-        values[start + 2 * index] = Float(bitPattern: UInt32(total.bitPattern >> 32))
-        values[start + 2 * index + 1] = Float(bitPattern: UInt32(truncatingIfNeeded: total.bitPattern))
-      }
-    }
-    return message
+    return try memory.withFloats(read)
   }
 
-  /// Adds a sibling's message.
-  fileprivate func absorb(_ message: Tensor, _ parameters: [Tensor], sibling: Range<Int>) throws {
-    var start = 0
-    let others = try parameters.map { parameter -> Tensor? in
-      defer { start += parameter.elementCount }
-      return try message[start..<start + parameter.elementCount].reshaped(parameter.shape)
+  private func read(_ values: UnsafeMutableBufferPointer<Float>) -> [Double] {
+    (0..<Self.totalCount).map { index in
+      let (high, low) = (values[tailStart + 2 * index].bitPattern, values[tailStart + 2 * index + 1].bitPattern)
+      return Double(bitPattern: UInt64(high) << 32 | UInt64(low))
     }
-    let added = try message.withFloats { values in
-      totals.indices.map { index in
-        let (high, low) = (values[start + 2 * index].bitPattern, values[start + 2 * index + 1].bitPattern)
-        return Double(bitPattern: UInt64(high) << 32 | UInt64(low))
-      }
+  }
+
+  private func write(_ totals: [Double], to values: UnsafeMutableBufferPointer<Float>) {
+    for (index, total) in totals.enumerated() {
+      values[tailStart + 2 * index] = Float(bitPattern: UInt32(total.bitPattern >> 32))
+      values[tailStart + 2 * index + 1] = Float(bitPattern: UInt32(truncatingIfNeeded: total.bitPattern))
     }
-    try absorb(TreeReducer.Partial(node: sibling, gradients: others, totals: added))
   }
 }

@@ -78,8 +78,8 @@ public enum Pooling: Int, Sendable {
   private func plan(_ shape: PoolingShape) throws -> Plan {
     try Self.plans.value(for: Key(shape: shape, kind: self)) {
       let engine = try Engine.shared.get()
-      let input = try Layout.channelsLast(shape.batch, shape.channels, shape.inHeight, shape.inWidth)
-      let output = try Layout.channelsLast(shape.batch, shape.channels, shape.outHeight, shape.outWidth)
+      let input = try Layout.channelsLast([shape.batch, shape.channels, shape.inHeight, shape.inWidth])
+      let output = try Layout.channelsLast([shape.batch, shape.channels, shape.outHeight, shape.outWidth])
       let stride = shape.stride.map(Int64.init)
       let kernel = shape.kernel.map(Int64.init)
       let padding = shape.padding.map(Int64.init)

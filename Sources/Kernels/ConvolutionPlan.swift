@@ -1,0 +1,174 @@
+import CDNNL
+import Synchronization
+
+/// One pass of a convolution, compiled, with the reorders between the caller's layouts and the kernel's.
+///
+/// Every descriptor of the caller's is spelled with full channels-last strides. oneDNN 2.6 confuses cached primitives whose
+/// one-channel descriptors differ only in the strides of extents of 1, and then writes past the weights' gradient.
+final class ConvolutionPlan: @unchecked Sendable {
+  enum Pass: Sendable { case forward, inputGradient, weightsGradient }
+
+  /// The kernel and the layout of activations that measure fastest for a shape.
+  enum Choice: Sendable {
+    case direct
+    /// Channels in blocks of 16, with reorders around.
+    case blocked
+    case winograd
+
+    init(_ shape: ConvolutionShape) {
+      let isBlockable = lockstep_vector_lanes() == 16 && shape.inChannels % 16 == 0 && shape.outChannels % 16 == 0
+      let isPlain = shape.groups == 1 && shape.stride == [1, 1] && shape.dilation == [1, 1]
+      let is3x3 = shape.kernelHeight == 3 && shape.kernelWidth == 3
+      let pixels = shape.outHeight * shape.outWidth
+      self = .direct
+      if !isBlockable || shape.groups > 1 { return }
+      if isPlain && is3x3 && pixels >= 25 && Self.hasWinograd && Convolution.method == .automatic {
+        self = .winograd
+      } else if pixels <= 9 && shape.kernelHeight * shape.kernelWidth > 1 {
+        // Few pixels in many channels: channels-last takes twice as long.
+        self = .blocked
+      }
+    }
+
+    static let hasWinograd = lockstep_dnnl_major() < 3 && lockstep_vector_lanes() == 16
+  }
+
+  struct Key: Hashable, Sendable {
+    let shape: ConvolutionShape
+    let pass: Pass
+    let hasBias: Bool
+    let choice: Choice
+  }
+
+  private let primitive: Primitive
+  /// Of input, weights, output and bias, in this order.
+  private let operands: [Operand]
+  private let byteCount: Int
+
+  /// The chosen plan, or the direct one for what oneDNN has no such kernel.
+  static func make(_ key: Key) throws -> ConvolutionPlan {
+    if key.choice != .direct, let plan = try? ConvolutionPlan(key) { return plan }
+    return try ConvolutionPlan(Key(shape: key.shape, pass: key.pass, hasBias: key.hasBias, choice: .direct))
+  }
+
+  private init(_ key: Key) throws {
+    let (primitive, layouts) = try Self.describe(key)
+    self.primitive = primitive
+    var operands: [Operand] = []
+    var offset = 0
+    for (place, layout) in layouts.enumerated() {
+      let operand = try Operand(Place.allCases[place], layout, of: primitive, key.pass, offset: offset)
+      offset += operand.byteCount
+      operands.append(operand)
+    }
+    (self.operands, byteCount) = (operands, offset)
+  }
+
+  /// Runs the pass on input, weights, output and bias in the caller's layouts; what it computes is overwritten.
+  func run(_ buffers: [UnsafeMutableRawPointer?]) throws {
+    try ScratchMemory.with(max(byteCount, 64)) { scratch in
+      let own = zip(operands, buffers).map { $0.isReordered ? scratch + $0.offset : $1 }
+      for (operand, buffer) in zip(operands, buffers) where !operand.isResult {
+        try operand.reorder?.run(buffer, scratch + operand.offset)
+      }
+      try primitive.run(own)
+      for (operand, buffer) in zip(operands, buffers) where operand.isResult {
+        try operand.reorder?.run(scratch + operand.offset, buffer)
+      }
+    }
+  }
+}
+
+/// The arguments of a convolution and their names in each pass.
+private enum Place: CaseIterable {
+  case input, weights, output, bias
+
+  func isResult(_ pass: ConvolutionPlan.Pass) -> Bool {
+    switch pass {
+    case .forward: self == .output
+    case .inputGradient: self == .input
+    case .weightsGradient: self == .weights || self == .bias
+    }
+  }
+
+  /// oneDNN's name of the argument, and of the question for its layout.
+  func argument(_ pass: ConvolutionPlan.Pass) -> (kind: Int32, query: dnnl_query_t, index: Int32) {
+    switch (self, pass) {
+    case (.input, .inputGradient): (DNNL_ARG_DIFF_SRC, dnnl_query_diff_src_md, 0)
+    case (.input, _): (DNNL_ARG_SRC, dnnl_query_src_md, 0)
+    case (.weights, .weightsGradient): (DNNL_ARG_DIFF_WEIGHTS, dnnl_query_diff_weights_md, 0)
+    case (.weights, _): (DNNL_ARG_WEIGHTS, dnnl_query_weights_md, 0)
+    case (.output, .forward): (DNNL_ARG_DST, dnnl_query_dst_md, 0)
+    case (.output, _): (DNNL_ARG_DIFF_DST, dnnl_query_diff_dst_md, 0)
+    case (.bias, .forward): (DNNL_ARG_BIAS, dnnl_query_weights_md, 1)
+    case (.bias, _): (DNNL_ARG_DIFF_BIAS, dnnl_query_diff_weights_md, 1)
+    }
+  }
+}
+
+extension ConvolutionPlan {
+  /// One argument with the reorder that it needs, and where its reordered copy lies in the scratch memory.
+  fileprivate struct Operand {
+    let isResult: Bool
+    let reorder: Primitive?
+    let byteCount: Int
+    let offset: Int
+
+    var isReordered: Bool { reorder != nil }
+
+    init(_ place: Place, _ caller: Layout, of primitive: Primitive, _ pass: Pass, offset: Int) throws {
+      let (kind, query, index) = place.argument(pass)
+      try primitive.argument(kind, query, index)
+      (isResult, self.offset) = (place.isResult(pass), offset)
+      if place == .bias || lockstep_layout_is(primitive.descriptor, query, &caller.desc) != 0 {
+        (reorder, byteCount) = (nil, 0)
+        return
+      }
+      let engine = try Engine.shared.get()
+      let pair = lockstep_reorder(&caller.desc, primitive.descriptor, query, isResult ? 0 : 1, engine.handle)
+      let reorder = try Primitive(pair, "reorder of a convolution's \(place)")
+      try reorder.argument(DNNL_ARG_FROM, dnnl_query_src_md)
+      try reorder.argument(DNNL_ARG_TO, dnnl_query_dst_md)
+      self.reorder = reorder
+      byteCount = (primitive.byteCount(query) + 63) / 64 * 64
+    }
+  }
+
+  /// The primitive, and the caller's layouts of input, weights, output and bias.
+  private static func describe(_ key: Key) throws -> (Primitive, [Layout]) {
+    let shape = key.shape
+    let extents = [
+      [shape.batch, shape.inChannels, shape.inHeight, shape.inWidth], shape.weightExtents,
+      [shape.batch, shape.outChannels, shape.outHeight, shape.outWidth], [shape.outChannels],
+    ]
+    let caller = try [
+      Layout.channelsLast(extents[0]), Layout(extents[1], strides: Layout.rowMajorStrides(extents[1])),
+      Layout.channelsLast(extents[2]), Layout(extents[3], strides: [1]),
+    ]
+    let isFree = key.choice != .direct
+    let input = try isFree ? Layout(extents[0], strides: nil) : caller[0]
+    let output = try isFree ? Layout(extents[2], strides: nil) : caller[2]
+    let weights = try Layout(extents[1], strides: nil)
+    let algorithm = key.choice == .winograd ? dnnl_convolution_winograd : dnnl_convolution_direct
+    let engine = try Engine.shared.get()
+
+    func make(_ pass: lockstep_pass, hint: dnnl_primitive_desc_t?) -> dnnl_primitive_desc_t? {
+      func make(_ bias: UnsafePointer<lockstep_memory_desc>?) -> dnnl_primitive_desc_t? {
+        lockstep_convolution(
+          pass, algorithm, &input.desc, &weights.desc, bias, &output.desc, shape.stride.map(Int64.init),
+          shape.dilation.map { Int64($0 - 1) }, shape.padding.map(Int64.init), hint, engine.handle)
+      }
+      return key.hasBias ? make(&caller[3].desc) : make(nil)
+    }
+    let hint = key.pass == .forward ? nil : make(lockstep_forward, hint: nil)
+    defer { if let hint { dnnl_primitive_desc_destroy(hint) } }
+    let pass =
+      switch key.pass {
+      case .forward: lockstep_forward
+      case .inputGradient: lockstep_backward_input
+      case .weightsGradient: lockstep_backward_weights
+      }
+    let primitive = try Primitive(make(pass, hint: hint), "convolution \(shape)")
+    return (primitive, Array(caller.prefix(key.hasBias ? 4 : 3)))
+  }
+}
