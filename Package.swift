@@ -39,10 +39,11 @@ let implementation: [Target] = [
     dependencies: [
       "Tensors", "Networks", "Optimizers", "MessagePassing", "DataParallel", "Data", "Checkpoints", "Training",
     ]),
+  .target(name: "Book", dependencies: ["Lockstep", "Zoo"]),
   .executableTarget(
     name: "CLI",
     dependencies: [
-      "Lockstep", "Zoo", "Kernels", "HDF5Files", arguments, .product(name: "Yams", package: "Yams"),
+      "Lockstep", "Zoo", "Book", "Kernels", "HDF5Files", arguments, .product(name: "Yams", package: "Yams"),
     ]),
 ]
 

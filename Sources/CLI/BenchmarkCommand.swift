@@ -33,28 +33,28 @@ struct BenchmarkCommand: JobCommand {
     }
     configuration.reproducible = reproducible
     if let loader {
-      return try measureLoader(OpenedData(loader, for: entry).dataset("train"), configuration, communicator)
+      return try measureLoader(entry.open(loader).split("train"), configuration, communicator)
     }
-    let trainer = try Trainer(entry.make(entry.classes), Classification(), configuration, on: communicator)
-    let (stepSeconds, times) = try measure(trainer, SyntheticImages(entry, configuration.batchSize))
+    let (dataset, objective) = try entry.synthetic(configuration)
+    let trainer = try Trainer(entry.make(entry.sizes), objective, configuration, on: communicator)
+    let (stepSeconds, times) = try measure(trainer, dataset)
     let median = stepSeconds.sorted()[stepSeconds.count / 2]
-    let rate = Double(configuration.batchSize) / median
+    let rate = Double(dataset.weight(of: Array(0..<configuration.batchSize))) / median
     guard communicator.isRoot else { return }
     if json {
       print(
         "{\"model\":\"\(model)\",\"ranks\":\(communicator.size),\"threads\":\(Threads.perRank),"
-          + "\"batch_size\":\(configuration.batchSize),\"steps\":\(steps),\"examples_per_second\":\(rate),"
+          + "\"batch_size\":\(configuration.batchSize),\"steps\":\(steps),\"\(objective.unit)_per_second\":\(rate),"
           + "\"step_ms_median\":\(median * 1e3),\"step_ms_min\":\((stepSeconds.min() ?? 0) * 1e3)}")
     } else {
       print(
-        "\(model): \(ProgressPrinter.grouped(rate)) examples/s, batch \(configuration.batchSize), "
+        "\(model): \(ProgressPrinter.grouped(rate)) \(objective.unit)/s, batch \(configuration.batchSize), "
           + "\(communicator.size) rank(s) of \(Threads.perRank) thread(s)")
       report(times)
     }
   }
 
-  private func measureLoader(_ data: ImageDataset, _ configuration: Configuration, _ communicator: Communicator) throws
-  {
+  private func measureLoader(_ data: any Dataset, _ configuration: Configuration, _ communicator: Communicator) throws {
     let sampler = Sampler(sampleCount: data.count, batchSize: configuration.batchSize, seed: configuration.seed)
     let sharding = configuration.sharding(communicator)
     let start = monotonicSeconds()
@@ -66,7 +66,7 @@ struct BenchmarkCommand: JobCommand {
   }
 
   /// Seconds of each step and where they went, on this rank.
-  private func measure(_ trainer: Trainer, _ data: SyntheticImages) throws -> ([Double], StepTimes) {
+  private func measure(_ trainer: Trainer, _ data: any Dataset) throws -> ([Double], StepTimes) {
     let sampler = Sampler(sampleCount: data.count, batchSize: trainer.configuration.batchSize)
     var seconds: [Double] = []
     var before = trainer.times
@@ -96,24 +96,4 @@ struct BenchmarkCommand: JobCommand {
       print(Table.row("  " + name, "\((seconds / Double(steps) * 1e6).rounded()) µs", "\(share) %"))
     }
   }
-}
-
-/// Random images and labels in memory, of a model's input shape.
-private struct SyntheticImages: Dataset {
-  private let images: ImageDataset
-  var count: Int { images.count }
-
-  init(_ entry: ZooModel, _ batchSize: Int) {
-    let size = entry.inputShape.reduce(1, *)
-    let count = max(batchSize, min(16 * batchSize, (64 << 20) / size))
-    let key = RandomKey(seed: 0, .synthesis)
-    let pixels = (0..<count * size).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 16) }
-    let labels = (0..<count).map { Int32(key.bounded(entry.classes, draw: $0)) }
-    images = ImageDataset(
-      ImageSplit(
-        images: pixels, labels: labels, channels: entry.inputShape[0], height: entry.inputShape[1],
-        width: entry.inputShape[2]))
-  }
-
-  func batch(_ samples: [Int]) throws -> Batch { try images.batch(samples) }
 }

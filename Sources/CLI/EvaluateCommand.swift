@@ -13,32 +13,21 @@ struct EvaluateCommand: JobCommand {
 
   func run() throws {
     let communicator = try joinJob()
-    let (model, dataset) = try communicator.agreeing("start") {
+    let (model, objective, dataset) = try communicator.agreeing("start") {
       let model = try OpenedModel(checkpoint)
-      let opened = try OpenedData(data, for: model.entry)
-      if opened.file.classNames.count > model.classes {
-        throw InputError(data, "has \(opened.file.classNames.count) classes, but \(model.path) knows \(model.classes)")
-      }
-      return (model, try opened.dataset(split))
+      let workload = try model.open(data)
+      return (model, workload.objective, try workload.split(split))
     }
-    let totals = try model.evaluator(of: dataset, communicator).evaluate(dataset)
+    let totals = try model.evaluator(of: dataset, objective, communicator).evaluate(dataset)
     if communicator.isRoot {
-      let samples = Int(totals.samples)
-      let (loss, accuracy) = (String(format: "%.4f", totals.meanLoss), String(format: "%.4f", totals.accuracy))
-      print("\(model.entry.name): \(split) loss \(loss), accuracy \(accuracy), \(samples) samples")
+      let measures = objective.measures(of: totals).map { "\($0.name) \(String(format: "%.4f", $0.value))" }
+      print(
+        "\(model.entry.name): \(split) \(measures.joined(separator: ", ")), \(Int(totals.samples)) \(samples(objective))"
+      )
     }
   }
-}
 
-extension OpenedModel {
-  /// All ranks must have read the same model and data.
-  func evaluator(of dataset: ImageDataset, _ communicator: Communicator) throws -> Evaluator {
-    if communicator.size > 1 {
-      let model = try Checkpoint.digest(network.state)
-      try Replicas.agree(["data \(dataset.digest)", "model \(model)"], over: communicator)
-    }
-    let sharding = Sharding(
-      rank: communicator.rank, rankCount: communicator.size, sliceSize: min(configuration.sliceSize, 256))
-    return Evaluator(network, Classification(), sharding, communicator)
+  private func samples(_ objective: any Objective) -> String {
+    objective.unit == "examples" ? "samples" : objective.unit
   }
 }

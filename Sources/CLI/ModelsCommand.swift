@@ -12,7 +12,7 @@ struct ModelsCommand: SoloCommand {
       let recipe = model.recipe
       print(
         Table.row(
-          model.name, "\(model.make(model.classes).parameterCount)",
+          model.name, "\(model.make(model.sizes).parameterCount)",
           model.inputShape.map(String.init).joined(separator: "×"), "\(recipe.epochs)", "\(recipe.batchSize)",
           "\(recipe.learningRate)"))
     }

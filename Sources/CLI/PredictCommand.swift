@@ -15,20 +15,21 @@ struct PredictCommand: JobCommand {
 
   func run() throws {
     let communicator = try joinJob()
-    let (model, dataset) = try communicator.agreeing("start") {
+    let (model, objective, dataset) = try communicator.agreeing("start") {
       try AtomicFile.check(output)
       let model = try OpenedModel(checkpoint)
-      return (model, try OpenedData(data, for: model.entry).dataset(split))
+      let workload = try model.entry.open(data)
+      return (model, workload.objective, try workload.split(split))
     }
-    let predictions = try model.evaluator(of: dataset, communicator).predict(dataset)
+    let predictions = try model.evaluator(of: dataset, objective, communicator).predict(dataset)
     try communicator.agreeing("write") {
       guard let (values, width) = predictions else { return }
       let file = try HDF5File.inMemory()
       try file.setAttribute("model", of: "/", to: .string(model.entry.name))
       try file.sealText()
-      try file.write(values, shape: [dataset.count, width], to: "/logits")
+      try file.write(values, shape: [dataset.count, width], to: "/\(model.entry.outputName)")
       try AtomicFile.write(file.image(), to: output)
-      print("\(output): /logits [\(dataset.count), \(width)]")
+      print("\(output): /\(model.entry.outputName) [\(dataset.count), \(width)]")
     }
   }
 }

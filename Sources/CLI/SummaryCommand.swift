@@ -12,7 +12,7 @@ struct SummaryCommand: SoloCommand {
   func run() throws {
     let entry = try Zoo.find(model)
     let shape = try inputShape.map(parse) ?? [1] + entry.inputShape
-    let network = entry.make(entry.classes).evaluate()
+    let network = entry.make(entry.sizes).evaluate()
     var rows = [Table.row("layer", "output", "parameters"), Table.row("input", "\(Shape(shape))", "0")]
     try withoutGradient {
       var value = try Tensor.zeros(Shape(shape))

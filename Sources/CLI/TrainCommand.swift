@@ -52,7 +52,8 @@ struct TrainCommand: JobCommand {
   private func train(_ communicator: Communicator) throws {
     let job = try communicator.agreeing("start") { try prepare(communicator) }
     try Replicas.agree(job.identity, over: communicator)
-    let trainer = try Trainer(job.network, Classification(), job.configuration, on: communicator)
+    let trainer = try Trainer(job.network, job.objective, job.configuration, on: communicator)
+    trainer.texts = job.texts
     if let resumed = job.resumed {
       try communicator.agreeing("resume") {
         do {
@@ -74,8 +75,10 @@ struct TrainCommand: JobCommand {
   private struct Job {
     let configuration: Configuration
     let network: Module
-    let train: ImageDataset
-    let test: ImageDataset?
+    let objective: any Objective
+    let texts: [String: [String]]
+    let train: any DigestedDataset
+    let test: (any DigestedDataset)?
     let resumed: (path: String, checkpoint: Checkpoint)?
     let saving: CheckpointPlan?
     let observers: [any TrainingObserver]
@@ -88,20 +91,24 @@ struct TrainCommand: JobCommand {
     let resumed = try resume.map { path in
       try CheckpointFolder.load(path) { if communicator.isRoot { Main.warn($0) } }
     }
-    let configuration = try configure(entry, resumed)
-    let opened = try OpenedData(data, for: entry)
-    let train = try opened.dataset("train")
+    var configuration = try configure(entry, resumed)
+    let workload = try entry.open(data)
+    configuration.sizes = workload.sizes
+    let train = try workload.split("train")
     if train.count == 0 { throw InputError(data, "/train holds no samples") }
     try resumed.map { try checkPosition($0.checkpoint.position, configuration, train.count, $0.path) }
-    let test = opened.hasTest ? try opened.dataset("test") : nil
+    let test = workload.splitNames.contains("test") ? try workload.split("test") : nil
     return Job(
-      configuration: configuration, network: entry.make(opened.file.classNames.count), train: train, test: test,
-      resumed: resumed, saving: try savingPlan(communicator), observers: try observers(configuration, communicator),
+      configuration: configuration, network: entry.make(configuration.sizes), objective: workload.objective,
+      texts: workload.texts, train: train, test: test, resumed: resumed, saving: try savingPlan(communicator),
+      observers: try observers(configuration, communicator),
       identity: communicator.size > 1 ? try identity(train, test, resumed?.checkpoint) : [])
   }
 
   /// Options beside the configuration, and inputs, that must be the same on all ranks.
-  private func identity(_ train: ImageDataset, _ test: ImageDataset?, _ resumed: Checkpoint?) throws -> [String] {
+  private func identity(_ train: any DigestedDataset, _ test: (any DigestedDataset)?, _ resumed: Checkpoint?) throws
+    -> [String]
+  {
     let start = try resumed.map { "step \($0.position.step) with model \(try $0.modelDigest())" }
     return [
       "checkpoint \(checkpoint ?? "none")", "checkpoint-every \(checkpointEvery ?? "default")",

@@ -15,8 +15,11 @@ extension Zoo {
 extension ZooModel {
   /// The book's recipe as a configuration.
   var configuration: Configuration {
-    Configuration(
+    var result = Configuration(
       model: name, epochs: recipe.epochs, batchSize: recipe.batchSize, learningRate: recipe.learningRate,
-      sliceSize: recipe.sliceSize ?? .max)
+      optimizer: Configuration.OptimizerName(rawValue: recipe.optimizer) ?? .sgd, weightDecay: recipe.weightDecay,
+      clipNorm: recipe.clipNorm, sliceSize: recipe.sliceSize ?? .max)
+    result.sizes = sizes
+    return result
   }
 }

@@ -28,13 +28,15 @@ public struct Checkpoint: Sendable {
   public var position: TrainingPosition
   /// The configuration as JSON.
   public var configuration: String
+  /// Words by name that a model needs to be used without its data: class names, vocabularies.
+  public var texts: [String: [String]]
 
   public init(
     model: [(name: String, tensor: Tensor)], optimizer: [String: [String: Tensor]], optimizerSteps: Int,
-    position: TrainingPosition, configuration: String
+    position: TrainingPosition, configuration: String, texts: [String: [String]] = [:]
   ) {
     (self.model, self.optimizer, self.optimizerSteps) = (model, optimizer, optimizerSteps)
-    (self.position, self.configuration) = (position, configuration)
+    (self.position, self.configuration, self.texts) = (position, configuration, texts)
   }
 
   /// `sha256:<hex>` over names, shapes and bits of all of the model's tensors, in order of their names.

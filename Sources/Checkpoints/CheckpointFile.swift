@@ -2,8 +2,8 @@ import Foundation
 import HDF5Files
 import Tensors
 
-/// The layout of a checkpoint: `/model/<name>`, `/optimizer/<slot>/<name>` and the attributes of `/training`, in an HDF5
-/// file followed by one line with the SHA-256 digest of all bytes before it.
+/// The layout of a checkpoint: `/model/<name>`, `/optimizer/<slot>/<name>`, words under `/texts/<name>` and the attributes
+/// of `/training`, in an HDF5 file followed by one line with the SHA-256 digest of all bytes before it.
 ///
 /// HDF5 ignores what follows its end, so h5py reads the file as it is; here the digest is compared before libhdf5 sees a
 /// byte, so that no truncated or damaged file is ever parsed.
@@ -26,6 +26,10 @@ public enum CheckpointFile {
       for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
         try write(tensor, to: "/optimizer/\(slot)/\(name)", file)
       }
+    }
+    try file.createGroup("/texts")
+    for (name, words) in checkpoint.texts.sorted(by: { $0.key < $1.key }) {
+      try file.write(words, to: "/texts/\(name)")
     }
     try file.createGroup("/training")
     let position = checkpoint.position
@@ -97,7 +101,13 @@ public enum CheckpointFile {
     return Checkpoint(
       model: try tensors(in: "/model", file).sorted { $0.key < $1.key }.map { (name: $0.key, tensor: $0.value) },
       optimizer: optimizer, optimizerSteps: try number("optimizer_steps"), position: position,
-      configuration: configuration)
+      configuration: configuration, texts: try texts(file))
+  }
+
+  private static func texts(_ file: HDF5File) throws -> [String: [String]] {
+    guard try file.exists("/texts") else { return [:] }
+    return Dictionary(
+      uniqueKeysWithValues: try file.names(in: "/texts").map { ($0, try file.readStrings("/texts/\($0)")) })
   }
 
   private static func tensors(in group: String, _ file: HDF5File) throws -> [String: Tensor] {

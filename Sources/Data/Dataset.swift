@@ -26,10 +26,21 @@ public struct Batch: Sendable {
 public protocol Dataset: Sendable {
   var count: Int { get }
   func batch(_ samples: [Int]) throws -> Batch
+  /// How much samples count in the mean of the losses: one each, unless a data set counts tokens.
+  func weight(of samples: [Int]) -> Int
+}
+
+extension Dataset {
+  public func weight(of samples: [Int]) -> Int { samples.count }
+}
+
+/// Samples with a digest (`sha256:<hex>`), by which ranks know that they have loaded the same.
+public protocol DigestedDataset: Dataset {
+  var digest: String { get }
 }
 
 /// Labelled images in memory. Inputs are float32 `[batch, channels, height, width]` in 0…1, targets int64 `[batch]`.
-public struct ImageDataset: Dataset {
+public struct ImageDataset: DigestedDataset {
   private let split: ImageSplit
 
   public init(_ split: ImageSplit) { self.split = split }

@@ -7,6 +7,8 @@ public struct StepBatch: Sendable {
   public let slices: [Batch]
   /// Samples over all ranks.
   public let globalCount: Int
+  /// What the sum of all losses is divided by: the samples over all ranks, or their tokens.
+  public let globalWeight: Int
 }
 
 /// Makes the batches of an epoch in a background thread, a few steps ahead of training. It never forks: forked children
@@ -39,7 +41,8 @@ public final class Loader {
           let parts = try slices(batch.count).map { part in
             try dataset.batch(part.map { order[batch.lowerBound + $0] })
           }
-          return StepBatch(index: index, slices: parts, globalCount: batch.count)
+          let weight = dataset.weight(of: batch.map { order[$0] })
+          return StepBatch(index: index, slices: parts, globalCount: batch.count, globalWeight: weight)
         }
         guard shelf.put(result) else { return }
       }

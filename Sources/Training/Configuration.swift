@@ -9,6 +9,8 @@ public struct Configuration: Codable, Sendable, Equatable {
   public enum OptimizerName: String, Codable, Sendable, CaseIterable { case sgd, adam, adamw }
 
   public var model: String
+  /// What the data decided about the model.
+  public var sizes = ModelSizes()
   public var epochs: Int
   /// Ends the training after so many steps, if epochs have not before.
   public var steps: Int?
@@ -60,7 +62,8 @@ public struct Configuration: Codable, Sendable, Equatable {
   /// As the command line's options, one a line: what ranks compare.
   var lines: [String] {
     [
-      "model \(model)", "epochs \(epochs)", "steps \(steps.map(String.init) ?? "all")", "batch-size \(batchSize)",
+      "model \(model)", "sizes \(sizes)", "epochs \(epochs)", "steps \(steps.map(String.init) ?? "all")",
+      "batch-size \(batchSize)",
       "learning-rate \(learningRate)", "optimizer \(optimizer.rawValue)", "momentum \(momentum)",
       "nesterov \(nesterov)",
       "weight-decay \(weightDecay)", "clip-norm \(clipNorm.map { "\($0)" } ?? "none")", "seed \(seed)",

@@ -12,18 +12,34 @@ public struct EpochMetrics: Sendable {
   /// Of the training steps alone.
   public let examplesPerSecond: Double
   public let ranks: Int
+  /// What the totals mean.
+  public let objective: any Objective
+
+  public init(
+    epoch: Int, step: Int, seconds: Double, train: Totals, test: Totals?, examplesPerSecond: Double, ranks: Int,
+    objective: any Objective = Classification()
+  ) {
+    (self.epoch, self.step, self.seconds, self.train, self.test) = (epoch, step, seconds, train, test)
+    (self.examplesPerSecond, self.ranks, self.objective) = (examplesPerSecond, ranks, objective)
+  }
+
+  public var trainMeasures: [Measure] { objective.measures(of: train) }
+  public var testMeasures: [Measure] { test.map { objective.measures(of: $0) } ?? [] }
 
   /// One line of JSON (`contract`: `--metrics`).
   public var json: String {
     var fields: [(String, String)] = [
       ("event", "\"epoch\""), ("epoch", "\(epoch)"), ("step", "\(step)"), ("seconds", Self.number(seconds)),
-      ("train_loss", Self.number(train.meanLoss)), ("train_accuracy", Self.number(train.accuracy)),
     ]
-    if let test {
-      fields += [("test_loss", Self.number(test.meanLoss)), ("test_accuracy", Self.number(test.accuracy))]
-    }
-    fields += [("examples_per_second", Self.number(examplesPerSecond)), ("ranks", "\(ranks)")]
+    fields += trainMeasures.map { (Self.key("train", $0.name), Self.number($0.value)) }
+    fields += testMeasures.map { (Self.key("test", $0.name), Self.number($0.value)) }
+    fields += [("\(objective.unit)_per_second", Self.number(examplesPerSecond)), ("ranks", "\(ranks)")]
     return "{" + fields.map { "\"\($0)\":\($1)" }.joined(separator: ",") + "}"
+  }
+
+  /// `train_loss`, `test_accuracy`; the perplexity of the training has no prefix.
+  private static func key(_ split: String, _ name: String) -> String {
+    name == "perplexity" && split == "train" ? name : "\(split)_\(name)"
   }
 
   /// JSON knows no infinities.

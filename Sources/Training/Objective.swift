@@ -25,15 +25,35 @@ public struct Totals: Sendable, Equatable {
   }
 }
 
+/// A figure that a training reports.
+public struct Measure: Sendable, Equatable {
+  public let name: String
+  public let value: Double
+  public init(_ name: String, _ value: Double) { (self.name, self.value) = (name, value) }
+}
+
 /// What a training minimises, and what it counts beside.
 public protocol Objective: Sendable {
   /// The sum of the losses of a batch, a scalar that remembers how it was computed, and the batch's totals.
   func evaluate(_ model: Module, _ batch: Batch) throws -> (lossSum: Tensor, totals: Totals)
+  /// What the totals come to, under the names that metrics, progress and curves show; the loss unless said otherwise.
+  func measures(of totals: Totals) -> [Measure]
+  /// What a loss is counted by: examples, or the tokens of a text.
+  var unit: String { get }
+}
+
+extension Objective {
+  public func measures(of totals: Totals) -> [Measure] { [Measure("loss", totals.meanLoss)] }
+  public var unit: String { "examples" }
 }
 
 /// Cross-entropy of class labels; a hit is a sample whose largest logit is its label's.
 public struct Classification: Objective {
   public init() {}
+
+  public func measures(of totals: Totals) -> [Measure] {
+    [Measure("loss", totals.meanLoss), Measure("accuracy", totals.accuracy)]
+  }
 
   public func evaluate(_ model: Module, _ batch: Batch) throws -> (lossSum: Tensor, totals: Totals) {
     let logits = try model(batch.inputs)

@@ -27,21 +27,26 @@ public final class ProgressPrinter: TrainingObserver {
     let left = Double(stepsPerEpoch - done + (epochs - trainer.position.epoch - 1) * stepsPerEpoch) / rate
     // Rank 0 shows its own shard's loss; the epoch's line gives that of all ranks.
     let text =
-      "epoch \(trainer.position.epoch + 1)/\(epochs) \(bar) loss \(Self.fixed(totals.meanLoss, 4)) "
-      + "accuracy \(Self.fixed(totals.accuracy, 4)) \(Self.grouped(examples)) examples/s, \(Self.clock(left)) left"
+      "epoch \(trainer.position.epoch + 1)/\(epochs) \(bar) "
+      + Self.text(trainer.objective.measures(of: totals), separator: " ")
+      + " \(Self.grouped(examples)) \(trainer.objective.unit)/s, \(Self.clock(left)) left"
     write("\r\u{1B}[K" + text)
   }
 
   public func epochFinished(_ metrics: EpochMetrics) {
     start = nil
-    var line = "epoch \(metrics.epoch)/\(epochs)  loss \(Self.fixed(metrics.train.meanLoss, 4))"
-    line += "  accuracy \(Self.fixed(metrics.train.accuracy, 4))"
-    if let test = metrics.test { line += "  test accuracy \(Self.fixed(test.accuracy, 4))" }
-    line += "  \(Self.grouped(metrics.examplesPerSecond)) examples/s  \(Self.fixed(metrics.seconds, 1)) s"
+    var line = "epoch \(metrics.epoch)/\(epochs)  \(Self.text(metrics.trainMeasures, separator: "  "))"
+    if let tested = metrics.testMeasures.last { line += "  test \(Self.text([tested], separator: ""))" }
+    line += "  \(Self.grouped(metrics.examplesPerSecond)) \(metrics.objective.unit)/s"
+    line += "  \(Self.fixed(metrics.seconds, 1)) s"
     write((isTerminal ? "\r\u{1B}[K" : "") + line + "\n")
   }
 
   private func write(_ text: String) { FileHandle.standardOutput.write(Foundation.Data(text.utf8)) }
+
+  private static func text(_ measures: [Measure], separator: String) -> String {
+    measures.map { "\($0.name) \(fixed($0.value, 4))" }.joined(separator: separator)
+  }
 
   private static func bar(_ share: Double) -> String {
     let full = Int((min(max(share, 0), 1) * 20).rounded())

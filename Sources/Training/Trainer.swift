@@ -38,6 +38,10 @@ public final class Trainer {
   private var totals = Totals()
   private var stepSums = Totals()
   private var sliceSums = Totals()
+  /// Examples or tokens of the epoch in this process, over all ranks.
+  private var weightSeen = 0
+  /// What checkpoints keep of the data: class names, vocabularies.
+  public var texts: [String: [String]] = [:]
   /// What any rank had to say in the last step.
   private var signals = StepSignals()
 
@@ -63,7 +67,7 @@ public final class Trainer {
     for (index, slice) in batch.slices.enumerated() {
       try watchingNumerics(of: slice) {
         let loss = try forward(slice)
-        try backward(loss, share: 1 / Double(batch.globalCount), isLast: index == batch.slices.count - 1)
+        try backward(loss, share: 1 / Double(batch.globalWeight), isLast: index == batch.slices.count - 1)
       }
     }
     try agreeOnNumerics()
@@ -138,6 +142,7 @@ public final class Trainer {
     position.step += 1
     position.stepInEpoch += 1
     position.samplesSeen += batch.globalCount
+    weightSeen += batch.globalWeight
     if position.step % verificationInterval == 0 { try verifyReplicas() }
   }
 }
@@ -178,16 +183,15 @@ extension Trainer {
     let start = monotonicSeconds()
     while position.epoch < configuration.epochs && !hasReachedLastStep {
       let epochStart = monotonicSeconds()
-      let before = position.samplesSeen
+      weightSeen = 0
       try runEpoch(train, sampler, saving)
       let seconds = monotonicSeconds() - epochStart
-      let trained = position.samplesSeen - before
       guard position.stepInEpoch == sampler.batchCount else { break }
       let sums = try finishEpoch()
       let tested = try test.map { try Evaluator(model, objective, sharding, communicator).evaluate($0) }
       let metrics = EpochMetrics(
         epoch: position.epoch, step: position.step, seconds: monotonicSeconds() - start, train: sums, test: tested,
-        examplesPerSecond: Double(trained) / max(seconds, 1e-9), ranks: communicator.size)
+        examplesPerSecond: Double(weightSeen) / max(seconds, 1e-9), ranks: communicator.size, objective: objective)
       for observer in observers { try observer.epochFinished(metrics) }
       if saving?.isDue(afterEpoch: position.epoch) ?? false { try save(saving) }
     }
@@ -249,7 +253,7 @@ extension Trainer {
     position.totals = totals
     return Checkpoint(
       model: model.state, optimizer: optimizer.slots, optimizerSteps: optimizer.stepCount, position: position,
-      configuration: try configuration.json())
+      configuration: try configuration.json(), texts: texts)
   }
 
   /// Goes on from a checkpoint of the same model.

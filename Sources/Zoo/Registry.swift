@@ -1,43 +1,41 @@
 import Networks
 
-/// How the book trains a model.
-public struct Recipe: Sendable {
-  public let epochs: Int
-  public let batchSize: Int
-  public let learningRate: Double
-  /// Samples that go through the network at once on one core: what measures fastest, nil for a whole shard.
-  public let sliceSize: Int?
-
-  public init(epochs: Int = 10, batchSize: Int = 256, learningRate: Double, sliceSize: Int? = nil) {
-    (self.epochs, self.batchSize, self.learningRate) = (epochs, batchSize, learningRate)
-    self.sliceSize = sliceSize
-  }
+/// What a model learns, and so which kind of data set it takes: the attribute `task` of the HDF5 file.
+public enum Task: String, Sendable {
+  case classification
+  case regression
+  case language
+  case translation
 }
 
 /// A model of the book under the name that the command line uses.
 public struct ZooModel: Sendable {
   public let name: String
+  public let task: Task
   public let recipe: Recipe
-  /// Of one sample, `[channels, height, width]`.
+  /// Of one sample as the network takes it: `[channels, height, width]` of an image, `[features]` of a table's row,
+  /// `[steps]` of a text.
   public let inputShape: [Int]
-  public let classes: Int
-  public let make: @Sendable (_ classes: Int) -> Module
+  /// The sizes of the book's data.
+  public let sizes: ModelSizes
+  public let make: @Sendable (_ sizes: ModelSizes) -> Module
 
   init(
-    _ name: String, _ recipe: Recipe, inputShape: [Int] = [1, 28, 28], classes: Int = 10,
-    make: @escaping @Sendable (_ classes: Int) -> Module
+    _ name: String, _ recipe: Recipe, task: Task = .classification, inputShape: [Int] = [1, 28, 28],
+    sizes: ModelSizes = ModelSizes(), make: @escaping @Sendable (_ sizes: ModelSizes) -> Module
   ) {
-    (self.name, self.recipe, self.inputShape, self.classes, self.make) = (name, recipe, inputShape, classes, make)
+    (self.name, self.task, self.recipe, self.inputShape) = (name, task, recipe, inputShape)
+    (self.sizes, self.make) = (sizes, make)
   }
 }
 
 /// Every model, one line each.
 public enum Zoo {
   public static let models: [ZooModel] = [
-    ZooModel("softmax-regression", Recipe(learningRate: 0.1)) { softmaxRegression(classes: $0) },
-    ZooModel("mlp", Recipe(learningRate: 0.1)) { perceptron(classes: $0) },
-    ZooModel("mlp-dropout", Recipe(learningRate: 0.5)) { perceptronWithDropout(classes: $0) },
-    ZooModel("lenet", Recipe(learningRate: 0.9, sliceSize: 32)) { leNet(classes: $0) },
+    ZooModel("softmax-regression", Recipe(learningRate: 0.1)) { softmaxRegression(classes: $0.classes) },
+    ZooModel("mlp", Recipe(learningRate: 0.1)) { perceptron(classes: $0.classes) },
+    ZooModel("mlp-dropout", Recipe(learningRate: 0.5)) { perceptronWithDropout(classes: $0.classes) },
+    ZooModel("lenet", Recipe(learningRate: 0.9, sliceSize: 32)) { leNet(classes: $0.classes, channels: $0.channels) },
   ]
 
   public static func model(_ name: String) -> ZooModel? { models.first { $0.name == name } }

@@ -15,7 +15,7 @@ struct Accident {
 
   func train(on communicator: Communicator, interval: Int, savingIn folder: String? = nil) throws {
     let entry = try #require(Zoo.model(lesson.model))
-    let trainer = try Trainer(entry.make(10), Classification(), lesson.configuration, on: communicator)
+    let trainer = try Trainer(entry.make(ModelSizes()), Classification(), lesson.configuration, on: communicator)
     trainer.verificationInterval = interval
     if communicator.rank == rank { trainer.observers = [Hand(self)] }
     let saving = folder.map { CheckpointPlan(CheckpointFolder($0), every: .steps(2)) }
@@ -78,7 +78,7 @@ struct Accident {
     var lesson = Lesson(model: "softmax-regression")
     lesson.optimizer = optimizer
     let trainer = try Trainer(
-      #require(Zoo.model(lesson.model)).make(10), Classification(), lesson.configuration)
+      #require(Zoo.model(lesson.model)).make(ModelSizes()), Classification(), lesson.configuration)
     try trainer.fit(Lesson.data)
     for slot in trainer.optimizer.slots.keys {
       let tensor = "\(slot) of 1.weight"

@@ -16,7 +16,9 @@ import Zoo
       let configuration = Configuration(
         model: name, epochs: 1, batchSize: 64, learningRate: entry.recipe.learningRate, seed: 5,
         sliceSize: entry.recipe.sliceSize ?? .max)
-      try expectOneAnswer(configuration, smallImages(150, side: 28), test: smallImages(70, side: 28)) { entry.make(10) }
+      try expectOneAnswer(configuration, smallImages(150, side: 28), test: smallImages(70, side: 28)) {
+        entry.make(ModelSizes())
+      }
     }
 
     /// 100 does not divide by 3, 303 not by 100.

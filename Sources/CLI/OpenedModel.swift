@@ -1,0 +1,50 @@
+import Lockstep
+import Zoo
+
+/// A trained model as its checkpoint holds it.
+struct OpenedModel {
+  let entry: ZooModel
+  let network: Module
+  let configuration: Configuration
+  let path: String
+  /// Words by name: those of the classes, or vocabularies.
+  let texts: [String: [String]]
+
+  init(_ path: String) throws {
+    let (file, checkpoint) = try CheckpointFolder.load(path) { Main.warn($0) }
+    configuration = try Configuration(json: checkpoint.configuration, path: file)
+    guard let entry = Zoo.model(configuration.model) else {
+      throw CheckpointError(file, "is of a model \"\(configuration.model)\" that this lockstep does not know")
+    }
+    (self.entry, self.path, texts) = (entry, file, checkpoint.texts)
+    network = entry.make(configuration.sizes)
+    do {
+      try network.load(Dictionary(uniqueKeysWithValues: checkpoint.model))
+    } catch {
+      throw CheckpointError(file, "\(error)")
+    }
+  }
+
+  /// Opens a data set for this model, and checks that it was trained on such data.
+  func open(_ data: String) throws -> any Workload {
+    let workload = try entry.open(data)
+    let (found, known) = (workload.sizes, configuration.sizes)
+    if found.classes > known.classes {
+      throw InputError(data, "has \(found.classes) classes, but \(path) knows \(known.classes)")
+    }
+    return workload
+  }
+
+  /// All ranks must have read the same model and data.
+  func evaluator(
+    of dataset: any DigestedDataset, _ objective: any Objective, _ communicator: Communicator
+  ) throws -> Evaluator {
+    if communicator.size > 1 {
+      let model = try Checkpoint.digest(network.state)
+      try Replicas.agree(["data \(dataset.digest)", "model \(model)"], over: communicator)
+    }
+    let sharding = Sharding(
+      rank: communicator.rank, rankCount: communicator.size, sliceSize: min(configuration.sliceSize, 256))
+    return Evaluator(network, objective, sharding, communicator)
+  }
+}

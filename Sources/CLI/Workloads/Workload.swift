@@ -1,0 +1,36 @@
+import Lockstep
+import Zoo
+
+/// A data set opened for a model: what the task makes of the file. One file per task.
+protocol Workload: Sendable {
+  /// What the data decide about the model.
+  var sizes: ModelSizes { get }
+  var objective: any Objective { get }
+  /// Words that checkpoints keep, such as the names of classes.
+  var texts: [String: [String]] { get }
+  /// "train", "test" and others.
+  var splitNames: [String] { get }
+  /// Reads a split whole; throws `InputError` for one that is not there.
+  func split(_ name: String) throws -> any DigestedDataset
+}
+
+extension ZooModel {
+  /// Opens the data set at `path` and checks that it fits this model, before anything is computed.
+  func open(_ path: String) throws -> any Workload {
+    switch task {
+    case .classification: try ClassificationWorkload(path, for: self)
+    case .regression, .language, .translation: throw ConfigurationError("\(name) can't be trained yet")
+    }
+  }
+
+  /// Random data in memory that fit the model, for benchmarks.
+  func synthetic(_ configuration: Configuration) throws -> (dataset: any Dataset, objective: any Objective) {
+    switch task {
+    case .classification: (SyntheticImages(self, configuration.batchSize), Classification())
+    case .regression, .language, .translation: throw ConfigurationError("\(name) can't be measured yet")
+    }
+  }
+
+  /// The name of its outputs in a file of predictions.
+  var outputName: String { task == .regression ? "predictions" : "logits" }
+}

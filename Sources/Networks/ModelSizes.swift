@@ -1,0 +1,21 @@
+/// What a data set decides about a model. Kept in checkpoints, so that the same network can be built again.
+public struct ModelSizes: Codable, Sendable, Equatable {
+  public var classes = 10
+  /// Of an image.
+  public var channels = 1
+  /// Columns of a table.
+  public var features = 1
+  /// Tokens of a text, or of the source language.
+  public var vocabulary = 28
+  public var targetVocabulary = 28
+  /// Divides or multiplies the channels of a network that comes in several widths.
+  public var width = 1
+
+  public init() {}
+
+  public static func classes(_ count: Int) -> ModelSizes {
+    var sizes = ModelSizes()
+    sizes.classes = count
+    return sizes
+  }
+}

@@ -1,0 +1,47 @@
+import Foundation
+import HDF5Files
+
+/// Draws pictures with gnuplot, as SVG or PNG by the file's name.
+public enum Gnuplot {
+  private static let executable: String? = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin")
+    .split(separator: ":").map { "\($0)/gnuplot" }
+    .first { FileManager.default.isExecutableFile(atPath: $0) }
+
+  /// Checks that a picture can be made at `path`, before any work is done.
+  public static func check(_ path: String) throws {
+    guard path.hasSuffix(".svg") || path.hasSuffix(".png") else {
+      throw ConfigurationError("plot is \(path), but must end in .svg or .png")
+    }
+    try AtomicFile.check(path)
+    guard executable != nil else {
+      throw FileError(.missing, path: "gnuplot", "is not installed; launch/setup installs it")
+    }
+  }
+
+  /// Runs a script, its lines without the terminal, and replaces the file at `path` by the picture as a whole.
+  public static func draw(_ lines: [String], to path: String) throws {
+    try check(path)
+    guard let executable else { return }
+    let terminal = path.hasSuffix(".svg") ? "svg size 640,420 background 'white'" : "pngcairo size 960,630"
+    let process = Process()
+    let (input, output) = (Pipe(), Pipe())
+    process.executableURL = URL(fileURLWithPath: executable)
+    (process.standardInput, process.standardOutput) = (input, output)
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    let script = (["set terminal \(terminal)"] + lines).joined(separator: "\n") + "\n"
+    input.fileHandleForWriting.write(Foundation.Data(script.utf8))
+    try input.fileHandleForWriting.close()
+    let picture = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    guard process.terminationStatus == 0, !picture.isEmpty else {
+      throw FileError(.notWritable, path: path, "gnuplot could not draw it")
+    }
+    try AtomicFile.write([UInt8](picture), to: path)
+  }
+
+  /// A data block of the script, for curves of `(x, y)`.
+  public static func block(_ name: String, _ points: [(Double, Double)]) -> [String] {
+    ["$\(name) << END"] + points.map { "\($0.0) \($0.1)" } + ["END"]
+  }
+}

@@ -1,0 +1,22 @@
+/// How the book trains a model.
+public struct Recipe: Sendable {
+  public let epochs: Int
+  public let batchSize: Int
+  public let learningRate: Double
+  /// `sgd`, `adam` or `adamw`.
+  public let optimizer: String
+  public let weightDecay: Double
+  /// Gradients are scaled down to this common norm.
+  public let clipNorm: Double?
+  /// Samples that go through the network at once on one core: what measures fastest, nil for a whole shard.
+  public let sliceSize: Int?
+
+  public init(
+    epochs: Int = 10, batchSize: Int = 256, learningRate: Double, optimizer: String = "sgd", weightDecay: Double = 0,
+    clipNorm: Double? = nil, sliceSize: Int? = nil
+  ) {
+    (self.epochs, self.batchSize, self.learningRate) = (epochs, batchSize, learningRate)
+    (self.optimizer, self.weightDecay, self.clipNorm) = (optimizer, weightDecay, clipNorm)
+    self.sliceSize = sliceSize
+  }
+}
