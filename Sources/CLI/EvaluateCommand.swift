@@ -16,7 +16,7 @@ struct EvaluateCommand: JobCommand {
     let (model, objective, dataset) = try communicator.agreeing("start") {
       let model = try OpenedModel(checkpoint)
       let workload = try model.open(data)
-      return (model, workload.objective, try workload.split(split))
+      return (model, workload.objective, try workload.labelledSplit(split))
     }
     let totals = try model.evaluator(of: dataset, objective, communicator).evaluate(dataset)
     if communicator.isRoot {

@@ -94,7 +94,7 @@ struct TrainCommand: JobCommand {
     var configuration = try configure(entry, resumed)
     let workload = try entry.open(data)
     configuration.sizes = workload.sizes
-    let train = try workload.split("train")
+    let train = try workload.labelledSplit("train")
     if train.count == 0 { throw InputError(data, "/train holds no samples") }
     try resumed.map { try checkPosition($0.checkpoint.position, configuration, train.count, $0.path) }
     let test = workload.splitNames.contains("test") ? try workload.split("test") : nil

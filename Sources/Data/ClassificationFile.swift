@@ -29,7 +29,7 @@ public final class ClassificationFile: Sendable {
   private init(_ file: HDF5File) throws {
     self.file = file
     path = file.path
-    try ClassificationFile.checkFormat(file)
+    try DatasetFormat.check(file, task: ClassificationFile.task, version: ClassificationFile.formatVersion)
     classNames = try ClassificationFile.classNames(file)
     splitNames = try ClassificationFile.splitNames(file)
     var imageShape: [Int]?
@@ -77,23 +77,6 @@ public final class ClassificationFile: Sendable {
 
 /// The checks of opening.
 extension ClassificationFile {
-  private static func checkFormat(_ file: HDF5File) throws {
-    if try file.isGroup("/model"), try file.isGroup("/training") {
-      throw InputError(file.path, "is a checkpoint, not a dataset")
-    }
-    guard let format = try file.attribute("lockstep_format", of: "/") else {
-      throw InputError(file.path, "is no Lockstep dataset: it has no attribute lockstep_format")
-    }
-    guard format == .int(formatVersion) || format == .ints([formatVersion]) else {
-      throw InputError(file.path, "lockstep_format: expected \(formatVersion), found \(format.text)")
-    }
-    try file.verifyText()
-    let found = try file.attribute("task", of: "/")
-    guard found == .string(task) || found == .strings([task]) else {
-      throw InputError(file.path, "task: expected \(task), found \(found?.text ?? "no such attribute")")
-    }
-  }
-
   private static func classNames(_ file: HDF5File) throws -> [String] {
     guard case .strings(let names) = try file.attribute("class_names", of: "/"), !names.isEmpty else {
       throw InputError(file.path, "class_names: expected an attribute with a name for each class")
@@ -136,19 +119,5 @@ extension ClassificationFile {
     guard let row = labels.firstIndex(where: { !(0..<Int64(classCount) ~= $0) }) else { return }
     let place = object.map { "\($0): " } ?? ""
     throw InputError(path, "\(place)row \(row): expected a label in 0...\(classCount - 1), found \(labels[row])")
-  }
-}
-
-extension HDF5Attribute {
-  /// The value as a person writes it.
-  fileprivate var text: String {
-    switch self {
-    case .int(let number): "\(number)"
-    case .double(let number): "\(number)"
-    case .string(let text): "\"\(text)\""
-    case .ints(let numbers): "\(numbers)"
-    case .doubles(let numbers): "\(numbers)"
-    case .strings(let texts): "\(texts)"
-    }
   }
 }

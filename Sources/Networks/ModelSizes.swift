@@ -18,4 +18,10 @@ public struct ModelSizes: Codable, Sendable, Equatable {
     sizes.classes = count
     return sizes
   }
+
+  public static func features(_ count: Int) -> ModelSizes {
+    var sizes = ModelSizes()
+    sizes.features = count
+    return sizes
+  }
 }

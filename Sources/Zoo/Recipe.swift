@@ -10,13 +10,15 @@ public struct Recipe: Sendable {
   public let clipNorm: Double?
   /// Samples that go through the network at once on one core: what measures fastest, nil for a whole shard.
   public let sliceSize: Int?
+  /// Whether a regression is judged by the logarithms of its predictions.
+  public let isLogarithmic: Bool
 
   public init(
     epochs: Int = 10, batchSize: Int = 256, learningRate: Double, optimizer: String = "sgd", weightDecay: Double = 0,
-    clipNorm: Double? = nil, sliceSize: Int? = nil
+    clipNorm: Double? = nil, sliceSize: Int? = nil, isLogarithmic: Bool = false
   ) {
     (self.epochs, self.batchSize, self.learningRate) = (epochs, batchSize, learningRate)
     (self.optimizer, self.weightDecay, self.clipNorm) = (optimizer, weightDecay, clipNorm)
-    self.sliceSize = sliceSize
+    (self.sliceSize, self.isLogarithmic) = (sliceSize, isLogarithmic)
   }
 }

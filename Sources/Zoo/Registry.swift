@@ -35,6 +35,20 @@ public enum Zoo {
     ZooModel("softmax-regression", Recipe(learningRate: 0.1)) { softmaxRegression(classes: $0.classes) },
     ZooModel("mlp", Recipe(learningRate: 0.1)) { perceptron(classes: $0.classes) },
     ZooModel("mlp-dropout", Recipe(learningRate: 0.5)) { perceptronWithDropout(classes: $0.classes) },
+    ZooModel(
+      "linear-regression", Recipe(epochs: 3, batchSize: 10, learningRate: 0.03), task: .regression, inputShape: [2],
+      sizes: .features(2)
+    ) { linearRegression(features: $0.features) },
+    ZooModel(
+      "house-prices", Recipe(epochs: 100, batchSize: 64, learningRate: 5, optimizer: "adam", isLogarithmic: true),
+      task: .regression, inputShape: [331], sizes: .features(331)
+    ) { housePrices(features: $0.features) },
+    ZooModel(
+      "house-prices-mlp",
+      Recipe(
+        epochs: 300, batchSize: 50, learningRate: 0.01, optimizer: "adam", weightDecay: 0.5, isLogarithmic: true),
+      task: .regression, inputShape: [331], sizes: .features(331)
+    ) { housePricesPerceptron(features: $0.features) },
     ZooModel("lenet", Recipe(learningRate: 0.9, sliceSize: 32)) { leNet(classes: $0.classes, channels: $0.channels) },
   ]
 

@@ -12,6 +12,12 @@ protocol Workload: Sendable {
   var splitNames: [String] { get }
   /// Reads a split whole; throws `InputError` for one that is not there.
   func split(_ name: String) throws -> any DigestedDataset
+  /// The same, for training and evaluation; throws `InputError` where targets are not known.
+  func labelledSplit(_ name: String) throws -> any DigestedDataset
+}
+
+extension Workload {
+  func labelledSplit(_ name: String) throws -> any DigestedDataset { try split(name) }
 }
 
 extension ZooModel {
@@ -19,7 +25,8 @@ extension ZooModel {
   func open(_ path: String) throws -> any Workload {
     switch task {
     case .classification: try ClassificationWorkload(path, for: self)
-    case .regression, .language, .translation: throw ConfigurationError("\(name) can't be trained yet")
+    case .regression: try RegressionWorkload(path, for: self)
+    case .language, .translation: throw ConfigurationError("\(name) can't be trained yet")
     }
   }
 
@@ -27,7 +34,9 @@ extension ZooModel {
   func synthetic(_ configuration: Configuration) throws -> (dataset: any Dataset, objective: any Objective) {
     switch task {
     case .classification: (SyntheticImages(self, configuration.batchSize), Classification())
-    case .regression, .language, .translation: throw ConfigurationError("\(name) can't be measured yet")
+    case .regression:
+      (try SyntheticRows(self, configuration.batchSize), Regression(isLogarithmic: recipe.isLogarithmic))
+    case .language, .translation: throw ConfigurationError("\(name) can't be measured yet")
     }
   }
 

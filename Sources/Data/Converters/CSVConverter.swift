@@ -1,0 +1,62 @@
+import HDF5Files
+
+/// Turns tables in CSV files into an HDF5 file for regression, which `TableFile` reads.
+public struct CSVConverter: Sendable {
+  /// What a conversion has written.
+  public struct Summary: Sendable, Equatable {
+    public let trainCount: Int
+    /// 0 without a test file.
+    public let testCount: Int
+    public let featureNames: [String]
+    public let targetName: String
+    /// Size in bytes of the file that was written.
+    public let byteCount: Int
+  }
+
+  public let train: String
+  public let test: String?
+  public let options: TablePreparation.Options
+  public var separator: Character = ","
+  public var missing = Table.missingWords
+
+  /// - Parameter test: a file with the same columns; the target may be left out there.
+  public init(train: String, test: String? = nil, options: TablePreparation.Options) {
+    (self.train, self.test, self.options) = (train, test, options)
+  }
+
+  /// Reads and checks everything, then writes the file at `output` as a whole.
+  /// - Throws: `FileError` for missing inputs and an output that can't be written; `InputError` for bad data.
+  public func convert(to output: String) throws -> Summary {
+    try AtomicFile.check(output)
+    var hash = SHA256()
+    func read(_ path: String) throws -> (table: Table, path: String) {
+      let bytes = try InputFile.bytes(of: path)
+      bytes.withUnsafeBytes { hash.update($0) }
+      let table = try Table(csv: bytes, name: path, separator: separator, missing: missing)
+      if table.rowCount == 0 { throw InputError(path, "has names of columns, but no row below them") }
+      return (table, path)
+    }
+    let rows = try read(train)
+    let others = try test.map(read)
+    let preparation = try TablePreparation(options, train: rows, test: others)
+    var splits = [("train", try split(rows, preparation, needsTargets: true))]
+    if let others { splits.append(("test", try split(others, preparation, needsTargets: false))) }
+    let image = try TableFile.encode(
+      splits.map { (name: $0, split: $1) }, featureNames: preparation.featureNames, targetName: options.target,
+      preparation: preparation, sourceSHA256: hash.hexadecimal)
+    try AtomicFile.write(image, to: output)
+    return Summary(
+      trainCount: rows.table.rowCount, testCount: others?.table.rowCount ?? 0,
+      featureNames: preparation.featureNames, targetName: options.target, byteCount: image.count)
+  }
+
+  private func split(
+    _ source: (table: Table, path: String), _ preparation: TablePreparation, needsTargets: Bool
+  ) throws -> TableSplit {
+    let hasTargets = needsTargets || source.table[preparation.target] != nil
+    return TableSplit(
+      features: try preparation.features(of: source.table, source.path), width: preparation.featureNames.count,
+      targets: hasTargets ? try preparation.preparedTargets(of: source.table, source.path) : nil,
+      identifiers: preparation.identifiers(of: source.table))
+  }
+}

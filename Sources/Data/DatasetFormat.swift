@@ -1,0 +1,36 @@
+import HDF5Files
+
+/// What all of Lockstep's datasets have in common: the version of their layout and their task.
+enum DatasetFormat {
+  /// Throws unless `file` is a dataset of this task and version, with whole text.
+  static func check(_ file: HDF5File, task: String, version: Int64) throws {
+    if try file.isGroup("/model"), try file.isGroup("/training") {
+      throw InputError(file.path, "is a checkpoint, not a dataset")
+    }
+    guard let format = try file.attribute("lockstep_format", of: "/") else {
+      throw InputError(file.path, "is no Lockstep dataset: it has no attribute lockstep_format")
+    }
+    guard format == .int(version) || format == .ints([version]) else {
+      throw InputError(file.path, "lockstep_format: expected \(version), found \(format.text)")
+    }
+    try file.verifyText()
+    let found = try file.attribute("task", of: "/")
+    guard found == .string(task) || found == .strings([task]) else {
+      throw InputError(file.path, "task: expected \(task), found \(found?.text ?? "no such attribute")")
+    }
+  }
+}
+
+extension HDF5Attribute {
+  /// The value as a person writes it.
+  var text: String {
+    switch self {
+    case .int(let number): "\(number)"
+    case .double(let number): "\(number)"
+    case .string(let text): "\"\(text)\""
+    case .ints(let numbers): "\(numbers)"
+    case .doubles(let numbers): "\(numbers)"
+    case .strings(let texts): "\(texts)"
+    }
+  }
+}

@@ -1,0 +1,143 @@
+import HDF5Files
+
+/// Where the fields of a CSV text begin: RFC 4180 with `\n`, `\r\n` or `\r` at the ends of rows, a byte order mark passed
+/// over, and empty lines left out, as pandas does.
+///
+/// `bytes` must end with a line feed of the caller's, which stops every scan.
+struct CSVIndex {
+  let path: String
+  let columnCount: Int
+  /// Rows, the heading included.
+  private(set) var rowCount = 0
+  /// Row by row. A field's end follows from its first byte: a quote, or else anything up to the next separator.
+  private(set) var starts: [Int] = []
+
+  private static let quote = UInt8(ascii: "\"")
+
+  /// - Throws: `InputError` for rows of unequal length and misplaced or missing quotes.
+  init(_ bytes: UnsafeBufferPointer<UInt8>, separator: UInt8, path: String) throws {
+    self.path = path
+    var scan = Scan(bytes, separator, path)
+    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { scan.position = 3 }
+    starts.reserveCapacity(bytes.count / 6)
+    var width = 0
+    while scan.position < scan.end {
+      if scan.skipLineEnd() { continue }
+      rowCount += 1
+      let before = starts.count
+      repeat {
+        starts.append(scan.position)
+      } while try scan.passField(row: rowCount, column: starts.count - before)
+      let count = starts.count - before
+      if rowCount == 1 { width = count }
+      guard count == width else {
+        throw InputError(path, "row \(rowCount): expected \(width) fields as in row 1, found \(count)")
+      }
+    }
+    guard rowCount > 0 else { throw InputError(path, "is empty: expected a first row with the names of columns") }
+    columnCount = width
+  }
+
+  private struct Scan {
+    let base: UnsafePointer<UInt8>?
+    let separator: UInt8
+    let path: String
+    /// Of the text without the line feed that was put behind it.
+    let end: Int
+    var position = 0
+
+    init(_ bytes: UnsafeBufferPointer<UInt8>, _ separator: UInt8, _ path: String) {
+      (base, self.separator, self.path) = (bytes.baseAddress, separator, path)
+      end = max(bytes.count - 1, 0)
+    }
+
+    /// Passes over the end of a line, if here is one.
+    mutating func skipLineEnd() -> Bool {
+      guard let base else { return false }
+      let byte = base[position]
+      guard byte == 0x0A || byte == 0x0D else { return false }
+      position += byte == 0x0D && position < end && base[position + 1] == 0x0A ? 2 : 1
+      return true
+    }
+
+    /// Moves behind the field that begins here, and its separator or line end; whether another one follows in the row.
+    mutating func passField(row: Int, column: Int) throws -> Bool {
+      guard let base else { return false }
+      var place = position
+      if place < end, base[place] == CSVIndex.quote {
+        place = try passQuoted(from: place, row, column)
+        let next = base[place]
+        guard next == separator || next == 0x0A || next == 0x0D else {
+          throw InputError(path, "row \(row), column \(column): text follows a closing quote")
+        }
+      } else {
+        while case let byte = base[place], byte != separator, byte != 0x0A, byte != 0x0D { place += 1 }
+      }
+      let isSeparator = base[place] == separator && place < end
+      position = place
+      if isSeparator { position += 1 } else { _ = skipLineEnd() }
+      return isSeparator
+    }
+
+    /// The place behind the closing quote.
+    private func passQuoted(from start: Int, _ row: Int, _ column: Int) throws -> Int {
+      guard let base else { return start }
+      var place = start + 1
+      while place < end {
+        if base[place] != CSVIndex.quote {
+          place += 1
+        } else if base[place + 1] == CSVIndex.quote && place + 1 < end {
+          place += 2
+        } else {
+          return place + 1
+        }
+      }
+      throw InputError(path, "row \(row), column \(column): the quote that opens here is never closed")
+    }
+  }
+}
+
+/// A CSV text and the places of its fields.
+struct CSVFields {
+  let bytes: UnsafeBufferPointer<UInt8>
+  let index: CSVIndex
+  let separator: UInt8
+
+  /// The bytes of a field, without the quotes around it; doubled quotes inside are still doubled.
+  @inline(__always)
+  func field(_ row: Int, _ column: Int) -> (bytes: UnsafeBufferPointer<UInt8>, isQuoted: Bool) {
+    let start = index.starts[row * index.columnCount + column]
+    var place = start
+    guard bytes[start] == UInt8(ascii: "\""), start < bytes.count - 1 else {
+      while case let byte = bytes[place], byte != separator, byte != 0x0A, byte != 0x0D { place += 1 }
+      return (UnsafeBufferPointer(rebasing: bytes[start..<place]), false)
+    }
+    place += 1
+    while true {
+      if bytes[place] != UInt8(ascii: "\"") {
+        place += 1
+      } else if bytes[place + 1] == UInt8(ascii: "\"") {
+        place += 2
+      } else {
+        return (UnsafeBufferPointer(rebasing: bytes[start + 1..<place]), true)
+      }
+    }
+  }
+
+  /// A field as text; row and column count from 0, the heading's row is 0.
+  func text(_ row: Int, _ column: Int) throws -> String {
+    let (raw, isQuoted) = field(row, column)
+    let place = "row \(row + 1), column \(column + 1)"
+    guard !raw.contains(0) else { throw InputError(index.path, "\(place): holds a zero byte") }
+    var last: UInt8 = 0
+    let single = raw.filter { byte in
+      let isSecond = isQuoted && byte == UInt8(ascii: "\"") && last == byte
+      last = isSecond ? 0 : byte
+      return !isSecond
+    }
+    guard let text = String(validating: single, as: UTF8.self) else {
+      throw InputError(index.path, "\(place): is no UTF-8 text")
+    }
+    return text
+  }
+}

@@ -1,0 +1,150 @@
+import HDF5Files
+
+/// Rows of features and what is to be predicted for them, whole in memory.
+public struct TableSplit: Sendable, Equatable {
+  /// `[count, width]` in row-major order.
+  public let features: [Float]
+  /// `[count]`; nil for rows of which it is not known.
+  public let targets: [Float]?
+  public let width: Int
+  public let count: Int
+  /// What names the rows, such as the Id of a Kaggle competition.
+  public let identifiers: [String]?
+
+  /// `features` must hold whole rows, and `targets` and `identifiers` one value for each.
+  public init(features: [Float], width: Int, targets: [Float]?, identifiers: [String]? = nil) {
+    precondition(width > 0 && features.count % width == 0, "features are no whole rows")
+    count = features.count / width
+    precondition(targets?.count ?? count == count && identifiers?.count ?? count == count, "rows differ in number")
+    (self.features, self.width, self.targets, self.identifiers) = (features, width, targets, identifiers)
+  }
+}
+
+/// A dataset for regression in an HDF5 file, as `lockstep convert csv` writes it.
+///
+/// `/train/features` float32 `[n, features]`, `/train/targets` float32 `[n, 1]`, rows without a target under
+/// `/test/features`; `/train/ids` and `/test/ids` where rows have names. Root attributes: `lockstep_format`, `task`
+/// ("regression"), `feature_names`, `target_name`, and `preparation`, JSON that says how the raw columns became these.
+public final class TableFile: Sendable {
+  public static let formatVersion: Int64 = 1
+  public static let task = "regression"
+
+  public let path: String
+  public let featureNames: [String]
+  public let targetName: String
+  /// How the raw table was prepared, where Lockstep did that.
+  public let preparation: TablePreparation?
+  public let splitNames: [String]
+  private let splits: [String: TableSplit]
+
+  /// Opens the dataset at `path` and reads and checks all of it.
+  /// - Throws: `HDF5Error` for a file that is missing, no HDF5 or damaged; `InputError` for one that is no such dataset.
+  public convenience init(_ path: String) throws { try self.init(HDF5File.open(path)) }
+
+  private init(_ file: HDF5File) throws {
+    path = file.path
+    try DatasetFormat.check(file, task: TableFile.task, version: TableFile.formatVersion)
+    let found = try file.names(in: "/").filter { try file.isDataset("/\($0)/features") }
+    splitNames = ["train", "test"].filter(found.contains) + found.filter { $0 != "train" && $0 != "test" }
+    guard let first = splitNames.first else { throw InputError(path, "holds no split: neither /train nor /test") }
+    let width = try TableFile.width(file, first)
+    featureNames = try TableFile.featureNames(file, width)
+    if case .string(let name)? = try file.attribute("target_name", of: "/") {
+      targetName = name
+    } else {
+      targetName = "target"
+    }
+    if case .string(let json)? = try file.attribute("preparation", of: "/") {
+      preparation = try TablePreparation(json: json, path: file.path)
+    } else {
+      preparation = nil
+    }
+    var splits: [String: TableSplit] = [:]
+    for name in splitNames { splits[name] = try TableFile.split(file, name, width) }
+    self.splits = splits
+  }
+
+  /// The split `name`.
+  /// - Throws: `InputError` when there is none.
+  public func split(_ name: String) throws -> TableSplit {
+    guard let split = splits[name] else {
+      throw InputError(path, "has no split \"\(name)\"; it has: \(splitNames.joined(separator: ", "))")
+    }
+    return split
+  }
+
+  private static func width(_ file: HDF5File, _ split: String) throws -> Int {
+    let shape = try file.shape(of: "/\(split)/features")
+    guard shape.count == 2, shape[1] > 0 else {
+      throw InputError(file.path, "/\(split)/features: expected the shape [n, features], found \(shape)")
+    }
+    return shape[1]
+  }
+
+  private static func featureNames(_ file: HDF5File, _ width: Int) throws -> [String] {
+    guard let attribute = try file.attribute("feature_names", of: "/") else { return (0..<width).map { "\($0)" } }
+    guard case .strings(let names) = attribute, names.count == width else {
+      throw InputError(file.path, "feature_names: expected \(width) names, one for each column")
+    }
+    return names
+  }
+
+  private static func split(_ file: HDF5File, _ name: String, _ expected: Int) throws -> TableSplit {
+    let width = try width(file, name)
+    guard width == expected else {
+      throw InputError(file.path, "/\(name)/features: has \(width) columns, expected \(expected) as in the others")
+    }
+    let features = try finite(file, "/\(name)/features", width)
+    let count = features.count / width
+    var targets: [Float]?
+    if try file.isDataset("/\(name)/targets") {
+      let shape = try file.shape(of: "/\(name)/targets")
+      guard shape == [count, 1] || shape == [count] else {
+        throw InputError(file.path, "/\(name)/targets: expected the shape [\(count), 1], found \(shape)")
+      }
+      targets = try finite(file, "/\(name)/targets", 1)
+    }
+    var identifiers: [String]?
+    if try file.isDataset("/\(name)/ids") {
+      let names = try file.readStrings("/\(name)/ids")
+      guard names.count == count else {
+        throw InputError(file.path, "/\(name)/ids: expected \(count) names of rows, found \(names.count)")
+      }
+      identifiers = names
+    }
+    return TableSplit(features: features, width: width, targets: targets, identifiers: identifiers)
+  }
+
+  private static func finite(_ file: HDF5File, _ object: String, _ width: Int) throws -> [Float] {
+    let values = try file.read(object, as: Float.self)
+    if let place = values.firstIndex(where: { !$0.isFinite }) {
+      throw InputError(
+        file.path, "\(object): row \(place / width), column \(place % width): \(values[place]) is no finite number")
+    }
+    return values
+  }
+}
+
+/// Writing such a dataset.
+extension TableFile {
+  /// The bytes of a dataset file, for `AtomicFile`.
+  public static func encode(
+    _ splits: [(name: String, split: TableSplit)], featureNames: [String], targetName: String,
+    preparation: TablePreparation? = nil, sourceSHA256: String
+  ) throws -> [UInt8] {
+    let file = try HDF5File.inMemory()
+    try file.setAttribute("lockstep_format", of: "/", to: .int(formatVersion))
+    try file.setAttribute("task", of: "/", to: .string(task))
+    try file.setAttribute("feature_names", of: "/", to: .strings(featureNames))
+    try file.setAttribute("target_name", of: "/", to: .string(targetName))
+    if let preparation { try file.setAttribute("preparation", of: "/", to: .string(preparation.json())) }
+    try file.setAttribute("source_sha256", of: "/", to: .string(sourceSHA256))
+    try file.sealText()
+    for (name, split) in splits {
+      try file.write(split.features, shape: [split.count, split.width], to: "/\(name)/features")
+      if let targets = split.targets { try file.write(targets, shape: [split.count, 1], to: "/\(name)/targets") }
+      if let identifiers = split.identifiers { try file.write(identifiers, to: "/\(name)/ids") }
+    }
+    return try file.image()
+  }
+}

@@ -1,0 +1,38 @@
+import Data
+import Foundation
+import Networks
+import Tensors
+
+/// Squared errors of numbers, reported as their root mean square.
+public struct Regression: Objective {
+  /// Whether the root mean square of the differences of logarithms is reported, of predictions of 1 at least (the book's
+  /// chapter 4.10): relative errors, for prices.
+  public let isLogarithmic: Bool
+
+  public init(isLogarithmic: Bool = false) { self.isLogarithmic = isLogarithmic }
+
+  /// Predictions `[batch, 1]` against targets `[batch, 1]`.
+  public func evaluate(_ model: Module, _ batch: Batch) throws -> (lossSum: Tensor, totals: Totals) {
+    let predictions = try model(batch.inputs)
+    let loss = try meanSquaredError(predictions, batch.targets, reduction: .sum)
+    let squares = isLogarithmic ? try squaredLogarithms(predictions, batch.targets) : 0
+    return (loss, Totals(loss: try loss.item(), hits: squares, samples: Double(batch.samples.count)))
+  }
+
+  public func measures(of totals: Totals) -> [Measure] {
+    let loss = Measure("loss", totals.meanLoss)
+    if isLogarithmic { return [loss, Measure("log_rmse", totals.accuracy.squareRoot())] }
+    return [loss, Measure("rmse", totals.meanLoss.squareRoot())]
+  }
+
+  private func squaredLogarithms(_ predictions: Tensor, _ targets: Tensor) throws -> Double {
+    try predictions.detached().withFloats { predictions in
+      try targets.withFloats { targets in
+        zip(predictions, targets).reduce(0) { sum, pair in
+          let difference = log(max(Double(pair.0), 1)) - log(max(Double(pair.1), 1))
+          return sum + difference * difference
+        }
+      }
+    }
+  }
+}
