@@ -14,17 +14,23 @@ public struct StepBatch: Sendable {
 /// Makes the batches of an epoch in a background thread, a few steps ahead of training. It never forks: forked children
 /// of a process with MPI or HDF5 open are a known way to corrupt both.
 ///
+/// Steps that are made faster than they can be handed over (waking a thread takes some 10 µs) are handed over in groups.
+///
 /// The thread ends with the epoch, with the data set's first error, when cancelled, or when the loader is let go.
 public final class Loader {
   private let shelf: Shelf
   private let batchCount: Int
   private var delivered: Int
+  /// Taken from the shelf, in reverse order.
+  private var waiting: [Result<StepBatch, any Error>] = []
+  /// How long steps are collected before they are handed over.
+  private static let groupNanoseconds: UInt64 = 100_000
 
   /// Loads the steps `first..<sampler.batchCount` of an epoch.
   ///
   /// - Parameters:
   ///   - slices: which positions of a global batch of the given size are this rank's, slice by slice.
-  ///   - depth: how many steps are made ahead.
+  ///   - depth: how many groups of steps are made ahead.
   public init(
     _ dataset: any Dataset, _ sampler: Sampler, epoch: Int, from first: Int = 0, depth: Int = 2,
     slices: @escaping @Sendable (Int) -> [Range<Int>]
@@ -35,16 +41,17 @@ public final class Loader {
     self.shelf = shelf
     let thread = Thread {
       let order = sampler.order(epoch: epoch)
+      var group: [Result<StepBatch, any Error>] = []
+      var start = DispatchTime.now().uptimeNanoseconds
       for index in first..<max(first, sampler.batchCount) {
-        let result = Result {
-          let batch = sampler.batch(index)
-          let parts = try slices(batch.count).map { part in
-            try dataset.batch(part.map { order[batch.lowerBound + $0] })
-          }
-          let weight = dataset.weight(of: batch.map { order[$0] })
-          return StepBatch(index: index, slices: parts, globalCount: batch.count, globalWeight: weight)
-        }
-        guard shelf.put(result) else { return }
+        let result = Result { try Self.load(index, dataset, sampler, order, slices) }
+        group.append(result)
+        var isLast = index == sampler.batchCount - 1
+        if case .failure = result { isLast = true }
+        guard isLast || DispatchTime.now().uptimeNanoseconds - start >= Self.groupNanoseconds else { continue }
+        guard shelf.put(group), !isLast else { return }
+        group.removeAll()
+        start = DispatchTime.now().uptimeNanoseconds
       }
     }
     thread.name = "lockstep loader"
@@ -53,42 +60,58 @@ public final class Loader {
 
   deinit { cancel() }
 
+  private static func load(
+    _ index: Int, _ dataset: any Dataset, _ sampler: Sampler, _ order: [Int], _ slices: (Int) -> [Range<Int>]
+  ) throws -> StepBatch {
+    let batch = sampler.batch(index)
+    let parts = try slices(batch.count).map { part in
+      try dataset.batch(part.map { order[batch.lowerBound + $0] })
+    }
+    let weight = dataset.weight(of: batch.map { order[$0] })
+    return StepBatch(index: index, slices: parts, globalCount: batch.count, globalWeight: weight)
+  }
+
   /// The next step's batch, nil at the end of the epoch and once cancelled.
   public func next() throws -> StepBatch? {
-    guard delivered < batchCount, let result = shelf.take() else { return nil }
+    guard delivered < batchCount else { return nil }
+    if waiting.isEmpty { waiting = shelf.take()?.reversed() ?? [] }
+    guard let result = waiting.popLast() else { return nil }
     delivered += 1
     if case .failure = result { delivered = batchCount }
     return try result.get()
   }
 
   /// Lets the background thread end before the epoch does.
-  public func cancel() { shelf.close() }
+  public func cancel() {
+    waiting = []
+    shelf.close()
+  }
 }
 
-/// Where finished batches wait. The loader's thread holds this alone, so that a loader that nobody holds can end it.
+/// Where finished groups of batches wait. The loader's thread holds this alone, so that a loader that nobody holds can end
+/// it.
 private final class Shelf: @unchecked Sendable {
   private let condition = NSCondition()
   // Guarded by the condition.
-  private var ready: [Result<StepBatch, any Error>] = []
+  private var ready: [[Result<StepBatch, any Error>]] = []
   private var isClosed = false
   private let depth: Int
 
   init(depth: Int) { self.depth = depth }
 
   /// Waits for a place; false when nobody wants more.
-  func put(_ result: Result<StepBatch, any Error>) -> Bool {
+  func put(_ group: [Result<StepBatch, any Error>]) -> Bool {
     condition.lock()
     defer { condition.unlock() }
     while ready.count >= depth && !isClosed { condition.wait() }
     if isClosed { return false }
-    ready.append(result)
+    ready.append(group)
     condition.signal()
-    if case .failure = result { return false }
     return true
   }
 
-  /// Waits for a batch; nil once closed.
-  func take() -> Result<StepBatch, any Error>? {
+  /// Waits for a group; nil once closed.
+  func take() -> [Result<StepBatch, any Error>]? {
     condition.lock()
     defer { condition.unlock() }
     while ready.isEmpty && !isClosed { condition.wait() }

@@ -24,5 +24,12 @@ public func meanSquaredError(_ prediction: Tensor, _ target: Tensor, reduction: 
   guard prediction.shape == target.shape else {
     throw TensorError("mean squared error", "prediction \(prediction.shape) and target \(target.shape) differ")
   }
-  return try reduction.reduce((prediction - target).pow(2))
+  if case .none = reduction { return try (prediction - target).pow(2) }
+  // Of float tensors that are one type; any other pair takes the way of single operations.
+  guard prediction.dtype == target.dtype, prediction.dtype.isFloat else {
+    return try reduction.reduce((prediction - target).pow(2))
+  }
+  let sum = try prediction.squaredErrorSum(target)
+  if case .mean = reduction { return try sum / Double(prediction.elementCount) }
+  return sum
 }

@@ -89,7 +89,11 @@ extension Tensor {
   /// The only element.
   public final func item() throws -> Double {
     guard elementCount == 1 else { throw TensorError("item", "shape \(shape) has \(elementCount) elements, not one") }
-    return try values(as: Double.self)[0]
+    switch dtype {
+    case .float32: return Double(pointer(Float.self)[0])
+    case .float64: return pointer(Double.self)[0]
+    default: return try values(as: Double.self)[0]
+    }
   }
 
   /// The elements in another type. Recorded between float types.

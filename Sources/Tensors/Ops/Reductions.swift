@@ -127,7 +127,24 @@ private struct Reduction {
   let resultShape, keptShape: Shape
 
   init(_ shape: Shape, _ axes: [Int]?, _ keepingAxes: Bool, _ operation: String) throws {
-    let reduced = Set(try (axes ?? Array(shape.indices)).map { try shape.axis($0, for: operation) })
+    guard let axes else {
+      // All axes, without the price of sorting them out.
+      count = shape.elementCount
+      keptShape = Shape([Int](repeating: 1, count: shape.rank))
+      resultShape = keepingAxes ? keptShape : []
+      return
+    }
+    if axes.count == 1 {
+      let axis = try shape.axis(axes[0], for: operation)
+      var extents = shape.extents
+      (outer, count, inner) = (extents[..<axis].reduce(1, *), extents[axis], extents[(axis + 1)...].reduce(1, *))
+      extents[axis] = 1
+      keptShape = Shape(extents)
+      extents.remove(at: axis)
+      resultShape = keepingAxes ? keptShape : Shape(extents)
+      return
+    }
+    let reduced = Set(try axes.map { try shape.axis($0, for: operation) })
     let kept = shape.indices.filter { !reduced.contains($0) }
     let sorted = reduced.sorted()
     let isTogether = sorted.isEmpty || sorted.last.map { $0 - sorted[0] + 1 == sorted.count } ?? true

@@ -38,9 +38,11 @@ extension Tensor {
 
   /// Two axes exchanged; by default the last two.
   public final func transposed(_ first: Int = -2, _ second: Int = -1) throws -> Tensor {
-    var order = Array(0..<rank)
-    order.swapAt(try shape.axis(first, for: "transpose"), try shape.axis(second, for: "transpose"))
-    return try permuted(order)
+    let (first, second) = (try shape.axis(first, for: "transpose"), try shape.axis(second, for: "transpose"))
+    var (extents, steps) = (shape.extents, strides)
+    extents.swapAt(first, second)
+    steps.swapAt(first, second)
+    return view(Shape(extents), strides: steps, offset: offset).recorded([self]) { [try $0.transposed(first, second)] }
   }
 
   /// The elements repeated along axes of extent 1 and new leading axes, without a copy.
