@@ -32,6 +32,9 @@ struct OpenedModel {
     if found.classes > known.classes {
       throw InputError(data, "has \(found.classes) classes, but \(path) knows \(known.classes)")
     }
+    if found.features != known.features {
+      throw InputError(data, "has \(found.features) features, but \(path) was trained on \(known.features)")
+    }
     return workload
   }
 

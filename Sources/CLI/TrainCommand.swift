@@ -24,6 +24,9 @@ struct TrainCommand: JobCommand {
   @Option(help: "Goes on from a checkpoint, or the newest good one of a folder.") var resume: String?
   @Option(help: "Writes a line of JSON per epoch to this file.") var metrics: String?
   @Option(help: "Draws the training curve to this .svg or .png file.") var plot: String?
+  @Option(parsing: .unconditional, help: "Cross-validates with so many folds of /train before training on all of it.")
+  var folds: Int?
+  @Option(help: "Predicts /test after the training, as a CSV file for Kaggle: Id,SalePrice.") var submission: String?
   @Option(help: "Reads options from a YAML file.") var config: String?
   @Flag(help: "The same bits on any number of ranks.") var reproducible = false
   @Option(parsing: .unconditional, help: "Slices of the global batch in reproducible mode.") var virtualShards: Int?
@@ -52,6 +55,8 @@ struct TrainCommand: JobCommand {
   private func train(_ communicator: Communicator) throws {
     let job = try communicator.agreeing("start") { try prepare(communicator) }
     try Replicas.agree(job.identity, over: communicator)
+    if communicator.isRoot && !quiet { announce(job, communicator) }
+    let validated = try folds.map { try crossValidate($0, job, communicator) }
     let trainer = try Trainer(job.network, job.objective, job.configuration, on: communicator)
     trainer.texts = job.texts
     if let resumed = job.resumed {
@@ -65,14 +70,18 @@ struct TrainCommand: JobCommand {
     }
     (trainer.checksNumerics, trainer.reportsSteps) = (checkNumerics, verbose)
     if simulateRanks != nil { trainer.verificationInterval = 1 }
-    trainer.observers = job.observers
-    if communicator.isRoot && !quiet { announce(job, communicator) }
+    trainer.observers = job.observers.filter { validated == nil || !($0 is CurvePlotter) }
     try trainer.fit(job.train, test: job.test, saving: job.saving)
+    if let validated, let writer = job.observers.lazy.compactMap({ $0 as? MetricsWriter }).first {
+      try writer.append(validated.summary(job.objective))
+    }
+    try submit(job, communicator)
     if communicator.isRoot && !quiet { conclude(trainer) }
   }
 
   /// All that a rank needs before the first collective of the training.
-  private struct Job {
+  struct Job {
+    let workload: any Workload
     let configuration: Configuration
     let network: Module
     let objective: any Objective
@@ -94,12 +103,14 @@ struct TrainCommand: JobCommand {
     var configuration = try configure(entry, resumed)
     let workload = try entry.open(data)
     configuration.sizes = workload.sizes
+    try checkTableOptions(workload)
     let train = try workload.labelledSplit("train")
     if train.count == 0 { throw InputError(data, "/train holds no samples") }
     try resumed.map { try checkPosition($0.checkpoint.position, configuration, train.count, $0.path) }
     let test = workload.splitNames.contains("test") ? try workload.split("test") : nil
     return Job(
-      configuration: configuration, network: entry.make(configuration.sizes), objective: workload.objective,
+      workload: workload, configuration: configuration, network: entry.make(configuration.sizes),
+      objective: workload.objective,
       texts: workload.texts, train: train, test: test, resumed: resumed, saving: try savingPlan(communicator),
       observers: try observers(configuration, communicator),
       identity: communicator.size > 1 ? try identity(train, test, resumed?.checkpoint) : [])
@@ -112,7 +123,8 @@ struct TrainCommand: JobCommand {
     let start = try resumed.map { "step \($0.position.step) with model \(try $0.modelDigest())" }
     return [
       "checkpoint \(checkpoint ?? "none")", "checkpoint-every \(checkpointEvery ?? "default")",
-      "resume \(start ?? "none")", "check-numerics \(checkNumerics)", "build \(try Build.digest())",
+      "resume \(start ?? "none")", "check-numerics \(checkNumerics)", "folds \(folds ?? 0)",
+      "submission \(submission ?? "none")", "build \(try Build.digest())",
       "training data \(train.digest)", "test data \(test?.digest ?? "none")",
     ]
   }

@@ -14,6 +14,8 @@ public struct EpochMetrics: Sendable {
   public let ranks: Int
   /// What the totals mean.
   public let objective: any Objective
+  /// Of a cross-validation, from 1; then `test` is the part that was left out.
+  public var fold: Int?
 
   public init(
     epoch: Int, step: Int, seconds: Double, train: Totals, test: Totals?, examplesPerSecond: Double, ranks: Int,
@@ -28,22 +30,26 @@ public struct EpochMetrics: Sendable {
 
   /// One line of JSON (`contract`: `--metrics`).
   public var json: String {
-    var fields: [(String, String)] = [
-      ("event", "\"epoch\""), ("epoch", "\(epoch)"), ("step", "\(step)"), ("seconds", Self.number(seconds)),
-    ]
+    var fields: [(String, String)] = [("event", "\"epoch\"")]
+    if let fold { fields.append(("fold", "\(fold)")) }
+    fields += [("epoch", "\(epoch)"), ("step", "\(step)"), ("seconds", Self.number(seconds))]
     fields += trainMeasures.map { (Self.key("train", $0.name), Self.number($0.value)) }
-    fields += testMeasures.map { (Self.key("test", $0.name), Self.number($0.value)) }
+    fields += testMeasures.map { (Self.key(fold == nil ? "test" : "valid", $0.name), Self.number($0.value)) }
     fields += [("\(objective.unit)_per_second", Self.number(examplesPerSecond)), ("ranks", "\(ranks)")]
-    return "{" + fields.map { "\"\($0)\":\($1)" }.joined(separator: ",") + "}"
+    return Self.object(fields)
+  }
+
+  static func object(_ fields: [(String, String)]) -> String {
+    "{" + fields.map { "\"\($0)\":\($1)" }.joined(separator: ",") + "}"
   }
 
   /// `train_loss`, `test_accuracy`; the perplexity of the training has no prefix.
-  private static func key(_ split: String, _ name: String) -> String {
+  static func key(_ split: String, _ name: String) -> String {
     name == "perplexity" && split == "train" ? name : "\(split)_\(name)"
   }
 
   /// JSON knows no infinities.
-  private static func number(_ value: Double) -> String { value.isFinite ? "\(value)" : "null" }
+  static func number(_ value: Double) -> String { value.isFinite ? "\(value)" : "null" }
 }
 
 /// Watches a training; called on every rank.
@@ -76,9 +82,12 @@ public final class MetricsWriter: TrainingObserver {
     _ = try? handle.seekToEnd()
   }
 
-  public func epochFinished(_ metrics: EpochMetrics) throws {
+  public func epochFinished(_ metrics: EpochMetrics) throws { try append(metrics.json) }
+
+  /// One more line.
+  public func append(_ line: String) throws {
     do {
-      try handle.write(contentsOf: Foundation.Data((metrics.json + "\n").utf8))
+      try handle.write(contentsOf: Foundation.Data((line + "\n").utf8))
     } catch {
       throw FileError(.inputOutput, path: path, "writing the metrics failed: \(error.localizedDescription)")
     }

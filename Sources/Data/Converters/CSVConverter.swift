@@ -17,7 +17,7 @@ public struct CSVConverter: Sendable {
   public let test: String?
   public let options: TablePreparation.Options
   public var separator: Character = ","
-  public var missing = Table.missingWords
+  public var missing = DataFrame.missingWords
 
   /// - Parameter test: a file with the same columns; the target may be left out there.
   public init(train: String, test: String? = nil, options: TablePreparation.Options) {
@@ -29,10 +29,10 @@ public struct CSVConverter: Sendable {
   public func convert(to output: String) throws -> Summary {
     try AtomicFile.check(output)
     var hash = SHA256()
-    func read(_ path: String) throws -> (table: Table, path: String) {
+    func read(_ path: String) throws -> (table: DataFrame, path: String) {
       let bytes = try InputFile.bytes(of: path)
       bytes.withUnsafeBytes { hash.update($0) }
-      let table = try Table(csv: bytes, name: path, separator: separator, missing: missing)
+      let table = try DataFrame(csv: bytes, name: path, separator: separator, missing: missing)
       if table.rowCount == 0 { throw InputError(path, "has names of columns, but no row below them") }
       return (table, path)
     }
@@ -51,7 +51,7 @@ public struct CSVConverter: Sendable {
   }
 
   private func split(
-    _ source: (table: Table, path: String), _ preparation: TablePreparation, needsTargets: Bool
+    _ source: (table: DataFrame, path: String), _ preparation: TablePreparation, needsTargets: Bool
   ) throws -> TableSplit {
     let hasTargets = needsTargets || source.table[preparation.target] != nil
     return TableSplit(

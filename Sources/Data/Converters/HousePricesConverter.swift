@@ -28,7 +28,7 @@ public struct HousePricesConverter: Sendable {
         .missing, path: path, "no such file; curl -O \(Self.address)\(name) brings it, --source names its folder")
     }
     for (path, expected) in [(train, (rows: 1460, columns: 81)), (test, (rows: 1459, columns: 80))] {
-      let table = try Table(csv: path)
+      let table = try DataFrame(csv: path)
       guard table.rowCount == expected.rows, table.columns.count == expected.columns else {
         let found = "\(table.rowCount) rows of \(table.columns.count) columns"
         throw InputError(path, "expected \(expected.rows) rows of \(expected.columns) columns, found \(found)")

@@ -49,7 +49,7 @@ public struct TablePreparation: Codable, Sendable, Equatable {
   /// - Throws: `InputError` for a target that is missing or no number, words where nothing says what to do with them, and
   ///   columns without any value.
   public init(
-    _ options: Options, train: (table: Table, path: String), test: (table: Table, path: String)? = nil
+    _ options: Options, train: (table: DataFrame, path: String), test: (table: DataFrame, path: String)? = nil
   ) throws {
     (target, identifier) = (options.target, options.identifier)
     let left = Set([options.target] + options.dropped + [options.identifier].compactMap { $0 })
@@ -79,7 +79,7 @@ public struct TablePreparation: Codable, Sendable, Equatable {
     try checkSize(rows: train.table.rowCount + (test?.table.rowCount ?? 0), train.path)
   }
 
-  private static func column(_ name: String, of table: Table, _ path: String) throws -> Column {
+  private static func column(_ name: String, of table: DataFrame, _ path: String) throws -> Column {
     guard let column = table[name] else { throw InputError(path, "has no column \"\(name)\"") }
     return column
   }
@@ -112,7 +112,7 @@ public struct TablePreparation: Codable, Sendable, Equatable {
       // Words that look like numbers in one of two files.
       if column.numbers != nil { words.formUnion((0..<column.count).compactMap { column.text($0) }) }
     }
-    return words.sorted(by: Table.precedes)
+    return words.sorted(by: DataFrame.precedes)
   }
 
   /// One-hot columns of free text would fill any memory.
@@ -131,7 +131,7 @@ extension TablePreparation {
   ///
   /// - Throws: `InputError` with row and column for what does not fit: a column that is missing, a word in place of a
   ///   number, a word that was not known when this preparation was made, an infinite number.
-  public func features(of table: Table, _ path: String) throws -> [Float] {
+  public func features(of table: DataFrame, _ path: String) throws -> [Float] {
     let width = featureNames.count
     var result = [Float](repeating: 0, count: table.rowCount * width)
     for (index, feature) in numbers.enumerated() {
@@ -162,16 +162,16 @@ extension TablePreparation {
   }
 
   /// What is to be predicted for each row, prepared as the training needs it.
-  public func preparedTargets(of table: Table, _ path: String) throws -> [Float] {
+  public func preparedTargets(of table: DataFrame, _ path: String) throws -> [Float] {
     try Self.targets(target, of: table, path).map { Float(($0 - targetShift) / targetScale) }
   }
 
   /// Each row's name, where a column says it.
-  public func identifiers(of table: Table) -> [String]? {
+  public func identifiers(of table: DataFrame) -> [String]? {
     identifier.flatMap { table[$0] }.map { column in (0..<column.count).map { column.text($0) ?? "" } }
   }
 
-  private static func targets(_ target: String, of table: Table, _ path: String) throws -> [Double] {
+  private static func targets(_ target: String, of table: DataFrame, _ path: String) throws -> [Double] {
     let values = try numbers(of: column(target, of: table, path), path)
     for (row, value) in values.enumerated() where !Float(value).isFinite {
       let found = value.isNaN ? "nothing" : "\(value)"

@@ -9,9 +9,9 @@ public enum Filling: Sendable, Equatable {
 }
 
 /// Making a table fit for learning, as pandas does it.
-extension Table {
+extension DataFrame {
   /// Missing numbers filled in; words stay, and so does a column without any number whose mean is asked for.
-  public func fillMissing(_ filling: Filling) throws -> Table {
+  public func fillMissing(_ filling: Filling) throws -> DataFrame {
     try mapNumbers { numbers in
       var value = 0.0
       switch filling {
@@ -24,7 +24,7 @@ extension Table {
 
   /// Numbers shifted and scaled to mean 0 and standard deviation 1 (of a sample: divided by n - 1); a constant column
   /// becomes 0. Missing numbers stay missing.
-  public func standardized() throws -> Table {
+  public func standardized() throws -> DataFrame {
     try mapNumbers { numbers in
       let statistics = ColumnStatistics(numbers)
       return numbers.map(statistics.standardize)
@@ -33,26 +33,26 @@ extension Table {
 
   /// Each column of words as one column of 0 and 1 per word, named `Column_word` and in the order of their code points, behind
   /// all columns of numbers: pandas' `get_dummies`. With `missingAsCategory`, `Column_nan` is added to each.
-  public func oneHot(missingAsCategory: Bool) throws -> Table {
+  public func oneHot(missingAsCategory: Bool) throws -> DataFrame {
     var indicators: [Column] = []
     for column in columns {
       guard case .words(let codes, let words) = column.values else { continue }
       let used = Set(codes)
-      let present = words.indices.filter { used.contains(Int32($0)) }.map { words[$0] }.sorted(by: Table.precedes)
+      let present = words.indices.filter { used.contains(Int32($0)) }.map { words[$0] }.sorted(by: DataFrame.precedes)
       for word in present {
         let code = Int32(words.firstIndex(of: word) ?? -1)
         indicators.append(Column("\(column.name)_\(word)", codes.map { $0 == code ? 1 : 0 }))
       }
       if missingAsCategory { indicators.append(Column("\(column.name)_nan", codes.map { $0 < 0 ? 1 : 0 })) }
     }
-    return try Table(columns.filter { $0.numbers != nil } + indicators)
+    return try DataFrame(columns.filter { $0.numbers != nil } + indicators)
   }
 
   /// In order of code points, as Python compares strings.
   static func precedes(_ left: String, _ right: String) -> Bool { left.utf8.lexicographicallyPrecedes(right.utf8) }
 
-  private func mapNumbers(_ change: ([Double]) -> [Double]) throws -> Table {
-    try Table(columns.map { column in column.numbers.map { Column(column.name, change($0)) } ?? column })
+  private func mapNumbers(_ change: ([Double]) -> [Double]) throws -> DataFrame {
+    try DataFrame(columns.map { column in column.numbers.map { Column(column.name, change($0)) } ?? column })
   }
 
   /// All columns as `[rows, columns]`.
@@ -72,12 +72,12 @@ extension Table {
 
   /// The table as CSV (RFC 4180 with `\n`): missing values empty, quotes where a field needs them.
   public func csv() -> String {
-    var lines = [names.map(Table.quoted).joined(separator: ",")]
+    var lines = [names.map(DataFrame.quoted).joined(separator: ",")]
     for row in 0..<rowCount {
       let fields = columns.map { column -> String in
         guard let text = column.text(row) else { return "" }
         // A word that would be read as missing or as a number keeps its quotes.
-        return column.numbers == nil && Table.missingWords.contains(text) ? "\"\(text)\"" : Table.quoted(text)
+        return column.numbers == nil && DataFrame.missingWords.contains(text) ? "\"\(text)\"" : DataFrame.quoted(text)
       }
       // A lone empty field would be an empty line, which readers pass over.
       lines.append(fields == [""] ? "\"\"" : fields.joined(separator: ","))

@@ -64,7 +64,7 @@ public struct Column: Sendable, Equatable {
 }
 
 /// Rows of named columns in memory, as a data frame.
-public struct Table: Sendable, Equatable {
+public struct DataFrame: Sendable, Equatable {
   public private(set) var columns: [Column]
   public let rowCount: Int
 
@@ -98,28 +98,28 @@ public struct Table: Sendable, Equatable {
   }
 
   /// Some columns, in the order asked for.
-  public func selecting(_ names: [String]) throws -> Table { try Table(names.map(column)) }
+  public func selecting(_ names: [String]) throws -> DataFrame { try DataFrame(names.map(column)) }
 
   /// Columns by position.
-  public func selecting(_ positions: Range<Int>) throws -> Table {
+  public func selecting(_ positions: Range<Int>) throws -> DataFrame {
     guard positions.lowerBound >= 0, positions.upperBound <= columns.count else {
       throw InputError("table", "columns \(positions) are outside of its \(columns.count)")
     }
-    return try Table(Array(columns[positions]))
+    return try DataFrame(Array(columns[positions]))
   }
 
   /// All columns but these.
-  public func dropping(_ names: [String]) throws -> Table {
+  public func dropping(_ names: [String]) throws -> DataFrame {
     for name in names { _ = try column(name) }
-    return try Table(columns.filter { !names.contains($0.name) })
+    return try DataFrame(columns.filter { !names.contains($0.name) })
   }
 
   /// Rows by position.
-  public func rows(_ range: Range<Int>) throws -> Table {
+  public func rows(_ range: Range<Int>) throws -> DataFrame {
     guard range.lowerBound >= 0, range.upperBound <= rowCount else {
       throw InputError("table", "rows \(range) are outside of its \(rowCount)")
     }
-    return try Table(
+    return try DataFrame(
       columns.map { column in
         switch column.values {
         case .numbers(let numbers): Column(column.name, Array(numbers[range]))
@@ -131,11 +131,11 @@ public struct Table: Sendable, Equatable {
   /// The rows of `other`, which has the same columns in any order, below these.
   ///
   /// A column that holds numbers in one table and words in the other becomes words, unless all of one side is missing.
-  public func concatenated(with other: Table) throws -> Table {
+  public func concatenated(with other: DataFrame) throws -> DataFrame {
     if let lacking = names.first(where: { other[$0] == nil }) ?? other.names.first(where: { self[$0] == nil }) {
       throw InputError("table", "column \"\(lacking)\" is in one of both tables only")
     }
-    return try Table(columns.map { Table.joined($0, try other.column($0.name)) })
+    return try DataFrame(columns.map { DataFrame.joined($0, try other.column($0.name)) })
   }
 
   private static func joined(_ first: Column, _ second: Column) -> Column {
@@ -145,7 +145,7 @@ public struct Table: Sendable, Equatable {
   }
 
   /// Without the column that has the most missing values, the first one of several; unchanged where none is missing.
-  public func droppingColumnWithMostMissing() throws -> Table {
+  public func droppingColumnWithMostMissing() throws -> DataFrame {
     let most = columns.map(\.missingCount).max() ?? 0
     guard most > 0, let column = columns.first(where: { $0.missingCount == most }) else { return self }
     return try dropping([column.name])

@@ -1,7 +1,7 @@
 import HDF5Files
 
 /// Reading CSV files.
-extension Table {
+extension DataFrame {
   /// What pandas takes for a missing value, but for `None`, which is a word as it was in the notes' pandas 1. An empty field
   /// is always missing, and a quoted one never by its word.
   public static let missingWords: Set<String> = [
@@ -29,8 +29,8 @@ extension Table {
     let columns = try ended.withUnsafeBufferPointer { bytes in
       let index = try CSVIndex(bytes, separator: separator, path: name)
       let fields = CSVFields(bytes: bytes, index: index, separator: separator)
-      let names = try Table.names(fields)
-      return try Table.columns(fields, names, missing: MissingWords(missing))
+      let names = try DataFrame.names(fields)
+      return try DataFrame.columns(fields, names, missing: MissingWords(missing))
     }
     try self.init(columns)
   }
