@@ -6,18 +6,26 @@ import Tensors
 /// How a configuration is spread over ranks.
 extension Configuration {
   /// Which samples of each global batch are a rank's, and in which slices.
-  public func sharding(_ communicator: Communicator) -> Sharding {
+  ///
+  /// - Parameter keepingWhole: in ordinary mode, a shard is one slice even if it is empty: what statistics over the whole
+  ///   batch need.
+  public func sharding(_ communicator: Communicator, keepingWhole: Bool = false) -> Sharding {
     Sharding(
-      rank: communicator.rank, rankCount: communicator.size, sliceSize: sliceSize,
-      virtualShards: reproducible ? virtualShards : nil)
+      rank: communicator.rank, rankCount: communicator.size, sliceSize: keepingWhole ? .max : sliceSize,
+      virtualShards: reproducible ? virtualShards : nil, keepsEmpty: keepingWhole)
+  }
+
+  /// Sets how kernels compute, for this whole process.
+  public func chooseKernels() {
+    Convolution.method = convolution
+    // Kernels on several threads may add in another order.
+    if reproducible { KernelThreads.limit(to: 1) }
   }
 
   func makeReducer(_ parameters: [Tensor], _ communicator: Communicator) throws -> any Reducer {
     guard reproducible else {
       return try GradientReducer(parameters, over: communicator, signalCount: StepSignals.count)
     }
-    // Kernels on several threads may add in another order.
-    KernelThreads.limit(to: 1)
     let tree = SummationTree(leafCount: virtualShards, rankCount: communicator.size)
     return TreeReducer(parameters, over: communicator, tree: tree, signalCount: StepSignals.count)
   }

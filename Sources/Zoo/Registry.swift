@@ -50,6 +50,22 @@ public enum Zoo {
       task: .regression, inputShape: [331], sizes: .features(331)
     ) { housePricesPerceptron(features: $0.features) },
     ZooModel("lenet", Recipe(learningRate: 0.9, sliceSize: 32)) { leNet(classes: $0.classes, channels: $0.channels) },
+    ZooModel("lenet-bn", Recipe(learningRate: 1)) { leNetWithBatchNorm(classes: $0.classes, channels: $0.channels) },
+    ZooModel("alexnet", Recipe(batchSize: 128, learningRate: 0.01), inputShape: [1, 224, 224]) {
+      alexNet(classes: $0.classes, channels: $0.channels)
+    },
+    ZooModel("vgg11", Recipe(batchSize: 128, learningRate: 0.05), inputShape: [1, 224, 224]) {
+      vgg11(classes: $0.classes, channels: $0.channels, width: $0.width)
+    },
+    ZooModel("nin", Recipe(batchSize: 128, learningRate: 0.1), inputShape: [1, 224, 224]) {
+      nin(classes: $0.classes, channels: $0.channels)
+    },
+    ZooModel("googlenet", Recipe(batchSize: 128, learningRate: 0.1), inputShape: [1, 96, 96]) {
+      googLeNet(classes: $0.classes, channels: $0.channels)
+    },
+    ZooModel("resnet18", Recipe(batchSize: 256, learningRate: 0.05), inputShape: [1, 96, 96]) {
+      resNet18(classes: $0.classes, channels: $0.channels)
+    },
   ]
 
   public static func model(_ name: String) -> ZooModel? { models.first { $0.name == name } }
