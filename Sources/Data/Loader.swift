@@ -25,6 +25,8 @@ public final class Loader {
   private var waiting: [Result<StepBatch, any Error>] = []
   /// How long steps are collected before they are handed over.
   private static let groupNanoseconds: UInt64 = 100_000
+  /// The first steps are handed over one by one: training begins at once, and few steps are made that nobody may want.
+  private static let singleSteps = 8
 
   /// Loads the steps `first..<sampler.batchCount` of an epoch.
   ///
@@ -48,7 +50,10 @@ public final class Loader {
         group.append(result)
         var isLast = index == sampler.batchCount - 1
         if case .failure = result { isLast = true }
-        guard isLast || DispatchTime.now().uptimeNanoseconds - start >= Self.groupNanoseconds else { continue }
+        let isSingle = index - first < Self.singleSteps
+        guard isLast || isSingle || DispatchTime.now().uptimeNanoseconds - start >= Self.groupNanoseconds else {
+          continue
+        }
         guard shelf.put(group), !isLast else { return }
         group.removeAll()
         start = DispatchTime.now().uptimeNanoseconds

@@ -10,6 +10,7 @@ import tempfile
 import time
 
 import book
+import house
 import lockstep
 import logits
 import onestep
@@ -22,6 +23,8 @@ CORES = 2
 TRIAL_SECONDS, ROUND_SECONDS = 0.7, 2.0
 FINALISTS = 2  # PyTorch's configurations that go through all rounds
 BOOK = "book-lenet"
+HOUSE = "house-prices"
+TRAININGS = {BOOK: book, HOUSE: house}  # whole trainings, start-up included
 LOGITS = "logits"
 STEP = "step"
 
@@ -158,11 +161,11 @@ def compare_steps(words):
 
 def arguments():
     parser = Parser(prog="compare-pytorch", description="Lockstep and PyTorch on the same two cores.")
-    parser.add_argument("models", nargs="+", metavar="MODEL", help=f"{', '.join(MODELS)}, {BOOK}")
+    parser.add_argument("models", nargs="+", metavar="MODEL", help=f"{', '.join([*MODELS, *TRAININGS])}")
     parser.add_argument("--json", metavar="FILE", help="also write every figure to FILE")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of both in turn, at least 3 (default 3)")
     chosen = parser.parse_args()
-    check_names(chosen.models, [*MODELS, BOOK])
+    check_names(chosen.models, [*MODELS, *TRAININGS])
     if chosen.rounds < 3:
         raise Failure(f"--rounds {chosen.rounds}: at least 3 are needed", status=64)
     return chosen
@@ -189,15 +192,15 @@ def main():
     started, results, texts = time.monotonic(), [], []
     try:
         for name in chosen.models:
-            if name == BOOK:
-                results.append(book.compare(report))
-                texts.append(book.table(results[-1]))
+            if name in TRAININGS:
+                results.append(TRAININGS[name].compare(report))
+                texts.append(TRAININGS[name].table(results[-1]))
             else:
                 results.append(compare(name, chosen.rounds))
     except Failure as failure:
         report(f"compare-pytorch: {failure}")
         return failure.status
-    steps = [result for result in results if result["model"] != BOOK]
+    steps = [result for result in results if result["model"] not in TRAININGS]
     print("\n\n".join(([table(steps)] if steps else []) + texts))
     if chosen.json:
         pathlib.Path(chosen.json).write_text(json.dumps(results, indent=1) + "\n")
