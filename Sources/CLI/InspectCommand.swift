@@ -11,6 +11,7 @@ struct InspectCommand: SoloCommand {
   var digest = false
 
   func run() throws {
+    if try isTable() { return try show(TableFile(file)) }
     if let dataset = try openDataset() {
       if digest { return print(try dataset.digest()) }
       return try show(dataset)
@@ -18,6 +19,27 @@ struct InspectCommand: SoloCommand {
     let (path, checkpoint) = try CheckpointFolder.load(file) { Main.warn($0) }
     if digest { return print(try checkpoint.modelDigest()) }
     try show(checkpoint, path)
+  }
+
+  private func isTable() throws -> Bool {
+    guard let opened = try? HDF5File.open(file) else { return false }
+    return try opened.attribute("task", of: "/") == .string(TableFile.task)
+  }
+
+  private func show(_ table: TableFile) throws {
+    let splits = try table.splitNames.map { (name: $0, rows: TableDataset(try table.split($0))) }
+    if digest {
+      var hash = SHA256()
+      for name in table.featureNames { hash.update("\(name)\n") }
+      for (name, rows) in splits { hash.update("\(name) \(rows.digest)\n") }
+      return print(hash.digest)
+    }
+    let names = table.featureNames
+    print("dataset for regression, \(names.count) features to predict \(table.targetName)")
+    print("features: " + names.prefix(20).joined(separator: ", ") + (names.count > 20 ? ", …" : ""))
+    for (name, rows) in splits {
+      print("/\(name): \(rows.count) rows" + (rows.split.targets == nil ? " without a target" : ""))
+    }
   }
 
   /// Nil for what is rather a checkpoint.

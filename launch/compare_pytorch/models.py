@@ -19,13 +19,20 @@ class Model:
     bar: float | None = None  # the ratio to PyTorch that Lockstep promises
 
     @property
+    def loss(self):
+        """Classes are learnt by cross-entropy, numbers (no classes) by squared errors."""
+        return nn.functional.cross_entropy if self.classes else nn.functional.mse_loss
+
+    @property
     def convolutional(self):
         return any(isinstance(layer, nn.Conv2d) for layer in self.build().modules())
 
     def batch(self, size, seed):
-        """`size` random examples: float32 [size, channels, height, width] and int64 labels [size]."""
+        """`size` random examples: float32 [size, *input_shape] and int64 labels [size], or numbers [size, 1]."""
         generator = torch.Generator().manual_seed(seed)
         images = torch.rand(size, *self.input_shape, generator=generator)
+        if not self.classes:
+            return images, torch.rand(size, 1, generator=generator)
         return images, torch.randint(self.classes, (size,), generator=generator)
 
 
@@ -160,6 +167,7 @@ def resnet18():
 
 
 MODELS = {
+    "linear-regression": Model(lambda: nn.Sequential(nn.Linear(2, 1)), 10, (2,), 0, 0.03, bar=10.0),
     "softmax-regression": Model(softmax_regression, 256, (1, 28, 28), 10, 0.1),
     "mlp": Model(mlp, 256, (1, 28, 28), 10, 0.1, bar=1.15),
     "mlp-dropout": Model(mlp_dropout, 256, (1, 28, 28), 10, 0.5),

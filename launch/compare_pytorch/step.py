@@ -52,7 +52,7 @@ def make_step(model, configuration):
     optimizer = torch.optim.SGD(network.parameters(), lr=model.learning_rate, fused=True)
 
     def loss(images, labels):
-        return nn.functional.cross_entropy(network(images), labels)
+        return model.loss(network(images), labels)
 
     if configuration.compiled:
         loss = torch.compile(loss)
