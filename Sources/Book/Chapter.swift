@@ -15,7 +15,18 @@ public struct Chapter: Sendable {
 /// Every chapter, one line each, in the book's order.
 public enum Book {
   public static let chapters: [Chapter] = [
-    Chapter("convolution", "Convolutions: cross-correlation, an edge detector that is learnt", convolutionChapter)
+    Chapter("preprocessing", "A table with missing values becomes tensors", preprocessingChapter),
+    Chapter("linear-algebra", "Sums, products and norms", linearAlgebraChapter),
+    Chapter("calculus", "Derivatives from differences", calculusChapter),
+    Chapter("autograd", "Automatic differentiation", autogradChapter),
+    Chapter("probability", "Throwing dice", probabilityChapter),
+    Chapter("normal", "The normal distribution", normalChapter),
+    Chapter("linear-regression", "Linear regression from scratch and concise", linearRegressionChapter),
+    Chapter("softmax-regression", "Softmax regression from scratch and concise", softmaxRegressionChapter),
+    Chapter("perceptron", "Activations; a multilayer perceptron from scratch and concise", perceptronChapter),
+    Chapter("model-selection", "Polynomials that fit, underfit and overfit", modelSelectionChapter),
+    Chapter("weight-decay", "Weight decay in 200 dimensions", weightDecayChapter),
+    Chapter("convolution", "Convolutions: cross-correlation, an edge detector that is learnt", convolutionChapter),
   ]
 
   public static func chapter(_ name: String) -> Chapter? { chapters.first { $0.name == name } }

@@ -10,6 +10,8 @@ public struct Named<Value>: ExpressibleByDictionaryLiteral, Sequence {
   public init(_ entries: [(key: String, value: Value)]) { self.entries = entries }
   public init(dictionaryLiteral entries: (String, Value)...) { self.init(entries.map { (key: $0.0, value: $0.1) }) }
   public func makeIterator() -> IndexingIterator<[(key: String, value: Value)]> { entries.makeIterator() }
+  /// The value of that name.
+  public subscript(name: String) -> Value? { entries.first { $0.key == name }?.value }
 }
 
 /// A piece of a network: parameters, buffers, pieces of its own, and the function that it computes.
@@ -97,6 +99,9 @@ extension Module {
 
   /// Parameters and buffers by name, as PyTorch's `state_dict()`.
   public final var state: [(name: String, tensor: Tensor)] { namedParameters + namedBuffers }
+
+  /// The parameter or buffer of that dotted name, `2.bias` say.
+  public final func tensor(named name: String) -> Tensor? { state.first { $0.name == name }?.tensor }
 
   public final var parameterCount: Int { namedParameters.reduce(0) { $0 + $1.tensor.elementCount } }
 

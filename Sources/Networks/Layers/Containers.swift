@@ -3,12 +3,21 @@ import Tensors
 /// Modules one after the other; children are named by their position.
 public final class Sequential: Module {
   public let layers: [Module]
+  private let names: [String]
 
-  public init(_ layers: Module...) { self.layers = layers }
-  public init(_ layers: [Module]) { self.layers = layers }
+  public convenience init(_ layers: Module...) { self.init(layers) }
+  public init(_ layers: [Module]) {
+    self.layers = layers
+    names = layers.indices.map { "\($0)" }
+  }
+
+  /// Children under names of one's own, in order.
+  public init(named children: Children) {
+    (layers, names) = (children.entries.map(\.value), children.entries.map(\.key))
+  }
 
   public subscript(_ index: Int) -> Module { layers[index] }
-  public override var children: Children { Named(layers.enumerated().map { (key: "\($0)", value: $1) }) }
+  public override var children: Children { Named(zip(names, layers).map { (key: $0, value: $1) }) }
 
   public override func forward(_ input: Tensor) throws -> Tensor {
     var value = input

@@ -59,6 +59,19 @@ extension Tensor {
     return try Tensor(counts)
   }
 
+  /// The same for each of several groups of draws, `[groups, outcomes]`.
+  public static func multinomial(
+    draws: Int, probabilities: [Double], groups: Int, key: RandomKey
+  ) throws -> Tensor {
+    guard groups > 0 else { throw TensorError("multinomial", "\(groups) groups of draws") }
+    return try stack(
+      (0..<groups).map { group in
+        var own = key
+        own.sample = group
+        return try multinomial(draws: draws, probabilities: probabilities, key: own)
+      })
+  }
+
   /// `0..<count` in random order; int64.
   public static func permutation(_ count: Int, key: RandomKey) throws -> Tensor {
     guard count >= 0, count <= Int32.max else {
