@@ -22,7 +22,7 @@ public struct Batch: Sendable {
 ///   }
 /// }
 /// ```
-/// `batch` is called on the loader's thread.
+/// `batch` is called on the loader's thread or the trainer's, by one of them at a time.
 public protocol Dataset: Sendable {
   var count: Int { get }
   func batch(_ samples: [Int]) throws -> Batch

@@ -11,123 +11,129 @@ public struct StepBatch: Sendable {
   public let globalWeight: Int
 }
 
-/// Makes the batches of an epoch in a background thread, a few steps ahead of training. It never forks: forked children
-/// of a process with MPI or HDF5 open are a known way to corrupt both.
+/// Makes the batches of an epoch, those that take their time in a background thread, a few steps ahead of training. It never
+/// forks: forked children of a process with MPI or HDF5 open are a known way to corrupt both.
 ///
-/// Steps that are made faster than they can be handed over (waking a thread takes some 10 µs) are handed over in groups.
+/// Handing a batch over from another thread takes longer than copying a few rows: as long as batches are made faster than
+/// that, the reader makes them itself, each when it asks for it.
 ///
 /// The thread ends with the epoch, with the data set's first error, when cancelled, or when the loader is let go.
 public final class Loader {
+  /// What makes the batches of an epoch.
+  private struct Work: Sendable {
+    let dataset: any Dataset
+    let sampler: Sampler
+    let order: [Int]
+    let slices: @Sendable (Int) -> [Range<Int>]
+
+    func load(_ index: Int) throws -> StepBatch {
+      let batch = sampler.batch(index)
+      let parts = try slices(batch.count).map { part in
+        try dataset.batch(part.map { order[batch.lowerBound + $0] })
+      }
+      let weight = dataset.weight(of: batch.map { order[$0] })
+      return StepBatch(index: index, slices: parts, globalCount: batch.count, globalWeight: weight)
+    }
+  }
+
+  private let work: Work
   private let shelf: Shelf
-  private let batchCount: Int
+  private var hasThread = false
   private var delivered: Int
-  /// Taken from the shelf, in reverse order.
-  private var waiting: [Result<StepBatch, any Error>] = []
-  /// How long steps are collected before they are handed over.
-  private static let groupNanoseconds: UInt64 = 100_000
-  /// The first steps are handed over one by one: training begins at once, and few steps are made that nobody may want.
-  private static let singleSteps = 8
+  /// Batches that take longer are worth a thread.
+  private static let ownNanoseconds: UInt64 = 50_000
 
   /// Loads the steps `first..<sampler.batchCount` of an epoch.
   ///
   /// - Parameters:
   ///   - slices: which positions of a global batch of the given size are this rank's, slice by slice.
-  ///   - depth: how many groups of steps are made ahead.
+  ///   - depth: how many steps are made ahead.
   public init(
     _ dataset: any Dataset, _ sampler: Sampler, epoch: Int, from first: Int = 0, depth: Int = 2,
     slices: @escaping @Sendable (Int) -> [Range<Int>]
   ) {
-    batchCount = sampler.batchCount
+    work = Work(dataset: dataset, sampler: sampler, order: sampler.order(epoch: epoch), slices: slices)
+    shelf = Shelf(depth: max(depth, 1))
     delivered = first
-    let shelf = Shelf(depth: max(depth, 1))
-    self.shelf = shelf
-    let thread = Thread {
-      let order = sampler.order(epoch: epoch)
-      var group: [Result<StepBatch, any Error>] = []
-      var start = DispatchTime.now().uptimeNanoseconds
-      for index in first..<max(first, sampler.batchCount) {
-        let result = Result { try Self.load(index, dataset, sampler, order, slices) }
-        group.append(result)
-        var isLast = index == sampler.batchCount - 1
-        if case .failure = result { isLast = true }
-        let isSingle = index - first < Self.singleSteps
-        guard isLast || isSingle || DispatchTime.now().uptimeNanoseconds - start >= Self.groupNanoseconds else {
-          continue
-        }
-        guard shelf.put(group), !isLast else { return }
-        group.removeAll()
-        start = DispatchTime.now().uptimeNanoseconds
+  }
+
+  deinit { cancel() }
+
+  /// The next step's batch, nil at the end of the epoch and once cancelled.
+  public func next() throws -> StepBatch? {
+    guard delivered < work.sampler.batchCount else { return nil }
+    let index = delivered
+    delivered += 1
+    do {
+      if hasThread { return try shelf.take()?.get() }
+      if shelf.isClosed { return nil }
+      let start = DispatchTime.now().uptimeNanoseconds
+      let batch = try work.load(index)
+      if DispatchTime.now().uptimeNanoseconds - start > Self.ownNanoseconds { startThread(from: index + 1) }
+      return batch
+    } catch {
+      delivered = work.sampler.batchCount
+      throw error
+    }
+  }
+
+  private func startThread(from first: Int) {
+    hasThread = true
+    // It holds neither the loader nor, once it has ended, the data set.
+    let thread = Thread { [work, shelf] in
+      for index in first..<max(first, work.sampler.batchCount) {
+        guard shelf.put(Result { try work.load(index) }) else { return }
       }
     }
     thread.name = "lockstep loader"
     thread.start()
   }
 
-  deinit { cancel() }
-
-  private static func load(
-    _ index: Int, _ dataset: any Dataset, _ sampler: Sampler, _ order: [Int], _ slices: (Int) -> [Range<Int>]
-  ) throws -> StepBatch {
-    let batch = sampler.batch(index)
-    let parts = try slices(batch.count).map { part in
-      try dataset.batch(part.map { order[batch.lowerBound + $0] })
-    }
-    let weight = dataset.weight(of: batch.map { order[$0] })
-    return StepBatch(index: index, slices: parts, globalCount: batch.count, globalWeight: weight)
-  }
-
-  /// The next step's batch, nil at the end of the epoch and once cancelled.
-  public func next() throws -> StepBatch? {
-    guard delivered < batchCount else { return nil }
-    if waiting.isEmpty { waiting = shelf.take()?.reversed() ?? [] }
-    guard let result = waiting.popLast() else { return nil }
-    delivered += 1
-    if case .failure = result { delivered = batchCount }
-    return try result.get()
-  }
-
   /// Lets the background thread end before the epoch does.
-  public func cancel() {
-    waiting = []
-    shelf.close()
-  }
+  public func cancel() { shelf.close() }
 }
 
-/// Where finished groups of batches wait. The loader's thread holds this alone, so that a loader that nobody holds can end
-/// it.
+/// Where finished batches wait. The loader's thread holds this alone, so that a loader that nobody holds can end it.
 private final class Shelf: @unchecked Sendable {
   private let condition = NSCondition()
   // Guarded by the condition.
-  private var ready: [[Result<StepBatch, any Error>]] = []
-  private var isClosed = false
+  private var ready: [Result<StepBatch, any Error>] = []
+  private var hasClosed = false
   private let depth: Int
 
   init(depth: Int) { self.depth = depth }
 
-  /// Waits for a place; false when nobody wants more.
-  func put(_ group: [Result<StepBatch, any Error>]) -> Bool {
+  var isClosed: Bool {
     condition.lock()
     defer { condition.unlock() }
-    while ready.count >= depth && !isClosed { condition.wait() }
-    if isClosed { return false }
-    ready.append(group)
+    return hasClosed
+  }
+
+  /// Waits for a place; false when nobody wants more.
+  func put(_ result: Result<StepBatch, any Error>) -> Bool {
+    condition.lock()
+    defer { condition.unlock() }
+    while ready.count >= depth && !hasClosed { condition.wait() }
+    if hasClosed { return false }
+    ready.append(result)
     condition.signal()
+    if case .failure = result { return false }
     return true
   }
 
-  /// Waits for a group; nil once closed.
-  func take() -> [Result<StepBatch, any Error>]? {
+  /// Waits for a batch; nil once closed.
+  func take() -> Result<StepBatch, any Error>? {
     condition.lock()
     defer { condition.unlock() }
-    while ready.isEmpty && !isClosed { condition.wait() }
-    if isClosed { return nil }
+    while ready.isEmpty && !hasClosed { condition.wait() }
+    if hasClosed { return nil }
     condition.signal()
     return ready.removeFirst()
   }
 
   func close() {
     condition.lock()
-    isClosed = true
+    hasClosed = true
     ready.removeAll()
     condition.broadcast()
     condition.unlock()
