@@ -26,6 +26,12 @@ public enum Book {
     Chapter("perceptron", "Activations; a multilayer perceptron from scratch and concise", perceptronChapter),
     Chapter("model-selection", "Polynomials that fit, underfit and overfit", modelSelectionChapter),
     Chapter("weight-decay", "Weight decay in 200 dimensions", weightDecayChapter),
+    Chapter("dropout", "Dropout from scratch and as a layer", dropoutChapter),
+    Chapter("initialization", "Gradients that vanish or explode, Xavier's remedy", initializationChapter),
+    Chapter("house-prices", "The Kaggle competition: features, folds, a submission", housePricesChapter),
+    Chapter("modules", "Blocks, parameters, sharing, layers of one's own", modulesChapter),
+    Chapter("files", "Tensors and parameters in files", filesChapter),
+    Chapter("devices", "CPU and GPUs", devicesChapter),
     Chapter("convolution", "Convolutions: cross-correlation, an edge detector that is learnt", convolutionChapter),
   ]
 

@@ -14,6 +14,17 @@ public final class Page {
     (self.isQuick, self.pictures, self.write) = (isQuick, pictures, write)
   }
 
+  /// A folder for a chapter's files, removed with the page.
+  private(set) lazy var workFolder: String = {
+    let path = NSTemporaryDirectory() + "lockstep-book-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+    try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    hasWorkFolder = true
+    return path
+  }()
+  private var hasWorkFolder = false
+
+  deinit { if hasWorkFolder { try? FileManager.default.removeItem(atPath: workFolder) } }
+
   func show(_ text: String) { write(text) }
 
   /// A number next to the notes' one; off when they differ by more than `tolerance`.
