@@ -52,7 +52,7 @@ let tests: [Target] = [
   .testTarget(
     name: "TensorsTests", dependencies: ["Tensors", "Networks", "Optimizers"], resources: [.copy("Fixtures")]),
   .testTarget(name: "MessagePassingTests", dependencies: ["MessagePassing"]),
-  .testTarget(name: "FilesTests", dependencies: ["HDF5Files", "Data"]),
+  .testTarget(name: "FilesTests", dependencies: ["HDF5Files", "Data"], resources: [.copy("Fixtures")]),
   .testTarget(name: "TrainingTests", dependencies: ["Lockstep", "Zoo", "HDF5Files"]),
 ]
 

@@ -58,7 +58,7 @@ func housePricesChapter(_ page: Page) throws {
   let path = "\(page.workFolder)/house-prices.h5"
   do {
     _ = try HousePricesConverter().convert(to: path)
-  } catch where failureKind(of: error).rawValue == 66 {
+  } catch  where failureKind(of: error).rawValue == 66 {
     return page.show("  left out: \(error)")
   }
   let file = try TableFile(path)
