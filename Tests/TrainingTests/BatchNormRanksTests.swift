@@ -30,7 +30,7 @@ import Testing
     let communicator = try Ranks.duplicate()
     var configuration = smallConfiguration(epochs: 2, batchSize: 50)
     (configuration.reproducible, configuration.virtualShards) = (true, virtualShards)
-    let data = ImageDataset(smallImages(101))
+    let data = ImageDataset(smallImages(102))
     let together = try Trainer(Self.network(), Classification(), configuration, on: communicator)
     try together.fit(data)
     let alone = try Trainer(Self.network(), Classification(), configuration)

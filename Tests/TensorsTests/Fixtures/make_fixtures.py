@@ -241,7 +241,7 @@ def pooling():
 def normalization():
     """Batch normalisation with the batch's statistics and with given ones, adaptive means, convolutions with a ReLU."""
     cases = []
-    for shape in ([4, 3], [3, 16], [2, 6, 3, 2], [3, 1, 2, 2], [2, 66, 1, 1]):
+    for shape in ([4, 3], [3, 16], [2, 6, 3, 2], [3, 1, 2, 2], [4, 66, 1, 1]):
         channels = shape[1]
         mean, variance = normal(channels), positive(channels)
         for then_relu in (False, True):
