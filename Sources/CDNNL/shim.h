@@ -88,13 +88,27 @@ static inline dnnl_primitive_desc_t lockstep_reorder(
 
 enum lockstep_pass { lockstep_forward = 0, lockstep_backward_input = 1, lockstep_backward_weights = 2 };
 
+static inline void lockstep_append_relu(dnnl_primitive_attr_t attributes) {
+  dnnl_post_ops_t operations = NULL;
+  if (dnnl_post_ops_create(&operations) != dnnl_success) return;
+#if DNNL_VERSION_MAJOR >= 3
+  dnnl_post_ops_append_eltwise(operations, dnnl_eltwise_relu, 0, 0);
+#else
+  dnnl_post_ops_append_eltwise(operations, 1, dnnl_eltwise_relu, 0, 0);
+#endif
+  dnnl_primitive_attr_set_post_ops(attributes, operations);
+  dnnl_post_ops_destroy(operations);
+}
+
 /// Convolution: descriptors of input, weights, bias (NULL for none) and output, or of their gradients.
-/// Dilation counts from 0 (dense). Backward passes take the forward descriptor as a hint.
+/// Dilation counts from 0 (dense). A forward pass may end with a ReLU. Backward passes take the forward descriptor as a hint.
 static inline dnnl_primitive_desc_t lockstep_convolution(
     enum lockstep_pass pass, dnnl_alg_kind_t algorithm, const lockstep_memory_desc *input, const lockstep_memory_desc *weights,
     const lockstep_memory_desc *bias, const lockstep_memory_desc *output, const int64_t *strides,
-    const int64_t *dilations, const int64_t *padding, const_dnnl_primitive_desc_t hint, dnnl_engine_t engine) {
+    const int64_t *dilations, const int64_t *padding, int then_relu, const_dnnl_primitive_desc_t hint,
+    dnnl_engine_t engine) {
   dnnl_primitive_attr_t attributes = lockstep_attributes();
+  if (then_relu) lockstep_append_relu(attributes);
   dnnl_primitive_desc_t result = NULL;
   dnnl_status_t status;
 #if DNNL_VERSION_MAJOR >= 3

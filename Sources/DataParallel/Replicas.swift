@@ -41,17 +41,6 @@ public enum Replicas {
     }
   }
 
-  /// Replaces every rank's buffers, such as running means, by their mean over the ranks.
-  public static func average(_ buffers: [(name: String, tensor: Tensor)], over communicator: Communicator) throws {
-    if communicator.size == 1 { return }
-    for (_, tensor) in buffers {
-      try tensor.withFloats { values in
-        try communicator.allReduce(values, .sum)
-        for i in values.indices { values[i] /= Float(communicator.size) }
-      }
-    }
-  }
-
   /// Throws on every rank unless all pass the same lines, each a name and a value: names the first that differs, and every
   /// rank's value of it.
   public static func agree(_ lines: [String], over communicator: Communicator) throws {

@@ -10,15 +10,20 @@ public struct Sharding: Sendable {
   public let sliceSize: Int
   /// Cuts every global batch into so many fixed slices, whatever the number of ranks (reproducible mode).
   public let virtualShards: Int?
+  /// Whether a shard without samples is an empty slice rather than none.
+  public let keepsEmpty: Bool
 
-  public init(rank: Int, rankCount: Int, sliceSize: Int = .max, virtualShards: Int? = nil) {
+  public init(
+    rank: Int, rankCount: Int, sliceSize: Int = .max, virtualShards: Int? = nil, keepsEmpty: Bool = false
+  ) {
     (self.rank, self.rankCount, self.sliceSize) = (rank, max(rankCount, 1), max(sliceSize, 1))
-    self.virtualShards = virtualShards
+    (self.virtualShards, self.keepsEmpty) = (virtualShards, keepsEmpty)
   }
 
   /// The same for another rank.
   public func of(rank: Int) -> Sharding {
-    Sharding(rank: rank, rankCount: rankCount, sliceSize: sliceSize, virtualShards: virtualShards)
+    Sharding(
+      rank: rank, rankCount: rankCount, sliceSize: sliceSize, virtualShards: virtualShards, keepsEmpty: keepsEmpty)
   }
 
   /// The positions in a global batch of `count` samples that are this rank's.
@@ -34,7 +39,7 @@ public struct Sharding: Sendable {
   public func slices(of count: Int) -> [Range<Int>] {
     if let virtualShards { return slicesOwned(virtualShards, of: count) }
     let shard = shard(of: count)
-    if shard.isEmpty { return [] }
+    if shard.isEmpty { return keepsEmpty ? [shard] : [] }
     let parts = (shard.count - 1) / sliceSize + 1
     return (0..<parts).map { part in
       let cut = { (index: Int) in shard.lowerBound + shard.count / parts * index + min(index, shard.count % parts) }

@@ -20,18 +20,19 @@ public enum Convolution {
     set { isDirect.store(newValue == .direct, ordering: .relaxed) }
   }
 
-  /// `output = input ∗ weights + bias`.
+  /// `output = input ∗ weights + bias`, and `max(0, ·)` of it where a ReLU follows.
   public static func forward(
     _ shape: ConvolutionShape, input: UnsafePointer<Float>, weights: UnsafePointer<Float>, bias: UnsafePointer<Float>?,
-    output: UnsafeMutablePointer<Float>
+    output: UnsafeMutablePointer<Float>, thenReLU: Bool = false
   ) throws {
     if shape.batch == 0 { return }
+    let pass = thenReLU ? ConvolutionPlan.Pass.forwardThenReLU : .forward
     if let fold = ColumnFold(shape) {
       return try fold.withFolded(weights, bias) { weights, bias in
-        try run(.forward, fold.folded, input: input, weights: weights, bias: bias, output: output)
+        try run(pass, fold.folded, input: input, weights: weights, bias: bias, output: output)
       }
     }
-    try run(.forward, shape, input: input, weights: weights, bias: bias, output: output)
+    try run(pass, shape, input: input, weights: weights, bias: bias, output: output)
   }
 
   /// The gradient with respect to the input.

@@ -6,7 +6,11 @@ import Synchronization
 /// Every descriptor of the caller's is spelled with full channels-last strides. oneDNN 2.6 confuses cached primitives whose
 /// one-channel descriptors differ only in the strides of extents of 1, and then writes past the weights' gradient.
 final class ConvolutionPlan: @unchecked Sendable {
-  enum Pass: Sendable { case forward, inputGradient, weightsGradient }
+  enum Pass: Sendable {
+    case forward, forwardThenReLU, inputGradient, weightsGradient
+
+    var isForward: Bool { self == .forward || self == .forwardThenReLU }
+  }
 
   /// The kernel and the layout of activations that measure fastest for a shape.
   enum Choice: Sendable {
@@ -85,7 +89,7 @@ private enum Place: CaseIterable {
 
   func isResult(_ pass: ConvolutionPlan.Pass) -> Bool {
     switch pass {
-    case .forward: self == .output
+    case .forward, .forwardThenReLU: self == .output
     case .inputGradient: self == .input
     case .weightsGradient: self == .weights || self == .bias
     }
@@ -98,9 +102,9 @@ private enum Place: CaseIterable {
     case (.input, _): (DNNL_ARG_SRC, dnnl_query_src_md, 0)
     case (.weights, .weightsGradient): (DNNL_ARG_DIFF_WEIGHTS, dnnl_query_diff_weights_md, 0)
     case (.weights, _): (DNNL_ARG_WEIGHTS, dnnl_query_weights_md, 0)
-    case (.output, .forward): (DNNL_ARG_DST, dnnl_query_dst_md, 0)
+    case (.output, .forward), (.output, .forwardThenReLU): (DNNL_ARG_DST, dnnl_query_dst_md, 0)
     case (.output, _): (DNNL_ARG_DIFF_DST, dnnl_query_diff_dst_md, 0)
-    case (.bias, .forward): (DNNL_ARG_BIAS, dnnl_query_weights_md, 1)
+    case (.bias, .forward), (.bias, .forwardThenReLU): (DNNL_ARG_BIAS, dnnl_query_weights_md, 1)
     case (.bias, _): (DNNL_ARG_DIFF_BIAS, dnnl_query_diff_weights_md, 1)
     }
   }
@@ -156,15 +160,16 @@ extension ConvolutionPlan {
       func make(_ bias: UnsafePointer<lockstep_memory_desc>?) -> dnnl_primitive_desc_t? {
         lockstep_convolution(
           pass, algorithm, &input.desc, &weights.desc, bias, &output.desc, shape.stride.map(Int64.init),
-          shape.dilation.map { Int64($0 - 1) }, shape.padding.map(Int64.init), hint, engine.handle)
+          shape.dilation.map { Int64($0 - 1) }, shape.padding.map(Int64.init),
+          key.pass == .forwardThenReLU ? 1 : 0, hint, engine.handle)
       }
       return key.hasBias ? make(&caller[3].desc) : make(nil)
     }
-    let hint = key.pass == .forward ? nil : make(lockstep_forward, hint: nil)
+    let hint = key.pass.isForward ? nil : make(lockstep_forward, hint: nil)
     defer { if let hint { dnnl_primitive_desc_destroy(hint) } }
     let pass =
       switch key.pass {
-      case .forward: lockstep_forward
+      case .forward, .forwardThenReLU: lockstep_forward
       case .inputGradient: lockstep_backward_input
       case .weightsGradient: lockstep_backward_weights
       }

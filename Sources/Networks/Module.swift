@@ -40,6 +40,12 @@ open class Module {
   /// Other tensors that belong to the state, such as running means.
   open var buffers: Tensors { [:] }
 
+  /// Sums over the samples of an optimizer step, from which `updateStatistics` renews buffers: a forward pass adds to their
+  /// `gradient`, and a trainer adds up the slices and ranks.
+  open var stepSums: [Tensor] { [] }
+  /// Renews buffers, such as running means, by the `stepSums`. All ranks must come to the same.
+  open func updateStatistics() throws {}
+
   /// Makes the values of this module's own parameters. `key` differs for every module of a network.
   open func initialize(_ key: RandomKey) throws {}
 
@@ -81,6 +87,12 @@ extension Module {
         seen.insert(ObjectIdentifier(tensor)).inserted ? (name.isEmpty ? key : name + "." + key, tensor) : nil
       }
     }
+  }
+
+  /// The modules that keep running statistics, each once.
+  public final var statisticians: [Module] {
+    var seen: Set<ObjectIdentifier> = []
+    return namedModules().map(\.module).filter { !$0.stepSums.isEmpty && seen.insert(ObjectIdentifier($0)).inserted }
   }
 
   /// Parameters and buffers by name, as PyTorch's `state_dict()`.

@@ -6,10 +6,13 @@ import Tensors
 /// How a configuration is spread over ranks.
 extension Configuration {
   /// Which samples of each global batch are a rank's, and in which slices.
-  public func sharding(_ communicator: Communicator) -> Sharding {
+  ///
+  /// - Parameter keepingWhole: in ordinary mode, a shard is one slice even if it is empty: what statistics over the whole
+  ///   batch need.
+  public func sharding(_ communicator: Communicator, keepingWhole: Bool = false) -> Sharding {
     Sharding(
-      rank: communicator.rank, rankCount: communicator.size, sliceSize: sliceSize,
-      virtualShards: reproducible ? virtualShards : nil)
+      rank: communicator.rank, rankCount: communicator.size, sliceSize: keepingWhole ? .max : sliceSize,
+      virtualShards: reproducible ? virtualShards : nil, keepsEmpty: keepingWhole)
   }
 
   func makeReducer(_ parameters: [Tensor], _ communicator: Communicator) throws -> any Reducer {

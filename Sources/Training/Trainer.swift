@@ -32,6 +32,8 @@ public final class Trainer {
   public private(set) var lastStep: StepReport?
 
   private let parameters: [Tensor]
+  /// Layers with running statistics, each once.
+  private let statisticians: [Module]
   private let reducer: any Reducer
   let sharding: Sharding
   /// Of the epoch so far, this rank's share.
@@ -55,8 +57,9 @@ public final class Trainer {
     try model.initializeAll(seed: configuration.seed)
     optimizer = configuration.makeOptimizer(model.namedParameters)
     parameters = model.namedParameters.map(\.tensor)
-    sharding = configuration.sharding(communicator)
-    reducer = try configuration.makeReducer(parameters, communicator)
+    statisticians = model.statisticians
+    sharding = configuration.sharding(communicator, keepingWhole: !statisticians.isEmpty)
+    reducer = try configuration.makeReducer(statisticians.flatMap(\.stepSums) + parameters, communicator)
     position.seed = configuration.seed
     try Replicas.agree(configuration.lines, over: communicator)
     try Replicas.broadcast(model.state, over: communicator)
@@ -66,7 +69,7 @@ public final class Trainer {
   public func step(_ batch: StepBatch) throws {
     for (index, slice) in batch.slices.enumerated() {
       try watchingNumerics(of: slice) {
-        let loss = try forward(slice)
+        let loss = try forward(slice, of: batch.globalCount)
         try backward(loss, share: 1 / Double(batch.globalWeight), isLast: index == batch.slices.count - 1)
       }
     }
@@ -79,16 +82,24 @@ public final class Trainer {
   }
 
   /// The sum of the slice's losses; nil for an empty slice.
-  private func forward(_ slice: Batch) throws -> Tensor? {
+  private func forward(_ slice: Batch, of globalCount: Int) throws -> Tensor? {
     sliceSums = Totals()
-    if slice.samples.isEmpty { return nil }
+    // Where statistics are of all ranks' samples, those without any take part all the same.
+    if slice.samples.isEmpty && gather == nil { return nil }
     return try times.measure(\.forward) {
       let loss: Tensor
       (loss, sliceSums) = try ForwardScope.run(
-        seed: configuration.seed, time: position.epoch, samples: slice.samples
+        seed: configuration.seed, time: position.epoch, samples: slice.samples, globalCount: globalCount,
+        gather: gather
       ) { try objective.evaluate(model, slice) }
       return loss
     }
+  }
+
+  /// How layers with statistics of the whole batch reach the other ranks. In reproducible mode each slice has its own.
+  private var gather: ForwardScope.Gather? {
+    if statisticians.isEmpty || configuration.reproducible || communicator.size == 1 { return nil }
+    return { [communicator] numbers in try communicator.allGather(numbers) }
   }
 
   /// Gradients of the last slice are final, so they leave for the allreduce as soon as backward has them; but where ranks
@@ -134,6 +145,7 @@ public final class Trainer {
       }
       try optimizer.step()
       optimizer.clearGradients()
+      for module in statisticians { try module.updateStatistics() }
     }
   }
 
@@ -233,7 +245,6 @@ extension Trainer {
     totals = Totals()
     position.epoch += 1
     position.stepInEpoch = 0
-    try Replicas.average(model.namedBuffers, over: communicator)
     return sums
   }
 

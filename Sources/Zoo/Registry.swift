@@ -38,6 +38,22 @@ public enum Zoo {
     ZooModel("mlp", Recipe(learningRate: 0.1)) { perceptron(classes: $0.classes) },
     ZooModel("mlp-dropout", Recipe(learningRate: 0.5)) { perceptronWithDropout(classes: $0.classes) },
     ZooModel("lenet", Recipe(learningRate: 0.9, sliceSize: 32)) { leNet(classes: $0.classes, channels: $0.channels) },
+    ZooModel("lenet-bn", Recipe(learningRate: 1)) { leNetWithBatchNorm(classes: $0.classes, channels: $0.channels) },
+    ZooModel("alexnet", Recipe(batchSize: 128, learningRate: 0.01), inputShape: [1, 224, 224]) {
+      alexNet(classes: $0.classes, channels: $0.channels)
+    },
+    ZooModel("vgg11", Recipe(batchSize: 128, learningRate: 0.05), inputShape: [1, 224, 224]) {
+      vgg11(classes: $0.classes, channels: $0.channels, width: $0.width)
+    },
+    ZooModel("nin", Recipe(batchSize: 128, learningRate: 0.1), inputShape: [1, 224, 224]) {
+      nin(classes: $0.classes, channels: $0.channels)
+    },
+    ZooModel("googlenet", Recipe(batchSize: 128, learningRate: 0.1), inputShape: [1, 96, 96]) {
+      googLeNet(classes: $0.classes, channels: $0.channels)
+    },
+    ZooModel("resnet18", Recipe(batchSize: 256, learningRate: 0.05), inputShape: [1, 96, 96]) {
+      resNet18(classes: $0.classes, channels: $0.channels)
+    },
   ]
 
   public static func model(_ name: String) -> ZooModel? { models.first { $0.name == name } }

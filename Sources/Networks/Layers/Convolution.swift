@@ -1,15 +1,10 @@
 import Tensors
 
-/// Two-dimensional cross-correlation, `[batch, inChannels, height, width]` to `[batch, outChannels, …]`.
-public final class Conv2D: Module {
-  /// `[outChannels, inChannels / groups, kernelHeight, kernelWidth]`.
-  public let weight: Parameter
-  /// `[outChannels]`.
-  public let bias: Parameter?
+/// Two-dimensional cross-correlation, `[batch, inChannels, height, width]` to `[batch, outChannels, …]`; weights
+/// `[outChannels, inChannels / groups, kernelHeight, kernelWidth]`.
+public final class Conv2D: WeightedLayer, ReLUFusing {
   public let stride, padding, dilation: [Int]
   public let groups: Int
-  public var weightInitializer: Initializer
-  public var biasInitializer: Initializer?
 
   /// Kernel, stride, padding and dilation: one number for both directions, or vertical and horizontal.
   public init(
@@ -17,26 +12,16 @@ public final class Conv2D: Module {
     dilation: Extent = 1, groups: Int = 1, bias: Bool = true, weights: Initializer = .fanInUniform,
     biases: Initializer? = nil
   ) {
-    weight = .parameter(Shape([outChannels, groups > 0 ? inChannels / groups : 0] + kernel.both))
-    self.bias = bias ? .parameter([outChannels]) : nil
     (self.stride, self.padding, self.dilation, self.groups) = (stride.both, padding.both, dilation.both, groups)
-    weightInitializer = weights
-    biasInitializer = biases
-    super.init()
-    try? initialize(StandaloneKey.next())
+    let shape = Shape([outChannels, groups > 0 ? inChannels / groups : 0] + kernel.both)
+    super.init(weight: shape, bias: bias, weights: weights, biases: biases)
   }
 
-  public override var parameters: Tensors {
-    if let bias { return ["weight": weight, "bias": bias] }
-    return ["weight": weight]
-  }
+  public override func forward(_ input: Tensor) throws -> Tensor { try forward(input, thenReLU: false) }
 
-  public override func initialize(_ key: RandomKey) throws {
-    try initializeWeights(weight, weightInitializer, bias, biasInitializer, key)
-  }
-
-  public override func forward(_ input: Tensor) throws -> Tensor {
-    try input.convolved(weight, bias: bias, stride: stride, padding: padding, dilation: dilation, groups: groups)
+  public func forward(_ input: Tensor, thenReLU: Bool) throws -> Tensor {
+    try input.convolved(
+      weight, bias: bias, stride: stride, padding: padding, dilation: dilation, groups: groups, thenReLU: thenReLU)
   }
 }
 

@@ -27,3 +27,13 @@ public final class AvgPool2D: Module {
     try input.averagePooled(kernel, stride: stride, padding: padding, countingPadding: countsPadding)
   }
 }
+
+/// The mean over windows that cut the input into `outputs` parts each way, `[batch, channels, …]` to
+/// `[batch, channels, outputs, outputs]`: with 1, the mean of each channel.
+public final class AdaptiveAvgPool2D: Module {
+  public let outputs: [Int]
+
+  public init(_ outputs: Extent) { self.outputs = outputs.both }
+
+  public override func forward(_ input: Tensor) throws -> Tensor { try input.adaptivelyAveraged(outputs) }
+}

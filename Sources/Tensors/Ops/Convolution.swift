@@ -6,10 +6,10 @@ extension Tensor {
   /// `[batch, outChannels, (height + 2 padding - dilation (kernel - 1) - 1) / stride + 1, …]`.
   ///
   /// Derivatives are convolutions too: the input's of g with the weights, the weights' of the input with g, the bias' the
-  /// sum of g. Activations lie channels-last in memory from here on; the input's derivative is left out for data.
+  /// sum of g; where a ReLU follows, g is what passes it. Activations lie channels-last in memory from here on; the input's derivative is left out for data.
   public final func convolved(
     _ weights: Tensor, bias: Tensor? = nil, stride: [Int] = [1, 1], padding: [Int] = [0, 0],
-    dilation: [Int] = [1, 1], groups: Int = 1
+    dilation: [Int] = [1, 1], groups: Int = 1, thenReLU: Bool = false
   ) throws -> Tensor {
     let extents = try convolutionShape(weights, bias, stride, padding, dilation, groups)
     let (input, kernel) = (try detached().channelsLast(), try weights.detached().packed())
@@ -17,10 +17,13 @@ extension Tensor {
     let outShape: Shape = [extents.batch, extents.outChannels, extents.outHeight, extents.outWidth]
     let result = try Tensor(uninitialized: outShape, .float32, strides: outShape.channelsLastStrides)
     try Convolution.forward(
-      extents, input: input.pointer(), weights: kernel.pointer(), bias: offsets?.pointer(), output: result.pointer())
+      extents, input: input.pointer(), weights: kernel.pointer(), bias: offsets?.pointer(), output: result.pointer(),
+      thenReLU: thenReLU)
+    let kept = thenReLU ? result.detached() : nil
 
     return result.recorded([self, weights] + (bias.map { [$0] } ?? [])) { gradient in
-      let gradient = try gradient.channelsLast()
+      var gradient = try gradient.channelsLast()
+      if let kept { gradient = try gradient.passing(kept) }
       var derivatives: [Tensor?] = [nil, nil, nil]
       if self.tracksGradient {
         let derivative = try Tensor(uninitialized: self.shape, .float32, strides: self.shape.channelsLastStrides)

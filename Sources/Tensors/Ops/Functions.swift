@@ -89,7 +89,12 @@ extension Tensor {
   public final func relu() throws -> Tensor {
     let y = try mapped({ $0 < 0 ? 0 : $0 }, { $0 < 0 ? 0 : $0 })
     let kept = y.detached()
-    return y.recorded([self]) { [try $0.paired(kept, "relu", { $1 > 0 ? $0 : 0 }, { $1 > 0 ? $0 : 0 })] }
+    return y.recorded([self]) { [try $0.passing(kept)] }
+  }
+
+  /// This gradient where a ReLU's output was above zero, else 0. Not recorded.
+  final func passing(_ output: Tensor) throws -> Tensor {
+    try paired(output, "relu", { $1 > 0 ? $0 : 0 }, { $1 > 0 ? $0 : 0 })
   }
 
   /// x cut to `low…high`, either of which may be infinite; derivative 1 inside, 0 outside.

@@ -15,7 +15,11 @@ extension Tensor {
       let (sum, overflow) = extents[axis].addingReportingOverflow(tensor.shape[axis])
       extents[axis] = overflow ? .max : sum
     }
-    let result = try Tensor(uninitialized: Shape(extents), tensors.map(\.dtype).max() ?? first.dtype)
+    // Images stay channels-last, as the layers around want them.
+    let areChannelsLast = tensors.allSatisfy { $0.isChannelsLast && !$0.isContiguous }
+    let result = try Tensor(
+      uninitialized: Shape(extents), tensors.map(\.dtype).max() ?? first.dtype,
+      strides: areChannelsLast ? Shape(extents).channelsLastStrides : nil)
     var parts: [Range<Int>] = []
     for tensor in tensors {
       let start = parts.last?.upperBound ?? 0

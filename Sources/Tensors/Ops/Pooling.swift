@@ -13,6 +13,31 @@ extension Tensor {
     try pooled(countingPadding || padding == [0, 0] ? .average : .averageInside, kernel, stride ?? kernel, padding)
   }
 
+  /// The mean of each of `outputs` windows each way, window i from `⌊i n / outputs⌋` to `⌈(i + 1) n / outputs⌉`.
+  public final func adaptivelyAveraged(_ outputs: [Int]) throws -> Tensor {
+    guard rank == 4, outputs.count == 2, outputs.min() ?? 0 > 0, outputs.max() ?? 0 <= Int32.max else {
+      throw TensorError("adaptive pooling", "shape \(shape) to \(outputs)")
+    }
+    let extents = Array(shape.suffix(2))
+    if extents.min() ?? 0 > 0, zip(extents, outputs).allSatisfy({ $0 % $1 == 0 }) {
+      return try averagePooled(zip(extents, outputs).map { $0 / $1 })
+    }
+    let (rows, columns) = (
+      try Self.windowMeans(extents[0], outputs[0]), try Self.windowMeans(extents[1], outputs[1])
+    )
+    return try rows.matmul(matmul(columns.transposed()))
+  }
+
+  /// The matrix `[outputs, inputs]` that takes the mean of each adaptive window.
+  private static func windowMeans(_ inputs: Int, _ outputs: Int) throws -> Tensor {
+    var matrix = [Float](repeating: 0, count: inputs * outputs)
+    for output in 0..<outputs {
+      let window = output * inputs / outputs..<((output + 1) * inputs + outputs - 1) / outputs
+      for input in window { matrix[output * inputs + input] = 1 / Float(window.count) }
+    }
+    return try Tensor(matrix, shape: [outputs, inputs])
+  }
+
   private final func pooled(_ kind: Pooling, _ kernel: [Int], _ stride: [Int], _ padding: [Int]) throws -> Tensor {
     guard rank == 4, dtype == .float32 else {
       throw TensorError("pooling", "needs float32 [batch, channels, height, width], not \(dtype) \(shape)")

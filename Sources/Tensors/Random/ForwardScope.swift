@@ -1,7 +1,11 @@
 import Synchronization
 
-/// Which samples are going through a network, so that random layers draw by sample rather than by rank or order.
+/// What a training knows about the forward pass that is going on: its samples, so that random layers draw by sample rather
+/// than by rank or order, and how to reach the other ranks, for layers whose statistics are of the whole batch.
 public final class ForwardScope: Sendable {
+  /// Hands numbers to all ranks and returns everybody's in their order. All ranks must call it alike.
+  public typealias Gather = @Sendable ([Double]) throws -> [[Double]]
+
   @TaskLocal private static var current: ForwardScope?
   private static let unscopedCalls = Atomic<Int>(0)
 
@@ -9,18 +13,32 @@ public final class ForwardScope: Sendable {
   let time: Int
   /// The data set's index of each row of the batch.
   let samples: [Int]
+  private let globalCount: Int
+  private let gather: Gather?
   private let layers = Atomic<Int>(0)
 
-  private init(seed: UInt64, time: Int, samples: [Int]) {
+  private init(seed: UInt64, time: Int, samples: [Int], globalCount: Int, gather: Gather?) {
     (self.seed, self.time, self.samples) = (seed, time, samples)
+    (self.globalCount, self.gather) = (globalCount, gather)
   }
 
   /// Runs `body`, a forward pass over the given samples at a time (an epoch, or a step) of a training with that seed.
+  ///
+  /// - Parameters:
+  ///   - globalCount: samples of the whole batch, of which these may be a slice.
+  ///   - gather: reaches the other ranks, where statistics are of all ranks' batches together.
   public static func run<Result>(
-    seed: UInt64, time: Int, samples: [Int], _ body: () throws -> Result
+    seed: UInt64, time: Int, samples: [Int], globalCount: Int = 0, gather: Gather? = nil, _ body: () throws -> Result
   ) rethrows -> Result {
-    try $current.withValue(ForwardScope(seed: seed, time: time, samples: samples), operation: body)
+    let scope = ForwardScope(seed: seed, time: time, samples: samples, globalCount: globalCount, gather: gather)
+    return try $current.withValue(scope, operation: body)
   }
+
+  /// Whether a training drives this pass, which then updates running statistics when all slices and ranks are in.
+  public static var isActive: Bool { current != nil }
+  static var gather: Gather? { current?.gather }
+  /// Whether the rows are a slice of a batch with others.
+  static var isPartOfLargerBatch: Bool { current.map { $0.globalCount > $0.samples.count } ?? false }
 
   /// A key per row for the next random layer of the pass. Outside of a scope each call has numbers of its own.
   static func keys(_ purpose: RandomKey.Purpose, rows: Int) throws -> [RandomKey] {

@@ -1,0 +1,153 @@
+/// The passes of batch normalisation over `[rows, channels]`, channels innermost: a row is a sample of features, or one
+/// pixel of a channels-last image.
+///
+/// Few channels would make short inner loops, so several rows are taken as one of a multiple of the channels; numbers per
+/// channel are repeated accordingly.
+public struct BatchNormalization: Sendable {
+  public let rows: Int
+  public let channels: Int
+  /// Elements that one inner loop takes.
+  private let width: Int
+
+  public init(rows: Int, channels: Int) {
+    (self.rows, self.channels) = (rows, channels)
+    width = channels >= 64 ? channels : max(channels, 1) * (64 / max(channels, 1) + 1)
+  }
+
+  private var count: Int { rows * channels }
+  /// Inner loops after which float32 sums are added to those in double precision.
+  private static let block = 32
+
+  /// Mean and sum of squared deviations of each channel. Sums are of differences from the first row, so that a mean that
+  /// is large beside the deviations costs no precision.
+  public func moments(_ input: UnsafePointer<Float>) -> (mean: [Double], deviations: [Double]) {
+    if rows == 0 { return (zeros, zeros) }
+    let origin = repeated { input[$0] }
+    let sums = sums(of: 2) { start, count, sums in
+      let (values, first, second) = (input + start, sums[0], sums[1])
+      for i in 0..<count {
+        let difference = values[i] - origin[i]
+        first[i] += difference
+        second[i] += difference * difference
+      }
+    }
+    var (mean, deviations) = (zeros, zeros)
+    for channel in 0..<channels {
+      let shift = sums[0][channel] / Double(rows)
+      mean[channel] = Double(input[channel]) + shift
+      deviations[channel] = max(0, sums[1][channel] - shift * sums[0][channel])
+    }
+    return (mean, deviations)
+  }
+
+  /// `output = input · scale + shift`, below zero cut off where a ReLU follows.
+  public func apply(
+    _ input: UnsafePointer<Float>, scale: [Float], shift: [Float], thenReLU: Bool,
+    output: UnsafeMutablePointer<Float>
+  ) {
+    let (scale, shift) = (repeated { scale[$0] }, repeated { shift[$0] })
+    forEachLoop { start, count in
+      let (from, to) = (input + start, output + start)
+      if thenReLU {
+        for i in 0..<count {
+          let value = from[i] * scale[i] + shift[i]
+          to[i] = value < 0 ? 0 : value
+        }
+      } else {
+        for i in 0..<count { to[i] = from[i] * scale[i] + shift[i] }
+      }
+    }
+  }
+
+  /// Per channel, the sum of the output's gradient, and of its products with `input - mean`. Where a ReLU followed, only
+  /// what passed it counts, told by `input · scale + shift`.
+  public func gradientSums(
+    _ input: UnsafePointer<Float>, _ gradient: UnsafePointer<Float>, mean: [Float],
+    relu: (scale: [Float], shift: [Float])?
+  ) -> (gradient: [Double], product: [Double]) {
+    let mean = repeated { mean[$0] }
+    let mask = relu.map { relu in (repeated { relu.scale[$0] }, repeated { relu.shift[$0] }) }
+    let sums = sums(of: 2) { start, count, sums in
+      let (x, g, first, second) = (input + start, gradient + start, sums[0], sums[1])
+      if let (scale, shift) = mask {
+        for i in 0..<count {
+          let passed = x[i] * scale[i] + shift[i] > 0 ? g[i] : 0
+          first[i] += passed
+          second[i] += passed * (x[i] - mean[i])
+        }
+      } else {
+        for i in 0..<count {
+          first[i] += g[i]
+          second[i] += g[i] * (x[i] - mean[i])
+        }
+      }
+    }
+    return (sums[0], sums[1])
+  }
+
+  /// `result = gradient · a + input · b + c` per channel, of what passed the ReLU where one followed.
+  public func inputGradient(
+    _ input: UnsafePointer<Float>, _ gradient: UnsafePointer<Float>, a: [Float], b: [Float], c: [Float],
+    relu: (scale: [Float], shift: [Float])?, result: UnsafeMutablePointer<Float>
+  ) {
+    let (a, b, c) = (repeated { a[$0] }, repeated { b[$0] }, repeated { c[$0] })
+    let mask = relu.map { relu in (repeated { relu.scale[$0] }, repeated { relu.shift[$0] }) }
+    forEachLoop { start, count in
+      let (x, g, to) = (input + start, gradient + start, result + start)
+      if let (scale, shift) = mask {
+        for i in 0..<count {
+          let passed = x[i] * scale[i] + shift[i] > 0 ? g[i] : 0
+          to[i] = passed * a[i] + x[i] * b[i] + c[i]
+        }
+      } else {
+        for i in 0..<count { to[i] = g[i] * a[i] + x[i] * b[i] + c[i] }
+      }
+    }
+  }
+}
+
+/// Loops that the passes share.
+extension BatchNormalization {
+  private var zeros: [Double] { [Double](repeating: 0, count: channels) }
+
+  private func repeated(_ value: (Int) -> Float) -> [Float] {
+    let once = (0..<channels).map(value)
+    return (0..<width).map { once[$0 % channels] }
+  }
+
+  @inline(__always)
+  private func forEachLoop(_ body: (_ start: Int, _ count: Int) -> Void) {
+    var start = 0
+    while start < count {
+      body(start, min(width, count - start))
+      start += width
+    }
+  }
+
+  /// Sums per channel that `add` collects over its loops, in float32 for a block of them and in double precision over all.
+  @inline(__always)
+  private func sums(
+    of kinds: Int, _ add: (_ start: Int, _ count: Int, _ sums: [UnsafeMutablePointer<Float>]) -> Void
+  ) -> [[Double]] {
+    var totals = [[Double]](repeating: zeros, count: kinds)
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: kinds * width) { memory in
+      guard let base = memory.baseAddress else { return }
+      let partial = (0..<kinds).map { base + $0 * width }
+      base.update(repeating: 0, count: kinds * width)
+      func flush() {
+        for kind in 0..<kinds {
+          for i in 0..<width { totals[kind][i % channels] += Double(partial[kind][i]) }
+        }
+        base.update(repeating: 0, count: kinds * width)
+      }
+      var loops = 0
+      forEachLoop { start, count in
+        add(start, count, partial)
+        loops += 1
+        if loops % Self.block == 0 { flush() }
+      }
+      flush()
+    }
+    return totals
+  }
+}

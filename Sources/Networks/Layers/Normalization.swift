@@ -1,0 +1,93 @@
+import Tensors
+
+/// Batch normalisation, over the batch of `[batch, channels]` or over batch and pixels of
+/// `[batch, channels, height, width]`. Evaluation uses the running mean and variance that training kept.
+///
+/// Under a trainer the statistics are those of the global batch, whatever the number of ranks; in reproducible mode they
+/// are those of each virtual shard. Source: Ioffe and Szegedy 2015; parameters and buffers as PyTorch's.
+public class BatchNorm: Module, ReLUFusing {
+  /// `[channels]`.
+  public let weight, bias: Parameter
+  /// `[channels]`; the variance is unbiased.
+  public let runningMean, runningVariance: Tensor
+  /// How many optimizer steps the running statistics have seen.
+  public let batchesTracked: Tensor
+  public let epsilon: Double
+  /// The share of a new batch in the running statistics.
+  public let momentum: Double
+  /// What the slices of a step add up to: count, count · mean, count · variance.
+  private let sums: Tensor
+
+  public init(_ channels: Int, epsilon: Double = 1e-5, momentum: Double = 0.1) {
+    (weight, bias) = (.parameter([channels]), .parameter([channels]))
+    (runningMean, runningVariance) = (.buffer([channels], 0), .buffer([channels], 1))
+    batchesTracked = .buffer([], 0)
+    sums = .buffer([2 * max(channels, 0) + 1], 0)
+    (self.epsilon, self.momentum) = (epsilon, momentum)
+    super.init()
+    try? weight.fill(1)
+  }
+
+  public override var parameters: Tensors { ["weight": weight, "bias": bias] }
+  public override var buffers: Tensors {
+    ["running_mean": runningMean, "running_var": runningVariance, "num_batches_tracked": batchesTracked]
+  }
+
+  public override func initialize(_ key: RandomKey) throws {
+    try weight.fill(1)
+    try bias.fill(0)
+    try runningMean.fill(0)
+    try runningVariance.fill(1)
+    try batchesTracked.fill(0)
+  }
+
+  public override func forward(_ input: Tensor) throws -> Tensor { try forward(input, thenReLU: false) }
+
+  public func forward(_ input: Tensor, thenReLU: Bool) throws -> Tensor {
+    guard input.rank == rankOfInput else {
+      throw TensorError("\(type(of: self))", "needs \(rankOfInput) axes, not an input of shape \(input.shape)")
+    }
+    guard isTraining else {
+      return try input.normalized(
+        mean: runningMean, variance: runningVariance, weight, bias, epsilon: epsilon, thenReLU: thenReLU)
+    }
+    let (output, statistics) = try input.batchNormalized(weight, bias, epsilon: epsilon, thenReLU: thenReLU)
+    try collect(statistics)
+    return output
+  }
+
+  var rankOfInput: Int { 4 }
+
+  /// Adds a slice's statistics to the step's. Outside of a trainer a batch is the whole step.
+  private func collect(_ statistics: BatchStatistics) throws {
+    let count = Double(statistics.count)
+    let unbiased = statistics.variance.map { statistics.count > 1 ? $0 * count / (count - 1) : $0 }
+    let numbers = [count] + statistics.mean.map { $0 * count } + unbiased.map { $0 * count }
+    try accumulate(Tensor(numbers.map { Float($0) }), into: &sums.gradient)
+    if !ForwardScope.isActive { try updateStatistics() }
+  }
+
+  public override var stepSums: [Tensor] { [sums] }
+
+  public override func updateStatistics() throws {
+    guard let numbers = try sums.gradient?.floats(), numbers[0] > 0 else { return }
+    sums.gradient = nil
+    let channels = weight.elementCount
+    let share = Float(momentum)
+    try runningMean.withFloats { mean in
+      for i in 0..<channels { mean[i] += share * (numbers[1 + i] / numbers[0] - mean[i]) }
+    }
+    try runningVariance.withFloats { variance in
+      for i in 0..<channels { variance[i] += share * (numbers[1 + channels + i] / numbers[0] - variance[i]) }
+    }
+    try batchesTracked.withFloats { $0[0] += 1 }
+  }
+}
+
+/// Batch normalisation of `[batch, channels, height, width]`.
+public final class BatchNorm2D: BatchNorm {}
+
+/// Batch normalisation of `[batch, features]`.
+public final class BatchNorm1D: BatchNorm {
+  override var rankOfInput: Int { 2 }
+}

@@ -1,0 +1,33 @@
+import Tensors
+
+/// What layers with a weight and an optional bias have in common: their names and how they begin.
+public class WeightedLayer: Module {
+  public let weight: Parameter
+  /// `[outputs]`.
+  public let bias: Parameter?
+  public var weightInitializer: Initializer
+  /// Nil for PyTorch's, uniform in ±1 / √(inputs of a unit).
+  public var biasInitializer: Initializer?
+
+  init(weight: Shape, bias: Bool, weights: Initializer, biases: Initializer?) {
+    self.weight = .parameter(weight)
+    self.bias = bias ? .parameter([weight[0]]) : nil
+    (weightInitializer, biasInitializer) = (weights, biases)
+    super.init()
+    try? initialize(StandaloneKey.next())
+  }
+
+  public override var parameters: Tensors {
+    if let bias { return ["weight": weight, "bias": bias] }
+    return ["weight": weight]
+  }
+
+  public override func initialize(_ key: RandomKey) throws {
+    try weightInitializer.fill(weight, key: key)
+    guard let bias else { return }
+    var biasKey = key
+    biasKey.layer += 1
+    let fanIn = weight.shape.extents.dropFirst().reduce(1, *)
+    try (biasInitializer ?? .fanInUniform).fill(bias, key: biasKey, fans: (fanIn, fanIn))
+  }
+}

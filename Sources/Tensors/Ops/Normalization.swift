@@ -1,0 +1,151 @@
+import Kernels
+
+/// Mean and biased variance of each channel over the samples (and pixels) of a batch, over all ranks where they are in step.
+public struct BatchStatistics: Sendable {
+  public let mean: [Double]
+  public let variance: [Double]
+  /// Values of each channel.
+  public let count: Int
+}
+
+extension Tensor {
+  /// Batch normalisation of `[batch, channels]` or `[batch, channels, height, width]`:
+  /// `(x - mean) / √(variance + epsilon) · weight + bias` with the statistics of the batch itself, and `max(0, ·)` of it
+  /// where a ReLU follows.
+  ///
+  /// With g' = g · weight / √(variance + ε) and x̂ the normalised input, the input's derivative is
+  /// `g' - mean(g') - x̂ · mean(g' x̂)`, the weight's the sum of g x̂, the bias' the sum of g.
+  /// Source: Ioffe and Szegedy 2015.
+  public final func batchNormalized(
+    _ weight: Tensor, _ bias: Tensor, epsilon: Double = 1e-5, thenReLU: Bool = false
+  ) throws -> (output: Tensor, statistics: BatchStatistics) {
+    let (rows, input) = try rowsOfChannels(weight, bias)
+    let gather = ForwardScope.gather
+    let statistics = try BatchStatistics(rows.moments(input.pointer()), count: rows.rows, gather)
+    guard statistics.count > 1 || ForwardScope.isPartOfLargerBatch || elementCount == 0 else {
+      throw TensorError("batch norm", "a batch of shape \(shape) has one value per channel: no statistics in training")
+    }
+    let affine = try Affine(statistics.mean, statistics.variance, weight, bias, epsilon)
+    let result = try input.applied(rows, affine, thenReLU)
+    let output = result.recorded([self, weight, bias]) { gradient in
+      let gradient = input.rank == 4 ? try gradient.channelsLast() : try gradient.packed()
+      let relu = thenReLU ? (affine.scale, affine.shift) : nil
+      let own = rows.gradientSums(
+        input.pointer(), gradient.pointer(), mean: statistics.mean.map { Float($0) }, relu: relu)
+      var derivatives: [Tensor?] = [
+        nil, try Tensor(zip(own.product, affine.inverse).map { Float($0 * $1) }),
+        try Tensor(own.gradient.map { Float($0) }),
+      ]
+      // All ranks' sums, even where no input derivative is wanted here: the others wait for ours.
+      let (sum, product) = try Self.total(own, gather)
+      if self.tracksGradient {
+        let n = Double(Swift.max(statistics.count, 1))
+        let b = rows.perChannel { -affine.factor[$0] * affine.inverse[$0] * affine.inverse[$0] * product[$0] / n }
+        let c = rows.perChannel { -affine.factor[$0] * sum[$0] / n - b[$0] * statistics.mean[$0] }
+        let derivative = try Tensor(uninitialized: input.shape, .float32, strides: input.strides)
+        rows.inputGradient(
+          input.pointer(), gradient.pointer(), a: affine.scale, b: b.map { Float($0) }, c: c.map { Float($0) },
+          relu: relu, result: derivative.pointer())
+        derivatives[0] = derivative
+      }
+      return derivatives
+    }
+    return (output, statistics)
+  }
+
+  /// The same with given statistics, as in evaluation. Derivatives of input, weight and bias as of an affine function.
+  public final func normalized(
+    mean: Tensor, variance: Tensor, _ weight: Tensor, _ bias: Tensor, epsilon: Double = 1e-5, thenReLU: Bool = false
+  ) throws -> Tensor {
+    let (rows, input) = try rowsOfChannels(weight, bias)
+    let means = try mean.values(as: Double.self)
+    let affine = try Affine(means, variance.values(as: Double.self), weight, bias, epsilon)
+    let result = try input.applied(rows, affine, thenReLU)
+    return result.recorded([self, weight, bias]) { gradient in
+      let gradient = input.rank == 4 ? try gradient.channelsLast() : try gradient.packed()
+      let relu = thenReLU ? (affine.scale, affine.shift) : nil
+      let sums = rows.gradientSums(
+        input.pointer(), gradient.pointer(), mean: means.map { Float($0) }, relu: relu)
+      let derivative = try Tensor(uninitialized: input.shape, .float32, strides: input.strides)
+      let zeros = [Float](repeating: 0, count: rows.channels)
+      rows.inputGradient(
+        input.pointer(), gradient.pointer(), a: affine.scale, b: zeros, c: zeros, relu: relu,
+        result: derivative.pointer())
+      return [
+        derivative, try Tensor(zip(sums.product, affine.inverse).map { Float($0 * $1) }),
+        try Tensor(sums.gradient.map { Float($0) }),
+      ]
+    }
+  }
+
+  private final func rowsOfChannels(_ weight: Tensor, _ bias: Tensor) throws -> (BatchNormalization, Tensor) {
+    guard rank == 2 || rank == 4, dtype == .float32 else {
+      throw TensorError(
+        "batch norm", "needs float32 [batch, channels] or [batch, channels, height, width], not \(dtype) \(shape)")
+    }
+    guard weight.shape == [shape[1]], bias.shape == weight.shape, weight.dtype == .float32, bias.dtype == .float32
+    else { throw TensorError("batch norm", "\(weight.shape[0]) channels of weights for an input of shape \(shape)") }
+    let input = rank == 4 ? try detached().channelsLast() : try detached().packed()
+    let rows = shape[1] == 0 ? 0 : elementCount / shape[1]
+    return (BatchNormalization(rows: rows, channels: shape[1]), input)
+  }
+
+  private final func applied(_ rows: BatchNormalization, _ affine: Affine, _ thenReLU: Bool) throws -> Tensor {
+    let result = try Tensor(uninitialized: shape, .float32, strides: strides)
+    rows.apply(pointer(), scale: affine.scale, shift: affine.shift, thenReLU: thenReLU, output: result.pointer())
+    return result
+  }
+
+  /// Both sums over all ranks, added in their order.
+  private static func total(
+    _ own: (gradient: [Double], product: [Double]), _ gather: ForwardScope.Gather?
+  ) throws -> ([Double], [Double]) {
+    guard let gather else { return own }
+    let channels = own.gradient.count
+    var sums = [Double](repeating: 0, count: 2 * channels)
+    for other in try gather(own.gradient + own.product) { for i in sums.indices { sums[i] += other[i] } }
+    return (Array(sums[..<channels]), Array(sums[channels...]))
+  }
+}
+
+/// Normalisation as one multiplication and one addition per channel.
+private struct Affine {
+  /// `1 / √(variance + ε)`, and that times the weight.
+  let inverse, factor: [Double]
+  let scale, shift: [Float]
+
+  init(_ mean: [Double], _ variance: [Double], _ weight: Tensor, _ bias: Tensor, _ epsilon: Double) throws {
+    let inverse = variance.map { 1 / ($0 + epsilon).squareRoot() }
+    let factor = zip(try weight.values(as: Double.self), inverse).map(*)
+    let offsets = try bias.values(as: Double.self)
+    (self.inverse, self.factor) = (inverse, factor)
+    scale = factor.map { Float($0) }
+    shift = factor.indices.map { Float(offsets[$0] - mean[$0] * factor[$0]) }
+  }
+}
+
+extension BatchStatistics {
+  /// Of this rank's batch, merged with the other ranks' in their order. Source: Chan, Golub and LeVeque 1979.
+  fileprivate init(
+    _ own: (mean: [Double], deviations: [Double]), count: Int, _ gather: ForwardScope.Gather?
+  ) throws {
+    let channels = own.mean.count
+    let mine = [Double(count)] + own.mean + own.deviations
+    var total = 0.0
+    var (mean, deviations) = ([Double](repeating: 0, count: channels), [Double](repeating: 0, count: channels))
+    for part in try gather?(mine) ?? [mine] where part[0] > 0 {
+      let sum = total + part[0]
+      for channel in 0..<channels {
+        let difference = part[1 + channel] - mean[channel]
+        mean[channel] += difference * part[0] / sum
+        deviations[channel] += part[1 + channels + channel] + difference * difference * total * part[0] / sum
+      }
+      total = sum
+    }
+    self.init(mean: mean, variance: deviations.map { total > 0 ? $0 / total : 0 }, count: Int(total))
+  }
+}
+
+extension BatchNormalization {
+  fileprivate func perChannel(_ value: (Int) -> Double) -> [Double] { (0..<channels).map(value) }
+}

@@ -1,0 +1,46 @@
+import Networks
+import Tensors
+
+/// Two convolutions whose result is added to their input, itself through a 1×1 convolution where its size changes.
+/// Source: He et al. 2015.
+public final class Residual: Module {
+  private let convolution1, convolution2: Conv2D
+  private let shortcut: Conv2D?
+  private let norm1, norm2: BatchNorm2D
+
+  public init(_ inChannels: Int, _ outChannels: Int, projecting: Bool = false, stride: Extent = 1) {
+    let xavier = Initializer.xavierUniform
+    convolution1 = Conv2D(inChannels, outChannels, kernel: 3, stride: stride, padding: 1, weights: xavier)
+    convolution2 = Conv2D(outChannels, outChannels, kernel: 3, padding: 1, weights: xavier)
+    shortcut = projecting ? Conv2D(inChannels, outChannels, kernel: 1, stride: stride, weights: xavier) : nil
+    (norm1, norm2) = (BatchNorm2D(outChannels), BatchNorm2D(outChannels))
+  }
+
+  public override var children: Children {
+    let convolutions: [(key: String, value: Module)] = [("conv1", convolution1), ("conv2", convolution2)]
+    let projection: [(key: String, value: Module)] = shortcut.map { [("conv3", $0)] } ?? []
+    return Named(convolutions + projection + [("bn1", norm1), ("bn2", norm2)])
+  }
+
+  public override func forward(_ input: Tensor) throws -> Tensor {
+    let inner = try norm2(convolution2(norm1(convolution1(input), thenReLU: true)))
+    return try (inner + (shortcut?(input) ?? input)).relu()
+  }
+}
+
+/// Residual blocks of one width; the first halves the image, unless it follows the network's beginning.
+private func stage(_ inChannels: Int, _ outChannels: Int, isFirst: Bool = false) -> Sequential {
+  Sequential(
+    isFirst ? Residual(outChannels, outChannels) : Residual(inChannels, outChannels, projecting: true, stride: 2),
+    Residual(outChannels, outChannels))
+}
+
+/// ResNet-18 as in the book. `[batch, 1, 96, 96]` (or any size from 32 on) to `[batch, 10]`.
+public func resNet18(classes: Int = 10, channels: Int = 1) -> Sequential {
+  Sequential(
+    Sequential(
+      Conv2D(channels, 64, kernel: 7, stride: 2, padding: 3, weights: .xavierUniform), BatchNorm2D(64), ReLU(),
+      MaxPool2D(3, stride: 2, padding: 1)),
+    stage(64, 64, isFirst: true), stage(64, 128), stage(128, 256), stage(256, 512),
+    AdaptiveAvgPool2D(1), Flatten(), Linear(512, classes, weights: .xavierUniform))
+}
