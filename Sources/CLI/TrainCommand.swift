@@ -27,6 +27,7 @@ struct TrainCommand: JobCommand {
   @Option(help: "Reads options from a YAML file.") var config: String?
   @Flag(help: "The same bits on any number of ranks.") var reproducible = false
   @Option(parsing: .unconditional, help: "Slices of the global batch in reproducible mode.") var virtualShards: Int?
+  @Option(help: "automatic (Winograd where it is faster) or direct.") var convolution: String?
   @Flag(help: "Lets a checkpoint of another mode or number of virtual shards be resumed.") var allowModeChange = false
   @Option(help: "Plays a job of so many ranks in one process, for debugging.") var simulateRanks: Int?
   @Flag(help: "Prints each step's samples, loss and gradient norm, rank by rank.") var verbose = false

@@ -26,15 +26,13 @@ final class ConvolutionPlan: @unchecked Sendable {
       let pixels = shape.outHeight * shape.outWidth
       self = .direct
       if !isBlockable || shape.groups > 1 { return }
-      if isPlain && is3x3 && pixels >= 25 && Self.hasWinograd && Convolution.method == .automatic {
+      if isPlain && is3x3 && pixels >= 25 && Convolution.hasWinograd && Convolution.method == .automatic {
         self = .winograd
       } else if pixels <= 9 && shape.kernelHeight * shape.kernelWidth > 1 {
         // Few pixels in many channels: channels-last takes twice as long.
         self = .blocked
       }
     }
-
-    static let hasWinograd = lockstep_dnnl_major() < 3 && lockstep_vector_lanes() == 16
   }
 
   struct Key: Hashable, Sendable {

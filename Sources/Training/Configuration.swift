@@ -1,5 +1,6 @@
 import Foundation
 import HDF5Files
+import Kernels
 import Networks
 import Optimizers
 
@@ -29,6 +30,7 @@ public struct Configuration: Codable, Sendable, Equatable {
   /// The same bits on any number of ranks: the global batch is computed in fixed virtual shards, summed in a fixed tree.
   public var reproducible = false
   public var virtualShards = 8
+  public var convolution = ConvolutionMethod.automatic
 
   public init(
     model: String, epochs: Int, steps: Int? = nil, batchSize: Int, learningRate: Double,
@@ -68,6 +70,7 @@ public struct Configuration: Codable, Sendable, Equatable {
       "nesterov \(nesterov)",
       "weight-decay \(weightDecay)", "clip-norm \(clipNorm.map { "\($0)" } ?? "none")", "seed \(seed)",
       "slice-size \(sliceSize)", "reproducible \(reproducible)", "virtual-shards \(virtualShards)",
+      "convolution \(convolution.rawValue)",
     ]
   }
 
