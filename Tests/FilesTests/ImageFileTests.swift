@@ -71,13 +71,13 @@ enum PNG {
   @Test func damagedFilesAreRefused() throws {
     for name in ["color.png", "interlaced.png", "palette.png", "color.jpg", "progressive.jpg", "cmyk.jpg"] {
       let good = try bytes(name)
-      for length in 0..<good.count - 2 {
+      for length in Array(stride(from: 0, to: good.count - 2, by: 5)) + [good.count - 3] {
         let path = try folder.put(Array(good[..<length]), name)
         let found = message(of: { _ = try ImageFile.read(path) })
         #expect(found?.hasPrefix(path) == true && found?.contains("\n") == false, "\(name) cut to \(length)")
       }
       var refused = 0
-      for position in 8..<good.count {
+      for position in stride(from: 8, to: good.count, by: 3) {
         var bad = good
         bad[position] ^= UInt8(1 << (position % 8))
         let path = try folder.put(bad, name)
@@ -86,17 +86,17 @@ enum PNG {
           refused += 1
         }
       }
-      // PNG has a checksum over every byte; but ends may differ.
-      if name.hasSuffix(".png") { #expect(refused >= good.count - 8 - 16, "\(name): \(refused) of \(good.count)") }
+      // Nearly every byte of a PNG file lies under a checksum.
+      if name.hasSuffix(".png") { #expect(refused > good.count / 3 - 10, "\(name): \(refused) of \(good.count)") }
     }
   }
 
   @Test func absurdSizesAreRefusedBeforeAllocating() throws {
     var huge = try bytes("color.jpg")
     let frame = try #require(huge.indices.dropLast().first { huge[$0] == 0xFF && huge[$0 + 1] == 0xC0 })
-    for i in 5...8 { huge[frame + i] = 0xFF }
+    for i in [5, 7] { (huge[frame + i], huge[frame + i + 1]) = (0xEA, 0x60) }
     let path = try folder.put(huge, "huge.jpg")
-    let wanted = "\(path): declares 65535×65535 pixels, expected 1 to 100000000 in all"
+    let wanted = "\(path): declares 60000×60000 pixels, expected 1 to 100000000 in all"
     #expect(message(of: { _ = try ImageFile.read(path) }) == wanted)
     #expect(message(of: { _ = try ImageFile.header(path) }) == wanted)
     // A sound header of a small file: 9000 by 9000 pixels, of which no byte is there.

@@ -1,7 +1,8 @@
 /// Resizes images of uint8 as torchvision's `Resize` does those of PIL, to the last bit: bilinear, with a filter that widens
 /// when an image shrinks (antialiasing), along the rows first, then along the columns, each rounded to uint8.
 ///
-/// Source: Pillow's `Resample.c`, its path for 8 bits per channel.
+/// Source: Pillow's `Resample.c`, its path for 8 bits per channel. (Pillow 13 takes the columns first for some changes of
+/// shape, and is then one grey level off at times.)
 public struct ImageResizer: Sendable {
   /// Height and width of the images that come.
   public let source: ImageSize
@@ -84,7 +85,8 @@ private struct ResizeTable: Sendable {
       let center = (Double(position) + 0.5) * scale
       let low = max(Int(center - support + 0.5), 0)
       let high = min(Int(center + support + 0.5), source)
-      let triangle = (low..<high).map { max(0, 1 - abs((Double($0) - center + 0.5) / support)) }
+      // Multiplied, not divided, as Pillow does it: the last bit counts.
+      let triangle = (low..<high).map { max(0, 1 - abs((Double($0) - center + 0.5) * (1 / support))) }
       let sum = triangle.reduce(0, +)
       first.append(low)
       taps.append(high - low)

@@ -1,4 +1,6 @@
-"""Makes resizing.json and pictures.json with Pillow: `python make_fixtures.py` (Pillow 13.0.0).
+"""Makes resizing.json and pictures.json with Pillow 11.3.0: `python make_fixtures.py`.
+
+(Pillow 13 takes columns before rows for some changes of shape, and is then one grey level off.)
 
 resizing.json: what Pillow's bilinear filter, that of torchvision's Resize, makes of images that both sides compute.
 pictures.json: small PNG and JPEG files and the pixels that Pillow finds in them, in colour and in grey.
