@@ -45,6 +45,11 @@ public struct Normalization: Sendable, Equatable, Codable {
 
   public init(means: [Float], deviations: [Float]) { (self.means, self.deviations) = (means, deviations) }
 
+  /// As the command line's option has it.
+  public var text: String {
+    [means, deviations].map { $0.map { "\($0)" }.joined(separator: ",") }.joined(separator: ":")
+  }
+
   /// Mean and standard deviation of each channel over all pixels of a split, from exact sums. A channel of one colour
   /// keeps the deviation 1.
   public init(of split: ImageSplit) {
