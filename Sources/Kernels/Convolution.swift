@@ -66,7 +66,7 @@ public enum Convolution {
     _ pass: ConvolutionPlan.Pass, _ shape: ConvolutionShape, input: UnsafePointer<Float>,
     weights: UnsafePointer<Float>, bias: UnsafePointer<Float>?, output: UnsafePointer<Float>
   ) throws {
-    let key = ConvolutionPlan.Key(shape: shape, pass: pass, hasBias: bias != nil, choice: .init(shape))
+    let key = ConvolutionPlan.Key(shape: shape, pass: pass, hasBias: bias != nil, choice: .init(shape, pass))
     let plan = try plans.value(for: key) { try ConvolutionPlan.make(key) }
     try plan.run([raw(input), raw(weights), raw(output), bias.map(raw)])
   }
