@@ -34,6 +34,9 @@ struct OpenedModel {
     if found.classes > known.classes {
       throw InputError(data, "has \(found.classes) classes, but \(path) knows \(known.classes)")
     }
+    if found.channels != known.channels {
+      throw InputError(data, "has images of \(found.channels) channels, but \(path) was trained on \(known.channels)")
+    }
     return workload
   }
 
