@@ -33,6 +33,12 @@ public enum Book {
     Chapter("files", "Tensors and parameters in files", filesChapter),
     Chapter("devices", "CPU and GPUs", devicesChapter),
     Chapter("convolution", "Convolutions: cross-correlation, an edge detector that is learnt", convolutionChapter),
+    Chapter("padding", "Padding and stride", paddingChapter),
+    Chapter("channels", "Several channels in and out, 1×1 convolutions", channelsChapter),
+    Chapter("pooling", "Pooling", poolingChapter),
+    Chapter("modern-networks", "AlexNet, VGG, NiN and GoogLeNet, layer by layer", modernNetworksChapter),
+    Chapter("batch-normalization", "Batch normalisation, from scratch and concise", batchNormalizationChapter),
+    Chapter("residual", "Residual blocks and ResNet", residualChapter),
   ]
 
   public static func chapter(_ name: String) -> Chapter? { chapters.first { $0.name == name } }

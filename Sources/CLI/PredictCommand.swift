@@ -9,48 +9,72 @@ struct PredictCommand: JobCommand {
     abstract: "Writes a model's outputs to HDF5: /logits float32 [n, classes], in the data's order.")
 
   @Argument(help: "A checkpoint file, or a folder of them.") var checkpoint: String
-  @Option(help: "The HDF5 dataset; for a model of a table's rows also a CSV file with its raw columns.") var data:
-    String
+  @Option(help: "The HDF5 dataset; for a model of a table's rows also a CSV file with its raw columns.")
+  var data: String
   @Option(help: "The split to use.") var split = "test"
   @Option(help: "The HDF5 file to write.") var output: String?
-  @Option(help: "Writes predicted numbers as CSV under the table's own names, such as Id,SalePrice.") var submission:
-    String?
+  @Option(
+    help: """
+      A CSV file to write: id, the image's name or else its number from 1, and label, its class's name; for a table's rows \
+      its own names, such as Id and SalePrice.
+      """)
+  var csv: String?
 
   func validate() throws {
-    if output == nil && submission == nil { throw ValidationError("--output or --submission must say where to write") }
+    if output == nil && csv == nil { throw ValidationError("Missing --output, an HDF5 file to write, or --csv") }
   }
 
   func run() throws {
     let communicator = try joinJob()
     let (model, inputs) = try communicator.agreeing("start") {
-      for path in [output, submission].compactMap({ $0 }) { try AtomicFile.check(path) }
+      for path in [output, csv].compactMap({ $0 }) { try AtomicFile.check(path) }
       let model = try OpenedModel(checkpoint)
-      if submission != nil && model.entry.task != .regression {
-        throw ConfigurationError("submission is for models that predict numbers of a table's rows")
+      if csv != nil && model.texts["class_names"] == nil && model.entry.task != .regression {
+        throw ConfigurationError("csv is for models that tell classes apart, which \(model.entry.name) does not")
       }
       return (model, try PredictionInputs(data, split, model))
     }
     let predictions = try model.evaluator(of: inputs.dataset, inputs.objective, communicator).predict(inputs.dataset)
     try communicator.agreeing("write") {
-      guard let (values, width) = predictions else { return }
-      if let output { try write(values, [inputs.dataset.count, width], model, to: output) }
-      if let submission {
-        let table = try Submission(texts: model.texts, path: model.path).table(values, inputs.identifiers)
-        try AtomicFile.write(Array(table.csv().utf8), to: submission)
-        print("\(submission): \(table.rowCount) rows of \(table.names.joined(separator: ","))")
+      guard let (predicted, width) = predictions else { return }
+      var values = predicted
+      if model.entry.task == .regression {
+        let submission = try Submission(texts: model.texts, path: model.path)
+        if let csv { try write(submission.table(values, inputs.identifiers), to: csv) }
+        values = submission.undone(values)
+      } else if let csv {
+        try write(values, width, of: model, inputs.identifiers, to: csv)
       }
+      if let output { try write(values, [inputs.dataset.count, width], of: model.entry, to: output) }
     }
   }
 
-  private func write(_ values: [Float], _ shape: [Int], _ model: OpenedModel, to output: String) throws {
+  private func write(_ table: DataFrame, to path: String) throws {
+    try AtomicFile.write(Array(table.csv().utf8), to: path)
+    print("\(path): \(table.rowCount) rows of \(table.names.joined(separator: ","))")
+  }
+
+  private func write(_ values: [Float], _ shape: [Int], of model: ZooModel, to path: String) throws {
     let file = try HDF5File.inMemory()
-    try file.setAttribute("model", of: "/", to: .string(model.entry.name))
+    try file.setAttribute("model", of: "/", to: .string(model.name))
     try file.sealText()
-    let isRegression = model.entry.task == .regression
-    let told = isRegression ? try Submission(texts: model.texts, path: model.path).undone(values) : values
-    try file.write(told, shape: shape, to: "/\(model.entry.outputName)")
-    try AtomicFile.write(file.image(), to: output)
-    print("\(output): /\(model.entry.outputName) \(Shape(shape))")
+    try file.write(values, shape: shape, to: "/\(model.outputName)")
+    try AtomicFile.write(file.image(), to: path)
+    print("\(path): /\(model.outputName) \(shape)")
+  }
+
+  /// A submission as competitions want it.
+  private func write(
+    _ values: [Float], _ width: Int, of model: OpenedModel, _ names: [String]?, to path: String
+  ) throws {
+    let classes = model.texts["class_names"] ?? []
+    var text = "id,label\n"
+    for (row, best) in Predictions.classes(values, width).enumerated() {
+      let label = best < classes.count ? classes[best] : "\(best)"
+      text += "\(CSVText.field(names?[row] ?? "\(row + 1)")),\(CSVText.field(label))\n"
+    }
+    try AtomicFile.write(Array(text.utf8), to: path)
+    print("\(path): \(values.count / max(width, 1)) rows")
   }
 }
 
@@ -58,8 +82,8 @@ struct PredictCommand: JobCommand {
 private struct PredictionInputs {
   let dataset: any DigestedDataset
   let objective: any Objective
-  /// What names the rows of a table.
-  var identifiers: [String]?
+  /// What names the samples, where something does.
+  let identifiers: [String]?
 
   init(_ path: String, _ split: String, _ model: OpenedModel) throws {
     if path.lowercased().hasSuffix(".csv"), model.entry.task == .regression {
@@ -75,7 +99,31 @@ private struct PredictionInputs {
       return
     }
     let workload = try model.open(path)
-    (dataset, objective) = (try workload.split(split), workload.objective)
-    identifiers = try (workload as? RegressionWorkload)?.identifiers(split)
+    dataset = try workload.split(split, model.configuration, isTraining: false)
+    objective = workload.objective
+    if let tables = workload as? RegressionWorkload {
+      identifiers = try tables.identifiers(split)
+    } else {
+      identifiers = try (workload as? ClassificationWorkload)?.file.names(split)
+    }
+  }
+}
+
+/// What logits say.
+enum Predictions {
+  /// The class of each row's largest logit, the first of equal ones.
+  static func classes(_ logits: [Float], _ width: Int) -> [Int] {
+    stride(from: 0, to: logits.count, by: max(width, 1)).map { start in
+      (0..<width).reduce(0) { logits[start + $1] > logits[start + $0] ? $1 : $0 }
+    }
+  }
+}
+
+/// Fields of CSV files.
+enum CSVText {
+  /// In quotes where it has to be (RFC 4180).
+  static func field(_ text: String) -> String {
+    guard text.contains(where: { ",\"".contains($0) || $0.isNewline }) else { return text }
+    return "\"\(text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\""))\""
   }
 }

@@ -24,12 +24,13 @@ public final class Loader {
     let dataset: any Dataset
     let sampler: Sampler
     let order: [Int]
+    let epoch: Int
     let slices: @Sendable (Int) -> [Range<Int>]
 
     func load(_ index: Int) throws -> StepBatch {
       let batch = sampler.batch(index)
       let parts = try slices(batch.count).map { part in
-        try dataset.batch(part.map { order[batch.lowerBound + $0] })
+        try dataset.batch(part.map { order[batch.lowerBound + $0] }, epoch: epoch)
       }
       let weight = dataset.weight(of: batch.map { order[$0] })
       return StepBatch(index: index, slices: parts, globalCount: batch.count, globalWeight: weight)
@@ -52,7 +53,8 @@ public final class Loader {
     _ dataset: any Dataset, _ sampler: Sampler, epoch: Int, from first: Int = 0, depth: Int = 2,
     slices: @escaping @Sendable (Int) -> [Range<Int>]
   ) {
-    work = Work(dataset: dataset, sampler: sampler, order: sampler.order(epoch: epoch), slices: slices)
+    work = Work(
+      dataset: dataset, sampler: sampler, order: sampler.order(epoch: epoch), epoch: epoch, slices: slices)
     shelf = Shelf(depth: max(depth, 1))
     delivered = first
   }

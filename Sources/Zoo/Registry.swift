@@ -16,16 +16,18 @@ public struct ZooModel: Sendable {
   /// Of one sample as the network takes it: `[channels, height, width]` of an image, `[features]` of a table's row,
   /// `[steps]` of a text.
   public let inputShape: [Int]
+  /// Whether images of another size are resized to `inputShape` when loaded, as the recipe says; else they must have it.
+  public let resizes: Bool
   /// The sizes of the book's data.
   public let sizes: ModelSizes
   public let make: @Sendable (_ sizes: ModelSizes) -> Module
 
   init(
     _ name: String, _ recipe: Recipe, task: Task = .classification, inputShape: [Int] = [1, 28, 28],
-    sizes: ModelSizes = ModelSizes(), make: @escaping @Sendable (_ sizes: ModelSizes) -> Module
+    resizes: Bool = false, sizes: ModelSizes = ModelSizes(), make: @escaping @Sendable (_ sizes: ModelSizes) -> Module
   ) {
     (self.name, self.task, self.recipe, self.inputShape) = (name, task, recipe, inputShape)
-    (self.sizes, self.make) = (sizes, make)
+    (self.resizes, self.sizes, self.make) = (resizes, sizes, make)
   }
 }
 
@@ -51,19 +53,19 @@ public enum Zoo {
     ) { housePricesPerceptron(features: $0.features) },
     ZooModel("lenet", Recipe(learningRate: 0.9, sliceSize: 32)) { leNet(classes: $0.classes, channels: $0.channels) },
     ZooModel("lenet-bn", Recipe(learningRate: 1)) { leNetWithBatchNorm(classes: $0.classes, channels: $0.channels) },
-    ZooModel("alexnet", Recipe(batchSize: 128, learningRate: 0.01), inputShape: [1, 224, 224]) {
+    ZooModel("alexnet", Recipe(batchSize: 128, learningRate: 0.01), inputShape: [1, 224, 224], resizes: true) {
       alexNet(classes: $0.classes, channels: $0.channels)
     },
-    ZooModel("vgg11", Recipe(batchSize: 128, learningRate: 0.05), inputShape: [1, 224, 224]) {
+    ZooModel("vgg11", Recipe(batchSize: 128, learningRate: 0.05), inputShape: [1, 224, 224], resizes: true) {
       vgg11(classes: $0.classes, channels: $0.channels, width: $0.width)
     },
-    ZooModel("nin", Recipe(batchSize: 128, learningRate: 0.1), inputShape: [1, 224, 224]) {
+    ZooModel("nin", Recipe(batchSize: 128, learningRate: 0.1), inputShape: [1, 224, 224], resizes: true) {
       nin(classes: $0.classes, channels: $0.channels)
     },
-    ZooModel("googlenet", Recipe(batchSize: 128, learningRate: 0.1), inputShape: [1, 96, 96]) {
+    ZooModel("googlenet", Recipe(batchSize: 128, learningRate: 0.1), inputShape: [1, 96, 96], resizes: true) {
       googLeNet(classes: $0.classes, channels: $0.channels)
     },
-    ZooModel("resnet18", Recipe(batchSize: 256, learningRate: 0.05), inputShape: [1, 96, 96]) {
+    ZooModel("resnet18", Recipe(batchSize: 256, learningRate: 0.05), inputShape: [1, 96, 96], resizes: true) {
       resNet18(classes: $0.classes, channels: $0.channels)
     },
   ]

@@ -10,14 +10,13 @@ struct RegressionWorkload: Workload {
   let sizes: ModelSizes
   let objective: any Objective
   let texts: [String: [String]]
-  /// Those with targets.
   let splitNames: [String]
   private let path: String
 
   init(_ path: String, for model: ZooModel) throws {
     let file = try TableFile(path)
     splits = Dictionary(uniqueKeysWithValues: try file.splitNames.map { ($0, try file.split($0)) })
-    splitNames = file.splitNames.filter { [splits] in splits[$0]?.targets != nil }
+    splitNames = file.splitNames
     sizes = .features(file.featureNames.count)
     objective = Regression(isLogarithmic: model.recipe.isLogarithmic)
     var texts = ["feature_names": file.featureNames, "target_name": [file.targetName]]
@@ -27,11 +26,7 @@ struct RegressionWorkload: Workload {
 
   func split(_ name: String) throws -> any DigestedDataset { TableDataset(try table(name)) }
 
-  func labelledSplit(_ name: String) throws -> any DigestedDataset {
-    let split = try table(name)
-    guard split.targets != nil else { throw InputError(path, "/\(name) has no targets: nothing to compare with") }
-    return TableDataset(split)
-  }
+  func isLabelled(_ split: String) -> Bool { splits[split]?.targets != nil }
 
   /// What names the rows of a split.
   func identifiers(_ name: String) throws -> [String]? { try table(name).identifiers }
