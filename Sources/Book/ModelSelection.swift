@@ -57,11 +57,12 @@ func weightDecayChapter(_ page: Page) throws {
   func scratch(_ decay: Double) throws -> (norm: Double, gap: Double) {
     let w = try Tensor.normal([200, 1], key: RandomKey(seed: 6)).requiringGradient()
     let b = try Tensor.zeros([1]).requiringGradient()
-    let gap = try learn("scratch-\(Int(decay))", { try $0.matmul(w) + b }) { batch in
+    func step(_ batch: Batch) throws {
       let penalty = try w.pow(2).sum() / 2
       try (squaredLoss(batch.inputs.matmul(w) + b, batch.targets) + decay * penalty).sum().backward()
       try sgd([w, b], 0.003, batchSize: 5)
     }
+    let gap = try learn("scratch-\(Int(decay))", { try $0.matmul(w) + b }, step)
     return (try w.norm().item(), gap)
   }
 
@@ -73,11 +74,12 @@ func weightDecayChapter(_ page: Page) throws {
       ParameterGroup([("weight", layer.weight)], learningRate: 0.003, weightDecay: decay),
       ParameterGroup(bias, learningRate: 0.003),
     ])
-    let gap = try learn("concise-\(Int(decay))", { try layer($0) }) { batch in
+    func step(_ batch: Batch) throws {
       optimizer.clearGradients()
       try meanSquaredError(layer(batch.inputs), batch.targets).backward()
       try optimizer.step()
     }
+    let gap = try learn("concise-\(Int(decay))", { try layer($0) }, step)
     return (try layer.weight.norm().item(), gap)
   }
 

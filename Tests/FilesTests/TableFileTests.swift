@@ -91,7 +91,7 @@ import Testing
       let names: [String]
       let sums, squares: [Double]
       let samples: [[Double]]
-      let price_sum: Double
+      let priceSum: Double
     }
     let url = try #require(
       Bundle.module.url(forResource: "house_prices", withExtension: "json", subdirectory: "Fixtures"))
@@ -112,7 +112,7 @@ import Testing
       let found = Double(all[Int(sample[0]) * width + Int(sample[1])])
       #expect(abs(found - sample[2]) <= 1e-6 * max(1, abs(sample[2])))
     }
-    #expect((train.targets ?? []).reduce(0) { $0 + Double($1) } == reference.price_sum)
+    #expect((train.targets ?? []).reduce(0) { $0 + Double($1) } == reference.priceSum)
     #expect(train.count == reference.train && test.identifiers?.first == "1461")
   }
 }

@@ -29,6 +29,6 @@ json.dump({
     "shape": list(values.shape), "train": len(train), "names": list(features.columns),
     "sums": [float(column.sum()) for column in values.T], "squares": [float((column ** 2).sum()) for column in values.T],
     "samples": [[row, column, float(values[row, column])] for row, column in samples],
-    "price_sum": float(train.SalePrice.sum()),
+    "priceSum": float(train.SalePrice.sum()),
 }, sys.stdout, separators=(",", ":"))
 print()
