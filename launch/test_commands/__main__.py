@@ -8,8 +8,9 @@ from .bad_input import BadInput
 from .jobs import Jobs
 from .succeeding import Commands
 from .support import BINARY
+from .tables import Tables
 
-__all__ = ["BadInput", "Commands", "Jobs"]
+__all__ = ["BadInput", "Commands", "Jobs", "Tables"]
 
 if not os.access(BINARY, os.X_OK):
     sys.exit(f"test-commands: no {BINARY}: swift build -c release --product lockstep")
