@@ -14,3 +14,8 @@ public struct InputError: Failure, Equatable {
 
   public var description: String { "\(path): \(what)" }
 }
+
+extension String {
+  /// In quotes for a message of one line: a long text is cut, and what would break the line is escaped.
+  var shown: String { utf8.count > 60 ? (String(prefix(60)) + "…").debugDescription : debugDescription }
+}

@@ -102,6 +102,8 @@ struct CSVFields {
   let bytes: UnsafeBufferPointer<UInt8>
   let index: CSVIndex
   let separator: UInt8
+  /// No name or category is longer, but a quote that is forgotten makes such fields.
+  static let longestText = 1 << 20
 
   /// The bytes of a field, without the quotes around it; doubled quotes inside are still doubled.
   @inline(__always)
@@ -128,6 +130,9 @@ struct CSVFields {
   func text(_ row: Int, _ column: Int) throws -> String {
     let (raw, isQuoted) = field(row, column)
     let place = "row \(row + 1), column \(column + 1)"
+    guard raw.count <= CSVFields.longestText else {
+      throw InputError(index.path, "\(place): a text of \(raw.count) bytes, more than \(CSVFields.longestText)")
+    }
     guard !raw.contains(0) else { throw InputError(index.path, "\(place): holds a zero byte") }
     var last: UInt8 = 0
     let single = raw.filter { byte in

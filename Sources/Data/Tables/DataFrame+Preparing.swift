@@ -60,7 +60,7 @@ extension DataFrame {
   public func tensor(_ dtype: DType = .float32) throws -> Tensor {
     let numbers = try columns.map { column -> [Double] in
       guard let numbers = column.numbers else {
-        throw InputError("table", "column \"\(column.name)\" holds words, not numbers: oneHot makes numbers of them")
+        throw InputError("table", "column \(column.name.shown) holds words, not numbers: oneHot makes numbers of them")
       }
       return numbers
     }

@@ -23,7 +23,7 @@ extension DataFrame {
     csv bytes: [UInt8], name: String, separator: Character = ",", missing: Set<String> = missingWords
   ) throws {
     guard let separator = separator.asciiValue, separator != 0x0A, separator != 0x0D, separator != 0x22 else {
-      throw InputError(name, "can't be separated by \"\(separator)\"", kind: .usage)
+      throw InputError(name, "can't be separated by \(String(separator).shown)", kind: .usage)
     }
     let ended = bytes + [0x0A]
     let columns = try ended.withUnsafeBufferPointer { bytes in
@@ -41,7 +41,7 @@ extension DataFrame {
       let name = try fields.text(0, column)
       if let first = seen.updateValue(column, forKey: name) {
         throw InputError(
-          fields.index.path, "row 1: columns \(first + 1) and \(column + 1) are both named \"\(name)\"")
+          fields.index.path, "row 1: columns \(first + 1) and \(column + 1) are both named \(name.shown)")
       }
       return name
     }

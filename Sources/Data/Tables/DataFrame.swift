@@ -74,10 +74,10 @@ public struct DataFrame: Sendable, Equatable {
     var seen: Set<String> = []
     for column in columns {
       guard column.count == rowCount else {
-        throw InputError("table", "column \"\(column.name)\" has \(column.count) rows, expected \(rowCount)")
+        throw InputError("table", "column \(column.name.shown) has \(column.count) rows, expected \(rowCount)")
       }
       guard seen.insert(column.name).inserted else {
-        throw InputError("table", "two columns are named \"\(column.name)\"")
+        throw InputError("table", "two columns are named \(column.name.shown)")
       }
     }
     self.columns = columns
@@ -91,8 +91,8 @@ public struct DataFrame: Sendable, Equatable {
   /// The column of that name, or an error that lists those there are.
   public func column(_ name: String) throws -> Column {
     guard let column = self[name] else {
-      let known = names.prefix(20).joined(separator: ", ") + (names.count > 20 ? ", …" : "")
-      throw InputError("table", "has no column \"\(name)\"; it has: \(known)")
+      let known = names.prefix(20).map(\.shown).joined(separator: ", ") + (names.count > 20 ? ", …" : "")
+      throw InputError("table", "has no column \(name.shown); it has: \(known)")
     }
     return column
   }
@@ -133,7 +133,7 @@ public struct DataFrame: Sendable, Equatable {
   /// A column that holds numbers in one table and words in the other becomes words, unless all of one side is missing.
   public func concatenated(with other: DataFrame) throws -> DataFrame {
     if let lacking = names.first(where: { other[$0] == nil }) ?? other.names.first(where: { self[$0] == nil }) {
-      throw InputError("table", "column \"\(lacking)\" is in one of both tables only")
+      throw InputError("table", "column \(lacking.shown) is in one of both tables only")
     }
     return try DataFrame(columns.map { DataFrame.joined($0, try other.column($0.name)) })
   }

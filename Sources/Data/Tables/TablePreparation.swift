@@ -54,8 +54,10 @@ public struct TablePreparation: Codable, Sendable, Equatable {
     (target, identifier) = (options.target, options.identifier)
     let left = Set([options.target] + options.dropped + [options.identifier].compactMap { $0 })
     if let unknown = left.first(where: { train.table[$0] == nil }) {
-      let known = train.table.names.prefix(12).joined(separator: ", ") + (train.table.columns.count > 12 ? ", …" : "")
-      throw InputError(train.path, "has no column \"\(unknown)\"; it has: \(known)")
+      let known =
+        train.table.names.prefix(12).map(\.shown).joined(separator: ", ")
+        + (train.table.columns.count > 12 ? ", …" : "")
+      throw InputError(train.path, "has no column \(unknown.shown); it has: \(known)")
     }
     let goals = try Self.targets(options.target, of: train.table, train.path)
     let statistics = options.standardizesTarget ? ColumnStatistics(goals) : nil
@@ -69,7 +71,8 @@ public struct TablePreparation: Codable, Sendable, Equatable {
       } else {
         guard options.isOneHot else {
           throw InputError(
-            train.path, "column \"\(column.name)\" holds words: --one-hot makes numbers of them, --drop leaves it out")
+            train.path, "column \(column.name.shown) holds words: --one-hot makes numbers of them, --drop leaves it out"
+          )
         }
         words.append(WordColumn(name: column.name, words: Self.vocabulary([column, other].compactMap { $0 })))
       }
@@ -80,7 +83,7 @@ public struct TablePreparation: Codable, Sendable, Equatable {
   }
 
   private static func column(_ name: String, of table: DataFrame, _ path: String) throws -> Column {
-    guard let column = table[name] else { throw InputError(path, "has no column \"\(name)\"") }
+    guard let column = table[name] else { throw InputError(path, "has no column \(name.shown)") }
     return column
   }
 
@@ -92,7 +95,7 @@ public struct TablePreparation: Codable, Sendable, Equatable {
     var missing = statistics.mean
     if case .constant(let constant) = options.filling { missing = constant }
     guard missing.isFinite || statistics.count == all.count else {
-      throw InputError(path, "column \"\(column.name)\" holds no value at all: --drop leaves it out")
+      throw InputError(path, "column \(column.name.shown) holds no value at all: --drop leaves it out")
     }
     guard options.standardizes else {
       return NumberColumn(name: column.name, shift: 0, scale: 1, missing: missing)
@@ -120,7 +123,7 @@ public struct TablePreparation: Codable, Sendable, Equatable {
     let features = featureNames.count
     guard Double(features) * Double(rows) * 4 > Double(8 << 30) else { return }
     let widest = words.max { $0.words.count < $1.words.count }
-    let hint = widest.map { ", \($0.words.count) of them from column \"\($0.name)\"" } ?? ""
+    let hint = widest.map { ", \($0.words.count) of them from column \($0.name.shown)" } ?? ""
     throw InputError(path, "would have \(features) features\(hint): more than 8 GiB; --drop leaves columns out")
   }
 }
@@ -139,7 +142,7 @@ extension TablePreparation {
       for (row, value) in values.enumerated() {
         let number = Float(value.isNaN ? feature.missing : (value - feature.shift) / feature.scale)
         guard number.isFinite else {
-          throw InputError(path, "row \(row + 2), column \"\(feature.name)\": \(value) is beyond what float32 holds")
+          throw InputError(path, "row \(row + 2), column \(feature.name.shown): \(value) is beyond what float32 holds")
         }
         result[row * width + index] = number
       }
@@ -152,7 +155,7 @@ extension TablePreparation {
         let word = column.text(row)
         guard let place = word.map({ places[$0] }) ?? feature.words.count else {
           throw InputError(
-            path, "row \(row + 2), column \"\(feature.name)\": \"\(word ?? "")\" is none of the categories known")
+            path, "row \(row + 2), column \(feature.name.shown): \((word ?? "").shown) is none of the categories known")
         }
         result[row * width + start + place] = 1
       }
@@ -176,7 +179,7 @@ extension TablePreparation {
     for (row, value) in values.enumerated() where !Float(value).isFinite {
       let found = value.isNaN ? "nothing" : "\(value)"
       throw InputError(
-        path, "row \(row + 2), column \"\(target)\": expected a finite number to predict, found \(found)")
+        path, "row \(row + 2), column \(target.shown): expected a finite number to predict, found \(found)")
     }
     return values
   }
@@ -184,7 +187,7 @@ extension TablePreparation {
   private static func numbers(of column: Column, _ path: String) throws -> [Double] {
     if let numbers = column.numbers {
       if let row = numbers.firstIndex(where: \.isInfinite) {
-        throw InputError(path, "row \(row + 2), column \"\(column.name)\": \(numbers[row]) is no finite number")
+        throw InputError(path, "row \(row + 2), column \(column.name.shown): \(numbers[row]) is no finite number")
       }
       return numbers
     }
@@ -195,7 +198,7 @@ extension TablePreparation {
       })
     else { return [Double](repeating: .nan, count: column.count) }
     throw InputError(
-      path, "row \(row + 2), column \"\(column.name)\": expected a number, found \"\(words[row] ?? "")\"")
+      path, "row \(row + 2), column \(column.name.shown): expected a number, found \((words[row] ?? "").shown)")
   }
 }
 
