@@ -54,15 +54,24 @@ extension Tensor {
       return try images.convolved(kernels, bias: bias).flattened()
     }
     let result = try Tensor(uninitialized: [shape[0], weight.shape[0]], dtype)
-    if let bias { try result.assign(bias) }
-    try result.addProduct(self, weight.transposed(), keeping: bias != nil)
+    if let bias {
+      // Views without a record: a small layer is all overhead.
+      let rows = bias.view(result.shape, strides: [0, bias.strides[0]], offset: bias.offset)
+      try dtype.perform(CopyElements(source: rows, target: result))
+    }
+    try result.addProduct(self, weight.turned, keeping: bias != nil)
     return result.recorded([self, weight] + (bias.map { [$0] } ?? [])) { gradient in
       [
         self.tracksGradient ? try gradient.multiplied(weight) : nil,
-        weight.tracksGradient ? try gradient.transposed().multiplied(self) : nil,
+        weight.tracksGradient ? try gradient.turned.multiplied(self) : nil,
         bias?.tracksGradient ?? false ? try gradient.sum(0) : nil,
       ]
     }
+  }
+
+  /// A matrix's transpose as a view. Not recorded.
+  private final var turned: Tensor {
+    view([shape[1], shape[0]], strides: [strides[1], strides[0]], offset: offset)
   }
 
   /// The product of two matrices of one type. Not recorded.

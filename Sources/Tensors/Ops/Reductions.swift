@@ -9,7 +9,7 @@ extension Tensor {
     let source = try to(Swift.max(dtype, .int64))
     let result = try source.dtype.perform(SumAction(source: source.arranged(plan), plan: plan))
     let whole = shape
-    return try result.reshaped(plan.resultShape).recorded([self]) {
+    return result.recorded([self]) {
       [try $0.reshaped(plan.keptShape).expanded(to: whole)]
     }
   }
@@ -113,7 +113,7 @@ extension Tensor {
 
   /// The elements as `[outer, count, inner]` in row-major order, the middle axis to be reduced.
   fileprivate final func arranged(_ plan: Reduction) throws -> Tensor {
-    try plan.order.map { try self.detached().permuted($0).packed() } ?? detached().packed()
+    try plan.order.map { try self.detached().permuted($0).packed() } ?? packed()
   }
 }
 
@@ -166,7 +166,7 @@ private struct SumAction: TypedAction {
   let plan: Reduction
 
   func run<T: Element>(_ type: T.Type) throws -> Tensor {
-    let result = try Tensor(uninitialized: [plan.outer * plan.inner], T.dtype)
+    let result = try Tensor(uninitialized: plan.resultShape, T.dtype)
     if plan.inner == 1, T.self == Float.self {
       RowSum.sum(rows: plan.outer, count: plan.count, source.pointer(Float.self), into: result.pointer(Float.self))
     } else if plan.inner == 1, T.self == Double.self {
