@@ -99,6 +99,19 @@ class Tables(CommandTest):
             numpy.testing.assert_allclose(file["model/0.weight"][:], [[2, -3.4]], atol=0.01)
             numpy.testing.assert_allclose(file["model/0.bias"][:], [4.2], atol=0.01)
 
+    def test_book(self):
+        """Chapters that need no data; each fails where a result is not the notes'."""
+        chapters = (
+            "preprocessing", "linear-algebra", "calculus", "autograd", "probability", "normal", "linear-regression",
+            "model-selection", "weight-decay", "initialization", "modules", "files", "devices")
+        pictures = self.folder / "pictures"
+        pictures.mkdir()
+        shown = self.succeed("book", *chapters, "--pictures", pictures)
+        self.assertIn(f"{len(chapters)} chapters, every result as in the notes", shown)
+        self.assertNotIn("OFF", shown)
+        self.assertGreaterEqual(len(list(pictures.glob("*.svg"))), 10)
+        self.refuse(64, "book", "autogard", mentions=["'autogard'", "'autograd'"])
+
     def test_bad_tables(self):
         target = ("--target", "y")
         self.convert("", *target, mentions=["is empty"])
