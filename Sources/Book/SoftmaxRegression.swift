@@ -96,8 +96,8 @@ func perceptronChapter(_ page: Page) throws {
     }
   }
   let scratch = try accuracy(test, classify)
-  page.expect(
-    "from scratch, accuracy above 0.65 after \(epochs) epoch(s)", scratch > (page.isQuick ? 0.65 : 0.7), "\(scratch)")
+  let bound = page.isQuick ? 0.65 : 0.7
+  page.expect("from scratch, accuracy above \(bound) after \(epochs) epoch(s)", scratch > bound, "\(scratch)")
   let small = Initializer.normal(standardDeviation: 0.1)
   let network = Sequential(Flatten(), Linear(784, 256, weights: small), ReLU(), Linear(256, 10, weights: small))
   try judge(page, "perceptron concise", network, learningRate: 0.1, epochs, train, test)
