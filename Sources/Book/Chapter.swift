@@ -15,7 +15,13 @@ public struct Chapter: Sendable {
 /// Every chapter, one line each, in the book's order.
 public enum Book {
   public static let chapters: [Chapter] = [
-    Chapter("convolution", "Convolutions: cross-correlation, an edge detector that is learnt", convolutionChapter)
+    Chapter("convolution", "Convolutions: cross-correlation, an edge detector that is learnt", convolutionChapter),
+    Chapter("padding", "Padding and stride", paddingChapter),
+    Chapter("channels", "Several channels in and out, 1×1 convolutions", channelsChapter),
+    Chapter("pooling", "Pooling", poolingChapter),
+    Chapter("modern-networks", "AlexNet, VGG, NiN and GoogLeNet, layer by layer", modernNetworksChapter),
+    Chapter("batch-normalization", "Batch normalisation, from scratch and concise", batchNormalizationChapter),
+    Chapter("residual", "Residual blocks and ResNet", residualChapter),
   ]
 
   public static func chapter(_ name: String) -> Chapter? { chapters.first { $0.name == name } }

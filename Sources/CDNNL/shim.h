@@ -22,6 +22,11 @@ static inline int lockstep_vector_lanes(void) {
   return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core ? 16 : 8;
 }
 
+/// Whether it multiplies bfloat16.
+static inline int lockstep_has_bf16(void) {
+  return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
+}
+
 /// A memory descriptor; `strides` NULL leaves the layout to the primitive.
 static inline dnnl_status_t lockstep_desc_init(
     lockstep_memory_desc *desc, int rank, const int64_t *dims, const int64_t *strides, dnnl_data_type_t type) {

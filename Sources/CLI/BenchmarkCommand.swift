@@ -1,4 +1,5 @@
 import ArgumentParser
+import Kernels
 import Lockstep
 import Zoo
 
@@ -13,7 +14,9 @@ struct BenchmarkCommand: JobCommand {
   @Option(help: "Measures one shuffled epoch of this dataset through the loader alone, no training.") var loader:
     String?
   @Option(help: "automatic (Winograd where it is faster) or direct.") var convolution: String?
+  @Option(help: "float32, or bf16 for convolutions and dense layers.") var precision: String?
   @Flag(help: "Measures reproducible mode.") var reproducible = false
+  @Flag(help: "Also prints how fast the bare convolutions would be, and how close the model comes.") var roof = false
   @Flag(help: "Prints one line of JSON.") var json = false
 
   private static let warmUpSteps = 5
@@ -34,6 +37,8 @@ struct BenchmarkCommand: JobCommand {
     }
     configuration.reproducible = reproducible
     if let convolution { configuration.convolution = try .named(convolution) }
+    if let precision { configuration.precision = try .named(precision) }
+    try configuration.validate()
     if let loader {
       return try measureLoader(entry.open(loader).split("train"), configuration, communicator)
     }
@@ -53,6 +58,7 @@ struct BenchmarkCommand: JobCommand {
         "\(model): \(ProgressPrinter.grouped(rate)) \(objective.unit)/s, batch \(configuration.batchSize), "
           + "\(communicator.size) rank(s) of \(Threads.perRank) thread(s)")
       report(times)
+      if roof { reportRoof(rate, configuration.batchSize, objective.unit) }
     }
   }
 
@@ -82,10 +88,22 @@ struct BenchmarkCommand: JobCommand {
         guard let batch = try trainer.fetch(loader) else { break }
         try trainer.step(batch)
         seconds.append(monotonicSeconds() - start)
-        if seconds.count == Self.warmUpSteps { before = trainer.times }
+        if seconds.count == Self.warmUpSteps {
+          before = trainer.times
+          if roof { KernelMeter.convolutions.start() }
+        }
       }
     }
     return (Array(seconds.dropFirst(Self.warmUpSteps)), trainer.times - before)
+  }
+
+  private func reportRoof(_ rate: Double, _ batchSize: Int, _ unit: String) {
+    let seconds = KernelMeter.convolutions.seconds / Double(steps)
+    guard seconds > 0 else { return print("  roof                no convolutions here") }
+    let roof = Double(batchSize) / seconds
+    print(
+      Table.row("  bare convolutions", "\(ProgressPrinter.grouped(roof)) \(unit)/s", "")
+        + "the model comes to \(Int((100 * rate / roof).rounded())) % of that")
   }
 
   private func report(_ times: StepTimes) {

@@ -1,4 +1,3 @@
-import Kernels
 import Lockstep
 import Zoo
 
@@ -18,7 +17,8 @@ struct OpenedModel {
       throw CheckpointError(file, "is of a model \"\(configuration.model)\" that this lockstep does not know")
     }
     (self.entry, self.path, texts) = (entry, file, checkpoint.texts)
-    Convolution.method = configuration.convolution
+    try configuration.validate()
+    configuration.chooseKernels()
     network = entry.make(configuration.sizes)
     do {
       try network.load(Dictionary(uniqueKeysWithValues: checkpoint.model))

@@ -45,6 +45,7 @@ extension TrainCommand {
       result.optimizer = name
     }
     if let convolution { result.convolution = try .named(convolution) }
+    if let precision { result.precision = try .named(precision) }
     if let momentum { result.momentum = momentum }
     if let weightDecay { result.weightDecay = weightDecay }
     if let clipNorm { result.clipNorm = clipNorm }
@@ -77,5 +78,15 @@ extension ConvolutionMethod {
       throw ConfigurationError("convolution is '\(name)', but must be automatic or direct")
     }
     return method
+  }
+}
+
+extension Precision {
+  /// The precision of that name on the command line.
+  static func named(_ name: String) throws -> Precision {
+    guard let precision = Precision(rawValue: name) else {
+      throw ConfigurationError("precision is '\(name)', but must be float32 or bf16")
+    }
+    return precision
   }
 }

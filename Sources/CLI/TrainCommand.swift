@@ -35,6 +35,7 @@ struct TrainCommand: JobCommand {
   @Flag(help: "The same bits on any number of ranks.") var reproducible = false
   @Option(parsing: .unconditional, help: "Slices of the global batch in reproducible mode.") var virtualShards: Int?
   @Option(help: "automatic (Winograd where it is faster) or direct.") var convolution: String?
+  @Option(help: "float32, or bf16 for convolutions and dense layers.") var precision: String?
   @Flag(help: "Lets a checkpoint of another mode or number of virtual shards be resumed.") var allowModeChange = false
   @Option(help: "Plays a job of so many ranks in one process, for debugging.") var simulateRanks: Int?
   @Flag(help: "Prints each step's samples, loss and gradient norm, rank by rank.") var verbose = false

@@ -10,6 +10,15 @@ public enum ConvolutionMethod: String, Codable, Sendable, CaseIterable {
   case direct
 }
 
+/// In which numbers convolutions and dense layers multiply. Weights, activations, sums and statistics stay float32.
+public enum Precision: String, Codable, Sendable, CaseIterable {
+  case float32
+  /// Eight bits of mantissa, half the memory traffic, twice the products a second. Needs AVX-512 BF16.
+  case bf16
+
+  public var isSupported: Bool { self == .float32 || lockstep_has_bf16() != 0 }
+}
+
 /// Convolutions on channels-last activations and plain weights `[out, in, height, width]`, reordered here into the layouts
 /// that the kernels like.
 public enum Convolution {
@@ -17,6 +26,13 @@ public enum Convolution {
   public static let hasWinograd = lockstep_dnnl_major() < 3 && lockstep_vector_lanes() == 16
 
   private static let isDirect = Atomic(false)
+  private static let isHalf = Atomic(false)
+
+  /// Of all convolutions and dense layers of this process.
+  public static var precision: Precision {
+    get { isHalf.load(ordering: .relaxed) ? .bf16 : .float32 }
+    set { isHalf.store(newValue == .bf16, ordering: .relaxed) }
+  }
 
   public static var method: ConvolutionMethod {
     get { isDirect.load(ordering: .relaxed) ? .direct : .automatic }
@@ -66,7 +82,8 @@ public enum Convolution {
     _ pass: ConvolutionPlan.Pass, _ shape: ConvolutionShape, input: UnsafePointer<Float>,
     weights: UnsafePointer<Float>, bias: UnsafePointer<Float>?, output: UnsafePointer<Float>
   ) throws {
-    let key = ConvolutionPlan.Key(shape: shape, pass: pass, hasBias: bias != nil, choice: .init(shape, pass))
+    let key = ConvolutionPlan.Key(
+      shape: shape, pass: pass, hasBias: bias != nil, choice: .init(shape, pass), precision: precision)
     let plan = try plans.value(for: key) { try ConvolutionPlan.make(key) }
     try plan.run([raw(input), raw(weights), raw(output), bias.map(raw)])
   }

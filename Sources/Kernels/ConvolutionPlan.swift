@@ -10,6 +10,14 @@ final class ConvolutionPlan: @unchecked Sendable {
     case forward, forwardThenReLU, inputGradient, weightsGradient
 
     var isForward: Bool { self == .forward || self == .forwardThenReLU }
+
+    var kind: lockstep_pass {
+      switch self {
+      case .forward, .forwardThenReLU: lockstep_forward
+      case .inputGradient: lockstep_backward_input
+      case .weightsGradient: lockstep_backward_weights
+      }
+    }
   }
 
   /// The kernel and the layout of activations that measure fastest for a shape.
@@ -30,7 +38,8 @@ final class ConvolutionPlan: @unchecked Sendable {
       let isPlain = shape.stride == [1, 1] && shape.dilation == [1, 1]
       let is3x3 = shape.kernelHeight == 3 && shape.kernelWidth == 3
       let pixels = shape.outHeight * shape.outWidth
-      if isPlain && is3x3 && pixels >= (isGradient ? 9 : 25) && Convolution.hasWinograd
+      if Convolution.precision == .float32 && isPlain && is3x3 && pixels >= (isGradient ? 9 : 25)
+        && Convolution.hasWinograd
         && Convolution.method == .automatic
       {
         self = .winograd
@@ -46,6 +55,7 @@ final class ConvolutionPlan: @unchecked Sendable {
     let pass: Pass
     let hasBias: Bool
     let choice: Choice
+    let precision: Precision
   }
 
   private let primitive: Primitive
@@ -56,7 +66,8 @@ final class ConvolutionPlan: @unchecked Sendable {
   /// The chosen plan, or the direct one for what oneDNN has no such kernel.
   static func make(_ key: Key) throws -> ConvolutionPlan {
     if key.choice != .direct, let plan = try? ConvolutionPlan(key) { return plan }
-    return try ConvolutionPlan(Key(shape: key.shape, pass: key.pass, hasBias: key.hasBias, choice: .direct))
+    return try ConvolutionPlan(
+      Key(shape: key.shape, pass: key.pass, hasBias: key.hasBias, choice: .direct, precision: key.precision))
   }
 
   private init(_ key: Key) throws {
@@ -79,7 +90,7 @@ final class ConvolutionPlan: @unchecked Sendable {
       for (operand, buffer) in zip(operands, buffers) where !operand.isResult {
         try operand.reorder?.run(buffer, scratch + operand.offset)
       }
-      try primitive.run(own)
+      try KernelMeter.convolutions.measure { try primitive.run(own) }
       for (operand, buffer) in zip(operands, buffers) where operand.isResult {
         try operand.reorder?.run(scratch + operand.offset, buffer)
       }
@@ -144,7 +155,7 @@ extension ConvolutionPlan {
 
   /// The primitive, and the caller's layouts of input, weights, output and bias.
   private static func describe(_ key: Key) throws -> (Primitive, [Layout]) {
-    let shape = key.shape
+    let (shape, engine) = (key.shape, try Engine.shared.get().handle)
     let extents = [
       [shape.batch, shape.inChannels, shape.inHeight, shape.inWidth], shape.weightExtents,
       [shape.batch, shape.outChannels, shape.outHeight, shape.outWidth], [shape.outChannels],
@@ -153,31 +164,29 @@ extension ConvolutionPlan {
       Layout.channelsLast(extents[0]), Layout(extents[1], strides: Layout.rowMajorStrides(extents[1])),
       Layout.channelsLast(extents[2]), Layout(extents[3], strides: [1]),
     ]
-    let isFree = key.choice != .direct
-    let input = try isFree ? Layout(extents[0], strides: nil) : caller[0]
-    let output = try isFree ? Layout(extents[2], strides: nil) : caller[2]
-    let weights = try Layout(extents[1], strides: nil)
-    let algorithm = key.choice == .winograd ? dnnl_convolution_winograd : dnnl_convolution_direct
-    let engine = try Engine.shared.get()
-
-    func make(_ pass: lockstep_pass, hint: dnnl_primitive_desc_t?) -> dnnl_primitive_desc_t? {
+    func layout(_ place: Place, _ pass: Pass) throws -> Layout {
+      // Half precision is for what goes in; what comes out was summed in float32 and stays so.
+      let type = key.precision == .bf16 && !place.isResult(pass) ? dnnl_bf16 : dnnl_f32
+      let isActivation = place != .weights
+      let axes = place == .input ? extents[0] : place == .weights ? extents[1] : extents[2]
+      return try isActivation && key.choice == .direct
+        ? Layout.channelsLast(axes, type) : Layout(axes, strides: nil, type)
+    }
+    func make(_ pass: Pass, hint: dnnl_primitive_desc_t?) throws -> dnnl_primitive_desc_t? {
+      let (input, weights, output) = (
+        try layout(.input, pass), try layout(.weights, pass), try layout(.output, pass)
+      )
       func make(_ bias: UnsafePointer<lockstep_memory_desc>?) -> dnnl_primitive_desc_t? {
         lockstep_convolution(
-          pass, algorithm, &input.desc, &weights.desc, bias, &output.desc, shape.stride.map(Int64.init),
-          shape.dilation.map { Int64($0 - 1) }, shape.padding.map(Int64.init),
-          key.pass == .forwardThenReLU ? 1 : 0, hint, engine.handle)
+          pass.kind, key.choice == .winograd ? dnnl_convolution_winograd : dnnl_convolution_direct, &input.desc,
+          &weights.desc, bias, &output.desc, shape.stride.map(Int64.init), shape.dilation.map { Int64($0 - 1) },
+          shape.padding.map(Int64.init), pass == .forwardThenReLU ? 1 : 0, hint, engine)
       }
       return key.hasBias ? make(&caller[3].desc) : make(nil)
     }
-    let hint = key.pass.isForward ? nil : make(lockstep_forward, hint: nil)
+    let hint = key.pass.isForward ? nil : try make(.forward, hint: nil)
     defer { if let hint { dnnl_primitive_desc_destroy(hint) } }
-    let pass =
-      switch key.pass {
-      case .forward, .forwardThenReLU: lockstep_forward
-      case .inputGradient: lockstep_backward_input
-      case .weightsGradient: lockstep_backward_weights
-      }
-    let primitive = try Primitive(make(pass, hint: hint), "convolution \(shape)")
+    let primitive = try Primitive(make(key.pass, hint: hint), "convolution \(shape)")
     return (primitive, Array(caller.prefix(key.hasBias ? 4 : 3)))
   }
 }

@@ -48,9 +48,9 @@ final class Layout {
 
 extension Layout {
   /// Of `[batch, channels, height, width]`.
-  static func channelsLast(_ extents: [Int]) throws -> Layout {
+  static func channelsLast(_ extents: [Int], _ type: dnnl_data_type_t = dnnl_f32) throws -> Layout {
     let (channels, height, width) = (extents[1], extents[2], extents[3])
-    return try Layout(extents, strides: [height * width * channels, 1, width * channels, channels])
+    return try Layout(extents, strides: [height * width * channels, 1, width * channels, channels], type)
   }
 
   static func rowMajorStrides(_ extents: [Int]) -> [Int] {

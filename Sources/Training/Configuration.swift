@@ -36,6 +36,7 @@ public struct Configuration: Codable, Sendable, Equatable {
   /// Of images, in training and ever after.
   public var normalization: Normalization?
   public var convolution = ConvolutionMethod.automatic
+  public var precision = Precision.float32
 
   public init(
     model: String, epochs: Int, steps: Int? = nil, batchSize: Int, learningRate: Double,
@@ -70,6 +71,9 @@ public struct Configuration: Codable, Sendable, Equatable {
         normalization.means.allSatisfy(\.isFinite) && normalization.deviations.allSatisfy { $0 > 0 && $0.isFinite }
       try require(isGood, "normalize", normalization.text, "finite, deviations above 0")
     }
+    guard precision.isSupported else {
+      throw ConfigurationError("precision is bf16, which needs a processor with AVX-512 BF16; this one has none")
+    }
     try require(!nesterov || momentum > 0, "nesterov", nesterov, "used with a momentum")
   }
 
@@ -82,7 +86,7 @@ public struct Configuration: Codable, Sendable, Equatable {
       "nesterov \(nesterov)",
       "weight-decay \(weightDecay)", "clip-norm \(clipNorm.map { "\($0)" } ?? "none")", "seed \(seed)",
       "slice-size \(sliceSize)", "reproducible \(reproducible)", "virtual-shards \(virtualShards)",
-      "convolution \(convolution.rawValue)",
+      "convolution \(convolution.rawValue)", "precision \(precision.rawValue)",
       "random-crop \(augmentation?.cropPadding ?? 0)", "random-flip \(augmentation?.flips ?? false)",
       "normalize \(normalization?.text ?? "none")",
     ]

@@ -17,7 +17,7 @@ extension Configuration {
 
   /// Sets how kernels compute, for this whole process.
   public func chooseKernels() {
-    Convolution.method = convolution
+    (Convolution.method, Convolution.precision) = (convolution, precision)
     // Kernels on several threads may add in another order.
     if reproducible { KernelThreads.limit(to: 1) }
   }

@@ -11,7 +11,8 @@ public final class Inception: Module {
   /// Output channels of the paths: 1×1; 1×1 then 3×3; 1×1 then 5×5; maximum then 1×1.
   public init(_ inChannels: Int, _ first: Int, _ second: (Int, Int), _ third: (Int, Int), _ fourth: Int) {
     func convolution(_ inChannels: Int, _ outChannels: Int, _ kernel: Int) -> Conv2D {
-      Conv2D(inChannels, outChannels, kernel: [kernel, kernel], padding: [kernel / 2, kernel / 2], weights: .xavierUniform)
+      Conv2D(
+        inChannels, outChannels, kernel: [kernel, kernel], padding: [kernel / 2, kernel / 2], weights: .xavierUniform)
     }
     path1 = convolution(inChannels, first, 1)
     path2 = (convolution(inChannels, second.0, 1), convolution(second.0, second.1, 3))

@@ -39,19 +39,19 @@ public enum Zoo {
     ZooModel("mlp-dropout", Recipe(learningRate: 0.5)) { perceptronWithDropout(classes: $0.classes) },
     ZooModel("lenet", Recipe(learningRate: 0.9, sliceSize: 32)) { leNet(classes: $0.classes, channels: $0.channels) },
     ZooModel("lenet-bn", Recipe(learningRate: 1)) { leNetWithBatchNorm(classes: $0.classes, channels: $0.channels) },
-    ZooModel("alexnet", Recipe(batchSize: 128, learningRate: 0.01), inputShape: [1, 224, 224]) {
+    ZooModel("alexnet", Recipe(batchSize: 128, learningRate: 0.01), inputShape: [1, 224, 224], resizes: true) {
       alexNet(classes: $0.classes, channels: $0.channels)
     },
-    ZooModel("vgg11", Recipe(batchSize: 128, learningRate: 0.05), inputShape: [1, 224, 224]) {
+    ZooModel("vgg11", Recipe(batchSize: 128, learningRate: 0.05), inputShape: [1, 224, 224], resizes: true) {
       vgg11(classes: $0.classes, channels: $0.channels, width: $0.width)
     },
-    ZooModel("nin", Recipe(batchSize: 128, learningRate: 0.1), inputShape: [1, 224, 224]) {
+    ZooModel("nin", Recipe(batchSize: 128, learningRate: 0.1), inputShape: [1, 224, 224], resizes: true) {
       nin(classes: $0.classes, channels: $0.channels)
     },
-    ZooModel("googlenet", Recipe(batchSize: 128, learningRate: 0.1), inputShape: [1, 96, 96]) {
+    ZooModel("googlenet", Recipe(batchSize: 128, learningRate: 0.1), inputShape: [1, 96, 96], resizes: true) {
       googLeNet(classes: $0.classes, channels: $0.channels)
     },
-    ZooModel("resnet18", Recipe(batchSize: 256, learningRate: 0.05), inputShape: [1, 96, 96]) {
+    ZooModel("resnet18", Recipe(batchSize: 256, learningRate: 0.05), inputShape: [1, 96, 96], resizes: true) {
       resNet18(classes: $0.classes, channels: $0.channels)
     },
   ]

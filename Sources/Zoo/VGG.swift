@@ -3,7 +3,10 @@ import Networks
 /// Convolutions of 3×3 that keep the size, then a maximum that halves it.
 public func vggBlock(_ convolutions: Int, _ inChannels: Int, _ outChannels: Int) -> Sequential {
   let layers = (0..<convolutions).flatMap { index -> [Module] in
-    [Conv2D(index == 0 ? inChannels : outChannels, outChannels, kernel: 3, padding: 1, weights: .xavierUniform), ReLU()]
+    [
+      Conv2D(index == 0 ? inChannels : outChannels, outChannels, kernel: 3, padding: 1, weights: .xavierUniform),
+      ReLU(),
+    ]
   }
   return Sequential(layers + [MaxPool2D(2)])
 }

@@ -48,6 +48,11 @@ extension Tensor {
     guard dtype == weight.dtype, dtype == bias?.dtype ?? dtype, dtype.isFloat else {
       throw TensorError("linear", "input is \(dtype), weights are \(weight.dtype)")
     }
+    if Convolution.precision == .bf16 && dtype == .float32 {
+      // A dense layer is a convolution of one pixel, for which there are kernels of half precision.
+      let (images, kernels) = (try unsqueezed(-1).unsqueezed(-1), try weight.unsqueezed(-1).unsqueezed(-1))
+      return try images.convolved(kernels, bias: bias).flattened()
+    }
     let result = try Tensor(uninitialized: [shape[0], weight.shape[0]], dtype)
     if let bias { try result.assign(bias) }
     try result.addProduct(self, weight.transposed(), keeping: bias != nil)
