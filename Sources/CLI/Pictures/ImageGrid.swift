@@ -65,7 +65,7 @@ struct ImageGrid {
       let left = Double(Self.gap + index % columns * pitch.x) + Double(pitch.x - Self.gap - shown.width * factor) / 2
       let top = Self.gap + index / columns * pitch.y + titleHeight
       return "$image\(index) using (\(left)+(column(1)+0.5)*\(factor)):(\(top)+(column(2)+0.5)*\(factor)):3:4:5 "
-        + "with rgbimage pixels"
+        + "with rgbimage"
     }
     lines.append("plot " + plots.joined(separator: ", "))
     return lines
@@ -118,6 +118,6 @@ struct ConfusionMatrix {
     }
     lines.append("END")
     let numbers = names.count <= 40 ? ", $cells using 1:2:4:5 with labels font ',9' textcolor rgb variable" : ""
-    return lines + ["plot $cells using 1:2:3 with image pixels" + numbers]
+    return lines + ["plot $cells using 1:2:3 with image" + numbers]
   }
 }
