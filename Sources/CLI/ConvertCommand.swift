@@ -4,7 +4,9 @@ import Lockstep
 struct ConvertCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "convert", abstract: "Makes HDF5 datasets from files of other formats.",
-    subcommands: [FashionMNIST.self, IDX.self, CSV.self, HousePrices.self, SyntheticLinear.self])
+    subcommands: [
+      FashionMNIST.self, IDX.self, Images.self, CSV.self, HousePrices.self, SyntheticLinear.self,
+    ])
 
   struct FashionMNIST: SoloCommand {
     static let configuration = CommandConfiguration(

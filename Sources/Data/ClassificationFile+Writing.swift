@@ -21,6 +21,8 @@ extension ClassificationFile {
     try file.sealText()
     for (name, split) in splits {
       let shape = [split.count, split.channels, split.height, split.width]
+      // By itself: groups made on the way to a dataset would carry the time of day.
+      try file.createGroup("/\(name)")
       try file.write(split.images, shape: shape, to: "/\(name)/images")
       if split.isLabelled {
         try file.write(split.labels.map { Int64($0) }, shape: [split.count], to: "/\(name)/labels")

@@ -19,10 +19,13 @@ public enum Gnuplot {
   }
 
   /// Runs a script, its lines without the terminal, and replaces the file at `path` by the picture as a whole.
-  public static func draw(_ lines: [String], to path: String) throws {
+  public static func draw(_ lines: [String], to path: String, size: (width: Int, height: Int)? = nil) throws {
     try check(path)
     guard let executable else { return }
-    let terminal = path.hasSuffix(".svg") ? "svg size 640,420 background 'white'" : "pngcairo size 960,630"
+    let terminal =
+      path.hasSuffix(".svg")
+      ? "svg size \(size?.width ?? 640),\(size?.height ?? 420) background 'white'"
+      : "pngcairo size \(size?.width ?? 960),\(size?.height ?? 630)"
     let process = Process()
     let (input, output) = (Pipe(), Pipe())
     process.executableURL = URL(fileURLWithPath: executable)
@@ -38,6 +41,12 @@ public enum Gnuplot {
       throw FileError(.notWritable, path: path, "gnuplot could not draw it")
     }
     try AtomicFile.write([UInt8](picture), to: path)
+  }
+
+  /// Text for single quotes of a script, cut to `most` characters.
+  public static func quoted(_ text: some StringProtocol, most: Int) -> String {
+    let line = text.map { $0.isNewline ? " " : $0 == "'" ? "''" : String($0) }
+    return (line.count > most ? line.prefix(most - 1) + ["…"] : line[...]).joined()
   }
 
   /// A data block of the script, for curves of `(x, y)`.

@@ -5,12 +5,13 @@ import sys
 import unittest
 
 from .bad_input import BadInput
+from .images import Images
 from .jobs import Jobs
 from .succeeding import Commands
 from .support import BINARY
 from .tables import Tables
 
-__all__ = ["BadInput", "Commands", "Jobs", "Tables"]
+__all__ = ["BadInput", "Commands", "Images", "Jobs", "Tables"]
 
 if not os.access(BINARY, os.X_OK):
     sys.exit(f"test-commands: no {BINARY}: swift build -c release --product lockstep")

@@ -1,0 +1,108 @@
+import ArgumentParser
+import Foundation
+import HDF5Files
+import Lockstep
+
+extension ConvertCommand {
+  struct Images: JobCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "images", abstract: "PNG and JPEG files: a folder for each class, or a folder and a CSV of labels.",
+      discussion: """
+        FOLDER holds a folder for each class, or folders train and test that do, or with --labels the images themselves. \
+        A test folder may hold images of no known class, to be predicted. Under mpirun the ranks share the work.
+        """)
+
+    @Argument(help: "The folder of images.") var folder: String
+    @Option(help: "The HDF5 file to write.") var output: String
+    @Option(help: "A CSV file of id,label: the names of files, with or without ending, and their classes.")
+    var labels: String?
+    @Option(help: "A folder of test images, where FOLDER has none.") var testFolder: String?
+    @Option(parsing: .unconditional, help: "The share of the images that becomes the test split, such as 0.1.")
+    var testFraction: Double?
+    @Option(help: "Defines which images --test-fraction draws.") var seed: UInt64 = 0
+    @Option(parsing: .unconditional, help: "1 for grey, 3 for colour; by default grey if all images are.")
+    var channels: Int?
+    @Option(parsing: .unconditional, help: "Resizes all images to H,W pixels, without keeping their proportions.")
+    var size: String?
+    @Flag(help: "Leaves out files that can't be read, and counts them.") var skipCorrupt = false
+
+    func validate() throws {
+      if let channels, channels != 1 && channels != 3 {
+        throw ValidationError("--channels is \(channels), but must be 1 or 3")
+      }
+      if let testFraction, !(testFraction > 0 && testFraction < 1) {
+        throw ValidationError("--test-fraction is \(testFraction), but must be between 0 and 1")
+      }
+      if testFraction != nil && testFolder != nil {
+        throw ValidationError("--test-fraction and --test-folder exclude each other")
+      }
+      _ = try wantedSize
+    }
+
+    private var wantedSize: ImageSize? {
+      get throws {
+        guard let size else { return nil }
+        let numbers = size.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
+        guard (1...2).contains(numbers.count), let height = numbers.first, let width = numbers.last,
+          numbers.allSatisfy({ (1...16384).contains($0) })
+        else { throw ValidationError("--size is '\(size)', but must be a height and a width such as 32,32") }
+        return ImageSize(height, width)
+      }
+    }
+
+    func run() throws {
+      let communicator = try joinJob()
+      var options = ImageFolderConverter.Options(folder: folder)
+      (options.labels, options.testFolder, options.testFraction) = (labels, testFolder, testFraction)
+      (options.channels, options.size, options.seed) = (channels, try wantedSize, seed)
+      let converter = try communicator.agreeing("start") {
+        if communicator.isRoot { try AtomicFile.check(output) }
+        return try ImageFolderConverter(options)
+      }
+      try Replicas.agree(["files \(converter.identity)", "skip-corrupt \(skipCorrupt)"], over: communicator)
+      let (rank, ranks) = (communicator.rank, communicator.size)
+      let part = converter.count * rank / ranks..<converter.count * (rank + 1) / ranks
+      let headers = try communicator.agreeing("reading headers") {
+        try converter.headers(of: part) { if !skipCorrupt { throw $0 } }
+      }
+      let all = try communicator.allGather(headers).flatMap { $0 }
+      let form = try communicator.agreeing("sizes") {
+        try converter.form(all, memoryBytes: Int(clamping: ProcessInfo.processInfo.physicalMemory))
+      }
+      let bar = ProgressBar("images", total: part.count, isShown: communicator.isRoot && isShownOnTerminal)
+      let share = try communicator.agreeing("decoding") {
+        defer { bar.finish() }
+        return try converter.decode(
+          part, form.size, channels: form.channels, skipsCorrupt: skipCorrupt, threads: ranks == 1 ? Threads.cores : 1
+        ) { bar.show($0) }
+      }
+      let shares = try Self.gather(share, communicator)
+      try communicator.agreeing("write") {
+        guard communicator.isRoot else { return }
+        report(try converter.write(shares, form.size, channels: form.channels, to: output), converter)
+      }
+    }
+
+    /// All ranks' shares, on rank 0.
+    private static func gather(
+      _ share: ImageFolderConverter.Share, _ communicator: Communicator
+    ) throws -> [ImageFolderConverter.Share] {
+      let pixels = try communicator.gather(share.pixels, to: 0) ?? []
+      let kept = try communicator.gather(share.kept, to: 0) ?? []
+      let digests = try communicator.gather(share.digests, to: 0) ?? []
+      return pixels.indices.map { .init(pixels: pixels[$0], kept: kept[$0], digests: digests[$0]) }
+    }
+
+    private func report(_ summary: ImageFolderConverter.Summary, _ converter: ImageFolderConverter) {
+      let test = summary.testCount > 0 ? " + \(summary.testCount)" : ""
+      let note = summary.isTestLabelled ? "" : " (the tests without labels)"
+      print(
+        "\(output): \(summary.trainCount)\(test) images of \(summary.channels)×\(summary.size)\(note), "
+          + "\(converter.classNames.count) classes, \(summary.byteCount) bytes")
+      if summary.skipped > 0 { Main.warn("\(summary.skipped) corrupt files were left out") }
+      if converter.otherFiles > 0 {
+        Main.warn("\(converter.otherFiles) files that are no PNG or JPEG were passed over")
+      }
+    }
+  }
+}

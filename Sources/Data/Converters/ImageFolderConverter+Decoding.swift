@@ -1,0 +1,129 @@
+import Dispatch
+import HDF5Files
+import Synchronization
+
+/// Decoding and writing.
+extension ImageFolderConverter {
+  /// The images of some of the files.
+  public struct Share: Sendable {
+    /// Pixels `[kept, channels, height, width]`.
+    public var pixels: [UInt8] = []
+    /// For each file of the part whether it was read: 1, or left out: 0.
+    public var kept: [UInt8] = []
+    /// The SHA-256 digest of each file that was kept, a line of 64 hexadecimal digits.
+    public var digests: [UInt8] = []
+
+    public init() {}
+    public init(pixels: [UInt8], kept: [UInt8], digests: [UInt8]) {
+      (self.pixels, self.kept, self.digests) = (pixels, kept, digests)
+    }
+  }
+
+  /// Decodes some of the files on several threads.
+  ///
+  /// - Parameters:
+  ///   - skipsCorrupt: leaves out what can't be read.
+  ///   - progress: is told how many files are done, on any thread.
+  /// - Throws: the error of the first file that can't be read.
+  public func decode(
+    _ part: Range<Int>, _ size: ImageSize, channels: Int, skipsCorrupt: Bool, threads: Int,
+    progress: @escaping @Sendable (Int) -> Void
+  ) throws -> Share {
+    let results = Mutex([Result<(pixels: [UInt8], digest: [UInt8]), any Error>?](repeating: nil, count: part.count))
+    let next = Atomic<Int>(0)
+    let done = Atomic<Int>(0)
+    DispatchQueue.concurrentPerform(iterations: max(threads, 1)) { _ in
+      while true {
+        let index = next.add(1, ordering: .relaxed).oldValue
+        guard index < part.count else { return }
+        let path = items[part.lowerBound + index].entry.path
+        let result = Result { try Self.decode(path, size, channels) }
+        results.withLock { $0[index] = result }
+        progress(done.add(1, ordering: .relaxed).newValue)
+      }
+    }
+    var share = Share()
+    share.pixels.reserveCapacity(part.count * channels * size.height * size.width)
+    for result in results.withLock({ $0 }) {
+      switch result {
+      case .success((let pixels, let digest)):
+        share.pixels += pixels
+        share.digests += digest
+        share.kept.append(1)
+      case .failure(let error) where !skipsCorrupt: throw error
+      default: share.kept.append(0)
+      }
+    }
+    return share
+  }
+
+  private static func decode(
+    _ path: String, _ size: ImageSize, _ channels: Int
+  ) throws -> (pixels: [UInt8], digest: [UInt8]) {
+    var digest: [UInt8] = []
+    let picture = try ImageFile.read(path) { bytes in
+      var hash = SHA256()
+      hash.update(bytes)
+      digest = Array("\(hash.hexadecimal)\n".utf8)
+    }
+    let fitted = picture.converted(channels: channels).resized(to: size)
+    // A file that changed after its header was read.
+    guard fitted.pixels.count == channels * size.height * size.width else {
+      throw InputError(path, "changed while it was read")
+    }
+    return (fitted.pixels, digest)
+  }
+
+  /// Writes the file at `output` as a whole, from the shares of all ranks in their order.
+  public func write(_ shares: [Share], _ size: ImageSize, channels: Int, to output: String) throws -> Summary {
+    var pixels = shares.first?.pixels ?? []
+    for share in shares.dropFirst() { pixels += share.pixels }
+    let kept = shares.flatMap(\.kept)
+    let isKept = zip(items, kept).filter { $0.1 == 1 }.map(\.0)
+    guard isKept.contains(where: { $0.split == "train" }) else {
+      throw InputError(items.first?.entry.path ?? output, "no training image could be read")
+    }
+    let classes = Dictionary(uniqueKeysWithValues: classNames.enumerated().map { ($1, Int32($0)) })
+    let imageBytes = channels * size.height * size.width
+    var (splits, names, start) = ([(name: String, split: ImageSplit)](), [String: [String]](), 0)
+    for name in ["train", "test"] {
+      let members = isKept.filter { $0.split == name }
+      if members.isEmpty { continue }
+      let isLabelled = members.allSatisfy { $0.entry.label != nil }
+      let labels = members.map { item in item.entry.label.flatMap { classes[$0] } ?? 0 }
+      // The plan has training images first, so that each split is one piece.
+      let images = members.count == isKept.count ? pixels : Array(pixels[start..<start + members.count * imageBytes])
+      start += members.count * imageBytes
+      splits.append(
+        (
+          name,
+          ImageSplit(
+            images: images, labels: labels, channels: channels, height: size.height, width: size.width,
+            isLabelled: isLabelled)
+        ))
+      names[name] = members.map(\.entry.name)
+    }
+    var source = SHA256()
+    source.update(labelDigest)
+    for share in shares { source.update(share.digests) }
+    let image = try ClassificationFile.encode(
+      splits, classNames: classNames, names: names, sourceSHA256: source.hexadecimal)
+    try AtomicFile.write(image, to: output)
+    return Summary(
+      trainCount: names["train"]?.count ?? 0, testCount: names["test"]?.count ?? 0,
+      isTestLabelled: splits.last?.split.isLabelled ?? true, channels: channels, size: size,
+      skipped: kept.count { $0 == 0 }, byteCount: image.count)
+  }
+
+  /// What a conversion has written.
+  public struct Summary: Sendable, Equatable {
+    public let trainCount: Int
+    public let testCount: Int
+    public let isTestLabelled: Bool
+    public let channels: Int
+    public let size: ImageSize
+    /// Corrupt files that were left out.
+    public let skipped: Int
+    public let byteCount: Int
+  }
+}
