@@ -4,7 +4,7 @@ import Lockstep
 struct ConvertCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "convert", abstract: "Makes HDF5 datasets from files of other formats.",
-    subcommands: [FashionMNIST.self, IDX.self])
+    subcommands: [FashionMNIST.self, IDX.self, Text.self, TimeMachine.self])
 
   struct FashionMNIST: SoloCommand {
     static let configuration = CommandConfiguration(

@@ -13,7 +13,7 @@ struct LockstepCommand: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       ConvertCommand.self, ModelsCommand.self, SummaryCommand.self, TrainCommand.self, EvaluateCommand.self,
-      PredictCommand.self, InspectCommand.self, BenchmarkCommand.self, BookCommand.self,
+      PredictCommand.self, GenerateCommand.self, InspectCommand.self, BenchmarkCommand.self, BookCommand.self,
       DoctorCommand.self,
     ])
 }

@@ -18,6 +18,8 @@ struct TrainCommand: JobCommand {
   @Option(parsing: .unconditional, help: "Momentum of SGD.") var momentum: Double?
   @Option(parsing: .unconditional, help: "Decay of the weights (L2).") var weightDecay: Double?
   @Option(parsing: .unconditional, help: "Scales gradients down to this common norm.") var clipNorm: Double?
+  @Option(help: "How sequences are taken from a text: random or sequential.") var sampling: String?
+  @Option(parsing: .unconditional, help: "Trains on the first so many tokens of a text; 0 for all.") var maxTokens: Int?
   @Option(parsing: .unconditional, help: "Defines every random number of the training.") var seed: UInt64?
   @Option(help: "Folder for checkpoints, one file per save.") var checkpoint: String?
   @Option(help: "How often to save: 1epoch, 100steps.") var checkpointEvery: String?
@@ -92,11 +94,12 @@ struct TrainCommand: JobCommand {
       try CheckpointFolder.load(path) { if communicator.isRoot { Main.warn($0) } }
     }
     var configuration = try configure(entry, resumed)
-    let workload = try entry.open(data)
+    let workload = try entry.open(data, configuration)
     configuration.sizes = workload.sizes
     let train = try workload.split("train")
     if train.count == 0 { throw InputError(data, "/train holds no samples") }
-    try resumed.map { try checkPosition($0.checkpoint.position, configuration, train.count, $0.path) }
+    let samples = train.arranged(epoch: 0, batchSize: configuration.batchSize, seed: configuration.seed).count
+    try resumed.map { try checkPosition($0.checkpoint.position, configuration, samples, $0.path) }
     let test = workload.splitNames.contains("test") ? try workload.split("test") : nil
     return Job(
       configuration: configuration, network: entry.make(configuration.sizes), objective: workload.objective,

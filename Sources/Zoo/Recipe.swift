@@ -8,15 +8,18 @@ public struct Recipe: Sendable {
   public let weightDecay: Double
   /// Gradients are scaled down to this common norm.
   public let clipNorm: Double?
+  /// Whether sequences of a text go on from step to step.
+  public let isSequential: Bool
   /// Samples that go through the network at once on one core: what measures fastest, nil for a whole shard.
   public let sliceSize: Int?
 
   public init(
     epochs: Int = 10, batchSize: Int = 256, learningRate: Double, optimizer: String = "sgd", weightDecay: Double = 0,
-    clipNorm: Double? = nil, sliceSize: Int? = nil
+    clipNorm: Double? = nil, isSequential: Bool = false, sliceSize: Int? = nil
   ) {
     (self.epochs, self.batchSize, self.learningRate) = (epochs, batchSize, learningRate)
     (self.optimizer, self.weightDecay, self.clipNorm) = (optimizer, weightDecay, clipNorm)
+    self.isSequential = isSequential
     self.sliceSize = sliceSize
   }
 }

@@ -16,10 +16,11 @@ protocol Workload: Sendable {
 
 extension ZooModel {
   /// Opens the data set at `path` and checks that it fits this model, before anything is computed.
-  func open(_ path: String) throws -> any Workload {
+  func open(_ path: String, _ configuration: Configuration? = nil) throws -> any Workload {
     switch task {
     case .classification: try ClassificationWorkload(path, for: self)
-    case .regression, .language, .translation: throw ConfigurationError("\(name) can't be trained yet")
+    case .language: try LanguageWorkload(path, for: self, configuration ?? self.configuration)
+    case .regression, .translation: throw ConfigurationError("\(name) can't be trained yet")
     }
   }
 
@@ -27,7 +28,8 @@ extension ZooModel {
   func synthetic(_ configuration: Configuration) throws -> (dataset: any Dataset, objective: any Objective) {
     switch task {
     case .classification: (SyntheticImages(self, configuration.batchSize), Classification())
-    case .regression, .language, .translation: throw ConfigurationError("\(name) can't be measured yet")
+    case .language: try SyntheticText(self).workload
+    case .regression, .translation: throw ConfigurationError("\(name) can't be measured yet")
     }
   }
 
