@@ -13,6 +13,8 @@ let libraries: [Target] = [
   .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
   .systemLibrary(name: "CDNNL", providers: [.apt(["libdnnl-dev"])]),
   .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+  .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+  .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
 ]
 
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -26,7 +28,7 @@ let implementation: [Target] = [
   .target(name: "MessagePassing", dependencies: ["CMPI"]),
   .target(name: "HDF5Files", dependencies: ["CHDF5"]),
   .target(name: "DataParallel", dependencies: ["Tensors", "MessagePassing"]),
-  .target(name: "Data", dependencies: ["Tensors", "HDF5Files", "CZlib"]),
+  .target(name: "Data", dependencies: ["Tensors", "HDF5Files", "CZlib", "CPNG", "CJPEG"]),
   .target(name: "Checkpoints", dependencies: ["Networks", "Optimizers", "HDF5Files"]),
   .target(name: "Zoo", dependencies: ["Networks"]),
   .target(
@@ -52,7 +54,7 @@ let tests: [Target] = [
   .testTarget(
     name: "TensorsTests", dependencies: ["Tensors", "Networks", "Optimizers"], resources: [.copy("Fixtures")]),
   .testTarget(name: "MessagePassingTests", dependencies: ["MessagePassing"]),
-  .testTarget(name: "FilesTests", dependencies: ["HDF5Files", "Data"]),
+  .testTarget(name: "FilesTests", dependencies: ["HDF5Files", "Data"], resources: [.copy("Fixtures")]),
   .testTarget(name: "TrainingTests", dependencies: ["Lockstep", "Zoo", "HDF5Files"]),
 ]
 

@@ -12,6 +12,7 @@ struct BenchmarkCommand: JobCommand {
   @Option(help: "Samples that go through the network at once.") var sliceSize: Int?
   @Option(help: "Measures one shuffled epoch of this dataset through the loader alone, no training.") var loader:
     String?
+  @Option(help: "automatic (Winograd where it is faster) or direct.") var convolution: String?
   @Flag(help: "Measures reproducible mode.") var reproducible = false
   @Flag(help: "Prints one line of JSON.") var json = false
 
@@ -32,6 +33,7 @@ struct BenchmarkCommand: JobCommand {
         "batch-size is \(configuration.batchSize), but must be less than 1 GiB of \(model)'s inputs")
     }
     configuration.reproducible = reproducible
+    if let convolution { configuration.convolution = try .named(convolution) }
     if let loader {
       return try measureLoader(entry.open(loader).split("train"), configuration, communicator)
     }

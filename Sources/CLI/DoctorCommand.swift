@@ -19,7 +19,7 @@ struct DoctorCommand: JobCommand {
     print("processor         \(Self.processor)")
     print("MPI               \(Environment.libraryVersion)")
     print("HDF5              \(HDF5File.libraryVersion)")
-    print("kernels           \(kernelLibraryVersion)")
+    print("kernels           \(kernelLibraryVersion), \(Convolution.hasWinograd ? "with" : "without") Winograd convolutions")
     print("job               \(communicator.size == 1 ? "one process" : "\(communicator.size) ranks")")
     for (rank, host) in places.enumerated() where communicator.size > 1 {
       print("  rank \(rank) on \(String(decoding: host, as: UTF8.self))")

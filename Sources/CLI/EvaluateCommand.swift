@@ -16,7 +16,10 @@ struct EvaluateCommand: JobCommand {
     let (model, objective, dataset) = try communicator.agreeing("start") {
       let model = try OpenedModel(checkpoint)
       let workload = try model.open(data)
-      return (model, workload.objective, try workload.split(split))
+      if workload.splitNames.contains(split) && !workload.isLabelled(split) {
+        throw InputError(data, "/\(split) has no labels: it can be predicted, but not evaluated")
+      }
+      return (model, workload.objective, try workload.split(split, model.configuration, isTraining: false))
     }
     let totals = try model.evaluator(of: dataset, objective, communicator).evaluate(dataset)
     if communicator.isRoot {

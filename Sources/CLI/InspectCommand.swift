@@ -32,7 +32,9 @@ struct InspectCommand: SoloCommand {
     print(
       "dataset for classification, \(dataset.classNames.count) classes: \(dataset.classNames.joined(separator: ", "))")
     for split in dataset.splitNames {
-      print("/\(split): \(try dataset.count(split)) images of \(dataset.channels)×\(dataset.height)×\(dataset.width)")
+      let note = dataset.isLabelled(split) ? "" : ", without labels"
+      let size = "\(dataset.channels)×\(dataset.height)×\(dataset.width)"
+      print("/\(split): \(try dataset.count(split)) images of \(size)\(note)")
     }
   }
 

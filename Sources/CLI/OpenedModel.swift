@@ -1,3 +1,4 @@
+import Kernels
 import Lockstep
 import Zoo
 
@@ -17,6 +18,7 @@ struct OpenedModel {
       throw CheckpointError(file, "is of a model \"\(configuration.model)\" that this lockstep does not know")
     }
     (self.entry, self.path, texts) = (entry, file, checkpoint.texts)
+    Convolution.method = configuration.convolution
     network = entry.make(configuration.sizes)
     do {
       try network.load(Dictionary(uniqueKeysWithValues: checkpoint.model))
@@ -32,6 +34,9 @@ struct OpenedModel {
     let (found, known) = (workload.sizes, configuration.sizes)
     if found.classes > known.classes {
       throw InputError(data, "has \(found.classes) classes, but \(path) knows \(known.classes)")
+    }
+    if found.channels != known.channels {
+      throw InputError(data, "has images of \(found.channels) channels, but \(path) was trained on \(known.channels)")
     }
     return workload
   }

@@ -1,3 +1,4 @@
+import Kernels
 import Lockstep
 import Zoo
 
@@ -43,6 +44,7 @@ extension TrainCommand {
       }
       result.optimizer = name
     }
+    if let convolution { result.convolution = try .named(convolution) }
     if let momentum { result.momentum = momentum }
     if let weightDecay { result.weightDecay = weightDecay }
     if let clipNorm { result.clipNorm = clipNorm }
@@ -79,5 +81,15 @@ extension TrainCommand {
 
   private static func mode(_ reproducible: Bool, _ shards: Int) -> String {
     reproducible ? "in reproducible mode with \(shards) virtual shards" : "in ordinary mode"
+  }
+}
+
+extension ConvolutionMethod {
+  /// The method of that name on the command line.
+  static func named(_ name: String) throws -> ConvolutionMethod {
+    guard let method = ConvolutionMethod(rawValue: name) else {
+      throw ConfigurationError("convolution is '\(name)', but must be automatic or direct")
+    }
+    return method
   }
 }

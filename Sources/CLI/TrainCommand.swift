@@ -21,6 +21,13 @@ struct TrainCommand: JobCommand {
   @Option(help: "How sequences are taken from a text: random or sequential.") var sampling: String?
   @Option(parsing: .unconditional, help: "Trains on the first so many tokens of a text; 0 for all.") var maxTokens: Int?
   @Option(parsing: .unconditional, help: "Defines every random number of the training.") var seed: UInt64?
+  @Option(parsing: .unconditional, help: "Frames images by so many black pixels and cuts them back at a random place.")
+  var randomCrop: Int?
+  @Flag(help: "Mirrors every other image at random, left to right.") var randomFlip = false
+  @Option(
+    help:
+      "Normalises channels: 'data' by the training images, or means:deviations such as 0.49,0.48,0.45:0.25,0.24,0.26.")
+  var normalize: String?
   @Option(help: "Folder for checkpoints, one file per save.") var checkpoint: String?
   @Option(help: "How often to save: 1epoch, 100steps.") var checkpointEvery: String?
   @Option(help: "Goes on from a checkpoint, or the newest good one of a folder.") var resume: String?
@@ -29,6 +36,7 @@ struct TrainCommand: JobCommand {
   @Option(help: "Reads options from a YAML file.") var config: String?
   @Flag(help: "The same bits on any number of ranks.") var reproducible = false
   @Option(parsing: .unconditional, help: "Slices of the global batch in reproducible mode.") var virtualShards: Int?
+  @Option(help: "automatic (Winograd where it is faster) or direct.") var convolution: String?
   @Flag(help: "Lets a checkpoint of another mode or number of virtual shards be resumed.") var allowModeChange = false
   @Option(help: "Plays a job of so many ranks in one process, for debugging.") var simulateRanks: Int?
   @Flag(help: "Prints each step's samples, loss and gradient norm, rank by rank.") var verbose = false
@@ -96,11 +104,13 @@ struct TrainCommand: JobCommand {
     var configuration = try configure(entry, resumed)
     let workload = try entry.open(data, configuration)
     configuration.sizes = workload.sizes
-    let train = try workload.split("train")
+    try configureImages(&configuration, workload)
+    let train = try workload.split("train", configuration, isTraining: true)
     if train.count == 0 { throw InputError(data, "/train holds no samples") }
     let samples = train.arranged(epoch: 0, batchSize: configuration.batchSize, seed: configuration.seed).count
     try resumed.map { try checkPosition($0.checkpoint.position, configuration, samples, $0.path) }
-    let test = workload.splitNames.contains("test") ? try workload.split("test") : nil
+    let isTested = workload.splitNames.contains("test") && workload.isLabelled("test")
+    let test = isTested ? try workload.split("test", configuration, isTraining: false) : nil
     return Job(
       configuration: configuration, network: entry.make(configuration.sizes), objective: workload.objective,
       texts: workload.texts, train: train, test: test, resumed: resumed, saving: try savingPlan(communicator),

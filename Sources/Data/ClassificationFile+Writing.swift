@@ -7,9 +7,11 @@ extension ClassificationFile {
   /// Images lie in chunks of whole images, a quarter of a megabyte at most; everything carries checksums.
   /// - Parameters:
   ///   - splits: by name, in order; "train" and "test" are those that the commands know.
+  ///   - names: what images are called, by split and in their order, where that is known.
   ///   - sourceSHA256: the digest of the files that the data came from, 64 hexadecimal digits.
   public static func encode(
-    _ splits: [(name: String, split: ImageSplit)], classNames: [String], sourceSHA256: String
+    _ splits: [(name: String, split: ImageSplit)], classNames: [String], names: [String: [String]] = [:],
+    sourceSHA256: String
   ) throws -> [UInt8] {
     let file = try HDF5File.inMemory()
     try file.setAttribute("lockstep_format", of: "/", to: .int(formatVersion))
@@ -20,7 +22,10 @@ extension ClassificationFile {
     for (name, split) in splits {
       let shape = [split.count, split.channels, split.height, split.width]
       try file.write(split.images, shape: shape, to: "/\(name)/images")
-      try file.write(split.labels.map { Int64($0) }, shape: [split.count], to: "/\(name)/labels")
+      if split.isLabelled {
+        try file.write(split.labels.map { Int64($0) }, shape: [split.count], to: "/\(name)/labels")
+      }
+      if let names = names[name] { try file.writeStrings(names, to: "/\(name)/names") }
     }
     return try file.image()
   }

@@ -3,7 +3,8 @@ import HDF5Files
 /// A dataset for image classification in an HDF5 file, as `lockstep convert` writes it.
 ///
 /// `/train/images` uint8 `[n, channels, height, width]`, `/train/labels` integers `[n]`, the same under `/test`; root
-/// attributes `lockstep_format`, `task` ("classification") and `class_names`.
+/// attributes `lockstep_format`, `task` ("classification") and `class_names`. A split but the training one may have no
+/// labels; each may have the images' names, `/test/names`, strings `[n]`.
 public final class ClassificationFile: Sendable {
   /// The version of the layout that this Lockstep writes and reads.
   public static let formatVersion: Int64 = 1
@@ -19,6 +20,7 @@ public final class ClassificationFile: Sendable {
 
   private let file: HDF5File
   private let labels: [String: [Int32]]
+  private let unlabelled: Set<String>
 
   /// Opens the dataset at `path` and checks all of it but the pixels: format, task, shapes, types, every label.
   /// - Throws: `HDF5Error` for a file that is missing, no HDF5 or damaged; `InputError` for one that is no such dataset.
@@ -34,9 +36,15 @@ public final class ClassificationFile: Sendable {
     splitNames = try ClassificationFile.splitNames(file)
     var imageShape: [Int]?
     var labels: [String: [Int32]] = [:]
+    var unlabelled: Set<String> = []
     for split in splitNames {
       let shape = try ClassificationFile.imageShape(file, split)
-      labels[split] = try ClassificationFile.labels(file, split, count: shape[0], classCount: classNames.count)
+      if try split != "train" && !file.exists("/\(split)/labels") {
+        unlabelled.insert(split)
+        labels[split] = [Int32](repeating: 0, count: shape[0])
+      } else {
+        labels[split] = try ClassificationFile.labels(file, split, count: shape[0], classCount: classNames.count)
+      }
       if let imageShape, imageShape != Array(shape.dropFirst()) {
         throw InputError(path, "/\(split)/images: shape \(shape), expected images of \(imageShape) as in the others")
       }
@@ -44,18 +52,33 @@ public final class ClassificationFile: Sendable {
     }
     guard let imageShape else { throw InputError(path, "holds no split: neither /train nor /test") }
     (channels, height, width) = (imageShape[0], imageShape[1], imageShape[2])
-    self.labels = labels
+    (self.labels, self.unlabelled) = (labels, unlabelled)
   }
 
   /// The number of images in the split `name`.
   public func count(_ name: String) throws -> Int { try checkedLabels(name).count }
+
+  /// Whether the split `name` says its images' classes.
+  public func isLabelled(_ name: String) -> Bool { labels[name] != nil && !unlabelled.contains(name) }
+
+  /// What the images of the split `name` are called, if the file says so: names of files, without their endings.
+  public func names(_ name: String) throws -> [String]? {
+    let object = "/\(name)/names"
+    guard try file.exists(object) else { return nil }
+    let (names, count) = (try file.readStrings(object), try count(name))
+    guard names.count == count else {
+      throw InputError(path, "\(object): expected \(count) names, one for each image, found \(names.count)")
+    }
+    return names
+  }
 
   /// Reads the split `name` whole into memory.
   /// - Throws: `InputError` when there is no such split; `HDF5Error` when its pixels are damaged.
   public func split(_ name: String) throws -> ImageSplit {
     let labels = try checkedLabels(name)
     let images = try file.read("/\(name)/images", as: UInt8.self)
-    return ImageSplit(images: images, labels: labels, channels: channels, height: height, width: width)
+    return ImageSplit(
+      images: images, labels: labels, channels: channels, height: height, width: width, isLabelled: isLabelled(name))
   }
 
   /// A digest (`sha256:<hex>`) of the class names and all images and labels, whatever their layout in the file.

@@ -40,6 +40,8 @@ public struct Batch: Sendable {
 public protocol Dataset: Sendable {
   var count: Int { get }
   func batch(_ samples: [Int]) throws -> Batch
+  /// The same in an epoch of a training, for data sets that change their samples at random; the others don't say it.
+  func batch(_ samples: [Int], epoch: Int) throws -> Batch
   /// How much samples count in the mean of the losses: one each, unless a data set counts tokens.
   func weight(of samples: [Int]) -> Int
   /// The samples of one epoch, where they depend on it or on the batches: by default the same in all.
@@ -49,6 +51,7 @@ public protocol Dataset: Sendable {
 }
 
 extension Dataset {
+  public func batch(_ samples: [Int], epoch: Int) throws -> Batch { try batch(samples) }
   public func weight(of samples: [Int]) -> Int { samples.count }
   public func arranged(epoch: Int, batchSize: Int, seed: UInt64) -> any Dataset { self }
   public var isOrdered: Bool { false }
@@ -57,34 +60,4 @@ extension Dataset {
 /// Samples with a digest (`sha256:<hex>`), by which ranks know that they have loaded the same.
 public protocol DigestedDataset: Dataset {
   var digest: String { get }
-}
-
-/// Labelled images in memory. Inputs are float32 `[batch, channels, height, width]` in 0…1, targets int64 `[batch]`.
-public struct ImageDataset: DigestedDataset {
-  private let split: ImageSplit
-
-  public init(_ split: ImageSplit) { self.split = split }
-
-  public var count: Int { split.count }
-  /// `sha256:<hex>`; see `ImageSplit.digest`.
-  public var digest: String { split.digest }
-
-  public func batch(_ samples: [Int]) throws -> Batch {
-    if let wrong = samples.first(where: { !(0..<count).contains($0) }) {
-      throw TensorError("batch", "sample \(wrong) of \(count)")
-    }
-    let inputs = try Tensor(uninitializedFloats: [samples.count, split.channels, split.height, split.width])
-    let size = split.imageBytes
-    try inputs.withFloats { pixels in
-      split.images.withUnsafeBufferPointer { bytes in
-        for (row, sample) in samples.enumerated() {
-          let source = UnsafeBufferPointer(rebasing: bytes[sample * size..<(sample + 1) * size])
-          let target = UnsafeMutableBufferPointer(rebasing: pixels[row * size..<(row + 1) * size])
-          // Slices that start at 0: the compiler turns this into vector instructions.
-          for i in 0..<size { target[i] = Float(source[i]) / 255 }
-        }
-      }
-    }
-    return Batch(inputs: inputs, targets: try Tensor(samples.map { Int64(split.labels[$0]) }), samples: samples)
-  }
 }

@@ -39,7 +39,7 @@ public final class Loader {
         let result = Result {
           let batch = sampler.batch(index)
           let parts = try slices(batch.count).map { part in
-            try dataset.batch(part.map { order[batch.lowerBound + $0] })
+            try dataset.batch(part.map { order[batch.lowerBound + $0] }, epoch: epoch)
           }
           let weight = dataset.weight(of: batch.map { order[$0] })
           return StepBatch(index: index, slices: parts, globalCount: batch.count, globalWeight: weight)

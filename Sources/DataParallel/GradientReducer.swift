@@ -6,17 +6,22 @@ import Tensors
 /// Parameters are grouped in buckets in the order in which backward finishes them, the last layer's first. `gradientReady` copies a
 /// finished gradient into its bucket and starts the bucket's allreduce once it is full; `finish` waits for all of them and
 /// leaves each parameter's `gradient` a view of the sum. A rank whose shard is empty calls `finish` alone and contributes
-/// zeros, so that every rank issues the same collectives.
+/// zeros, so that every rank issues the same collectives. Large buckets are reduced at once by blocking calls, which are
+/// several times faster there, and a parameter that fills a bucket alone is summed where its gradient lies.
 ///
 /// The losses' seeds divide by the global number of samples, so that the plain sum is the mean over the global batch.
 public final class GradientReducer: Reducer {
   private final class Bucket {
     var entries: [(parameter: Tensor, range: Range<Int>)] = []
     var count = 0
+    /// Nil for a single large parameter.
     var memory: Tensor?
     var missing = 0
     var request: Request?
   }
+
+  /// Elements from which on an allreduce blocks.
+  private static let blockingCount = Communicator.allReducePiece
 
   private let communicator: Communicator
   private var buckets: [Bucket] = []
@@ -41,7 +46,7 @@ public final class GradientReducer: Reducer {
     signals = [Float](repeating: 0, count: signalCount)
     var bucket = Bucket()
     for parameter in parameters.reversed() {
-      if bucket.count > 0 && bucket.count * 4 >= bucketBytes {
+      if bucket.count > 0 && max(bucket.count, parameter.elementCount) * 4 >= bucketBytes {
         buckets.append(bucket)
         bucket = Bucket()
       }
@@ -51,8 +56,10 @@ public final class GradientReducer: Reducer {
     }
     buckets.append(bucket)
     for (index, bucket) in buckets.enumerated() {
-      let extra = index == buckets.count - 1 ? signalCount : 0
-      bucket.memory = try .zeros([bucket.count + extra])
+      let isLast = index == buckets.count - 1
+      if isLast || bucket.entries.count > 1 || bucket.count <= Self.blockingCount {
+        bucket.memory = try .zeros([bucket.count + (isLast ? signalCount : 0)])
+      }
       bucket.missing = bucket.entries.count
     }
   }
@@ -91,8 +98,9 @@ public final class GradientReducer: Reducer {
       try bucket.request?.wait()
       bucket.request = nil
       bucket.missing = bucket.entries.count
+      guard let memory = bucket.memory else { continue }
       for (parameter, range) in bucket.entries {
-        parameter.gradient = try bucket.memory?[range].reshaped(parameter.shape)
+        parameter.gradient = try memory[range].reshaped(parameter.shape)
       }
     }
     try readSignals()
@@ -103,7 +111,11 @@ public final class GradientReducer: Reducer {
 
   private func fill(_ bucket: Bucket, _ entry: Int) throws {
     let (parameter, range) = bucket.entries[entry]
-    guard let target = try bucket.memory?[range] else { return }
+    guard let memory = bucket.memory else {
+      parameter.gradient = try parameter.gradient ?? .zeros(parameter.shape)
+      return
+    }
+    let target = try memory[range]
     if let gradient = parameter.gradient {
       try target.reshaped(parameter.shape).assign(gradient)
     } else {
@@ -115,7 +127,14 @@ public final class GradientReducer: Reducer {
     while nextToStart < buckets.count, buckets[nextToStart].missing == 0 {
       let bucket = buckets[nextToStart]
       if nextToStart == buckets.count - 1 { try writeSignals() }
-      bucket.request = try bucket.memory?.withFloats { try communicator.startAllReduce($0, .sum) }
+      let sum = bucket.memory ?? bucket.entries[0].parameter.gradient
+      try sum?.withFloats { values in
+        if values.count > Self.blockingCount {
+          try communicator.allReduce(values, .sum)
+        } else {
+          bucket.request = try communicator.startAllReduce(values, .sum)
+        }
+      }
       nextToStart += 1
     }
   }

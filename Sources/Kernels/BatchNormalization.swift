@@ -22,9 +22,9 @@ public struct BatchNormalization: Sendable {
   /// is large beside the deviations costs no precision.
   public func moments(_ input: UnsafePointer<Float>) -> (mean: [Double], deviations: [Double]) {
     if rows == 0 { return (zeros, zeros) }
-    let origin = repeated { input[$0] }
-    let sums = sums(of: 2) { start, count, sums in
-      let (values, first, second) = (input + start, sums[0], sums[1])
+    let origin = PerElement(self) { input[$0] }
+    let sums = sums { start, count, sums in
+      let (values, first, second, origin) = (input + start, sums.0, sums.1, origin.values)
       for i in 0..<count {
         let difference = values[i] - origin[i]
         first[i] += difference
@@ -45,19 +45,20 @@ public struct BatchNormalization: Sendable {
     _ input: UnsafePointer<Float>, scale: [Float], shift: [Float], thenReLU: Bool,
     output: UnsafeMutablePointer<Float>
   ) {
-    let (scale, shift) = (repeated { scale[$0] }, repeated { shift[$0] })
+    let (scales, shifts) = (PerElement(self) { scale[$0] }, PerElement(self) { shift[$0] })
     forEachLoop { start, count in
-      let (from, to) = (input + start, output + start)
+      let (from, to, scale, shift) = (input + start, output + start, scales.values, shifts.values)
       if thenReLU {
-        for i in 0..<count {
-          let value = from[i] * scale[i] + shift[i]
-          to[i] = value < 0 ? 0 : value
-        }
+        for i in 0..<count { to[i] = passing(from[i] * scale[i] + shift[i]) }
       } else {
         for i in 0..<count { to[i] = from[i] * scale[i] + shift[i] }
       }
     }
   }
+
+  /// `max(0, value)`, but NaN stays NaN.
+  @inline(__always)
+  private func passing(_ value: Float) -> Float { value < 0 ? 0 : value }
 
   /// Per channel, the sum of the output's gradient, and of its products with `input - mean`. Where a ReLU followed, only
   /// what passed it counts, told by `input · scale + shift`.
@@ -65,21 +66,16 @@ public struct BatchNormalization: Sendable {
     _ input: UnsafePointer<Float>, _ gradient: UnsafePointer<Float>, mean: [Float],
     relu: (scale: [Float], shift: [Float])?
   ) -> (gradient: [Double], product: [Double]) {
-    let mean = repeated { mean[$0] }
-    let mask = relu.map { relu in (repeated { relu.scale[$0] }, repeated { relu.shift[$0] }) }
-    let sums = sums(of: 2) { start, count, sums in
-      let (x, g, first, second) = (input + start, gradient + start, sums[0], sums[1])
-      if let (scale, shift) = mask {
-        for i in 0..<count {
-          let passed = x[i] * scale[i] + shift[i] > 0 ? g[i] : 0
-          first[i] += passed
-          second[i] += passed * (x[i] - mean[i])
-        }
-      } else {
-        for i in 0..<count {
-          first[i] += g[i]
-          second[i] += g[i] * (x[i] - mean[i])
-        }
+    let means = PerElement(self) { mean[$0] }
+    let scales = PerElement(self) { relu?.scale[$0] ?? 0 }
+    let shifts = PerElement(self) { relu?.shift[$0] ?? 1 }
+    let sums = sums { start, count, sums in
+      let (x, g, first, second, mean) = (input + start, gradient + start, sums.0, sums.1, means.values)
+      let (scale, shift) = (scales.values, shifts.values)
+      for i in 0..<count {
+        let passed = x[i] * scale[i] + shift[i] > 0 ? g[i] : 0
+        first[i] += passed
+        second[i] += passed * (x[i] - mean[i])
       }
     }
     return (sums[0], sums[1])
@@ -90,30 +86,37 @@ public struct BatchNormalization: Sendable {
     _ input: UnsafePointer<Float>, _ gradient: UnsafePointer<Float>, a: [Float], b: [Float], c: [Float],
     relu: (scale: [Float], shift: [Float])?, result: UnsafeMutablePointer<Float>
   ) {
-    let (a, b, c) = (repeated { a[$0] }, repeated { b[$0] }, repeated { c[$0] })
-    let mask = relu.map { relu in (repeated { relu.scale[$0] }, repeated { relu.shift[$0] }) }
+    let (a, b, c) = (PerElement(self) { a[$0] }, PerElement(self) { b[$0] }, PerElement(self) { c[$0] })
+    let scales = PerElement(self) { relu?.scale[$0] ?? 0 }
+    let shifts = PerElement(self) { relu?.shift[$0] ?? 1 }
     forEachLoop { start, count in
       let (x, g, to) = (input + start, gradient + start, result + start)
-      if let (scale, shift) = mask {
-        for i in 0..<count {
-          let passed = x[i] * scale[i] + shift[i] > 0 ? g[i] : 0
-          to[i] = passed * a[i] + x[i] * b[i] + c[i]
-        }
-      } else {
-        for i in 0..<count { to[i] = g[i] * a[i] + x[i] * b[i] + c[i] }
+      let (a, b, c, scale, shift) = (a.values, b.values, c.values, scales.values, shifts.values)
+      for i in 0..<count {
+        let passed = x[i] * scale[i] + shift[i] > 0 ? g[i] : 0
+        to[i] = passed * a[i] + x[i] * b[i] + c[i]
       }
     }
+  }
+
+  /// A number per channel, repeated for the elements of an inner loop. Without a ReLU, a scale of 0 and a shift of 1 let
+  /// every gradient pass.
+  private final class PerElement {
+    let values: UnsafeMutablePointer<Float>
+
+    init(_ shape: BatchNormalization, _ value: (Int) -> Float) {
+      values = .allocate(capacity: max(shape.width, 1))
+      for channel in 0..<shape.channels { values[channel] = value(channel) }
+      for i in shape.channels..<max(shape.width, shape.channels) { values[i] = values[i - shape.channels] }
+    }
+
+    deinit { values.deallocate() }
   }
 }
 
 /// Loops that the passes share.
 extension BatchNormalization {
   private var zeros: [Double] { [Double](repeating: 0, count: channels) }
-
-  private func repeated(_ value: (Int) -> Float) -> [Float] {
-    let once = (0..<channels).map(value)
-    return (0..<width).map { once[$0 % channels] }
-  }
 
   @inline(__always)
   private func forEachLoop(_ body: (_ start: Int, _ count: Int) -> Void) {
@@ -124,25 +127,27 @@ extension BatchNormalization {
     }
   }
 
-  /// Sums per channel that `add` collects over its loops, in float32 for a block of them and in double precision over all.
+  /// Two sums per channel that `add` collects over its loops, in float32 for a block of them and in double precision over
+  /// all.
   @inline(__always)
   private func sums(
-    of kinds: Int, _ add: (_ start: Int, _ count: Int, _ sums: [UnsafeMutablePointer<Float>]) -> Void
+    _ add: (
+      _ start: Int, _ count: Int, _ sums: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>)
+    ) -> Void
   ) -> [[Double]] {
-    var totals = [[Double]](repeating: zeros, count: kinds)
-    withUnsafeTemporaryAllocation(of: Float.self, capacity: kinds * width) { memory in
+    var totals = [zeros, zeros]
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * width) { memory in
       guard let base = memory.baseAddress else { return }
-      let partial = (0..<kinds).map { base + $0 * width }
-      base.update(repeating: 0, count: kinds * width)
+      base.update(repeating: 0, count: 2 * width)
       func flush() {
-        for kind in 0..<kinds {
-          for i in 0..<width { totals[kind][i % channels] += Double(partial[kind][i]) }
+        for kind in 0..<2 {
+          for i in 0..<width { totals[kind][i % channels] += Double(base[kind * width + i]) }
         }
-        base.update(repeating: 0, count: kinds * width)
+        base.update(repeating: 0, count: 2 * width)
       }
       var loops = 0
       forEachLoop { start, count in
-        add(start, count, partial)
+        add(start, count, (base, base + width))
         loops += 1
         if loops % Self.block == 0 { flush() }
       }

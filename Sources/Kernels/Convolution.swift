@@ -3,7 +3,7 @@ import Synchronization
 
 /// How convolutions are computed where there is a choice. Set before the first convolution; all ranks must agree, as the
 /// choices differ in their rounding.
-public enum ConvolutionMethod: String, Sendable, CaseIterable {
+public enum ConvolutionMethod: String, Codable, Sendable, CaseIterable {
   /// Winograd's F(4×4, 3×3) where it measures faster: a quarter of the multiplications of a 3×3 kernel, rounding errors of
   /// 1e-3 on deep networks. oneDNN 2 has it for AVX-512, oneDNN 3 has none.
   case automatic
@@ -13,6 +13,9 @@ public enum ConvolutionMethod: String, Sendable, CaseIterable {
 /// Convolutions on channels-last activations and plain weights `[out, in, height, width]`, reordered here into the layouts
 /// that the kernels like.
 public enum Convolution {
+  /// Whether the library and the processor have Winograd kernels: oneDNN 2 and AVX-512.
+  public static let hasWinograd = lockstep_dnnl_major() < 3 && lockstep_vector_lanes() == 16
+
   private static let isDirect = Atomic(false)
 
   public static var method: ConvolutionMethod {
@@ -63,7 +66,7 @@ public enum Convolution {
     _ pass: ConvolutionPlan.Pass, _ shape: ConvolutionShape, input: UnsafePointer<Float>,
     weights: UnsafePointer<Float>, bias: UnsafePointer<Float>?, output: UnsafePointer<Float>
   ) throws {
-    let key = ConvolutionPlan.Key(shape: shape, pass: pass, hasBias: bias != nil, choice: .init(shape))
+    let key = ConvolutionPlan.Key(shape: shape, pass: pass, hasBias: bias != nil, choice: .init(shape, pass))
     let plan = try plans.value(for: key) { try ConvolutionPlan.make(key) }
     try plan.run([raw(input), raw(weights), raw(output), bias.map(raw)])
   }

@@ -161,9 +161,8 @@ extension Communicator {
   }
 
   /// Calls `body` with offset and length of each piece; not at all for nothing.
-  func forEachPiece(of count: Int, _ body: (Int, Int32) throws -> Void) throws {
-    for offset in stride(from: 0, to: count, by: pieceLength) {
-      try body(offset, Int32(min(pieceLength, count - offset)))
-    }
+  func forEachPiece(of count: Int, atMost limit: Int = .max, _ body: (Int, Int32) throws -> Void) throws {
+    let length = min(pieceLength, limit)
+    for offset in stride(from: 0, to: count, by: length) { try body(offset, Int32(min(length, count - offset))) }
   }
 }

@@ -1,6 +1,7 @@
 import Data
 import Foundation
 import HDF5Files
+import Kernels
 import Networks
 import Optimizers
 
@@ -34,6 +35,11 @@ public struct Configuration: Codable, Sendable, Equatable {
   /// The same bits on any number of ranks: the global batch is computed in fixed virtual shards, summed in a fixed tree.
   public var reproducible = false
   public var virtualShards = 8
+  /// Random changes of training images.
+  public var augmentation: Augmentation?
+  /// Of images, in training and ever after.
+  public var normalization: Normalization?
+  public var convolution = ConvolutionMethod.automatic
 
   public init(
     model: String, epochs: Int, steps: Int? = nil, batchSize: Int, learningRate: Double,
@@ -62,6 +68,13 @@ public struct Configuration: Codable, Sendable, Equatable {
     try require((1...4096).contains(virtualShards), "virtual-shards", virtualShards, "in 1…4096")
     try require(sliceSize >= 1, "slice-size", sliceSize, "at least 1")
     try require(optimizer == .sgd || momentum == 0, "momentum", momentum, "left out with \(optimizer)")
+    let padding = augmentation?.cropPadding ?? 0
+    try require((0...1024).contains(padding), "random-crop", padding, "in 0…1024")
+    if let normalization {
+      let isGood =
+        normalization.means.allSatisfy(\.isFinite) && normalization.deviations.allSatisfy { $0 > 0 && $0.isFinite }
+      try require(isGood, "normalize", normalization.text, "finite, deviations above 0")
+    }
     try require(!nesterov || momentum > 0, "nesterov", nesterov, "used with a momentum")
   }
 
@@ -75,6 +88,9 @@ public struct Configuration: Codable, Sendable, Equatable {
       "weight-decay \(weightDecay)", "clip-norm \(clipNorm.map { "\($0)" } ?? "none")", "seed \(seed)",
       "sampling \(sampling?.rawValue ?? "none")", "max-tokens \(maxTokens.map(String.init) ?? "default")",
       "slice-size \(sliceSize)", "reproducible \(reproducible)", "virtual-shards \(virtualShards)",
+      "convolution \(convolution.rawValue)",
+      "random-crop \(augmentation?.cropPadding ?? 0)", "random-flip \(augmentation?.flips ?? false)",
+      "normalize \(normalization?.text ?? "none")",
     ]
   }
 

@@ -15,12 +15,17 @@ extension Configuration {
       virtualShards: reproducible ? virtualShards : nil, keepsEmpty: keepingWhole)
   }
 
+  /// Sets how kernels compute, for this whole process.
+  public func chooseKernels() {
+    Convolution.method = convolution
+    // Kernels on several threads may add in another order.
+    if reproducible { KernelThreads.limit(to: 1) }
+  }
+
   func makeReducer(_ parameters: [Tensor], _ communicator: Communicator) throws -> any Reducer {
     guard reproducible else {
       return try GradientReducer(parameters, over: communicator, signalCount: StepSignals.count)
     }
-    // Kernels on several threads may add in another order.
-    KernelThreads.limit(to: 1)
     let tree = SummationTree(leafCount: virtualShards, rankCount: communicator.size)
     return TreeReducer(parameters, over: communicator, tree: tree, signalCount: StepSignals.count)
   }

@@ -16,16 +16,18 @@ public struct ZooModel: Sendable {
   /// Of one sample as the network takes it: `[channels, height, width]` of an image, `[features]` of a table's row,
   /// `[steps]` of a text.
   public let inputShape: [Int]
+  /// Whether images of another size are resized to `inputShape` when loaded, as the recipe says; else they must have it.
+  public let resizes: Bool
   /// The sizes of the book's data.
   public let sizes: ModelSizes
   public let make: @Sendable (_ sizes: ModelSizes) -> Module
 
   init(
     _ name: String, _ recipe: Recipe, task: Task = .classification, inputShape: [Int] = [1, 28, 28],
-    sizes: ModelSizes = ModelSizes(), make: @escaping @Sendable (_ sizes: ModelSizes) -> Module
+    resizes: Bool = false, sizes: ModelSizes = ModelSizes(), make: @escaping @Sendable (_ sizes: ModelSizes) -> Module
   ) {
     (self.name, self.task, self.recipe, self.inputShape) = (name, task, recipe, inputShape)
-    (self.sizes, self.make) = (sizes, make)
+    (self.resizes, self.sizes, self.make) = (resizes, sizes, make)
   }
 }
 

@@ -90,6 +90,30 @@ struct ConvolutionTests {
     }
   }
 
+  /// Fewer channels than a vector has lanes: columns are folded into channels where they divide.
+  @Test("Few output channels", arguments: 1...8)
+  func fewChannels(outChannels: Int) throws {
+    var numbers = SeededNumbers(UInt64(outChannels))
+    for (kernel, width, padding) in [(3, 8, 1), (5, 12, 2), (3, 9, 0), (4, 11, 0), (5, 16, 0)] {
+      let shape = ConvolutionShape(
+        batch: 2, inChannels: numbers.int(1...3), inHeight: 9, inWidth: width, outChannels: outChannels,
+        kernelHeight: 3, kernelWidth: kernel, stride: [1, 1], padding: [1, padding], dilation: [1, 1], groups: 1)
+      try Self.check(shape, hasBias: numbers.int(0...1) == 0, &numbers)
+    }
+  }
+
+  /// Large enough for Winograd, and small enough for blocks of channels. Winograd's transforms round more.
+  @Test("Channels in sixteens", arguments: [(16, 32), (32, 16), (64, 64)])
+  func blocks(channels: (Int, Int)) throws {
+    var numbers = SeededNumbers(31)
+    for (size, stride) in [(3, 1), (6, 1), (12, 1), (13, 1), (6, 2)] {
+      let shape = ConvolutionShape(
+        batch: 2, inChannels: channels.0, inHeight: size, inWidth: size + 1, outChannels: channels.1,
+        kernelHeight: 3, kernelWidth: 3, stride: [stride, stride], padding: [1, 1], dilation: [1, 1], groups: 1)
+      try Self.check(shape, hasBias: true, tolerance: 1e-3, &numbers)
+    }
+  }
+
   /// oneDNN's own scratch memory belongs to one thread, and kernels are kept for all of them.
   @Test("The same convolutions on many threads at once")
   func manyThreads() async throws {

@@ -27,6 +27,7 @@ struct OperatorCase: Decodable, Sendable, CustomTestStringConvertible {
     let stride: [Int]?, padding: [Int]?, dilation: [Int]?, groups: Int?, kernel: [Int]?, countIncludePadding: Bool?
     let reduction: String?, exponent: Double?, minimum: Double?, maximum: Double?
     let transposeFirst: Bool?, transposeSecond: Bool?
+    let thenReLU: Bool?, mean: [Double]?, variance: [Double]?
   }
 
   let name, op: String

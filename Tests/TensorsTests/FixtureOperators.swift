@@ -6,7 +6,7 @@ typealias OperatorCall = @Sendable (_ arguments: OperatorCase.Arguments, _ input
 extension Fixture {
   /// What each operator of the fixtures is called here.
   static let operators: [String: OperatorCall] = [
-    elementwise, reductions, matrices, shapes, layers,
+    elementwise, reductions, matrices, shapes, layers, normalization,
   ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
 
   private static let elementwise: [String: OperatorCall] = [
@@ -97,4 +97,14 @@ extension Fixture {
     default: .mean
     }
   }
+
+  private static let normalization: [String: OperatorCall] = [
+    "batchNorm": { try $1[0].batchNormalized($1[1], $1[2], thenReLU: $0.thenReLU ?? false).output },
+    "batchNormGiven": {
+      try $1[0].normalized(
+        mean: Tensor($0.mean ?? []), variance: Tensor($0.variance ?? []), $1[1], $1[2], thenReLU: $0.thenReLU ?? false)
+    },
+    "adaptiveAvgPool2d": { try $1[0].adaptivelyAveraged($0.shape ?? []) },
+    "conv2dReLU": { try $1[0].convolved($1[1], bias: $1[2], padding: $0.padding ?? [], thenReLU: true) },
+  ]
 }

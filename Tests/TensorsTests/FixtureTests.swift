@@ -29,4 +29,10 @@ struct FixtureTests {
 
   @Test("Pooling", arguments: try Fixture.load("pooling", OperatorCase.self))
   func pooling(_ fixture: OperatorCase) throws { try Fixture.check(fixture, .float32) }
+
+  /// Sums of a batch round more than single numbers.
+  @Test("Normalisation", arguments: try Fixture.load("normalization", OperatorCase.self))
+  func normalization(_ fixture: OperatorCase) throws {
+    try Fixture.check(fixture, .float32, relative: 1e-4, absolute: 1e-5)
+  }
 }

@@ -164,4 +164,28 @@ struct ModuleTests {
     let error = #expect(throws: TensorError.self) { try SGD([group]).step() }
     #expect(error?.description.contains("moved") == true && error?.description.contains("[3]") == true)
   }
+
+  /// PyTorch: momentum 0.1 towards the batch's mean and unbiased variance, from 0 and 1.
+  @Test("Running statistics follow the batches, and evaluation uses them")
+  func runningStatistics() throws {
+    let layer = BatchNorm1D(2)
+    let batch = try Tensor([[1, 10], [3, 20], [5, 60]] as [[Float]])
+    let normalized = try layer(batch)
+    #expect(try layer.runningMean.floats().map { ($0 * 1e4).rounded() } == [3000, 30000])
+    #expect(try layer.runningVariance.floats().map { ($0 * 1e3).rounded() } == [1300, 70900])
+    #expect(try layer.batchesTracked.floats() == [1])
+    #expect(try normalized.mean(0).floats().allSatisfy { abs($0) < 1e-6 })
+    layer.evaluate()
+    let evaluated = try layer(Tensor([[0.3, 3]] as [[Float]]))
+    #expect(try evaluated.floats().allSatisfy { abs($0) < 1e-6 })
+    #expect(try layer.batchesTracked.floats() == [1])
+    #expect(layer.state.map(\.name) == ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"])
+  }
+
+  @Test("A batch of one value per channel has no statistics")
+  func oneSample() throws {
+    #expect(throws: TensorError.self) { try BatchNorm1D(2)(Tensor([[1, 2]] as [[Float]])) }
+    #expect(throws: TensorError.self) { try BatchNorm2D(2)(.zeros([4, 2])) }
+    #expect(try BatchNorm1D(2).evaluate()(Tensor([[1, 2]] as [[Float]])).shape == [1, 2])
+  }
 }

@@ -102,13 +102,6 @@ extension TrainingRanksTests {
         error?.description == difference("learning-rate is 0.1", "0.25", of: communicator.size - 1, communicator))
       #expect(error.map(failureKind) == .usage)
     }
-
-    @Test func meansOfBuffers() throws {
-      let communicator = try Ranks.duplicate()
-      let buffer = try Tensor([Float(communicator.rank), 4])
-      try Replicas.average([("mean", buffer)], over: communicator)
-      #expect(try buffer.floats() == [Float(communicator.size - 1) / 2, 4])
-    }
   }
 
   /// Trainings that end early end on all ranks after the same step.

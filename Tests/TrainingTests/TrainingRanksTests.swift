@@ -10,8 +10,8 @@ import Zoo
 @Suite(.serialized) struct TrainingRanksTests {
   /// However many ranks there are, they train the model that a single process trains.
   @Suite struct OneAnswer {
-    @Test(arguments: ["mlp", "lenet", "mlp-dropout", "softmax-regression"]) func modelsOfTheBook(_ name: String) throws
-    {
+    @Test(arguments: ["mlp", "lenet", "lenet-bn", "mlp-dropout", "softmax-regression"])
+    func modelsOfTheBook(_ name: String) throws {
       let entry = try #require(Zoo.model(name))
       let configuration = Configuration(
         model: name, epochs: 1, batchSize: 64, learningRate: entry.recipe.learningRate, seed: 5,

@@ -12,6 +12,7 @@ import time
 import book
 import lockstep
 import logits
+import onestep
 from lockstep import Failure
 from models import MODELS
 from step import CONFIGURATIONS
@@ -22,6 +23,7 @@ TRIAL_SECONDS, ROUND_SECONDS = 0.7, 2.0
 FINALISTS = 2  # PyTorch's configurations that go through all rounds
 BOOK = "book-lenet"
 LOGITS = "logits"
+STEP = "step"
 
 
 def report(text):
@@ -141,6 +143,19 @@ def compare_logits(words):
         return failure.status
 
 
+def compare_steps(words):
+    """`step MODEL…`; the exit status."""
+    parser = Parser(prog="compare-pytorch step", description="One training step from the same start gives the same.")
+    parser.add_argument("models", nargs="+", metavar="MODEL", help=", ".join(MODELS))
+    try:
+        chosen = parser.parse_args(words)
+        check_names(chosen.models, MODELS)
+        return 0 if onestep.compare(chosen.models) else 1
+    except Failure as failure:
+        report(f"compare-pytorch: {failure}")
+        return failure.status
+
+
 def arguments():
     parser = Parser(prog="compare-pytorch", description="Lockstep and PyTorch on the same two cores.")
     parser.add_argument("models", nargs="+", metavar="MODEL", help=f"{', '.join(MODELS)}, {BOOK}")
@@ -156,6 +171,8 @@ def arguments():
 def main():
     if sys.argv[1:2] == [LOGITS]:
         return compare_logits(sys.argv[2:])
+    if sys.argv[1:2] == [STEP]:
+        return compare_steps(sys.argv[2:])
     try:
         chosen = arguments()
     except Failure as failure:

@@ -27,7 +27,7 @@ def load(network, path):
     """Fills a PyTorch network with a checkpoint; names and shapes must be the network's own."""
     h5py = import_h5py()
     with h5py.File(path) as file:
-        state = {name: torch.from_numpy(values[()]) for name, values in file["model"].items()}
+        state = {name: torch.tensor(values[()]) for name, values in file["model"].items()}
     network.load_state_dict(state)
     return network.eval()
 

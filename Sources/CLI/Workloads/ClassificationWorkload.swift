@@ -3,25 +3,42 @@ import Zoo
 
 /// Labelled images.
 struct ClassificationWorkload: Workload {
-  private let file: ClassificationFile
+  let file: ClassificationFile
+  /// What the model's recipe resizes images to; nil where they have that size.
+  private let size: ImageSize?
 
   init(_ path: String, for model: ZooModel) throws {
     file = try ClassificationFile.open(path)
-    let found = [file.channels, file.height, file.width]
-    guard found == model.inputShape else {
+    let (found, wanted) = (ImageSize(file.height, file.width), ImageSize(model.inputShape[1], model.inputShape[2]))
+    guard found == wanted || model.resizes else {
       throw InputError(
-        path, "has images of \(Self.text(found)), but \(model.name) takes \(Self.text(model.inputShape))")
+        path, "has images of \(file.channels)×\(found), but \(model.name) takes \(file.channels)×\(wanted)")
     }
+    size = found == wanted ? nil : wanted
   }
 
-  var sizes: ModelSizes { .classes(file.classNames.count) }
+  var sizes: ModelSizes {
+    var sizes = ModelSizes.classes(file.classNames.count)
+    sizes.channels = file.channels
+    return sizes
+  }
   var objective: any Objective { Classification() }
   var texts: [String: [String]] { ["class_names": file.classNames] }
   var splitNames: [String] { file.splitNames }
 
-  func split(_ name: String) throws -> any DigestedDataset { ImageDataset(try file.split(name)) }
+  func isLabelled(_ split: String) -> Bool { file.isLabelled(split) }
 
-  private static func text(_ shape: [Int]) -> String { shape.map(String.init).joined(separator: "×") }
+  func split(_ name: String) throws -> any DigestedDataset {
+    try ImageDataset(file.split(name), ImageTransform(size: size))
+  }
+
+  func split(_ name: String, _ configuration: Configuration, isTraining: Bool) throws -> any DigestedDataset {
+    try ImageDataset(
+      file.split(name),
+      ImageTransform(
+        size: size, augmentation: isTraining ? configuration.augmentation : nil, seed: configuration.seed,
+        normalization: configuration.normalization))
+  }
 }
 
 /// Random images and labels in memory, of a model's input shape.

@@ -12,6 +12,17 @@ protocol Workload: Sendable {
   var splitNames: [String] { get }
   /// Reads a split whole; throws `InputError` for one that is not there.
   func split(_ name: String) throws -> any DigestedDataset
+  /// The split as a training wants it, or an evaluation of what it trained.
+  func split(_ name: String, _ configuration: Configuration, isTraining: Bool) throws -> any DigestedDataset
+  /// Whether the split says what a model should answer; it can be predicted in any case.
+  func isLabelled(_ split: String) -> Bool
+}
+
+extension Workload {
+  func split(_ name: String, _ configuration: Configuration, isTraining: Bool) throws -> any DigestedDataset {
+    try split(name)
+  }
+  func isLabelled(_ split: String) -> Bool { true }
 }
 
 extension ZooModel {

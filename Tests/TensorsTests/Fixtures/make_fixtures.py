@@ -238,6 +238,39 @@ def pooling():
     return cases
 
 
+def normalization():
+    """Batch normalisation with the batch's statistics and with given ones, adaptive means, convolutions with a ReLU."""
+    cases = []
+    for shape in ([4, 3], [3, 16], [2, 6, 3, 2], [3, 1, 2, 2], [4, 66, 1, 1]):
+        channels = shape[1]
+        mean, variance = normal(channels), positive(channels)
+        for then_relu in (False, True):
+            def train(x, w, b):
+                y = F.batch_norm(x, None, None, w, b, training=True)
+                return F.relu(y) if then_relu else y
+
+            def evaluate(x, w, b):
+                y = F.batch_norm(x, mean, variance, w, b, training=False)
+                return F.relu(y) if then_relu else y
+
+            label = f"{shape}{' relu' if then_relu else ''}".replace(", ", "×")
+            inputs = [normal(*shape) + 3, normal(channels), normal(channels)]
+            cases.append(case(f"batch norm {label}", "batchNorm", inputs, train, thenReLU=then_relu))
+            cases.append(
+                case(f"batch norm with given statistics {label}", "batchNormGiven", inputs, evaluate, thenReLU=then_relu,
+                     mean=mean.tolist(), variance=variance.tolist()))
+    for shape, outputs in (([2, 3, 6, 6], [1, 1]), ([1, 2, 6, 4], [3, 2]), ([2, 2, 7, 5], [3, 2]), ([1, 1, 3, 3], [5, 4])):
+        cases.append(
+            case(f"adaptive mean {shape} to {outputs}".replace(", ", "×"), "adaptiveAvgPool2d", [normal(*shape)],
+                 lambda x: F.adaptive_avg_pool2d(x, outputs), shape=outputs))
+    for shape, weights in (([2, 1, 8, 8], [6, 1, 5, 5]), ([1, 16, 3, 3], [4, 16, 3, 3]), ([1, 3, 5, 4], [2, 3, 1, 1])):
+        cases.append(
+            case(f"conv2d relu {shape} {weights}".replace(", ", "×"), "conv2dReLU",
+                 [normal(*shape), normal(*weights) / 3, normal(weights[0])],
+                 lambda x, w, b: F.relu(F.conv2d(x, w, b, padding=weights[2] // 2)), padding=[weights[2] // 2] * 2))
+    return cases
+
+
 def linear():
     rows = [
         ("4×3 → 5", [4, 3], 5, True), ("one row", [1, 7], 2, True), ("no bias", [3, 4], 6, False),
@@ -274,7 +307,7 @@ if __name__ == "__main__":
     from training_fixtures import clipping, networks, optimizers, schedules
 
     families = [
-        elementwise, reductions, matmul, shapes, conv2d, pooling, linear, losses, optimizers, schedules, clipping,
+        elementwise, reductions, matmul, shapes, conv2d, pooling, normalization, linear, losses, optimizers, schedules, clipping,
         networks,
     ]
     for family in families:

@@ -4,17 +4,22 @@ import HDF5Files
 public struct ImageSplit: Sendable, Equatable {
   /// Pixels 0…255, `[count, channels, height, width]` in row-major order.
   public let images: [UInt8]
-  /// The class of each image.
+  /// The class of each image; 0 where `isLabelled` is false.
   public let labels: [Int32]
+  /// Whether anybody knows the classes: not so for images that are to be predicted.
+  public let isLabelled: Bool
   public let channels: Int
   public let height: Int
   public let width: Int
 
   /// `images` must hold `labels.count` images.
-  public init(images: [UInt8], labels: [Int32], channels: Int, height: Int, width: Int) {
+  public init(
+    images: [UInt8], labels: [Int32], channels: Int, height: Int, width: Int, isLabelled: Bool = true
+  ) {
     precondition(images.count == labels.count * channels * height * width, "images and labels differ in count")
     self.images = images
     self.labels = labels
+    self.isLabelled = isLabelled
     self.channels = channels
     self.height = height
     self.width = width

@@ -1,0 +1,78 @@
+import Tensors
+
+/// What becomes of images between file and network, in this order: resized, cropped and flipped at random, normalised.
+public struct ImageTransform: Sendable, Equatable {
+  /// Images of another size are resized to this one.
+  public var size: ImageSize?
+  /// Nil for evaluation.
+  public var augmentation: Augmentation?
+  /// Defines the random numbers, with epoch and sample: the same on any number of ranks and after a restart.
+  public var seed: UInt64
+  public var normalization: Normalization?
+
+  public init(
+    size: ImageSize? = nil, augmentation: Augmentation? = nil, seed: UInt64 = 0, normalization: Normalization? = nil
+  ) {
+    (self.size, self.augmentation, self.seed, self.normalization) = (size, augmentation, seed, normalization)
+  }
+}
+
+/// Random changes of training images that leave their class as it is.
+public struct Augmentation: Sendable, Equatable, Codable {
+  /// An image is framed by so many black pixels and cut back to its size at a random place (torchvision's
+  /// `RandomCrop(size, padding)`).
+  public var cropPadding: Int
+  /// Images are mirrored left to right, each with probability one half.
+  public var flips: Bool
+
+  public init(cropPadding: Int = 0, flips: Bool = false) { (self.cropPadding, self.flips) = (cropPadding, flips) }
+
+  /// How a sample is moved and mirrored in an epoch.
+  func draw(seed: UInt64, epoch: Int, sample: Int) -> (down: Int, right: Int, isFlipped: Bool) {
+    let key = RandomKey(seed: seed, .augmentation, time: epoch, sample: sample)
+    let places = 2 * cropPadding + 1
+    return (
+      key.bounded(places, draw: 0) - cropPadding, key.bounded(places, draw: 1) - cropPadding,
+      flips && key.bounded(2, draw: 2) == 1
+    )
+  }
+}
+
+/// `(pixel - mean) / deviation` for each channel, pixels in 0…1.
+public struct Normalization: Sendable, Equatable, Codable {
+  public var means: [Float]
+  public var deviations: [Float]
+
+  public init(means: [Float], deviations: [Float]) { (self.means, self.deviations) = (means, deviations) }
+
+  /// As the command line's option has it.
+  public var text: String {
+    [means, deviations].map { $0.map { "\($0)" }.joined(separator: ",") }.joined(separator: ":")
+  }
+
+  /// Mean and standard deviation of each channel over all pixels of a split, from exact sums. A channel of one colour
+  /// keeps the deviation 1.
+  public init(of split: ImageSplit) {
+    let area = split.height * split.width
+    var counts = [[Int]](repeating: [Int](repeating: 0, count: 256), count: split.channels)
+    split.images.withUnsafeBufferPointer { pixels in
+      for start in stride(from: 0, to: pixels.count, by: max(area, 1)) {
+        let channel = start / max(area, 1) % split.channels
+        counts[channel].withUnsafeMutableBufferPointer { counts in
+          for pixel in pixels[start..<start + area] { counts[Int(pixel)] += 1 }
+        }
+      }
+    }
+    (means, deviations) = ([], [])
+    for histogram in counts {
+      let number = Double(max(histogram.reduce(0, +), 1))
+      let mean = histogram.enumerated().reduce(0) { $0 + Double($1.offset) * Double($1.element) } / number
+      let square = histogram.enumerated().reduce(0) {
+        $0 + (Double($1.offset) - mean) * (Double($1.offset) - mean) * Double($1.element)
+      }
+      let deviation = (square / number).squareRoot()
+      means.append(Float(mean / 255))
+      deviations.append(deviation > 0 ? Float(deviation / 255) : 1)
+    }
+  }
+}
