@@ -63,7 +63,8 @@ struct BenchmarkCommand: JobCommand {
   }
 
   private func measureLoader(_ data: any Dataset, _ configuration: Configuration, _ communicator: Communicator) throws {
-    let sampler = Sampler(sampleCount: data.count, batchSize: configuration.batchSize, seed: configuration.seed)
+    let data = data.arranged(epoch: 0, batchSize: configuration.batchSize, seed: configuration.seed)
+    let sampler = Sampler(of: data, batchSize: configuration.batchSize, seed: configuration.seed)
     let sharding = configuration.sharding(communicator)
     let start = monotonicSeconds()
     let loader = Loader(data, sampler, epoch: 0) { sharding.slices(of: $0) }
@@ -75,7 +76,9 @@ struct BenchmarkCommand: JobCommand {
 
   /// Seconds of each step and where they went, on this rank.
   private func measure(_ trainer: Trainer, _ data: any Dataset) throws -> ([Double], StepTimes) {
-    let sampler = Sampler(sampleCount: data.count, batchSize: trainer.configuration.batchSize)
+    let size = trainer.configuration.batchSize
+    let data = data.arranged(epoch: 0, batchSize: size, seed: 0)
+    let sampler = Sampler(of: data, batchSize: size)
     var seconds: [Double] = []
     var before = trainer.times
     var epoch = 0

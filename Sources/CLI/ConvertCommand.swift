@@ -5,7 +5,8 @@ struct ConvertCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "convert", abstract: "Makes HDF5 datasets from files of other formats.",
     subcommands: [
-      FashionMNIST.self, IDX.self, Images.self, CSV.self, HousePrices.self, SyntheticLinear.self,
+      FashionMNIST.self, IDX.self, Images.self, CSV.self, HousePrices.self, SyntheticLinear.self, Text.self,
+      TimeMachine.self,
     ])
 
   struct FashionMNIST: SoloCommand {

@@ -50,8 +50,22 @@ extension TrainCommand {
     if let weightDecay { result.weightDecay = weightDecay }
     if let clipNorm { result.clipNorm = clipNorm }
     if let seed { result.seed = seed }
+    try setSequences(&result, entry)
     try result.validate()
     return result
+  }
+
+  private func setSequences(_ configuration: inout Configuration, _ entry: ZooModel) throws {
+    if sampling != nil || maxTokens != nil, entry.task != .language {
+      throw ConfigurationError("\(sampling != nil ? "sampling" : "max-tokens") is for language models, not \(model)")
+    }
+    if let sampling {
+      guard let kind = SequenceSampling(rawValue: sampling) else {
+        throw ConfigurationError("sampling is '\(sampling)', but must be random or sequential")
+      }
+      configuration.sampling = kind
+    }
+    if let maxTokens { configuration.maxTokens = maxTokens }
   }
 
   /// A resumed training stays in its mode, or else its digest would be no other job's.

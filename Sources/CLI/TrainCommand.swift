@@ -18,6 +18,8 @@ struct TrainCommand: JobCommand {
   @Option(parsing: .unconditional, help: "Momentum of SGD.") var momentum: Double?
   @Option(parsing: .unconditional, help: "Decay of the weights (L2).") var weightDecay: Double?
   @Option(parsing: .unconditional, help: "Scales gradients down to this common norm.") var clipNorm: Double?
+  @Option(help: "How sequences are taken from a text: random or sequential.") var sampling: String?
+  @Option(parsing: .unconditional, help: "Trains on the first so many tokens of a text; 0 for all.") var maxTokens: Int?
   @Option(parsing: .unconditional, help: "Defines every random number of the training.") var seed: UInt64?
   @Option(parsing: .unconditional, help: "Frames images by so many black pixels and cuts them back at a random place.")
   var randomCrop: Int?
@@ -110,14 +112,15 @@ struct TrainCommand: JobCommand {
       try CheckpointFolder.load(path) { if communicator.isRoot { Main.warn($0) } }
     }
     var configuration = try configure(entry, resumed)
-    let workload = try entry.open(data)
+    let workload = try entry.open(data, configuration)
     configuration.sizes = workload.sizes
     try checkTableOptions(workload)
     try configureImages(&configuration, workload)
     let train = try workload.split("train", configuration, isTraining: true)
     if !workload.isLabelled("train") { throw InputError(data, "/train has no targets to learn from") }
     if train.count == 0 { throw InputError(data, "/train holds no samples") }
-    try resumed.map { try checkPosition($0.checkpoint.position, configuration, train.count, $0.path) }
+    let samples = train.arranged(epoch: 0, batchSize: configuration.batchSize, seed: configuration.seed).count
+    try resumed.map { try checkPosition($0.checkpoint.position, configuration, samples, $0.path) }
     let isTested = workload.splitNames.contains("test") && workload.isLabelled("test")
     let test = isTested ? try workload.split("test", configuration, isTraining: false) : nil
     return Job(

@@ -20,6 +20,7 @@ extension ZooModel {
       optimizer: Configuration.OptimizerName(rawValue: recipe.optimizer) ?? .sgd, weightDecay: recipe.weightDecay,
       clipNorm: recipe.clipNorm, sliceSize: recipe.sliceSize ?? .max)
     result.sizes = sizes
+    if task == .language { result.sampling = recipe.isSequential ? .sequential : .random }
     return result
   }
 }

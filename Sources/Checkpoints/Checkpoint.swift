@@ -30,13 +30,17 @@ public struct Checkpoint: Sendable {
   public var configuration: String
   /// Words by name that a model needs to be used without its data: class names, vocabularies.
   public var texts: [String: [String]]
+  /// States of sequences that go on with the next step: `[rows, 1 + width]`, each behind its row's number.
+  public var carried: Tensor?
 
   public init(
     model: [(name: String, tensor: Tensor)], optimizer: [String: [String: Tensor]], optimizerSteps: Int,
-    position: TrainingPosition, configuration: String, texts: [String: [String]] = [:]
+    position: TrainingPosition, configuration: String, texts: [String: [String]] = [:],
+    carried: Tensor? = nil
   ) {
     (self.model, self.optimizer, self.optimizerSteps) = (model, optimizer, optimizerSteps)
     (self.position, self.configuration, self.texts) = (position, configuration, texts)
+    self.carried = carried
   }
 
   /// `sha256:<hex>` over names, shapes and bits of all of the model's tensors, in order of their names.

@@ -32,6 +32,7 @@ public enum CheckpointFile {
       try file.write(words, to: "/texts/\(name)")
     }
     try file.createGroup("/training")
+    if let carried = checkpoint.carried { try write(carried, to: "/training/carried", file) }
     let position = checkpoint.position
     let numbers: KeyValuePairs<String, Int> = [
       "lockstep_format": Int(formatVersion), "epoch": position.epoch, "step": position.step,
@@ -101,7 +102,8 @@ public enum CheckpointFile {
     return Checkpoint(
       model: try tensors(in: "/model", file).sorted { $0.key < $1.key }.map { (name: $0.key, tensor: $0.value) },
       optimizer: optimizer, optimizerSteps: try number("optimizer_steps"), position: position,
-      configuration: configuration, texts: try texts(file))
+      configuration: configuration, texts: try texts(file),
+      carried: try tensors(in: "/training", file)["carried"])
   }
 
   private static func texts(_ file: HDF5File) throws -> [String: [String]] {

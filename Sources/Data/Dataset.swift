@@ -1,11 +1,25 @@
 import Tensors
 
+/// Sequences that go on where those of the step before ended.
+public struct Continuation: Sendable {
+  /// Which row of the text, side by side, each sample belongs to.
+  public let rows: [Int]
+  /// Whether these are the first of an epoch, which begin with zeros.
+  public let isStart: Bool
+
+  public init(rows: [Int], isStart: Bool) { (self.rows, self.isStart) = (rows, isStart) }
+}
+
 /// Inputs and targets of some samples.
 public struct Batch: Sendable {
   public let inputs: Tensor
   public let targets: Tensor
   /// Which samples of the data set these are.
   public let samples: [Int]
+  /// Set where states are carried from one step to the next.
+  public var continuation: Continuation?
+  /// How many tokens of each sequence count, int64 `[batch]`, where sequences are padded.
+  public var inputLengths, targetLengths: Tensor?
 
   public init(inputs: Tensor, targets: Tensor, samples: [Int]) {
     (self.inputs, self.targets, self.samples) = (inputs, targets, samples)
@@ -30,11 +44,17 @@ public protocol Dataset: Sendable {
   func batch(_ samples: [Int], epoch: Int) throws -> Batch
   /// How much samples count in the mean of the losses: one each, unless a data set counts tokens.
   func weight(of samples: [Int]) -> Int
+  /// The samples of one epoch, where they depend on it or on the batches: by default the same in all.
+  func arranged(epoch: Int, batchSize: Int, seed: UInt64) -> any Dataset
+  /// Whether samples must come in their order rather than shuffled.
+  var isOrdered: Bool { get }
 }
 
 extension Dataset {
   public func batch(_ samples: [Int], epoch: Int) throws -> Batch { try batch(samples) }
   public func weight(of samples: [Int]) -> Int { samples.count }
+  public func arranged(epoch: Int, batchSize: Int, seed: UInt64) -> any Dataset { self }
+  public var isOrdered: Bool { false }
 }
 
 /// Samples with a digest (`sha256:<hex>`), by which ranks know that they have loaded the same.

@@ -13,6 +13,11 @@ public struct Sampler: Sendable {
     (self.sampleCount, self.batchSize, self.seed, self.isShuffled) = (sampleCount, max(batchSize, 1), seed, isShuffled)
   }
 
+  /// Of a data set in random order, unless it has an order of its own.
+  public init(of dataset: any Dataset, batchSize: Int, seed: UInt64 = 0) {
+    self.init(sampleCount: dataset.count, batchSize: batchSize, seed: seed, isShuffled: !dataset.isOrdered)
+  }
+
   /// Steps of an epoch.
   public var batchCount: Int { sampleCount / batchSize + (sampleCount % batchSize == 0 ? 0 : 1) }
 

@@ -25,6 +25,10 @@ public struct Configuration: Codable, Sendable, Equatable {
   public var weightDecay: Double
   /// Gradients are scaled down to this common norm.
   public var clipNorm: Double?
+  /// How sequences are taken from a text; nil where there are none.
+  public var sampling: SequenceSampling?
+  /// The first tokens of a text are trained on, 0 for all; nil for as many as its file says.
+  public var maxTokens: Int?
   public var seed: UInt64
   /// Samples that go through the network at once; more gain nothing once a slice fills the cache.
   public var sliceSize: Int
@@ -61,6 +65,7 @@ public struct Configuration: Codable, Sendable, Equatable {
     try require((0..<1).contains(momentum), "momentum", momentum, "in 0..<1")
     try require(weightDecay.isFinite && weightDecay >= 0, "weight-decay", weightDecay, "0 or more, and finite")
     try require(clipNorm ?? 1 > 0, "clip-norm", clipNorm ?? 1, "above 0")
+    try require(maxTokens ?? 0 >= 0, "max-tokens", maxTokens ?? 0, "0 or more")
     try require((1...4096).contains(virtualShards), "virtual-shards", virtualShards, "in 1…4096")
     try require(sliceSize >= 1, "slice-size", sliceSize, "at least 1")
     try require(optimizer == .sgd || momentum == 0, "momentum", momentum, "left out with \(optimizer)")
@@ -85,6 +90,7 @@ public struct Configuration: Codable, Sendable, Equatable {
       "learning-rate \(learningRate)", "optimizer \(optimizer.rawValue)", "momentum \(momentum)",
       "nesterov \(nesterov)",
       "weight-decay \(weightDecay)", "clip-norm \(clipNorm.map { "\($0)" } ?? "none")", "seed \(seed)",
+      "sampling \(sampling?.rawValue ?? "none")", "max-tokens \(maxTokens.map(String.init) ?? "default")",
       "slice-size \(sliceSize)", "reproducible \(reproducible)", "virtual-shards \(virtualShards)",
       "convolution \(convolution.rawValue)", "precision \(precision.rawValue)",
       "random-crop \(augmentation?.cropPadding ?? 0)", "random-flip \(augmentation?.flips ?? false)",

@@ -1,4 +1,5 @@
 import Data
+import Foundation
 import Networks
 import Tensors
 
@@ -18,6 +19,8 @@ public struct Totals: Sendable, Equatable {
 
   public var values: [Double] { [loss, hits, samples] }
   public var meanLoss: Double { samples > 0 ? loss / samples : 0 }
+  /// `exp` of the mean loss.
+  public var perplexity: Double { exp(meanLoss) }
   public var accuracy: Double { samples > 0 ? hits / samples : 0 }
 
   public static func += (left: inout Totals, right: Totals) {
@@ -40,11 +43,14 @@ public protocol Objective: Sendable {
   func measures(of totals: Totals) -> [Measure]
   /// What a loss is counted by: examples, or the tokens of a text.
   var unit: String { get }
+  /// States that go on from step to step, kept in checkpoints; none unless said otherwise.
+  var memory: SequenceMemory? { get }
 }
 
 extension Objective {
   public func measures(of totals: Totals) -> [Measure] { [Measure("loss", totals.meanLoss)] }
   public var unit: String { "examples" }
+  public var memory: SequenceMemory? { nil }
 }
 
 /// Cross-entropy of class labels; a hit is a sample whose largest logit is its label's.

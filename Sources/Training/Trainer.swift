@@ -192,12 +192,14 @@ extension Trainer {
   ///
   /// - Throws: `Interrupted` on all ranks after the step in which a signal asked to stop, once the state is saved.
   public func fit(_ train: any Dataset, test: (any Dataset)? = nil, saving: CheckpointPlan? = nil) throws {
-    let sampler = Sampler(sampleCount: train.count, batchSize: configuration.batchSize, seed: configuration.seed)
     let start = monotonicSeconds()
     while position.epoch < configuration.epochs && !hasReachedLastStep {
+      let data = train.arranged(
+        epoch: position.epoch, batchSize: configuration.batchSize, seed: configuration.seed)
+      let sampler = Sampler(of: data, batchSize: configuration.batchSize, seed: configuration.seed)
       let epochStart = monotonicSeconds()
       weightSeen = 0
-      try runEpoch(train, sampler, saving)
+      try runEpoch(data, sampler, saving)
       let seconds = monotonicSeconds() - epochStart
       guard position.stepInEpoch == sampler.batchCount else { break }
       let sums = try finishEpoch()
@@ -254,18 +256,27 @@ extension Trainer {
     guard let plan else { return }
     try verifyReplicas()
     let sums = try communicator.allReduce(totals.values, .sum)
+    let carried = try gatherCarried()
     try communicator.agreeing("save") {
-      if communicator.isRoot { try plan.folder.save(checkpoint(totals: sums)) }
+      if communicator.isRoot { try plan.folder.save(checkpoint(totals: sums, carried: carried)) }
     }
     plan.lastSavedStep = position.step
   }
 
-  private func checkpoint(totals: [Double]) throws -> Checkpoint {
+  /// The states of all ranks' sequences, row by row; nil where none goes on.
+  private func gatherCarried() throws -> Tensor? {
+    guard let memory = objective.memory else { return nil }
+    let rows = try communicator.allGather(memory.rows).flatMap { $0 }
+    let width = Int(try communicator.allReduce([Int64(memory.rowWidth)], .maximum)[0])
+    return width > 0 && position.stepInEpoch > 0 ? try Tensor(rows, shape: [rows.count / width, width]) : nil
+  }
+
+  private func checkpoint(totals: [Double], carried: Tensor?) throws -> Checkpoint {
     var position = position
     position.totals = totals
     return Checkpoint(
       model: model.state, optimizer: optimizer.slots, optimizerSteps: optimizer.stepCount, position: position,
-      configuration: try configuration.json(), texts: texts)
+      configuration: try configuration.json(), texts: texts, carried: carried)
   }
 
   /// Goes on from a checkpoint of the same model.
@@ -281,6 +292,7 @@ extension Trainer {
     optimizer.slots = try checkpoint.optimizer.mapValues { try $0.mapValues { try $0.copy() } }
     optimizer.stepCount = checkpoint.optimizerSteps
     position = checkpoint.position
+    try checkpoint.carried.map { try objective.memory?.restore($0) }
     // The sums so far are of all ranks together; rank 0 keeps them.
     totals = communicator.isRoot ? Totals(checkpoint.position.totals) : Totals()
     position.totals = []

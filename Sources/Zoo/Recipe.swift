@@ -8,6 +8,8 @@ public struct Recipe: Sendable {
   public let weightDecay: Double
   /// Gradients are scaled down to this common norm.
   public let clipNorm: Double?
+  /// Whether sequences of a text go on from step to step.
+  public let isSequential: Bool
   /// Samples that go through the network at once on one core: what measures fastest, nil for a whole shard.
   public let sliceSize: Int?
   /// Whether a regression is judged by the logarithms of its predictions.
@@ -15,10 +17,10 @@ public struct Recipe: Sendable {
 
   public init(
     epochs: Int = 10, batchSize: Int = 256, learningRate: Double, optimizer: String = "sgd", weightDecay: Double = 0,
-    clipNorm: Double? = nil, sliceSize: Int? = nil, isLogarithmic: Bool = false
+    clipNorm: Double? = nil, isSequential: Bool = false, sliceSize: Int? = nil, isLogarithmic: Bool = false
   ) {
     (self.epochs, self.batchSize, self.learningRate) = (epochs, batchSize, learningRate)
     (self.optimizer, self.weightDecay, self.clipNorm) = (optimizer, weightDecay, clipNorm)
-    (self.sliceSize, self.isLogarithmic) = (sliceSize, isLogarithmic)
+    (self.isSequential, self.sliceSize, self.isLogarithmic) = (isSequential, sliceSize, isLogarithmic)
   }
 }

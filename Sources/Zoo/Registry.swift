@@ -68,6 +68,13 @@ public enum Zoo {
     ZooModel("resnet18", Recipe(batchSize: 256, learningRate: 0.05), inputShape: [1, 96, 96], resizes: true) {
       resNet18(classes: $0.classes, channels: $0.channels)
     },
+    ZooModel("rnn", .language, task: .language, inputShape: [35]) { characterModel(.elman, $0) },
+    ZooModel("gru", .language, task: .language, inputShape: [35]) { characterModel(.gru, $0) },
+    ZooModel("lstm", .language, task: .language, inputShape: [35]) { characterModel(.lstm, $0) },
+    ZooModel("deep-lstm", .deepLanguage, task: .language, inputShape: [35]) { characterModel(.lstm, $0, layers: 2) },
+    ZooModel("bidirectional-lstm", .language, task: .language, inputShape: [35]) {
+      characterModel(.lstm, $0, layers: 2, isBidirectional: true)
+    },
   ]
 
   public static func model(_ name: String) -> ZooModel? { models.first { $0.name == name } }

@@ -27,11 +27,12 @@ extension Workload {
 
 extension ZooModel {
   /// Opens the data set at `path` and checks that it fits this model, before anything is computed.
-  func open(_ path: String) throws -> any Workload {
+  func open(_ path: String, _ configuration: Configuration? = nil) throws -> any Workload {
     switch task {
     case .classification: try ClassificationWorkload(path, for: self)
     case .regression: try RegressionWorkload(path, for: self)
-    case .language, .translation: throw ConfigurationError("\(name) can't be trained yet")
+    case .language: try LanguageWorkload(path, for: self, configuration ?? self.configuration)
+    case .translation: throw ConfigurationError("\(name) can't be trained yet")
     }
   }
 
@@ -41,7 +42,8 @@ extension ZooModel {
     case .classification: (SyntheticImages(self, configuration.batchSize), Classification())
     case .regression:
       (try SyntheticRows(self, configuration.batchSize), Regression(isLogarithmic: recipe.isLogarithmic))
-    case .language, .translation: throw ConfigurationError("\(name) can't be measured yet")
+    case .language: try SyntheticText(self).workload
+    case .translation: throw ConfigurationError("\(name) can't be measured yet")
     }
   }
 

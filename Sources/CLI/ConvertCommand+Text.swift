@@ -1,0 +1,65 @@
+import ArgumentParser
+import Lockstep
+
+extension TokenKind: ExpressibleByArgument {}
+
+extension ConvertCommand {
+  struct Text: SoloCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "text", abstract: "A UTF-8 text of any alphabet as tokens.")
+
+    @Argument(help: "The text file.") var input: String?
+    @Option(help: "The text file, as an option.") var source: String?
+    @Option(help: "The HDF5 file to write.") var output: String
+    @Option(help: "What a token is: char or word.") var token = TokenKind.char
+    @Option(parsing: .unconditional, help: "Keeps the first so many tokens.") var maxTokens: Int?
+    @Flag(help: "Cleans as the notes do: all but a…z becomes a blank, capitals become small.") var letters = false
+    @Flag(help: "Reads invalid UTF-8 with a replacement rather than refusing it.") var lossy = false
+
+    func validate() throws {
+      if (input == nil) == (source == nil) { throw ValidationError("name the text file, once") }
+      try ConvertCommand.checkCount(maxTokens)
+    }
+
+    func run() throws {
+      guard let source = input ?? source else { return }
+      var converter = TextConverter(source: source, kind: token)
+      converter.cleaner.isLossy = lossy
+      converter.cleaner.keepsLettersOnly = letters
+      converter.maximumTokens = maxTokens
+      try ConvertCommand.convert(converter, token, output)
+    }
+  }
+
+  struct TimeMachine: SoloCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "time-machine", abstract: "The Time Machine by H. G. Wells, cleaned as the book's chapters do.",
+      discussion: "Trainings take its first 10,000 tokens, as the book's, unless --max-tokens says otherwise.")
+
+    @Option(help: "The HDF5 file to write.") var output: String
+    @Option(help: "The text; by default timemachine.txt in the folder that LOCKSTEP_DATASETS names.") var source:
+      String?
+    @Option(help: "What a token is: char or word.") var token = TokenKind.char
+    @Option(parsing: .unconditional, help: "Keeps the first so many tokens.") var maxTokens: Int?
+
+    func validate() throws { try ConvertCommand.checkCount(maxTokens) }
+
+    func run() throws {
+      var converter = try TextConverter.timeMachine(source: source, kind: token)
+      converter.maximumTokens = maxTokens
+      try ConvertCommand.convert(converter, token, output)
+    }
+  }
+
+  private static func checkCount(_ count: Int?) throws {
+    if let count, count < 1 { throw ValidationError("--max-tokens is \(count), but must be at least 1") }
+  }
+
+  private static func convert(_ converter: TextConverter, _ token: TokenKind, _ output: String) throws {
+    let summary = try converter.convert(to: output)
+    let share = summary.tokenCount < summary.allTokens ? " of \(summary.allTokens)" : ""
+    print(
+      "\(output): \(summary.tokenCount)\(share) \(token == .char ? "characters" : "words") of \(summary.lineCount) lines, "
+        + "\(summary.vocabularyCount) different with <unk>, \(summary.byteCount) bytes")
+  }
+}

@@ -1,0 +1,45 @@
+import ArgumentParser
+import Lockstep
+import Zoo
+
+struct GenerateCommand: SoloCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "generate", abstract: "Lets a language model continue a text.")
+
+  @Argument(help: "A checkpoint file, or a folder of them.") var checkpoint: String
+  @Option(help: "The text to continue.") var prefix: String
+  @Option(parsing: .unconditional, help: "How many tokens to add.") var length = 50
+
+  private static let longest = 1_000_000
+
+  func validate() throws {
+    guard (0...Self.longest).contains(length) else {
+      throw ValidationError("--length is \(length), but must be in 0…\(Self.longest)")
+    }
+  }
+
+  func run() throws {
+    let model = try OpenedModel(checkpoint)
+    guard let network = model.network as? LanguageModel, let words = model.texts["vocabulary"] else {
+      throw CheckpointError(model.path, "is of \(model.entry.name), which is no language model")
+    }
+    let vocabulary = Vocabulary(words)
+    let isWords = model.texts["token"] == ["word"]
+    let tokens = isWords ? prefix.split(separator: " ").map(String.init) : prefix.unicodeScalars.map { String($0) }
+    if tokens.isEmpty { throw ConfigurationError("prefix is '\(prefix)', but must hold a token to go on from") }
+    if let place = tokens.firstIndex(where: { !vocabulary.contains($0) }) {
+      throw ConfigurationError("prefix has '\(tokens[place])' at place \(place), which is not in the model's vocabulary")
+    }
+    let result = try network.evaluateOnce { try network.generate(tokens.map { vocabulary[$0] }, length: length) }
+    print(result.map { vocabulary.tokens[$0] }.joined(separator: isWords ? " " : ""))
+  }
+}
+
+extension Module {
+  /// Runs `body` in evaluation mode.
+  func evaluateOnce<Result>(_ body: () throws -> Result) rethrows -> Result {
+    evaluate()
+    defer { train() }
+    return try body()
+  }
+}

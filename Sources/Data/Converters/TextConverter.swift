@@ -1,0 +1,70 @@
+import Foundation
+import HDF5Files
+
+/// Turns a text file of any alphabet into an HDF5 file of tokens.
+public struct TextConverter: Sendable {
+  public struct Summary: Sendable, Equatable {
+    public let lineCount: Int
+    /// In the file, and in the whole text.
+    public let tokenCount, allTokens: Int
+    public let vocabularyCount: Int
+    public let byteCount: Int
+  }
+
+  public let source: String
+  public let kind: TokenKind
+  public var cleaner = TextCleaner()
+  /// Keeps the first so many; the vocabulary is that of the whole text, as the notes have it.
+  public var maximumTokens: Int?
+  /// How many tokens trainings take unless told otherwise.
+  public var trainingTokens: Int?
+
+  public init(source: String, kind: TokenKind = .char) { (self.source, self.kind) = (source, kind) }
+
+  /// The Time Machine by H. G. Wells as the book's chapters clean it.
+  ///
+  /// - Parameter source: the text; nil for `timemachine.txt` in the folder that `LOCKSTEP_DATASETS` names.
+  public static func timeMachine(source: String?, kind: TokenKind) throws -> TextConverter {
+    var converter = TextConverter(source: try DatasetFolder.path("timemachine.txt", given: source), kind: kind)
+    converter.cleaner.keepsLettersOnly = true
+    converter.cleaner.separatesLines = kind == .word
+    converter.trainingTokens = 10_000
+    return converter
+  }
+
+  /// The text as the file will hold it.
+  public func tokenize() throws -> (text: TokenizedText, lineCount: Int, sourceSHA256: String) {
+    let bytes = try InputFile.bytes(of: source)
+    if bytes.isEmpty { throw InputError(source, "is empty") }
+    let (text, lineCount) = try cleaner.clean(bytes, path: source)
+    if text.isEmpty { throw InputError(source, "holds no text: none of its \(bytes.count) bytes is part of a token") }
+    var hash = SHA256()
+    bytes.withUnsafeBytes { hash.update($0) }
+    return (TokenizedText(text, kind), lineCount, hash.hexadecimal)
+  }
+
+  public func convert(to output: String) throws -> Summary {
+    try AtomicFile.check(output)
+    let (text, lineCount, digest) = try tokenize()
+    let vocabulary = text.vocabulary
+    let tokens = text.tokens.prefix(maximumTokens ?? .max)
+    let image = try TextFile.encode(
+      tokens, vocabulary, kind, trainingTokens: maximumTokens == nil ? trainingTokens : nil, sourceSHA256: digest)
+    try AtomicFile.write(image, to: output)
+    return Summary(
+      lineCount: lineCount, tokenCount: tokens.count, allTokens: text.tokens.count, vocabularyCount: vocabulary.count,
+      byteCount: image.count)
+  }
+}
+
+/// Where the book's data lie on this machine.
+enum DatasetFolder {
+  /// The file that was given, or the one of that name in the folder that `LOCKSTEP_DATASETS` names.
+  static func path(_ name: String, given: String?) throws -> String {
+    if let given { return given }
+    guard let folder = ProcessInfo.processInfo.environment["LOCKSTEP_DATASETS"] else {
+      throw FileError(.missing, path: name, "say where it is: --source FILE, or LOCKSTEP_DATASETS for its folder")
+    }
+    return "\(folder)/\(name)"
+  }
+}

@@ -1,0 +1,61 @@
+import HDF5Files
+
+/// What every dataset file says of itself: its format, its task and the digest of what it was made from.
+enum DatasetHeader {
+  static let formatVersion: Int64 = 1
+
+  static func write(to file: HDF5File, task: String, sourceSHA256: String) throws {
+    try file.setAttribute("lockstep_format", of: "/", to: .int(formatVersion))
+    try file.setAttribute("task", of: "/", to: .string(task))
+    try file.setAttribute("source_sha256", of: "/", to: .string(sourceSHA256))
+  }
+
+  /// Throws `InputError` unless the file is a dataset for `task`.
+  static func check(_ file: HDF5File, task: String) throws {
+    if try file.isGroup("/model"), try file.isGroup("/training") {
+      throw InputError(file.path, "is a checkpoint, not a dataset")
+    }
+    guard case .int(let format)? = try file.attribute("lockstep_format", of: "/") else {
+      throw InputError(file.path, "is no Lockstep dataset: it has no attribute lockstep_format")
+    }
+    guard format == formatVersion else {
+      throw InputError(file.path, "lockstep_format: expected \(formatVersion), found \(format)")
+    }
+    try file.verifyText()
+    let found = try file.attribute("task", of: "/")
+    guard found == .string(task) || found == .strings([task]) else {
+      var text = "no such attribute"
+      if case .string(let name)? = found { text = "\"\(name)\"" }
+      throw InputError(file.path, "task: expected \"\(task)\", found \(text)")
+    }
+  }
+
+  /// A vocabulary, `<unk>` first and no token twice.
+  static func vocabulary(_ file: HDF5File, _ object: String) throws -> Vocabulary {
+    guard try file.isDataset(object) else { throw InputError(file.path, "has no \(object)") }
+    let tokens = try file.readStrings(object)
+    guard tokens.first == Vocabulary.unknown else {
+      throw InputError(file.path, "\(object): expected \(Vocabulary.unknown) first, found \(tokens.first ?? "nothing")")
+    }
+    let twice = Dictionary(grouping: tokens, by: { $0 }).first { $0.value.count > 1 }
+    if let twice { throw InputError(file.path, "\(object): \"\(twice.key)\" is there twice") }
+    return Vocabulary(tokens)
+  }
+
+  /// A dataset of integers that are tokens of a vocabulary of `count`.
+  static func tokens(_ file: HDF5File, _ object: String, rank: Int, count: Int) throws -> (values: [Int32], shape: [Int]) {
+    guard try file.isDataset(object) else { throw InputError(file.path, "has no \(object)") }
+    let type = try file.elementType(of: object)
+    guard type.isInteger else { throw InputError(file.path, "\(object): expected integers, found \(type)") }
+    let shape = try file.shape(of: object)
+    guard shape.count == rank else { throw InputError(file.path, "\(object): expected \(rank) axes, found \(shape)") }
+    let values = try file.read(object, as: Int32.self)
+    if let place = values.firstIndex(where: { $0 < 0 || Int($0) >= count }) {
+      let row = rank == 1 ? "" : "row \(place / shape[1]), "
+      throw InputError(
+        file.path, "\(object): \(row)place \(rank == 1 ? place : place % shape[1]): expected a token in 0...\(count - 1), "
+          + "found \(values[place])")
+    }
+    return (values, shape)
+  }
+}

@@ -1,0 +1,114 @@
+/// Makes plain UTF-8 of a file's bytes: checked, and with no white space but single blanks.
+public struct TextCleaner: Sendable {
+  /// Leaves nothing but small Latin letters: all else becomes a blank, as the notes clean The Time Machine.
+  public var keepsLettersOnly = false
+  /// Whether a blank stands between lines; the notes' characters run on.
+  public var separatesLines = true
+  /// Puts U+FFFD in the place of invalid bytes rather than refusing them.
+  public var isLossy = false
+
+  public init() {}
+
+  /// The clean bytes, and how many lines there were.
+  /// - Throws: `InputError` with the byte offset of invalid UTF-8.
+  public func clean(_ bytes: [UInt8], path: String) throws -> (text: [UInt8], lineCount: Int) {
+    var result = [UInt8]()
+    result.reserveCapacity(bytes.count + 16)
+    let hasMark = bytes.starts(with: [0xEF, 0xBB, 0xBF])
+    let lineCount = try bytes.withUnsafeBufferPointer { source in
+      try keepsLettersOnly
+        ? letters(source, into: &result) : everything(source, from: hasMark ? 3 : 0, path, into: &result)
+    }
+    return (result, lineCount + (bytes.last.map { $0 == 0x0A ? 0 : 1 } ?? 0))
+  }
+
+  /// `re.sub('[^A-Za-z]+', ' ', line).strip().lower()` of each line.
+  private func letters(_ source: UnsafeBufferPointer<UInt8>, into result: inout [UInt8]) -> Int {
+    var lines = 0
+    var (needsBlank, isAtStart) = (false, true)
+    for byte in source {
+      let small = byte | 0x20
+      if small >= 0x61 && small <= 0x7A {
+        if needsBlank { result.append(0x20) }
+        result.append(small)
+        (needsBlank, isAtStart) = (false, false)
+      } else if byte == 0x0A {
+        lines += 1
+        (needsBlank, isAtStart) = (separatesLines && !result.isEmpty, true)
+      } else if !isAtStart {
+        needsBlank = true
+      }
+    }
+    return lines
+  }
+
+  private func everything(
+    _ source: UnsafeBufferPointer<UInt8>, from start: Int, _ path: String, into result: inout [UInt8]
+  ) throws -> Int {
+    var lines = 0
+    var needsBlank = false
+    var place = start
+    while place < source.count {
+      let byte = source[place]
+      if byte <= 0x20 || byte == 0x7F {
+        if byte == 0x0A { lines += 1 }
+        needsBlank = !result.isEmpty
+        place += 1
+        continue
+      }
+      if byte < 0x80 {
+        if needsBlank { result.append(0x20) }
+        result.append(byte)
+        (needsBlank, place) = (false, place + 1)
+        continue
+      }
+      guard let (scalar, length) = UTF8Decoding.scalar(source, at: place) else {
+        guard isLossy else {
+          throw InputError(
+            path, "byte \(place) (0x\(String(byte, radix: 16))) is no UTF-8; --lossy reads on with a replacement")
+        }
+        if needsBlank { result.append(0x20) }
+        result += [0xEF, 0xBF, 0xBD]
+        (needsBlank, place) = (false, place + 1)
+        continue
+      }
+      if UTF8Decoding.isBlank(scalar) {
+        needsBlank = !result.isEmpty
+      } else {
+        if needsBlank { result.append(0x20) }
+        needsBlank = false
+        for offset in 0..<length { result.append(source[place + offset]) }
+      }
+      place += length
+    }
+    return lines
+  }
+}
+
+/// UTF-8 by the byte.
+enum UTF8Decoding {
+  /// The scalar that begins at `place` and its bytes; nil for what is no UTF-8 (Unicode 15, table 3-7).
+  @inline(__always)
+  static func scalar(_ bytes: UnsafeBufferPointer<UInt8>, at place: Int) -> (scalar: UInt32, length: Int)? {
+    let first = UInt32(bytes[place])
+    if first < 0x80 { return (first, 1) }
+    let length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2
+    guard first >= 0xC2, first <= 0xF4, place + length <= bytes.count else { return nil }
+    var scalar = first & (length == 2 ? 0x1F : length == 3 ? 0x0F : 0x07)
+    for offset in 1..<length {
+      let byte = UInt32(bytes[place + offset])
+      guard byte & 0xC0 == 0x80 else { return nil }
+      scalar = scalar << 6 | byte & 0x3F
+    }
+    let isShortest = length == 2 || scalar >= (length == 3 ? 0x800 : 0x1_0000)
+    return isShortest && scalar <= 0x10_FFFF && !(0xD800..<0xE000).contains(scalar) ? (scalar, length) : nil
+  }
+
+  /// White space beyond ASCII's.
+  static func isBlank(_ scalar: UInt32) -> Bool {
+    switch scalar {
+    case 0x85, 0xA0, 0x1680, 0x2000...0x200A, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0xFEFF: true
+    default: false
+    }
+  }
+}

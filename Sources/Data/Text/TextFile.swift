@@ -1,0 +1,51 @@
+import HDF5Files
+
+/// A text as tokens in an HDF5 file, as `lockstep convert text` writes it: `/train/tokens` integer `[n]` and `/vocabulary`,
+/// UTF-8 strings in the order of the tokens' numbers; the attribute `token` says what a token is.
+public struct TextFile: Sendable {
+  public static let task = "language"
+
+  public let path: String
+  public let kind: TokenKind
+  public let vocabulary: Vocabulary
+  public let tokens: [Int32]
+  /// How many tokens a training takes unless told otherwise: the book's chapters take the first 10,000.
+  public let trainingTokens: Int?
+
+  public static func open(_ path: String) throws -> TextFile { try TextFile(HDF5File.open(path)) }
+
+  private init(_ file: HDF5File) throws {
+    path = file.path
+    try DatasetHeader.check(file, task: Self.task)
+    vocabulary = try DatasetHeader.vocabulary(file, "/vocabulary")
+    tokens = try DatasetHeader.tokens(file, "/train/tokens", rank: 1, count: vocabulary.count).values
+    var kind = TokenKind.char
+    if case .string(let name)? = try file.attribute("token", of: "/") { kind = TokenKind(rawValue: name) ?? .char }
+    self.kind = kind
+    if case .int(let count)? = try file.attribute("training_tokens", of: "/"), count > 0 {
+      trainingTokens = Int(count)
+    } else {
+      trainingTokens = nil
+    }
+  }
+
+  /// The bytes of such a file, for `AtomicFile`. Tokens take as few bytes as their vocabulary allows.
+  public static func encode(
+    _ tokens: ArraySlice<Int32>, _ vocabulary: Vocabulary, _ kind: TokenKind, trainingTokens: Int?, sourceSHA256: String
+  ) throws -> [UInt8] {
+    let file = try HDF5File.inMemory()
+    try DatasetHeader.write(to: file, task: task, sourceSHA256: sourceSHA256)
+    try file.setAttribute("token", of: "/", to: .string(kind.rawValue))
+    if let trainingTokens { try file.setAttribute("training_tokens", of: "/", to: .int(Int64(trainingTokens))) }
+    try file.sealText()
+    if vocabulary.count <= 1 << 8 {
+      try file.write(tokens.map { UInt8(truncatingIfNeeded: $0) }, shape: [tokens.count], to: "/train/tokens")
+    } else if vocabulary.count <= 1 << 16 {
+      try file.write(tokens.map { UInt16(truncatingIfNeeded: $0) }, shape: [tokens.count], to: "/train/tokens")
+    } else {
+      try file.write(Array(tokens), shape: [tokens.count], to: "/train/tokens")
+    }
+    try file.writeStrings(vocabulary.tokens, to: "/vocabulary")
+    return try file.image()
+  }
+}

@@ -1,0 +1,56 @@
+/// Tokens and their numbers: `<unk>` is 0, then reserved ones, then all others by falling frequency; equally frequent ones
+/// in the order of their first use. Source: the book's chapter on text preprocessing.
+public struct Vocabulary: Sendable, Equatable {
+  public static let unknown = "<unk>"
+
+  public let tokens: [String]
+  private let numbers: [String: Int]
+
+  /// - Parameter tokens: all of them in order, `<unk>` first.
+  public init(_ tokens: [String]) {
+    self.tokens = tokens
+    numbers = Dictionary(tokens.enumerated().map { ($1, $0) }) { first, _ in first }
+  }
+
+  /// Of counted tokens in the order of their first use.
+  public init(counts: [(token: String, count: Int)], minimumFrequency: Int = 0, reserved: [String] = []) {
+    let special = [Self.unknown] + reserved
+    let others = Self.byFrequency(counts).filter { $0.count >= minimumFrequency && !special.contains($0.token) }
+    self.init(special + others.map(\.token))
+  }
+
+  public var count: Int { tokens.count }
+
+  /// The number of a token, 0 for an unknown one.
+  public subscript(_ token: String) -> Int { numbers[token] ?? 0 }
+  public func contains(_ token: String) -> Bool { numbers[token] != nil }
+
+  /// How often each token comes, in the order of first use.
+  public static func count(_ tokens: some Sequence<String>) -> [(token: String, count: Int)] {
+    var places: [String: Int] = [:]
+    var counts: [(token: String, count: Int)] = []
+    for token in tokens {
+      if let place = places[token] {
+        counts[place].count += 1
+      } else {
+        places[token] = counts.count
+        counts.append((token, 1))
+      }
+    }
+    return counts
+  }
+
+  /// The most frequent first.
+  public static func byFrequency(_ counts: [(token: String, count: Int)]) -> [(token: String, count: Int)] {
+    counts.enumerated().sorted { left, right in
+      left.element.count == right.element.count
+        ? left.offset < right.offset : left.element.count > right.element.count
+    }.map(\.element)
+  }
+}
+
+/// Runs of `length` neighbouring tokens, joined by spaces: the book's bigrams and trigrams.
+public func nGrams(_ tokens: [String], length: Int) -> [String] {
+  guard length > 0, tokens.count >= length else { return [] }
+  return (0...tokens.count - length).map { tokens[$0..<$0 + length].joined(separator: " ") }
+}

@@ -1,0 +1,22 @@
+import Tensors
+
+/// A vector for each token: integers `[…]` to `[…, width]`. Its derivative touches only the rows that were used.
+public final class Embedding: Module {
+  /// `[tokens, width]`.
+  public let weight: Parameter
+
+  public init(_ tokens: Int, _ width: Int) {
+    weight = .parameter([tokens, width])
+    super.init()
+    try? initialize(StandaloneKey.next())
+  }
+
+  public override var parameters: Tensors { ["weight": weight] }
+
+  /// Of the normal distribution, as PyTorch has it.
+  public override func initialize(_ key: RandomKey) throws {
+    try Initializer.normal(standardDeviation: 1).fill(weight, key: key)
+  }
+
+  public override func forward(_ input: Tensor) throws -> Tensor { try weight.rows(input) }
+}

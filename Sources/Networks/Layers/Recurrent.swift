@@ -1,0 +1,97 @@
+import Kernels
+import Tensors
+
+/// What a recurrent network hands from one step to the next: `[layers · directions, batch, hidden]` each.
+public struct RecurrentState {
+  public let hidden: Tensor
+  /// Of LSTMs.
+  public let cell: Tensor?
+
+  public init(hidden: Tensor, cell: Tensor? = nil) { (self.hidden, self.cell) = (hidden, cell) }
+
+  /// The same numbers without the graph that made them.
+  public func detached() -> RecurrentState { RecurrentState(hidden: hidden.detached(), cell: cell?.detached()) }
+}
+
+/// Layers of an RNN, GRU or LSTM over whole sequences, `[steps, batch, inputs]` to `[steps, batch, directions · hidden]`;
+/// integers `[steps, batch]` stand for one-hot inputs. Parameter names, equations and the order of gates are PyTorch's.
+public final class Recurrent: Module {
+  public typealias Cell = Recurrence.Cell
+
+  public let cell: Cell
+  public let inputs, hidden, layers: Int
+  public let isBidirectional: Bool
+  /// Of the outputs between two layers, while training.
+  public let dropout: Double
+  /// Nil for PyTorch's, uniform in ±1 / √hidden.
+  public let weightInitializer: Initializer?
+  private let weights: [RecurrentWeights]
+
+  public init(
+    _ cell: Cell, _ inputs: Int, _ hidden: Int, layers: Int = 1, isBidirectional: Bool = false, dropout: Double = 0,
+    weights initializer: Initializer? = nil
+  ) {
+    (self.cell, self.inputs, self.hidden, self.layers) = (cell, inputs, hidden, layers)
+    (self.isBidirectional, self.dropout, weightInitializer) = (isBidirectional, dropout, initializer)
+    let directions = isBidirectional ? 2 : 1
+    let rows = cell.gateCount * hidden
+    weights = (0..<layers * directions).map { index in
+      RecurrentWeights(
+        input: .parameter([rows, index < directions ? inputs : directions * hidden]),
+        hidden: .parameter([rows, hidden]), inputBias: .parameter([rows]), hiddenBias: .parameter([rows]))
+    }
+    super.init()
+    try? initialize(StandaloneKey.next())
+  }
+
+  public var directions: Int { isBidirectional ? 2 : 1 }
+
+  public override var parameters: Tensors {
+    Named(
+      weights.enumerated().flatMap { index, weights in
+        let suffix = "_l\(index / directions)" + (index % directions == 1 ? "_reverse" : "")
+        return [
+          (key: "weight_ih" + suffix, value: weights.input), (key: "weight_hh" + suffix, value: weights.hidden),
+          (key: "bias_ih" + suffix, value: weights.inputBias), (key: "bias_hh" + suffix, value: weights.hiddenBias),
+        ]
+      })
+  }
+
+  public override func initialize(_ key: RandomKey) throws {
+    let bound = 1 / Double(max(hidden, 1)).squareRoot()
+    for (index, entry) in parameters.entries.enumerated() {
+      var key = key
+      // Layers of a network are 16 apart; the time tells those beyond apart.
+      (key.layer, key.time) = (key.layer + index % 16, key.time + index / 16)
+      let initializer = entry.key.hasPrefix("weight") ? weightInitializer : nil
+      try (initializer ?? .uniform(-bound, bound)).fill(entry.value, key: key)
+    }
+  }
+
+  public override func forward(_ input: Tensor) throws -> Tensor { try run(input).outputs }
+
+  /// The outputs of the last layer, and the state after the last step of each layer and direction.
+  public func run(_ input: Tensor, from state: RecurrentState? = nil) throws -> (outputs: Tensor, state: RecurrentState) {
+    var value = input
+    var (hiddens, cells): ([Tensor], [Tensor]) = ([], [])
+    for layer in 0..<layers {
+      if layer > 0 && dropout > 0 && isTraining {
+        value = try value.transposed(0, 1).droppedOut(dropout).transposed(0, 1)
+      }
+      var outputs: [Tensor] = []
+      for direction in 0..<directions {
+        let index = layer * directions + direction
+        let (output, cell) = try value.recurrent(
+          cell, weights[index], state: state?.hidden[index], cellState: state?.cell?[index],
+          isReversed: direction == 1)
+        outputs.append(output)
+        hiddens.append(try output[direction == 1 ? 0 : -1])
+        if let cell { cells.append(cell) }
+      }
+      value = directions == 1 ? outputs[0] : try Tensor.concatenate(outputs, axis: 2)
+    }
+    let last = RecurrentState(
+      hidden: try Tensor.stack(hiddens), cell: cells.isEmpty ? nil : try Tensor.stack(cells))
+    return (value, last)
+  }
+}

@@ -1,0 +1,174 @@
+import Kernels
+
+/// The parameters of one recurrent layer and direction, as PyTorch has them.
+public struct RecurrentWeights {
+  /// `[gates · hidden, inputs]` and `[gates · hidden, hidden]`.
+  public let input, hidden: Tensor
+  /// `[gates · hidden]` each.
+  public let inputBias, hiddenBias: Tensor
+
+  public init(input: Tensor, hidden: Tensor, inputBias: Tensor, hiddenBias: Tensor) {
+    (self.input, self.hidden, self.inputBias, self.hiddenBias) = (input, hidden, inputBias, hiddenBias)
+  }
+
+  fileprivate var all: [Tensor] { [input, hidden, inputBias, hiddenBias] }
+}
+
+extension Tensor {
+  /// A recurrent layer over a whole sequence: `[steps, batch, inputs]` to the hidden states `[steps, batch, hidden]` and an
+  /// LSTM's last cell state `[batch, hidden]`. Integers `[steps, batch]` stand for one-hot inputs.
+  ///
+  /// Equations and the order of gates are PyTorch's (`RNN`, `GRU`, `LSTM`). One recorded operation: backward walks through
+  /// time once and makes each weight's derivative in one product over all steps.
+  ///
+  /// - Parameters:
+  ///   - state, cellState: `[batch, hidden]` before the first step; nil for zeros.
+  ///   - isReversed: from the last step to the first.
+  public final func recurrent(
+    _ cell: Recurrence.Cell, _ weights: RecurrentWeights, state: Tensor? = nil, cellState: Tensor? = nil,
+    isReversed: Bool = false
+  ) throws -> (outputs: Tensor, cell: Tensor?) {
+    let call = try RecurrentCall(self, cell, weights, state, cellState, isReversed)
+    let (outputs, last) = try call.forward()
+    let ofCell = CellDerivative()
+    let result = outputs.recorded([self] + weights.all + [state, cellState].compactMap { $0 }) { gradient in
+      try call.backward(gradient.packed(), ofCell.take(), outputs: call.kept())
+    }
+    call.outputs = result.detached()
+    // The last cell state hands its derivative to the same walk through time.
+    let shape = outputs.shape
+    let lastCell = last?.recorded([result]) { gradient in
+      ofCell.value = try gradient.packed()
+      return [try Tensor.zeros(shape)]
+    }
+    return (result, lastCell)
+  }
+}
+
+/// The derivative of the last cell state, on its way to the layer's walk.
+private final class CellDerivative {
+  var value: Tensor?
+  func take() -> Tensor? { value.take() }
+}
+
+/// One use of a layer: what backward needs of forward.
+private final class RecurrentCall {
+  let input: Tensor
+  let weights: RecurrentWeights
+  let state, cellState: Tensor?
+  let loop: Recurrence
+  private let needsInputDerivative: Bool
+  /// The tokens of one-hot inputs.
+  let tokens: [Int]?
+  let memory: Tensor
+  var outputs: Tensor?
+
+  init(
+    _ input: Tensor, _ cell: Recurrence.Cell, _ weights: RecurrentWeights, _ state: Tensor?, _ cellState: Tensor?,
+    _ isReversed: Bool
+  ) throws {
+    let isTokens = !input.dtype.isFloat
+    let (rows, inputs) = (weights.hidden.shape[0], weights.input.shape.last ?? 0)
+    let hidden = rows / cell.gateCount
+    guard input.rank == (isTokens ? 2 : 3), input.shape[0] > 0, isTokens || input.shape[2] == inputs else {
+      throw TensorError(
+        "recurrent", "input of shape \(input.shape) does not fit weights of shape \(weights.input.shape)")
+    }
+    let shapes: [Shape] = [[rows, inputs], [rows, hidden], [rows], [rows]]
+    guard weights.all.map(\.shape) == shapes, rows == hidden * cell.gateCount else {
+      throw TensorError("recurrent", "weights of shapes \(weights.all.map(\.shape)), not \(shapes)")
+    }
+    for tensor in [state, cellState] {
+      guard let tensor, tensor.shape != [input.shape[1], hidden] else { continue }
+      throw TensorError("recurrent", "state of shape \(tensor.shape), not \([input.shape[1], hidden])")
+    }
+    let floats = weights.all + [state, cellState].compactMap { $0 } + (isTokens ? [] : [input])
+    if let odd = floats.first(where: { $0.dtype != .float32 }) {
+      throw TensorError("recurrent", "needs float32, not \(odd.dtype)")
+    }
+    tokens = isTokens ? try input.tokens(below: inputs) : nil
+    needsInputDerivative = input.tracksGradient
+    self.input = isTokens ? input : try input.detached().packed()
+    self.weights = weights
+    (self.state, self.cellState) = (try state?.detached().packed(), try cellState?.detached().packed())
+    loop = Recurrence(
+      cell, steps: input.shape[0], batch: input.shape[1], hidden: hidden, isReversed: isReversed)
+    memory = try Tensor(uninitialized: [loop.memoryCount], .float32)
+  }
+
+  private var hasOwnBias: Bool { loop.cell == .gru }
+  private var gateShape: Shape { [loop.steps * loop.batch, loop.cell.gateCount * loop.hidden] }
+
+  /// The hidden states, kept without their place in the graph: a rule that holds its own result would never be freed.
+  func kept() throws -> Tensor {
+    guard let outputs else { throw TensorError("recurrent", "backward before forward") }
+    return outputs
+  }
+
+  private func withInputs<Result>(_ body: (Recurrence.Inputs) throws -> Result) rethrows -> Result {
+    try body(
+      .init(
+        weight: weights.hidden.pointer(), bias: hasOwnBias ? UnsafePointer(weights.hiddenBias.pointer(Float.self)) : nil,
+        hidden: state.map { UnsafePointer($0.pointer(Float.self)) },
+        cell: cellState.map { UnsafePointer($0.pointer(Float.self)) }))
+  }
+
+  func forward() throws -> (outputs: Tensor, cell: Tensor?) {
+    let gates = try withoutGradient { try inputShare() }
+    let outputs = try Tensor(uninitialized: [loop.steps, loop.batch, loop.hidden], .float32)
+    let cell = loop.cell == .lstm ? try Tensor(uninitialized: [loop.batch, loop.hidden], .float32) : nil
+    try withInputs {
+      try loop.forward(
+        $0, gates: gates.pointer(), outputs: outputs.pointer(), cells: cell.map { $0.pointer() },
+        memory: memory.pointer())
+    }
+    return (outputs, cell)
+  }
+
+  /// `x · weightᵀ + bias` of all steps, in memory of its own.
+  private func inputShare() throws -> Tensor {
+    let bias = hasOwnBias ? weights.inputBias : try weights.inputBias + weights.hiddenBias
+    guard let tokens else { return try input.reshaped([gateShape[0], input.shape[2]]).linear(weights.input, bias) }
+    let table = try (weights.input.transposed() + bias).packed()
+    let gates = try Tensor(uninitialized: gateShape, .float32)
+    let width = gateShape[1]
+    let (source, target) = (table.pointer(Float.self), gates.pointer(Float.self))
+    for (row, token) in tokens.enumerated() {
+      (target + row * width).update(from: source + token * width, count: width)
+    }
+    return gates
+  }
+
+  /// The derivatives of input, weights and states.
+  func backward(_ gradient: Tensor, _ ofCell: Tensor?, outputs: Tensor) throws -> [Tensor?] {
+    let gates = try Tensor(uninitialized: gateShape, .float32)
+    let products = hasOwnBias ? try Tensor(uninitialized: gateShape, .float32) : gates
+    let first = try [Tensor(uninitialized: stateShape, .float32), Tensor(uninitialized: stateShape, .float32)]
+    let weight = try Tensor(uninitialized: weights.hidden.shape, .float32)
+    try withInputs {
+      try loop.backward(
+        $0, outputs: outputs.pointer(), memory: memory.pointer(), ofOutputs: gradient.pointer(),
+        ofCell: ofCell.map { UnsafePointer($0.pointer(Float.self)) },
+        into: .init(
+          gates: gates.pointer(), products: products.pointer(), hidden: first[0].pointer(), cell: first[1].pointer()))
+      try loop.weightDerivative(
+        products: products.pointer(), outputs: outputs.pointer(), hidden: $0.hidden, into: weight.pointer())
+    }
+    return try [ofInput(gates), ofInputWeight(gates), weight, gates.sum(0), products.sum(0)]
+      + (state == nil ? [] : [first[0]]) + (cellState == nil ? [] : [first[1]])
+  }
+
+  private var stateShape: Shape { [loop.batch, loop.hidden] }
+
+  private func ofInput(_ gates: Tensor) throws -> Tensor? {
+    needsInputDerivative ? try gates.matmul(weights.input).reshaped(input.shape) : nil
+  }
+
+  /// One product; with tokens, each row is added to its token's.
+  private func ofInputWeight(_ gates: Tensor) throws -> Tensor {
+    guard let tokens else {
+      return try gates.transposed().matmul(input.reshaped([gateShape[0], input.shape[2]]))
+    }
+    return try gates.addedToRows(tokens, of: weights.input.shape[1]).transposed()
+  }
+}
