@@ -50,8 +50,9 @@ struct OpenedModel {
       guard let known = texts[name], known != words else { continue }
       let place = zip(known, words).enumerated().first { $1.0 != $1.1 }?.offset ?? min(known.count, words.count)
       throw InputError(
-        data, "/\(name) is not that of \(path): \(words.count) words, \(known.count) in the checkpoint, different from "
-          + "word \(place) on")
+        data,
+        "/\(name) is not that of \(path): \(words.count) words, \(known.count) in the checkpoint, "
+          + "different from word \(place) on")
     }
   }
 

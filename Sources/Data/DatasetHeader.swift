@@ -43,7 +43,9 @@ enum DatasetHeader {
   }
 
   /// A dataset of integers that are tokens of a vocabulary of `count`.
-  static func tokens(_ file: HDF5File, _ object: String, rank: Int, count: Int) throws -> (values: [Int32], shape: [Int]) {
+  static func tokens(
+    _ file: HDF5File, _ object: String, rank: Int, count: Int
+  ) throws -> (values: [Int32], shape: [Int]) {
     guard try file.isDataset(object) else { throw InputError(file.path, "has no \(object)") }
     let type = try file.elementType(of: object)
     guard type.isInteger else { throw InputError(file.path, "\(object): expected integers, found \(type)") }
@@ -53,8 +55,9 @@ enum DatasetHeader {
     if let place = values.firstIndex(where: { $0 < 0 || Int($0) >= count }) {
       let row = rank == 1 ? "" : "row \(place / shape[1]), "
       throw InputError(
-        file.path, "\(object): \(row)place \(rank == 1 ? place : place % shape[1]): expected a token in 0...\(count - 1), "
-          + "found \(values[place])")
+        file.path,
+        "\(object): \(row)place \(rank == 1 ? place : place % shape[1]): expected a token in "
+          + "0...\(count - 1), found \(values[place])")
     }
     return (values, shape)
   }

@@ -17,7 +17,8 @@ public final class LanguageModel: Module {
   public override func forward(_ tokens: Tensor) throws -> Tensor { try run(tokens).logits }
 
   /// The same, from a state and with the state afterwards.
-  public func run(_ tokens: Tensor, from state: RecurrentState? = nil) throws -> (logits: Tensor, state: RecurrentState) {
+  public func run(_ tokens: Tensor, from state: RecurrentState? = nil) throws -> (logits: Tensor, state: RecurrentState)
+  {
     guard tokens.rank == 2 else { throw TensorError("language model", "tokens of shape \(tokens.shape)") }
     let (outputs, last) = try rnn.run(tokens.to(.int64).transposed(), from: state)
     return (try linear(outputs.reshaped([-1, rnn.directions * rnn.hidden])), last)

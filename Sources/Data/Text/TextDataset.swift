@@ -30,7 +30,8 @@ public struct TextDataset: DigestedDataset {
 
   public init(_ tokens: [Int32], steps: Int, sampling: SequenceSampling, path: String = "text") throws {
     guard steps > 0, tokens.count > steps else {
-      throw InputError(path, "holds \(tokens.count) tokens, but a sequence of \(steps) and its targets take \(steps + 1)")
+      throw InputError(
+        path, "holds \(tokens.count) tokens, but a sequence of \(steps) and its targets take \(steps + 1)")
     }
     (self.tokens, self.steps, self.sampling) = (tokens, steps, sampling)
     count = (tokens.count - 1) / steps

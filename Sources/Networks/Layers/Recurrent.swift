@@ -71,7 +71,8 @@ public final class Recurrent: Module {
   public override func forward(_ input: Tensor) throws -> Tensor { try run(input).outputs }
 
   /// The outputs of the last layer, and the state after the last step of each layer and direction.
-  public func run(_ input: Tensor, from state: RecurrentState? = nil) throws -> (outputs: Tensor, state: RecurrentState) {
+  public func run(_ input: Tensor, from state: RecurrentState? = nil) throws -> (outputs: Tensor, state: RecurrentState)
+  {
     var value = input
     var (hiddens, cells): ([Tensor], [Tensor]) = ([], [])
     for layer in 0..<layers {

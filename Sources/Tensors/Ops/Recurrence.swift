@@ -108,7 +108,8 @@ private final class RecurrentCall {
   private func withInputs<Result>(_ body: (Recurrence.Inputs) throws -> Result) rethrows -> Result {
     try body(
       .init(
-        weight: weights.hidden.pointer(), bias: hasOwnBias ? UnsafePointer(weights.hiddenBias.pointer(Float.self)) : nil,
+        weight: weights.hidden.pointer(),
+        bias: hasOwnBias ? UnsafePointer(weights.hiddenBias.pointer(Float.self)) : nil,
         hidden: state.map { UnsafePointer($0.pointer(Float.self)) },
         cell: cellState.map { UnsafePointer($0.pointer(Float.self)) }))
   }
