@@ -67,8 +67,8 @@ struct ShowCommand: SoloCommand {
   ) throws {
     if misses { try answers.requireLabels(data ?? "", split) }
     try draw(
-      order, of: images, split, to: path, isWrong: { images.isLabelled && answers.predicted[$0] != images.labels[$0] }
-    ) { answers.title($0) }
+      order, of: images, split, to: path,
+      isWrong: { images.isLabelled && answers.predicted[$0] != images.labels[$0] }, title: answers.title)
   }
 
   private func draw(
