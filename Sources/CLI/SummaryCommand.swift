@@ -9,10 +9,14 @@ struct SummaryCommand: SoloCommand {
   @Argument(help: "A model; `lockstep models` lists them.") var model: String
   @Option(help: "Batch, channels, height, width, such as 1,1,28,28.") var inputShape: String?
 
+  @Option(parsing: .unconditional, help: "Multiplies vgg11's channels: 4 has those of the paper.") var width = 1
+
   func run() throws {
     let entry = try Zoo.find(model)
+    var sizes = entry.sizes
+    sizes.width = try ModelSizes.checked(width: width)
     let shape = try inputShape.map(parse) ?? [1] + entry.inputShape
-    let network = entry.make(entry.sizes).evaluate()
+    let network = entry.make(sizes).evaluate()
     var rows = [Table.row("layer", "output", "parameters"), Table.row("input", "\(Shape(shape))", "0")]
     try withoutGradient {
       var value = try Tensor.zeros(Shape(shape))

@@ -39,6 +39,7 @@ struct TrainCommand: JobCommand {
   @Option(help: "Reads options from a YAML file.") var config: String?
   @Flag(help: "The same bits on any number of ranks.") var reproducible = false
   @Option(parsing: .unconditional, help: "Slices of the global batch in reproducible mode.") var virtualShards: Int?
+  @Option(parsing: .unconditional, help: "Multiplies vgg11's channels: 4 has those of the paper.") var width: Int?
   @Option(help: "automatic (Winograd where it is faster) or direct.") var convolution: String?
   @Option(help: "float32, or bf16 for convolutions and dense layers.") var precision: String?
   @Flag(help: "Lets a checkpoint of another mode or number of virtual shards be resumed.") var allowModeChange = false
@@ -113,7 +114,9 @@ struct TrainCommand: JobCommand {
     }
     var configuration = try configure(entry, resumed)
     let workload = try entry.open(data, configuration)
+    let knownWidth = resumed == nil ? 1 : configuration.sizes.width
     configuration.sizes = workload.sizes
+    configuration.sizes.width = try ModelSizes.checked(width: width ?? knownWidth)
     try checkTableOptions(workload)
     try configureImages(&configuration, workload)
     let train = try workload.split("train", configuration, isTraining: true)

@@ -12,6 +12,14 @@ extension Zoo {
   }
 }
 
+extension ModelSizes {
+  /// A multiple of channels that makes a network that fits memory.
+  static func checked(width: Int) throws -> Int {
+    guard (1...16).contains(width) else { throw ConfigurationError("width is \(width), but must be in 1…16") }
+    return width
+  }
+}
+
 extension ZooModel {
   /// The book's recipe as a configuration.
   var configuration: Configuration {

@@ -34,9 +34,13 @@ public struct ZooModel: Sendable {
 /// Every model, one line each.
 public enum Zoo {
   public static let models: [ZooModel] = [
-    ZooModel("softmax-regression", Recipe(learningRate: 0.1)) { softmaxRegression(classes: $0.classes) },
-    ZooModel("mlp", Recipe(learningRate: 0.1)) { perceptron(classes: $0.classes) },
-    ZooModel("mlp-dropout", Recipe(learningRate: 0.5)) { perceptronWithDropout(classes: $0.classes) },
+    ZooModel("softmax-regression", Recipe(learningRate: 0.1)) {
+      softmaxRegression(inputs: 784 * $0.channels, classes: $0.classes)
+    },
+    ZooModel("mlp", Recipe(learningRate: 0.1)) { perceptron(inputs: 784 * $0.channels, classes: $0.classes) },
+    ZooModel("mlp-dropout", Recipe(learningRate: 0.5)) {
+      perceptronWithDropout(inputs: 784 * $0.channels, classes: $0.classes)
+    },
     ZooModel(
       "linear-regression", Recipe(epochs: 3, batchSize: 10, learningRate: 0.03), task: .regression, inputShape: [2],
       sizes: .features(2)
