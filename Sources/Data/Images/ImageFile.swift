@@ -87,11 +87,7 @@ public enum ImageFile {
       guard file.stored_bytes / 1032 <= UInt64(bytes.count) else {
         throw InputError(path, "truncated PNG: \(size) pixels can't be in \(bytes.count) bytes")
       }
-      let pixels = allocate(size, Int(file.channels))
-      do { if let pixels { try run(pixels) } } catch {
-        pixels?.deallocate()
-        throw error
-      }
+      let pixels = try filled(allocate(size, Int(file.channels)), run)
       return (size, Int(file.channels), pixels)
     }
   }
@@ -109,14 +105,21 @@ public enum ImageFile {
       }
       try run(nil)
       let size = try checked(Int(file.height), Int(file.width), path)
-      let pixels = allocate(size, Int(file.channels))
-      do { if let pixels { try run(pixels) } } catch {
-        pixels?.deallocate()
-        throw error
-      }
+      let pixels = try filled(allocate(size, Int(file.channels)), run)
       if file.channels == 4, let pixels { toColour(pixels, size) }
       return (size, Int(file.channels), pixels)
     }
+  }
+
+  /// The pixels after `decode` has written them; given back where it fails.
+  private static func filled(
+    _ pixels: UnsafeMutablePointer<UInt8>?, _ decode: (UnsafeMutablePointer<UInt8>?) throws -> Void
+  ) throws -> UnsafeMutablePointer<UInt8>? {
+    do { if let pixels { try decode(pixels) } } catch {
+      pixels?.deallocate()
+      throw error
+    }
+    return pixels
   }
 
   private static func checked(_ height: Int, _ width: Int, _ path: String) throws -> ImageSize {

@@ -4,6 +4,8 @@ import HDF5Files
 /// UTF-8 strings in the order of the tokens' numbers; the attribute `token` says what a token is.
 public struct TextFile: Sendable {
   public static let task = "language"
+  /// The version of the layout that this Lockstep writes and reads.
+  public static let formatVersion: Int64 = 1
 
   public let path: String
   public let kind: TokenKind
@@ -16,9 +18,9 @@ public struct TextFile: Sendable {
 
   private init(_ file: HDF5File) throws {
     path = file.path
-    try DatasetHeader.check(file, task: Self.task)
-    vocabulary = try DatasetHeader.vocabulary(file, "/vocabulary")
-    tokens = try DatasetHeader.tokens(file, "/train/tokens", rank: 1, count: vocabulary.count).values
+    try DatasetFormat.check(file, task: Self.task, version: Self.formatVersion)
+    vocabulary = try TokenDatasets.vocabulary(file, "/vocabulary")
+    tokens = try TokenDatasets.tokens(file, "/train/tokens", rank: 1, count: vocabulary.count).values
     var kind = TokenKind.char
     if case .string(let name)? = try file.attribute("token", of: "/") { kind = TokenKind(rawValue: name) ?? .char }
     self.kind = kind
@@ -34,7 +36,9 @@ public struct TextFile: Sendable {
     _ tokens: ArraySlice<Int32>, _ vocabulary: Vocabulary, _ kind: TokenKind, trainingTokens: Int?, sourceSHA256: String
   ) throws -> [UInt8] {
     let file = try HDF5File.inMemory()
-    try DatasetHeader.write(to: file, task: task, sourceSHA256: sourceSHA256)
+    try file.setAttribute("lockstep_format", of: "/", to: .int(formatVersion))
+    try file.setAttribute("task", of: "/", to: .string(task))
+    try file.setAttribute("source_sha256", of: "/", to: .string(sourceSHA256))
     try file.setAttribute("token", of: "/", to: .string(kind.rawValue))
     if let trainingTokens { try file.setAttribute("training_tokens", of: "/", to: .int(Int64(trainingTokens))) }
     try file.sealText()

@@ -1,35 +1,7 @@
 import HDF5Files
 
-/// What every dataset file says of itself: its format, its task and the digest of what it was made from.
-enum DatasetHeader {
-  static let formatVersion: Int64 = 1
-
-  static func write(to file: HDF5File, task: String, sourceSHA256: String) throws {
-    try file.setAttribute("lockstep_format", of: "/", to: .int(formatVersion))
-    try file.setAttribute("task", of: "/", to: .string(task))
-    try file.setAttribute("source_sha256", of: "/", to: .string(sourceSHA256))
-  }
-
-  /// Throws `InputError` unless the file is a dataset for `task`.
-  static func check(_ file: HDF5File, task: String) throws {
-    if try file.isGroup("/model"), try file.isGroup("/training") {
-      throw InputError(file.path, "is a checkpoint, not a dataset")
-    }
-    guard case .int(let format)? = try file.attribute("lockstep_format", of: "/") else {
-      throw InputError(file.path, "is no Lockstep dataset: it has no attribute lockstep_format")
-    }
-    guard format == formatVersion else {
-      throw InputError(file.path, "lockstep_format: expected \(formatVersion), found \(format)")
-    }
-    try file.verifyText()
-    let found = try file.attribute("task", of: "/")
-    guard found == .string(task) || found == .strings([task]) else {
-      var text = "no such attribute"
-      if case .string(let name)? = found { text = "\"\(name)\"" }
-      throw InputError(file.path, "task: expected \"\(task)\", found \(text)")
-    }
-  }
-
+/// Vocabularies and their tokens in dataset files.
+enum TokenDatasets {
   /// A vocabulary, `<unk>` first and no token twice.
   static func vocabulary(_ file: HDF5File, _ object: String) throws -> Vocabulary {
     guard try file.isDataset(object) else { throw InputError(file.path, "has no \(object)") }
