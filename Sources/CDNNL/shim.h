@@ -91,6 +91,17 @@ static inline dnnl_primitive_desc_t lockstep_reorder(
   return status == dnnl_success ? reorder : NULL;
 }
 
+/// A copy from one layout to another.
+static inline dnnl_primitive_desc_t lockstep_copy(
+    const lockstep_memory_desc *source, const lockstep_memory_desc *target, dnnl_engine_t engine) {
+  dnnl_primitive_desc_t copy = NULL;
+  dnnl_primitive_attr_t attributes = lockstep_attributes();
+  dnnl_status_t status =
+      dnnl_reorder_primitive_desc_create(&copy, LOCKSTEP_REF(source), engine, LOCKSTEP_REF(target), engine, attributes);
+  dnnl_primitive_attr_destroy(attributes);
+  return status == dnnl_success ? copy : NULL;
+}
+
 enum lockstep_pass { lockstep_forward = 0, lockstep_backward_input = 1, lockstep_backward_weights = 2 };
 
 static inline void lockstep_append_relu(dnnl_primitive_attr_t attributes) {

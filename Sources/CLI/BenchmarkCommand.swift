@@ -52,7 +52,8 @@ struct BenchmarkCommand: JobCommand {
       print(
         "{\"model\":\"\(model)\",\"ranks\":\(communicator.size),\"threads\":\(Threads.perRank),"
           + "\"batch_size\":\(configuration.batchSize),\"steps\":\(steps),\"\(objective.unit)_per_second\":\(rate),"
-          + "\"step_ms_median\":\(median * 1e3),\"step_ms_min\":\((stepSeconds.min() ?? 0) * 1e3)}")
+          + "\"step_ms_median\":\(median * 1e3),\"step_ms_min\":\((stepSeconds.min() ?? 0) * 1e3),"
+          + "\"peak_memory_mb\":\(Double(peakMemoryBytes()) / 1_048_576)}")
     } else {
       print(
         "\(model): \(ProgressPrinter.grouped(rate)) \(objective.unit)/s, batch \(configuration.batchSize), "

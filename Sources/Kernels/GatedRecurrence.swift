@@ -2,13 +2,15 @@
 // hidden share of n; an LSTM's four gates (rows of four), c and tanh c.
 
 extension Recurrence {
-  func gruForward(_ inputs: Inputs, _ gates: Floats, _ outputs: Floats, _ memory: Floats) throws {
+  func gruForward(
+    _ inputs: Inputs, _ weight: Factor, _ gates: Floats, _ outputs: Floats, _ memory: Floats
+  ) throws {
     let products = Floats.allocate(capacity: gatesCount)
     defer { products.deallocate() }
     for index in 0..<steps {
       let step = step(index)
       let before = previous(outputs, index, inputs.hidden)
-      try multiply(before, inputs, into: products, accumulating: false)
+      try multiply(before, weight, into: products, accumulating: false)
       let (own, kept) = (gates + step * gatesCount, memory + step * 4 * stateCount)
       let (switches, fresh, shares) = (kept, kept + 2 * stateCount, kept + 3 * stateCount)
       for row in 0..<batch {
@@ -66,12 +68,12 @@ extension Recurrence {
   }
 
   func lstmForward(
-    _ inputs: Inputs, _ gates: Floats, _ outputs: Floats, _ cells: Floats?, _ memory: Floats
+    _ inputs: Inputs, _ weight: Factor, _ gates: Floats, _ outputs: Floats, _ cells: Floats?, _ memory: Floats
   ) throws {
     for index in 0..<steps {
       let step = step(index)
       let (own, kept) = (gates + step * gatesCount, memory + step * 6 * stateCount)
-      try multiply(previous(outputs, index, inputs.hidden), inputs, into: own, accumulating: true)
+      try multiply(previous(outputs, index, inputs.hidden), weight, into: own, accumulating: true)
       // One function for all gates: tanh x is 2 σ(2x) - 1.
       for row in 0..<batch {
         let g = own + row * gateWidth + 2 * hidden

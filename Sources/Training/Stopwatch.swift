@@ -1,10 +1,18 @@
-import Glibc
+import Foundation
 
 /// Seconds of a clock that never jumps.
 public func monotonicSeconds() -> Double {
   var time = timespec()
   clock_gettime(CLOCK_MONOTONIC, &time)
   return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}
+
+/// The most memory that this process has held so far; 0 where the system does not tell. (`getrusage` would count that of
+/// the process which started this one.)
+public func peakMemoryBytes() -> Int {
+  let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+  let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+  return (line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
 }
 
 /// Where the time of steps goes.

@@ -33,10 +33,10 @@ def report(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def pytorch_step(name, configuration, seconds):
+def pytorch_step(name, precision, configuration, seconds):
     """PyTorch's times of a step in one configuration, each of its ranks in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, HERE / "step.py", name, configuration, seconds]
+        command = [sys.executable, HERE / "step.py", name, precision, configuration, seconds]
         others = [
             subprocess.Popen(
                 [str(word) for word in [*command, rank, f"{folder}/store"]], stdout=subprocess.DEVNULL,
@@ -51,7 +51,7 @@ def pytorch_step(name, configuration, seconds):
                 process.wait()
 
 
-def finalists(name):
+def finalists(name, precision):
     """The configurations of PyTorch that a short trial finds fastest, and every trial's milliseconds.
 
     The fastest step decides: in so short a time a busy neighbour can spoil the median of the best configuration.
@@ -61,7 +61,7 @@ def finalists(name):
         if settings.channels_last and not MODELS[name].convolutional:
             continue
         try:
-            trials[configuration] = pytorch_step(name, configuration, TRIAL_SECONDS)["step_ms_min"]
+            trials[configuration] = pytorch_step(name, precision, configuration, TRIAL_SECONDS)["step_ms_min"]
             report(f"   trial   PyTorch {configuration}: {trials[configuration]:.3f} ms")
         except Failure as failure:
             report(f"   trial   PyTorch {configuration}: left out, {failure}")
@@ -70,50 +70,55 @@ def finalists(name):
     return sorted(trials, key=trials.get)[:FINALISTS], trials
 
 
-def compare(name, rounds):
+def compare(name, rounds, precision):
     """Both sides of one model: the best median over all rounds of each side's best configuration."""
     model = MODELS[name]
-    report(f"== {name}, batch {model.batch_size}")
-    chosen, trials = finalists(name)
-    steps = lockstep.steps_for(name, model.batch_size, ROUND_SECONDS)
+    report(f"== {name}, batch {model.batch_size}, {precision}")
+    chosen, trials = finalists(name, precision)
+    steps = lockstep.steps_for(name, model.batch_size, ROUND_SECONDS, precision)
     ours = {configuration: [] for configuration in lockstep.CONFIGURATIONS}
     theirs = {configuration: [] for configuration in chosen}
     for number in range(1, rounds + 1):
-        for configuration, times in ours.items():
-            result = lockstep.benchmark(name, model.batch_size, steps, configuration)
-            times.append(result["step_ms_median"])
-            report(f"   round {number} Lockstep {configuration}: {times[-1]:.3f} ms")
-        for configuration, times in theirs.items():
-            times.append(pytorch_step(name, configuration, ROUND_SECONDS)["step_ms_median"])
-            report(f"   round {number} PyTorch {configuration}: {times[-1]:.3f} ms")
+        for configuration, results in ours.items():
+            results.append(lockstep.benchmark(name, model.batch_size, steps, configuration, precision))
+            report(f"   round {number} Lockstep {configuration}: {results[-1]['step_ms_median']:.3f} ms")
+        for configuration, results in theirs.items():
+            results.append(pytorch_step(name, precision, configuration, ROUND_SECONDS))
+            report(f"   round {number} PyTorch {configuration}: {results[-1]['step_ms_median']:.3f} ms")
     return {
-        "model": name, "batch_size": model.batch_size, "bar": model.bar, "pytorch_trials_ms": trials,
-        "lockstep": best(ours, model.batch_size), "pytorch": best(theirs, model.batch_size),
+        "model": name, "batch_size": model.batch_size, "precision": precision, "unit": model.unit,
+        "bar": model.half_bar if precision == "bf16" else model.bar, "pytorch_trials_ms": trials,
+        "lockstep": best(ours, model), "pytorch": best(theirs, model),
     }
 
 
-def best(times, batch_size):
-    """The fastest configuration, with every round's median milliseconds of all."""
+def best(results, model):
+    """The fastest configuration, with every round's median milliseconds of all, and the memory of a rank of it."""
+    times = {name: [result["step_ms_median"] for result in rounds] for name, rounds in results.items()}
     configuration = min(times, key=lambda name: min(times[name]))
     return {
-        "configuration": configuration, "examples_per_second": batch_size * 1000 / min(times[configuration]),
-        "step_ms": times,
+        "configuration": configuration,
+        "per_second": model.batch_size * model.per_example * 1000 / min(times[configuration]),
+        "peak_memory_mb": max(result["peak_memory_mb"] for result in results[configuration]), "step_ms": times,
     }
 
 
 def table(results):
     """The Markdown table of the README."""
     lines = [
-        "| model (batch) | Lockstep, examples/s | PyTorch, examples/s | ratio | bar |", "|---|---|---|---|---|",
+        "| model (batch) | Lockstep, per second | PyTorch, per second | ratio | our goal | memory of a rank, MB |",
+        "|---|---|---|---|---|---|",
     ]
     for result in results:
         ours, theirs = result["lockstep"], result["pytorch"]
-        ratio, bar = ours["examples_per_second"] / theirs["examples_per_second"], result["bar"]
+        ratio, bar = ours["per_second"] / theirs["per_second"], result["bar"]
         promise = "" if bar is None else f"{bar:g}× {'reached' if ratio >= bar else 'missed'}"
+        name = result["model"] + (" bf16" if result["precision"] == "bf16" else "")
         lines.append(
-            f"| {result['model']} ({result['batch_size']}) "
-            f"| {ours['examples_per_second']:,.0f} ({ours['configuration']}) "
-            f"| {theirs['examples_per_second']:,.0f} ({theirs['configuration']}) | {ratio:.2f}× | {promise} |")
+            f"| {name} ({result['batch_size']}) "
+            f"| {ours['per_second']:,.0f} {result['unit']} ({ours['configuration']}) "
+            f"| {theirs['per_second']:,.0f} ({theirs['configuration']}) | {ratio:.2f}× | {promise} "
+            f"| {ours['peak_memory_mb']:,.0f}, PyTorch {theirs['peak_memory_mb']:,.0f} |")
     return "\n".join(lines)
 
 
@@ -163,6 +168,8 @@ def arguments():
     parser = Parser(prog="compare-pytorch", description="Lockstep and PyTorch on the same two cores.")
     parser.add_argument("models", nargs="+", metavar="MODEL", help=f"{', '.join([*MODELS, *TRAININGS])}")
     parser.add_argument("--json", metavar="FILE", help="also write every figure to FILE")
+    parser.add_argument(
+        "--precision", default="float32", choices=("float32", "bf16"), help="of training steps (default float32)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of both in turn, at least 3 (default 3)")
     chosen = parser.parse_args()
     check_names(chosen.models, [*MODELS, *TRAININGS])
@@ -196,7 +203,7 @@ def main():
                 results.append(TRAININGS[name].compare(report))
                 texts.append(TRAININGS[name].table(results[-1]))
             else:
-                results.append(compare(name, chosen.rounds))
+                results.append(compare(name, chosen.rounds, chosen.precision))
     except Failure as failure:
         report(f"compare-pytorch: {failure}")
         return failure.status

@@ -6,6 +6,8 @@ from typing import Callable
 import torch
 from torch import nn
 
+import sequences
+
 
 @dataclass(frozen=True)
 class Model:
@@ -17,6 +19,9 @@ class Model:
     classes: int
     learning_rate: float
     bar: float | None = None  # the ratio to PyTorch that Lockstep promises
+    half_bar: float | None = None  # the same in bf16
+
+    unit, per_example = "examples", 1
 
     @property
     def loss(self):
@@ -26,6 +31,12 @@ class Model:
     @property
     def convolutional(self):
         return any(isinstance(layer, nn.Conv2d) for layer in self.build().modules())
+
+    def optimizer(self, parameters):
+        return torch.optim.SGD(parameters, lr=self.learning_rate, fused=True)
+
+    def clip(self, parameters):
+        """Gradients stay as they are."""
 
     def batch(self, size, seed):
         """`size` random examples: float32 [size, *input_shape] and int64 labels [size], or numbers [size, 1]."""
@@ -177,5 +188,6 @@ MODELS = {
     "vgg11": Model(vgg11, 32, (1, 224, 224), 10, 0.05, bar=1.4),
     "nin": Model(nin, 32, (1, 224, 224), 10, 0.1, bar=1.1),
     "googlenet": Model(googlenet, 64, (1, 96, 96), 10, 0.1, bar=1.1),
-    "resnet18": Model(resnet18, 128, (1, 96, 96), 10, 0.05, bar=1.35),
+    "resnet18": Model(resnet18, 128, (1, 96, 96), 10, 0.05, bar=1.35, half_bar=1.0),
+    **sequences.MODELS,
 }

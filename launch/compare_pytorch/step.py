@@ -1,8 +1,9 @@
 """Times PyTorch's training step in one configuration and prints one JSON line.
 
-    python step.py MODEL CONFIGURATION SECONDS [RANK STORE]
+    python step.py MODEL PRECISION CONFIGURATION SECONDS [RANK STORE]
 
-A step is forward, loss, backward and SGD on batches that lie in memory as float32; fetching them costs nothing here.
+A step is forward, loss, backward and update on batches that lie in memory; fetching them costs nothing here. PRECISION is
+float32, or bf16 for autocast.
 RANK and STORE (a file in which the two processes find each other) belong to the DDP configurations.
 """
 
@@ -42,24 +43,28 @@ CONFIGURATIONS = {
 }
 
 
-def make_step(model, configuration):
+def make_step(model, configuration, precision):
     """A function that makes one training step on a batch."""
     network = model.build()
     if configuration.channels_last:
         network = network.to(memory_format=torch.channels_last)
     if configuration.ranks > 1:
         network = nn.parallel.DistributedDataParallel(network, gradient_as_bucket_view=True)
-    optimizer = torch.optim.SGD(network.parameters(), lr=model.learning_rate, fused=True)
+    parameters = list(network.parameters())
+    optimizer = model.optimizer(parameters)
 
-    def loss(images, labels):
-        return model.loss(network(images), labels)
+    def loss(inputs, targets):
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            outputs = network(inputs)
+        return model.loss(outputs.float(), targets)
 
     if configuration.compiled:
         loss = torch.compile(loss)
 
-    def step(images, labels):
+    def step(inputs, targets):
         optimizer.zero_grad(set_to_none=True)
-        loss(images, labels).backward()
+        loss(inputs, targets).backward()
+        model.clip(parameters)
         optimizer.step()
 
     return step
@@ -92,7 +97,7 @@ def measure(step, batches, seconds):
         elapsed = time.perf_counter() - started
         if agreed(int(elapsed >= WARM_UP_SECONDS)):
             break
-    count = agreed(max(10, int(seconds * warm / elapsed)))
+    count = agreed(max(5, int(seconds * warm / elapsed)))
     times = []
     for i in range(count):
         before = time.perf_counter()
@@ -101,18 +106,26 @@ def measure(step, batches, seconds):
     return times
 
 
+def peak_memory_mb():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) / 1024 for line in file if line.startswith("VmHWM:"))
+
+
 def main():
-    model, configuration = MODELS[sys.argv[1]], CONFIGURATIONS[sys.argv[2]]
-    seconds, rank = float(sys.argv[3]), 0
+    model, precision, configuration = MODELS[sys.argv[1]], sys.argv[2], CONFIGURATIONS[sys.argv[3]]
+    seconds, rank = float(sys.argv[4]), 0
     torch.set_num_threads(configuration.threads)
     torch.manual_seed(0)
     if configuration.ranks > 1:
-        rank = int(sys.argv[4])
+        rank = int(sys.argv[5])
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-        dist.init_process_group("gloo", init_method="file://" + sys.argv[5], rank=rank, world_size=configuration.ranks)
-    times = measure(make_step(model, configuration), make_batches(model, configuration, rank), seconds)
+        dist.init_process_group("gloo", init_method="file://" + sys.argv[6], rank=rank, world_size=configuration.ranks)
+    times = measure(make_step(model, configuration, precision), make_batches(model, configuration, rank), seconds)
     if rank == 0:
-        print(json.dumps({"steps": len(times), "step_ms_median": statistics.median(times), "step_ms_min": min(times)}))
+        print(json.dumps({
+            "steps": len(times), "step_ms_median": statistics.median(times), "step_ms_min": min(times),
+            "peak_memory_mb": peak_memory_mb(),
+        }))
     if configuration.ranks > 1:
         dist.destroy_process_group()
 

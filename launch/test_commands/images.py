@@ -107,6 +107,19 @@ class Images(CommandTest):
         self.refuse(65, "evaluate", self.folder / "flat-mlp", "--data", self.convert("classes", "c.h5", "--size", 28),
                     mentions=["3 channels"])
 
+    def test_a_small_network_learns_a_hundred_files_by_heart(self):
+        data = self.convert("classes", "hundred.h5", "--size", 28)
+        self.succeed(
+            "train", "lenet-bn", "--data", data, "--epochs", 20, "--batch-size", 20, "--learning-rate", 0.1, "--checkpoint",
+            self.folder / "hundred", ranks=2)
+        csv = self.folder / "hundred.csv"
+        for ranks in (None, 2):
+            self.assertIn("accuracy 1.0000", self.succeed(
+                "evaluate", self.folder / "hundred", "--data", data, "--split", "train", ranks=ranks))
+            self.succeed("predict", self.folder / "hundred", "--data", data, "--split", "train", "--csv", csv, ranks=ranks)
+            rows = [line.split(",") for line in csv.read_text().splitlines()[1:]]
+            self.assertEqual({name: label for name, label in rows}, {name: name.split("/")[0] for name in self.pixels})
+
     def test_augmentation_is_the_same_on_any_number_of_ranks(self):
         digests, options = set(), ("--random-crop", 2, "--random-flip", "--normalize", "data", "--batch-size", 100)
         for ranks in (None, 2, 3):

@@ -12,7 +12,9 @@ struct ClassificationWorkload: Workload {
     let (found, wanted) = (ImageSize(file.height, file.width), ImageSize(model.inputShape[1], model.inputShape[2]))
     guard found == wanted || model.resizes else {
       throw InputError(
-        path, "has images of \(file.channels)×\(found), but \(model.name) takes \(file.channels)×\(wanted)")
+        path,
+        "has images of \(file.channels)×\(found), but \(model.name) takes \(file.channels)×\(wanted): "
+          + "convert images has --size \(wanted.height),\(wanted.width)")
     }
     size = found == wanted ? nil : wanted
   }
