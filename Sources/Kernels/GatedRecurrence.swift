@@ -48,22 +48,18 @@ extension Recurrence {
       let (z, share) = (r + hidden, kept + 3 * stateCount + row * hidden)
       let (d, gates) = (result.hidden + row * hidden, result.gates + step * gatesCount + row * gateWidth)
       let products = result.products + step * gatesCount + row * gateWidth
-      for i in 0..<hidden {
-        let ofFresh = d[i] * (1 - z[i]) * (1 - n[i] * n[i])
-        gates[i] = ofFresh * share[i] * r[i] * (1 - r[i])
-        gates[2 * hidden + i] = ofFresh
-        products[i] = gates[i]
-        products[2 * hidden + i] = ofFresh * r[i]
-      }
+      let (ofReset, ofUpdate, ofFresh) = (gates, gates + hidden, gates + 2 * hidden)
+      for i in 0..<hidden { ofFresh[i] = d[i] * (1 - z[i]) * (1 - n[i] * n[i]) }
+      for i in 0..<hidden { ofReset[i] = ofFresh[i] * share[i] * r[i] * (1 - r[i]) }
+      let ofShare = products + 2 * hidden
+      for i in 0..<hidden { ofShare[i] = ofFresh[i] * r[i] }
       if let before = before.map({ $0 + row * hidden }) {
-        for i in 0..<hidden { gates[hidden + i] = d[i] * (before[i] - n[i]) * z[i] * (1 - z[i]) }
+        for i in 0..<hidden { ofUpdate[i] = d[i] * (before[i] - n[i]) * z[i] * (1 - z[i]) }
       } else {
-        for i in 0..<hidden { gates[hidden + i] = -d[i] * n[i] * z[i] * (1 - z[i]) }
+        for i in 0..<hidden { ofUpdate[i] = -d[i] * n[i] * z[i] * (1 - z[i]) }
       }
-      for i in 0..<hidden {
-        products[hidden + i] = gates[hidden + i]
-        d[i] *= z[i]
-      }
+      products.update(from: gates, count: 2 * hidden)
+      for i in 0..<hidden { d[i] *= z[i] }
     }
   }
 
@@ -119,14 +115,13 @@ extension Recurrence {
       let (dh, dc) = (result.hidden + row * hidden, result.cell + row * hidden)
       let di = result.gates + step * gatesCount + row * gateWidth
       let (df, dg, `do`) = (di + hidden, di + 2 * hidden, di + 3 * hidden)
-      for k in 0..<hidden {
-        let ofCell = dc[k] + dh[k] * o[k] * (1 - squashed[k] * squashed[k])
-        `do`[k] = dh[k] * squashed[k] * o[k] * (1 - o[k])
-        di[k] = ofCell * g[k] * i[k] * (1 - i[k])
-        dg[k] = ofCell * i[k] * (1 - g[k] * g[k])
-        df[k] = ofCell * f[k] * (1 - f[k])
-        dc[k] = ofCell * f[k]
-      }
+      // Loops of one result each, which the compiler makes vectors of.
+      for k in 0..<hidden { dc[k] += dh[k] * o[k] * (1 - squashed[k] * squashed[k]) }
+      for k in 0..<hidden { `do`[k] = dh[k] * squashed[k] * o[k] * (1 - o[k]) }
+      for k in 0..<hidden { di[k] = dc[k] * g[k] * i[k] * (1 - i[k]) }
+      for k in 0..<hidden { dg[k] = dc[k] * i[k] * (1 - g[k] * g[k]) }
+      for k in 0..<hidden { df[k] = dc[k] * f[k] * (1 - f[k]) }
+      for k in 0..<hidden { dc[k] *= f[k] }
       if let before = before.map({ $0 + row * hidden }) {
         for k in 0..<hidden { df[k] *= before[k] }
       } else {
