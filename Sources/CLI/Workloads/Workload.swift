@@ -45,7 +45,7 @@ extension ZooModel {
     case .classification: try ClassificationWorkload(path, for: self)
     case .regression: try RegressionWorkload(path, for: self)
     case .language: try LanguageWorkload(path, for: self, configuration ?? self.configuration)
-    case .translation: throw ConfigurationError("\(name) can't be trained yet")
+    case .translation: try TranslationWorkload(path)
     }
   }
 
@@ -56,7 +56,7 @@ extension ZooModel {
     case .regression:
       (try SyntheticRows(self, configuration.batchSize), Regression(isLogarithmic: recipe.isLogarithmic))
     case .language: try SyntheticText(self).workload
-    case .translation: throw ConfigurationError("\(name) can't be measured yet")
+    case .translation: try SyntheticPairs(self).workload
     }
   }
 
