@@ -39,6 +39,9 @@ public enum Book {
     Chapter("modern-networks", "AlexNet, VGG, NiN and GoogLeNet, layer by layer", modernNetworksChapter),
     Chapter("batch-normalization", "Batch normalisation, from scratch and concise", batchNormalizationChapter),
     Chapter("residual", "Residual blocks and ResNet", residualChapter),
+    Chapter("text-preprocessing", "A text as lines, tokens and numbers", textPreprocessingChapter),
+    Chapter("language-models", "How often words come; sequences of a text", languageModelsChapter),
+    Chapter("translation-data", "Sentences and their translations as numbers", translationDataChapter),
   ]
 
   public static func chapter(_ name: String) -> Chapter? { chapters.first { $0.name == name } }

@@ -77,6 +77,29 @@ extension ConvertCommand {
     }
   }
 
+  struct SyntheticSine: SoloCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "synthetic-sine", abstract: "The book's noisy sine: points in a row to predict the next from.")
+
+    @Option(help: "The HDF5 file to write.") var output: String
+    @Option(help: "How many points.") var points = 1000
+    @Option(help: "How many points in a row to predict from.") var lags = 4
+    @Option(help: "How many rows to train on; the others are to test with.") var trainRows = 600
+    @Option(parsing: .unconditional, help: "Standard deviation of the noise.") var noise = 0.2
+    @Option(help: "Defines the random numbers.") var seed: UInt64 = 0
+
+    func run() throws {
+      guard (2...1 << 24).contains(points), (1...min(points - 1, 4096)).contains(lags),
+        (1...points - lags).contains(trainRows), noise.isFinite, noise >= 0
+      else {
+        throw ConfigurationError(
+          "points are \(points), lags \(lags), train-rows \(trainRows), noise \(noise): out of range")
+      }
+      let data = SyntheticSineData(points: points, lags: lags, noise: noise, seed: seed)
+      report(try data.convert(trainingRows: trainRows, to: output), output)
+    }
+  }
+
   fileprivate static func describe(_ summary: CSVConverter.Summary) -> String {
     let test = summary.testCount > 0 ? " + \(summary.testCount)" : ""
     return

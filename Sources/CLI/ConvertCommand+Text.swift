@@ -41,11 +41,13 @@ extension ConvertCommand {
       String?
     @Option(help: "What a token is: char or word.") var token = TokenKind.char
     @Option(parsing: .unconditional, help: "Keeps the first so many tokens.") var maxTokens: Int?
+    @Flag(help: "Reads invalid UTF-8 with a replacement rather than refusing it.") var lossy = false
 
     func validate() throws { try ConvertCommand.checkCount(maxTokens) }
 
     func run() throws {
       var converter = try TextConverter.timeMachine(source: source, kind: token)
+      converter.cleaner.isLossy = lossy
       converter.maximumTokens = maxTokens
       try ConvertCommand.convert(converter, token, output)
     }

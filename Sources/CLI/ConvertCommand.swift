@@ -5,8 +5,8 @@ struct ConvertCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "convert", abstract: "Makes HDF5 datasets from files of other formats.",
     subcommands: [
-      FashionMNIST.self, IDX.self, Images.self, CSV.self, HousePrices.self, SyntheticLinear.self, Text.self,
-      TimeMachine.self,
+      FashionMNIST.self, IDX.self, Images.self, CSV.self, HousePrices.self, SyntheticLinear.self, SyntheticSine.self,
+      Text.self, TimeMachine.self, Pairs.self, EnglishFrench.self,
     ])
 
   struct FashionMNIST: SoloCommand {

@@ -28,8 +28,9 @@ struct GenerateCommand: SoloCommand {
     let tokens = isWords ? prefix.split(separator: " ").map(String.init) : prefix.unicodeScalars.map { String($0) }
     if tokens.isEmpty { throw ConfigurationError("prefix is '\(prefix)', but must hold a token to go on from") }
     if let place = tokens.firstIndex(where: { !vocabulary.contains($0) }) {
-      throw ConfigurationError(
-        "prefix has '\(tokens[place])' at place \(place), which is not in the model's vocabulary")
+      throw InputError(
+        "--prefix",
+        "place \(place): \"\(tokens[place])\" is no token of \(model.path)'s \(vocabulary.count)")
     }
     let result = try network.evaluateOnce { try network.generate(tokens.map { vocabulary[$0] }, length: length) }
     print(result.map { vocabulary.tokens[$0] }.joined(separator: isWords ? " " : ""))

@@ -11,7 +11,12 @@ struct InspectCommand: SoloCommand {
   var digest = false
 
   func run() throws {
-    if try isTable() { return try show(TableFile(file)) }
+    switch try task() {
+    case TableFile.task: return try show(TableFile(file))
+    case TextFile.task: return try show(TextFile.open(file))
+    case PairsFile.task: return try show(PairsFile.open(file))
+    default: break
+    }
     if let dataset = try openDataset() {
       if digest { return print(try dataset.digest()) }
       return try show(dataset)
@@ -21,9 +26,12 @@ struct InspectCommand: SoloCommand {
     try show(checkpoint, path)
   }
 
-  private func isTable() throws -> Bool {
-    guard let opened = try? HDF5File.open(file) else { return false }
-    return try opened.attribute("task", of: "/") == .string(TableFile.task)
+  /// What a dataset says that it is for; nil for what is none, or can't be opened.
+  private func task() throws -> String? {
+    guard let opened = try? HDF5File.open(file) else { return nil }
+    try opened.verifyText()
+    guard case .string(let task)? = try opened.attribute("task", of: "/") else { return nil }
+    return task
   }
 
   private func show(_ table: TableFile) throws {

@@ -30,7 +30,7 @@ struct OpenedModel {
   /// Opens a data set for this model, and checks that it was trained on such data.
   func open(_ data: String) throws -> any Workload {
     let workload = try entry.open(data, configuration)
-    try checkTexts(workload.texts, data)
+    try workload.checkVocabularies(data, against: texts, of: path)
     let (found, known) = (workload.sizes, configuration.sizes)
     if found.classes > known.classes {
       throw InputError(data, "has \(found.classes) classes, but \(path) knows \(known.classes)")
@@ -42,18 +42,6 @@ struct OpenedModel {
       throw InputError(data, "has images of \(found.channels) channels, but \(path) was trained on \(known.channels)")
     }
     return workload
-  }
-
-  /// The numbers of tokens mean the same words, or else the model's answers mean nothing.
-  private func checkTexts(_ found: [String: [String]], _ data: String) throws {
-    for (name, words) in found.sorted(by: { $0.key < $1.key }) where name.hasSuffix("vocabulary") {
-      guard let known = texts[name], known != words else { continue }
-      let place = zip(known, words).enumerated().first { $1.0 != $1.1 }?.offset ?? min(known.count, words.count)
-      throw InputError(
-        data,
-        "/\(name) is not that of \(path): \(words.count) words, \(known.count) in the checkpoint, "
-          + "different from word \(place) on")
-    }
   }
 
   /// All ranks must have read the same model and data.

@@ -29,6 +29,10 @@ struct PredictCommand: JobCommand {
     let (model, inputs) = try communicator.agreeing("start") {
       for path in [output, csv].compactMap({ $0 }) { try AtomicFile.check(path) }
       let model = try OpenedModel(checkpoint)
+      guard model.entry.task == .classification || model.entry.task == .regression else {
+        let instead = model.entry.task == .language ? "generate continues a text" : "translate does that"
+        throw ConfigurationError("predict is for models of images and tables, not \(model.entry.name): \(instead)")
+      }
       if csv != nil && model.texts["class_names"] == nil && model.entry.task != .regression {
         throw ConfigurationError("csv is for models that tell classes apart, which \(model.entry.name) does not")
       }

@@ -19,18 +19,34 @@ struct SummaryCommand: SoloCommand {
     let network = entry.make(sizes).evaluate()
     var rows = [Table.row("layer", "output", "parameters"), Table.row("input", "\(Shape(shape))", "0")]
     try withoutGradient {
-      var value = try Tensor.zeros(Shape(shape))
-      for (name, layer) in network.children {
-        do {
-          value = try layer(value)
-        } catch {
-          throw ConfigurationError("input \(shape) does not fit \(model): layer \(name) (\(type(of: layer))): \(error)")
-        }
-        rows.append(Table.row("\(name) \(type(of: layer))", "\(value.shape)", "\(layer.parameterCount)"))
+      for (name, layer, output) in try outputs(of: network, shape) {
+        rows.append(Table.row("\(name) \(type(of: layer))", "\(output)", "\(layer.parameterCount)"))
       }
     }
     rows.append(Table.row("total", "", "\(network.parameterCount)"))
     print(rows.joined(separator: "\n"))
+  }
+
+  /// Each part with the shape of what it makes of zeros.
+  private func outputs(of network: Module, _ shape: [Int]) throws -> [(name: String, layer: Module, output: Shape)] {
+    if let network = network as? LanguageModel {
+      let outputs = try network.rnn.run(.zeros(Shape(shape), .int64).transposed()).outputs
+      let logits = try network.forward(.zeros(Shape(shape), .int64))
+      return [("rnn", network.rnn, outputs.shape), ("linear", network.linear, logits.shape)]
+    }
+    if let network = network as? EncoderDecoder {
+      let tokens = try Tensor.zeros(Shape(shape), .int64)
+      let outputs = try network.encoder.encode(tokens, lengths: nil).outputs
+      let logits = try network.logits(source: tokens, lengths: nil, inputs: tokens)
+      return [("encoder", network.encoder, outputs.shape), ("decoder", network.decoder, logits.shape)]
+    }
+    var value = try Tensor.zeros(Shape(shape))
+    return try network.children.map { name, layer in
+      do { value = try layer(value) } catch {
+        throw ConfigurationError("input \(shape) does not fit \(model): layer \(name) (\(type(of: layer))): \(error)")
+      }
+      return (name, layer, value.shape)
+    }
   }
 
   private func parse(_ text: String) throws -> [Int] {

@@ -114,6 +114,7 @@ struct TrainCommand: JobCommand {
     }
     var configuration = try configure(entry, resumed)
     let workload = try entry.open(data, configuration)
+    try resumed.map { try workload.checkVocabularies(data, against: $0.checkpoint.texts, of: $0.path) }
     let knownWidth = resumed == nil ? 1 : configuration.sizes.width
     configuration.sizes = workload.sizes
     configuration.sizes.width = try ModelSizes.checked(width: width ?? knownWidth)

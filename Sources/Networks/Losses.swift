@@ -33,3 +33,27 @@ public func meanSquaredError(_ prediction: Tensor, _ target: Tensor, reduction: 
   if case .mean = reduction { return try sum / Double(prediction.elementCount) }
   return sum
 }
+
+/// `-ln softmax(logits)[label]` of the first `lengths` steps of each sequence, 0 behind them: logits `[steps, batch, words]`,
+/// integer labels `[batch, steps]` and lengths `[batch]`. The mean is over the steps that count, of all sequences together.
+public func maskedCrossEntropy(
+  _ logits: Tensor, _ labels: Tensor, lengths: Tensor, reduction: LossReduction = .mean
+) throws -> Tensor {
+  guard logits.rank == 3, labels.shape == [logits.shape[1], logits.shape[0]], lengths.shape == [logits.shape[1]] else {
+    throw TensorError(
+      "masked cross-entropy",
+      "logits \(logits.shape) do not fit labels \(labels.shape) and lengths \(lengths.shape)")
+  }
+  let (steps, batch) = (logits.shape[0], logits.shape[1])
+  let valid = try lengths.values(as: Int64.self).map { Int(min(max($0, 0), Int64(steps))) }
+  // Step by step, as the logits lie.
+  var mask = [Float](repeating: 0, count: steps * batch)
+  for (row, length) in valid.enumerated() { for step in 0..<length { mask[step * batch + row] = 1 } }
+  let losses = try logits.reshaped([steps * batch, logits.shape[2]]).crossEntropy(labels.transposed().reshaped([-1]))
+  let masked = try losses * Tensor(mask)
+  switch reduction {
+  case .none: return try masked.reshaped([steps, batch]).transposed()
+  case .sum: return try masked.sum()
+  case .mean: return try masked.sum() / Double(max(valid.reduce(0, +), 1))
+  }
+}

@@ -72,12 +72,20 @@ public enum Zoo {
     ZooModel("resnet18", Recipe(batchSize: 256, learningRate: 0.05), inputShape: [1, 96, 96], resizes: true) {
       resNet18(classes: $0.classes, channels: $0.channels)
     },
+    ZooModel(
+      "sine-mlp", Recipe(epochs: 5, batchSize: 16, learningRate: 0.01, optimizer: "adam"), task: .regression,
+      inputShape: [4], sizes: .features(4)
+    ) { sinePerceptron(features: $0.features) },
     ZooModel("rnn", .language, task: .language, inputShape: [35]) { characterModel(.elman, $0) },
     ZooModel("gru", .language, task: .language, inputShape: [35]) { characterModel(.gru, $0) },
     ZooModel("lstm", .language, task: .language, inputShape: [35]) { characterModel(.lstm, $0) },
     ZooModel("deep-lstm", .deepLanguage, task: .language, inputShape: [35]) { characterModel(.lstm, $0, layers: 2) },
     ZooModel("bidirectional-lstm", .language, task: .language, inputShape: [35]) {
       characterModel(.lstm, $0, layers: 2, isBidirectional: true)
+    },
+    ZooModel("seq2seq", .translation, task: .translation, inputShape: [10], sizes: .bookPairs) { seq2Seq($0) },
+    ZooModel("seq2seq-attention", .translation, task: .translation, inputShape: [10], sizes: .bookPairs) {
+      seq2SeqWithAttention($0)
     },
   ]
 

@@ -17,3 +17,9 @@ public func housePricesPerceptron(features: Int = 331) -> Sequential {
     dense(features, 30), ReLU(), dense(30, 30), ReLU(), dense(30, 30), ReLU(), dense(30, 30), ReLU(), dense(30, 30),
     ReLU(), dense(30, 1))
 }
+
+/// The notes' network for a noisy sine: a hidden layer of 10 units with ReLU over four points in a row. `[batch, 4]` to
+/// `[batch, 1]`.
+public func sinePerceptron(features: Int = 4) -> Sequential {
+  Sequential(Linear(features, 10, weights: .xavierUniform), ReLU(), Linear(10, 1, weights: .xavierUniform))
+}

@@ -10,8 +10,9 @@ from .jobs import Jobs
 from .succeeding import Commands
 from .support import BINARY
 from .tables import Tables
+from .texts import Texts
 
-__all__ = ["BadInput", "Commands", "Images", "Jobs", "Tables"]
+__all__ = ["BadInput", "Commands", "Images", "Jobs", "Tables", "Texts"]
 
 if not os.access(BINARY, os.X_OK):
     sys.exit(f"test-commands: no {BINARY}: swift build -c release --product lockstep")

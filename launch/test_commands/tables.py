@@ -99,6 +99,30 @@ class Tables(CommandTest):
             numpy.testing.assert_allclose(file["model/0.weight"][:], [[2, -3.4]], atol=0.01)
             numpy.testing.assert_allclose(file["model/0.bias"][:], [4.2], atol=0.01)
 
+    def test_sine(self):
+        """Four points in a row and the next one, the first 600 rows to train on; the noise's variance is 0.04."""
+        data, name = self.folder / "sine.h5", self.folder / "sine"
+        self.assertIn("600 + 396 rows of 4 features", self.succeed("convert", "synthetic-sine", "--output", data))
+        with h5py.File(data) as file:
+            features = numpy.concatenate([file["train/features"][:], file["test/features"][:]])
+            targets = numpy.concatenate([file["train/targets"][:], file["test/targets"][:]])
+            numpy.testing.assert_array_equal(features[1:, 3:], targets[:-1])
+            numpy.testing.assert_array_equal(features[1:, :3], features[:-1, 1:])
+            noise = targets[:, 0] - numpy.sin(0.01 * numpy.arange(5, 1001))
+            self.assertLess(abs(noise.std() - 0.2), 0.02)
+        metrics = self.folder / "sine.jsonl"
+        self.succeed("train", "sine-mlp", "--data", data, "--checkpoint", name, "--metrics", metrics, ranks=2)
+        epochs = [json.loads(line) for line in metrics.read_text().splitlines()]
+        self.assertEqual(len(epochs), 5)
+        self.assertLess(epochs[-1]["test_rmse"], 0.32)
+        with h5py.File(self.newest("sine")) as file:
+            self.assertEqual((file["model/0.weight"].shape, file["model/2.bias"].shape), ((10, 4), (1,)))
+        for option, value in (("points", 1), ("lags", 0), ("lags", 1000), ("train-rows", 997), ("noise", -1)):
+            self.refuse(
+                64, "convert", "synthetic-sine", f"--{option}", value, "--output", self.folder / "never.h5",
+                mentions=[option])
+        self.assertFalse((self.folder / "never.h5").exists())
+
     def test_book(self):
         """Chapters that need no data; each fails where a result is not the notes'."""
         chapters = (

@@ -23,6 +23,19 @@ extension Workload {
     try split(name)
   }
   func isLabelled(_ split: String) -> Bool { true }
+
+  /// The numbers of tokens must mean the same words as in a checkpoint, or else the model's answers mean nothing.
+  func checkVocabularies(_ data: String, against known: [String: [String]], of checkpoint: String) throws {
+    for (name, words) in texts.sorted(by: { $0.key < $1.key }) where name.hasSuffix("vocabulary") {
+      guard let expected = known[name], expected != words else { continue }
+      let place = zip(expected, words).enumerated().first { $1.0 != $1.1 }?.offset ?? min(expected.count, words.count)
+      func word(_ words: [String]) -> String { place < words.count ? "\"\(words[place])\"" : "nothing" }
+      throw InputError(
+        data,
+        "/\(name) is not that of \(checkpoint): expected \(expected.count) tokens, found \(words.count); the first that "
+          + "differs is number \(place): expected \(word(expected)), found \(word(words))")
+    }
+  }
 }
 
 extension ZooModel {
@@ -32,7 +45,7 @@ extension ZooModel {
     case .classification: try ClassificationWorkload(path, for: self)
     case .regression: try RegressionWorkload(path, for: self)
     case .language: try LanguageWorkload(path, for: self, configuration ?? self.configuration)
-    case .translation: throw ConfigurationError("\(name) can't be trained yet")
+    case .translation: try TranslationWorkload(path)
     }
   }
 
@@ -43,7 +56,7 @@ extension ZooModel {
     case .regression:
       (try SyntheticRows(self, configuration.batchSize), Regression(isLogarithmic: recipe.isLogarithmic))
     case .language: try SyntheticText(self).workload
-    case .translation: throw ConfigurationError("\(name) can't be measured yet")
+    case .translation: try SyntheticPairs(self).workload
     }
   }
 

@@ -27,15 +27,27 @@ public struct SyntheticLinearData: Sendable {
 
   /// Writes `rows` rows to train on as an HDF5 file.
   public func convert(rows: Int, to output: String) throws -> CSVConverter.Summary {
+    try TableFile.write(
+      [("train", split(rows: rows))], featureNames: weights.indices.map { "x\($0 + 1)" }, targetName: "y",
+      madeBy: "\(self) \(rows)", to: output)
+  }
+}
+
+extension TableFile {
+  /// Writes made-up rows; what defines them stands in for the bytes of a source.
+  static func write(
+    _ splits: [(name: String, split: TableSplit)], featureNames: [String], targetName: String,
+    madeBy definition: String, to output: String
+  ) throws -> CSVConverter.Summary {
     try AtomicFile.check(output)
-    let names = weights.indices.map { "x\($0 + 1)" }
     var source = SHA256()
-    source.update("\(self) \(rows)")
-    let image = try TableFile.encode(
-      [("train", split(rows: rows))], featureNames: names, targetName: "y",
-      sourceSHA256: source.hexadecimal)
+    source.update(definition)
+    let image = try encode(
+      splits, featureNames: featureNames, targetName: targetName, sourceSHA256: source.hexadecimal)
     try AtomicFile.write(image, to: output)
+    func count(_ name: String) -> Int { splits.first { $0.name == name }?.split.count ?? 0 }
     return CSVConverter.Summary(
-      trainCount: rows, testCount: 0, featureNames: names, targetName: "y", byteCount: image.count)
+      trainCount: count("train"), testCount: count("test"), featureNames: featureNames, targetName: targetName,
+      byteCount: image.count)
   }
 }

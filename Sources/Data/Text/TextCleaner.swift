@@ -17,16 +17,20 @@ public struct TextCleaner: Sendable {
     let hasMark = bytes.starts(with: [0xEF, 0xBB, 0xBF])
     let lineCount = try bytes.withUnsafeBufferPointer { source in
       try keepsLettersOnly
-        ? letters(source, into: &result) : everything(source, from: hasMark ? 3 : 0, path, into: &result)
+        ? letters(source, path, into: &result) : everything(source, from: hasMark ? 3 : 0, path, into: &result)
     }
     return (result, lineCount + (bytes.last.map { $0 == 0x0A ? 0 : 1 } ?? 0))
   }
 
   /// `re.sub('[^A-Za-z]+', ' ', line).strip().lower()` of each line.
-  private func letters(_ source: UnsafeBufferPointer<UInt8>, into result: inout [UInt8]) -> Int {
-    var lines = 0
+  private func letters(
+    _ source: UnsafeBufferPointer<UInt8>, _ path: String, into result: inout [UInt8]
+  ) throws -> Int {
+    var (lines, place) = (0, 0)
     var (needsBlank, isAtStart) = (false, true)
-    for byte in source {
+    while place < source.count {
+      let byte = source[place]
+      place += 1
       let small = byte | 0x20
       if small >= 0x61 && small <= 0x7A {
         if needsBlank { result.append(0x20) }
@@ -35,11 +39,20 @@ public struct TextCleaner: Sendable {
       } else if byte == 0x0A {
         lines += 1
         (needsBlank, isAtStart) = (separatesLines && !result.isEmpty, true)
-      } else if !isAtStart {
-        needsBlank = true
+      } else {
+        if !isAtStart { needsBlank = true }
+        if byte >= 0x80 {
+          let length = UTF8Decoding.scalar(source, at: place - 1)?.length
+          guard let length = length ?? (isLossy ? 1 : nil) else { throw invalid(byte, at: place - 1, path) }
+          place += length - 1
+        }
       }
     }
     return lines
+  }
+
+  private func invalid(_ byte: UInt8, at place: Int, _ path: String) -> InputError {
+    InputError(path, "byte \(place) (0x\(String(byte, radix: 16))) is no UTF-8; --lossy reads on with a replacement")
   }
 
   private func everything(
@@ -63,10 +76,7 @@ public struct TextCleaner: Sendable {
         continue
       }
       guard let (scalar, length) = UTF8Decoding.scalar(source, at: place) else {
-        guard isLossy else {
-          throw InputError(
-            path, "byte \(place) (0x\(String(byte, radix: 16))) is no UTF-8; --lossy reads on with a replacement")
-        }
+        guard isLossy else { throw invalid(byte, at: place, path) }
         if needsBlank { result.append(0x20) }
         result += [0xEF, 0xBF, 0xBD]
         (needsBlank, place) = (false, place + 1)

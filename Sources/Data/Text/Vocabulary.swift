@@ -2,6 +2,12 @@
 /// in the order of their first use. Source: the book's chapter on text preprocessing.
 public struct Vocabulary: Sendable, Equatable {
   public static let unknown = "<unk>"
+  /// Behind the end of a sentence that is shorter than others.
+  public static let padding = "<pad>"
+  /// What a decoder begins with, and what ends a sentence.
+  public static let begin = "<bos>", end = "<eos>"
+  /// The reserved tokens of translations, numbers 1, 2 and 3.
+  public static let ofSentences = [padding, begin, end]
 
   public let tokens: [String]
   private let numbers: [String: Int]

@@ -1,0 +1,68 @@
+import Tensors
+
+/// What an encoder makes of a batch of sequences.
+public struct Encoding {
+  /// Of the last layer, `[steps, batch, hidden]`.
+  public let outputs: Tensor
+  /// Of all layers after the last step.
+  public let state: RecurrentState
+  /// How many steps of each sequence count, int64 `[batch]`; nil for all.
+  public let lengths: Tensor?
+
+  public init(outputs: Tensor, state: RecurrentState, lengths: Tensor?) {
+    (self.outputs, self.state, self.lengths) = (outputs, state, lengths)
+  }
+}
+
+/// Turns sequences of tokens into an encoding of which a decoder makes other sequences.
+open class Encoder: Module {
+  /// Tokens int64 `[batch, steps]`, of which the first `lengths` of each row count.
+  open func encode(_ source: Tensor, lengths: Tensor?) throws -> Encoding {
+    throw TensorError("\(Self.self)", "does not say how to encode: override encode")
+  }
+}
+
+/// What a decoder hands from one call to the next.
+public struct DecoderState {
+  public let encoding: Encoding
+  public var recurrent: RecurrentState
+
+  public init(encoding: Encoding, recurrent: RecurrentState) { (self.encoding, self.recurrent) = (encoding, recurrent) }
+}
+
+/// Predicts each next token of a sequence from those before and an encoding.
+open class Decoder: Module {
+  /// The state before the first token.
+  open func begin(_ encoding: Encoding) throws -> DecoderState {
+    DecoderState(encoding: encoding, recurrent: encoding.state)
+  }
+
+  /// Tokens int64 `[batch, steps]` to the logits of those that follow each, `[steps, batch, words]`.
+  open func decode(_ tokens: Tensor, _ state: inout DecoderState) throws -> Tensor {
+    throw TensorError("\(Self.self)", "does not say how to decode: override decode")
+  }
+
+  /// How the last call looked at the source: for each of its steps `[batch, source steps]`. Empty without attention.
+  open var attentionWeights: [Tensor] { [] }
+}
+
+/// An encoder and a decoder, trained as one: the notes' `EncoderDecoder`.
+public final class EncoderDecoder: Module {
+  public let encoder: Encoder
+  public let decoder: Decoder
+
+  public init(_ encoder: Encoder, _ decoder: Decoder) { (self.encoder, self.decoder) = (encoder, decoder) }
+
+  public override var children: Children { ["encoder": encoder, "decoder": decoder] }
+
+  /// The logits of each next token, `[steps, batch, words]`, given all tokens before it (teacher forcing).
+  ///
+  /// - Parameters:
+  ///   - source: int64 `[batch, source steps]` with its lengths `[batch]`.
+  ///   - inputs: what the decoder reads, int64 `[batch, steps]`.
+  public func logits(source: Tensor, lengths: Tensor?, inputs: Tensor) throws -> Tensor {
+    let encoding = try NumericsCheck.within(encoder) { try encoder.encode(source, lengths: lengths) }
+    var state = try decoder.begin(encoding)
+    return try NumericsCheck.within(decoder) { try decoder.decode(inputs, &state) }
+  }
+}

@@ -1,0 +1,59 @@
+import Tensors
+
+extension Tensor {
+  /// Softmax over the last axis of scores `[batch, queries, keys]`, where only the first keys of a row count: as many as
+  /// `lengths` says, int64 `[batch]` or `[batch, queries]`; nil for all. The others' scores become -10⁶, as in the book, so
+  /// that their weights are 0, and uniform in a row of length 0.
+  public final func maskedSoftmax(_ lengths: Tensor?) throws -> Tensor {
+    guard let lengths else { return try softmax() }
+    guard rank == 3, lengths.shape == [shape[0]] || lengths.shape == [shape[0], shape[1]] else {
+      throw TensorError("masked softmax", "lengths of shape \(lengths.shape) for scores of shape \(shape)")
+    }
+    let (queries, keys) = (shape[1], shape[2])
+    let valid = try lengths.values(as: Int64.self)
+    let perQuery = lengths.rank == 2
+    var counts = [Float](repeating: 0, count: elementCount)
+    for row in 0..<shape[0] * queries {
+      let length = Int(Swift.min(Swift.max(valid[perQuery ? row : row / queries], 0), Int64(keys)))
+      for key in 0..<length { counts[row * keys + key] = 1 }
+    }
+    let mask = try Tensor(counts, shape: shape)
+    return try (self * mask + (mask - 1) * 1e6).softmax()
+  }
+}
+
+/// Scores `w_v · tanh(W_q q + W_k k)` of queries and keys of different sizes, and the values' mean by their softmax.
+/// Source: Bahdanau et al. 2015.
+public final class AdditiveAttention: Module {
+  private let ofKeys, ofQueries, scores: Linear
+  public let dropout: Double
+
+  public init(keys: Int, queries: Int, hidden: Int, dropout: Double = 0) {
+    ofKeys = Linear(keys, hidden, bias: false, weights: .xavierUniform)
+    ofQueries = Linear(queries, hidden, bias: false, weights: .xavierUniform)
+    scores = Linear(hidden, 1, bias: false, weights: .xavierUniform)
+    self.dropout = dropout
+  }
+
+  public override var children: Children { ["W_k": ofKeys, "W_q": ofQueries, "w_v": scores] }
+
+  /// `W_k k` of all keys, for several calls on the same ones.
+  public func projected(keys: Tensor) throws -> Tensor { try ofKeys(keys) }
+
+  /// Queries `[batch, queries, …]`, keys and values `[batch, keys, …]`, of which the first `lengths` of a row count, to the
+  /// means `[batch, queries, values]` and the weights `[batch, queries, keys]`.
+  public func attend(
+    _ queries: Tensor, _ keys: Tensor, _ values: Tensor, lengths: Tensor?
+  ) throws -> (output: Tensor, weights: Tensor) {
+    try attend(queries, projectedKeys: projected(keys: keys), values, lengths: lengths)
+  }
+
+  public func attend(
+    _ queries: Tensor, projectedKeys keys: Tensor, _ values: Tensor, lengths: Tensor?
+  ) throws -> (output: Tensor, weights: Tensor) {
+    let features = try (ofQueries(queries).unsqueezed(2) + keys.unsqueezed(1)).tanh()
+    let weights = try scores(features).squeezed(-1).maskedSoftmax(lengths)
+    let used = isTraining && dropout > 0 ? try weights.droppedOut(dropout) : weights
+    return (try used.matmul(values), weights)
+  }
+}

@@ -1,0 +1,28 @@
+extension Gnuplot {
+  /// A matrix as colours, its first row on top: attention weights, a row for each query and a column for each key.
+  ///
+  /// - Parameters:
+  ///   - values: rows of one length.
+  ///   - columns, rows: names that stand at the axes; none for numbers.
+  /// - Returns: lines of a script for `draw`.
+  public static func heatMap(
+    _ values: [[Double]], xLabel: String, yLabel: String, columns: [String] = [], rows: [String] = [],
+    title: String = ""
+  ) -> [String] {
+    func tics(_ axis: String, _ names: [String]) -> [String] {
+      if names.isEmpty { return [] }
+      let list = names.enumerated().map { "'\(quoted($1, most: 24))' \($0)" }.joined(separator: ", ")
+      return ["set \(axis)tics (\(list)) scale 0 noenhanced"]
+    }
+    let width = values.first?.count ?? 0
+    let cells = values.enumerated().flatMap { y, row in row.enumerated().map { x, value in "\(x) \(y) \(value)" } }
+    return [
+      "set title '\(quoted(title, most: 80))' noenhanced", "set xlabel '\(quoted(xLabel, most: 80))'",
+      "set ylabel '\(quoted(yLabel, most: 80))'", "set xrange [-0.5:\(width).0-0.5]",
+      "set yrange [\(values.count).0-0.5:-0.5]", "set palette defined (0 '#fff5f0', 0.5 '#fb6a4a', 1 '#67000d')",
+      "set cbrange [0:*]", "unset key",
+    ] + tics("x", columns) + tics("y", rows) + ["$cells << END"] + cells + [
+      "END", "plot $cells using 1:2:3 with image",
+    ]
+  }
+}

@@ -1,0 +1,148 @@
+import Lockstep
+import Testing
+
+/// Which parts of a text the ranks take, and where carried states go.
+@Suite struct SamplingTests {
+  /// Tokens that are their own places.
+  private func places(_ count: Int) -> [Int32] { (0..<Int32(count)).map { $0 } }
+
+  private struct Part: Hashable {
+    let start, row, step: Int
+  }
+
+  /// All parts that 1 to 4 ranks take in an epoch, rank by rank. Fails for a target that is not the next token.
+  private func parts(of text: any Dataset, _ sampler: Sampler, epoch: Int, ranks: Int) throws -> [[Part]] {
+    let order = sampler.order(epoch: epoch)
+    return try (0..<ranks).map { rank in
+      var parts: [Part] = []
+      for step in 0..<sampler.batchCount {
+        let whole = sampler.batch(step)
+        for slice in Sharding(rank: rank, rankCount: ranks, sliceSize: 3).slices(of: whole.count) {
+          let batch = try text.batch(slice.map { order[whole.lowerBound + $0] })
+          let (inputs, targets) = (try batch.inputs.values(as: Int64.self), try batch.targets.values(as: Int64.self))
+          let steps = batch.inputs.shape[1]
+          for row in 0..<slice.count {
+            let start = inputs[row * steps]
+            let range = row * steps..<(row + 1) * steps
+            #expect(Array(inputs[range]) == Array(start..<start + Int64(steps)))
+            #expect(targets[range].map { $0 - 1 } == Array(inputs[range]))
+            parts.append(Part(start: Int(start), row: batch.continuation?.rows[row] ?? -1, step: step))
+          }
+          #expect(batch.continuation.map { $0.isStart == (step == 0) } ?? true)
+        }
+      }
+      return parts
+    }
+  }
+
+  /// Random sampling: the text from the epoch's offset on, cut into parts, each once; on any ranks the same.
+  @Test func everyPartOnce() throws {
+    var draw = Draw(21)
+    for _ in 0..<300 {
+      let (steps, batchSize, epoch) = (draw.number(1...9), draw.number(1...12), draw.number(0...5))
+      let count = draw.number(steps + 1...steps + 150)
+      let text = try TextDataset(places(count), steps: steps, sampling: .random)
+        .arranged(epoch: epoch, batchSize: batchSize, seed: 3)
+      let sampler = Sampler(of: text, batchSize: batchSize, seed: 3)
+      for ranks in 1...4 {
+        let starts = try parts(of: text, sampler, epoch: epoch, ranks: ranks).flatMap { $0 }.map(\.start).sorted()
+        let first = try #require(starts.first)
+        #expect(first < steps && starts == (0..<text.count).map { first + $0 * steps })
+        // What is left out is the room that the offset needs, and less than a part.
+        #expect(count - 1 - text.count * steps < 2 * steps)
+      }
+    }
+  }
+
+  /// Sequential sampling: a row goes on where it ended, on the same rank, and rows don't overlap.
+  @Test func rowsGoOnWithTheirRank() throws {
+    var draw = Draw(22)
+    for _ in 0..<300 {
+      let (steps, batchSize, epoch) = (draw.number(1...9), draw.number(1...12), draw.number(0...5))
+      let count = draw.number(steps + 1...steps + 300)
+      let text = try TextDataset(places(count), steps: steps, sampling: .sequential)
+        .arranged(epoch: epoch, batchSize: batchSize, seed: 3)
+      let sampler = Sampler(of: text, batchSize: batchSize, seed: 3)
+      #expect(text.isOrdered && sampler.order(epoch: epoch) == Array(0..<text.count))
+      for ranks in 1...4 {
+        let taken = try parts(of: text, sampler, epoch: epoch, ranks: ranks)
+        #expect(Set(taken.flatMap { $0 }.map(\.start)).count == text.count)
+        let owners = taken.map { Set($0.map(\.row)) }
+        #expect(owners.reduce(0) { $0 + $1.count } == Set(owners.flatMap { $0 }).count, "a row on two ranks")
+        for row in Dictionary(grouping: taken.flatMap { $0 }, by: \.row).values {
+          let inOrder = row.sorted { $0.step < $1.step }
+          #expect(inOrder.map(\.step) == Array(0..<sampler.batchCount))
+          #expect(inOrder.map(\.start) == (0..<sampler.batchCount).map { inOrder[0].start + $0 * steps })
+        }
+        let covered = taken.flatMap { $0 }.flatMap { $0.start..<$0.start + steps }
+        #expect(Set(covered).count == covered.count, "a token twice")
+      }
+    }
+  }
+
+  @Test func epochsBeginElsewhere() throws {
+    for sampling in SequenceSampling.allCases {
+      let text = try TextDataset(places(400), steps: 8, sampling: sampling)
+      let all = try (0..<40).map { epoch in
+        let arranged = text.arranged(epoch: epoch, batchSize: 4, seed: 1)
+        return (arranged.count, try arranged.batch([0]).inputs.values(as: Int64.self)[0])
+      }
+      #expect(Set(all.map(\.0)).count == 1 && Set(all.map(\.1)).count >= 6)
+    }
+  }
+
+  /// Carried states count, and come to the same bits whatever rank keeps them.
+  @Test func carriedStatesComeToTheSame() throws {
+    let alone = try StatefulLesson.train(on: .alone)
+    for ranks in 2...4 {
+      for found in try simulated(ranks, { try StatefulLesson.train(on: $0) }) {
+        #expect(found == alone, "\(ranks) ranks")
+      }
+    }
+    #expect(try StatefulLesson.train(on: .alone, forgetting: true) != alone)
+  }
+}
+
+/// The same between real ranks.
+@Suite(.serialized) struct SamplingRanksTests {
+  @Test func carriedStatesComeToTheSame() throws {
+    let world = try Ranks.duplicate()
+    #expect(try StatefulLesson.train(on: world) == StatefulLesson.train(on: .alone), "rank \(world.rank)")
+  }
+}
+
+/// A short training of a language model whose states are carried from step to step.
+private enum StatefulLesson {
+  /// The text again, without a word of what goes on.
+  private struct Forgetful: Dataset {
+    let text: any Dataset
+    var count: Int { text.count }
+    var isOrdered: Bool { true }
+    func weight(of samples: [Int]) -> Int { text.weight(of: samples) }
+
+    func arranged(epoch: Int, batchSize: Int, seed: UInt64) -> any Dataset {
+      Forgetful(text: text.arranged(epoch: epoch, batchSize: batchSize, seed: seed))
+    }
+
+    func batch(_ samples: [Int]) throws -> Batch {
+      var batch = try text.batch(samples)
+      batch.continuation = nil
+      return batch
+    }
+  }
+
+  static func train(on ranks: Communicator, forgetting: Bool = false) throws -> String {
+    let model = LanguageModel(Recurrent(.gru, 7, 8), vocabulary: 7)
+    var configuration = Configuration(model: "small", epochs: 2, batchSize: 6, learningRate: 0.5, clipNorm: 1, seed: 4)
+    (configuration.reproducible, configuration.virtualShards) = (true, 5)
+    let trainer = try Trainer(model, LanguageModelling(), configuration, on: ranks)
+    let tokens = (0..<400).map { Int32($0 * $0 % 11 % 7) }
+    let text = try TextDataset(tokens, steps: 5, sampling: .sequential)
+    if forgetting {
+      try trainer.fit(Forgetful(text: text))
+    } else {
+      try trainer.fit(text)
+    }
+    return try digest(model)
+  }
+}
