@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 VOCABULARY, HIDDEN = 28, 256
-WORDS = (194, 212)  # the vocabularies of the book's 600 pairs, about
+WORDS = (188, 201)  # the vocabularies of 600 pairs
 IGNORED = -100  # the target of padding
 
 

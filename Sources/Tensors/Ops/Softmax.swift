@@ -44,11 +44,12 @@ extension Tensor {
     if let row = classes.firstIndex(where: { $0 < 0 || $0 >= shape[1] }) {
       throw TensorError("cross-entropy", "label \(classes[row]) in row \(row), but there are \(shape[1]) classes")
     }
-    let probabilities = try detached().exponentialShares()
+    let (shifted, powers) = try detached().to(Swift.max(dtype, .float32)).powersOfRows()
+    let sums = try powers.sum(-1, keepingAxes: true)
     let losses = try Tensor(uninitialized: [shape[0]], dtype)
-    try dtype.perform(LabelLosses(logits: detached().packed(), classes: classes, losses: losses))
+    try dtype.perform(LabelLosses(shifted: shifted, sums: sums, classes: classes, losses: losses))
     return losses.recorded([self]) { gradient in
-      let derivative = try probabilities * gradient.unsqueezed(1)
+      let derivative = try powers * (gradient.unsqueezed(1) / sums)
       let places = try labels.unsqueezed(1)
       try derivative.addAt(places, -1, scaledBy: gradient)
       return [derivative]
@@ -65,23 +66,38 @@ extension Tensor {
   /// `exp(x - max x)` along the last axis, divided by its sum. Not recorded.
   private final func exponentialShares() throws -> Tensor {
     try withoutGradient {
-      let source = try to(Swift.max(dtype, .float32))
-      let powers = try (source - source.max(-1, keepingAxes: true)).exp()
+      let (_, powers) = try detached().to(Swift.max(dtype, .float32)).powersOfRows()
       return try powers / powers.sum(-1, keepingAxes: true)
     }
+  }
+
+  /// `x - max x` along the last axis of float numbers, and `exp` of that. Not recorded.
+  private final func powersOfRows() throws -> (shifted: Tensor, powers: Tensor) {
+    let source = try packed()
+    let columns = shape.last ?? 1
+    let largest = try Tensor(uninitialized: Shape(shape.extents.dropLast() + [1]), dtype)
+    let rows = columns == 0 ? 0 : source.elementCount / columns
+    if dtype == .float32 {
+      RowMaximum.maximum(rows: rows, count: columns, source.pointer(Float.self), into: largest.pointer(Float.self))
+    } else {
+      RowMaximum.maximum(rows: rows, count: columns, source.pointer(Double.self), into: largest.pointer(Double.self))
+    }
+    let shifted = try source - largest
+    return (shifted, try shifted.exp())
   }
 }
 
 private struct LabelLosses: TypedAction {
-  let logits: Tensor
+  /// `x - max x` of each row, and the sum of its powers.
+  let shifted, sums: Tensor
   let classes: [Int64]
   let losses: Tensor
 
   func run<T: Element>(_ type: T.Type) throws {
-    let shares = try logits.logSoftmax()
-    let (from, to) = (shares.pointer(T.self), losses.pointer(T.self))
+    let logarithms = try sums.log()
+    let (from, totals, to) = (shifted.pointer(T.self), logarithms.pointer(T.self), losses.pointer(T.self))
     for (row, label) in classes.enumerated() {
-      to[row] = T.subtracting(T.zero, from[row * logits.shape[1] + Int(label)])
+      to[row] = T.subtracting(totals[row], from[row * shifted.shape[1] + Int(label)])
     }
   }
 }
