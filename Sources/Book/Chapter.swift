@@ -39,9 +39,21 @@ public enum Book {
     Chapter("modern-networks", "AlexNet, VGG, NiN and GoogLeNet, layer by layer", modernNetworksChapter),
     Chapter("batch-normalization", "Batch normalisation, from scratch and concise", batchNormalizationChapter),
     Chapter("residual", "Residual blocks and ResNet", residualChapter),
+    Chapter("sequence-models", "A noisy sine, one step ahead and many", sequenceModelsChapter),
     Chapter("text-preprocessing", "A text as lines, tokens and numbers", textPreprocessingChapter),
     Chapter("language-models", "How often words come; sequences of a text", languageModelsChapter),
+    Chapter("rnn-scratch", "A recurrent network from scratch", recurrentScratchChapter),
+    Chapter("rnn", "A recurrent network, concise", recurrentChapter),
+    Chapter("gru", "Gated recurrent units from scratch and concise", gatedRecurrentChapter),
+    Chapter("lstm", "Long short-term memory from scratch and concise", longShortTermMemoryChapter),
+    Chapter("deep-rnn", "Two layers of long short-term memory", deepRecurrentChapter),
+    Chapter("bidirectional", "Why a network that sees the future is no language model", bidirectionalChapter),
     Chapter("translation-data", "Sentences and their translations as numbers", translationDataChapter),
+    Chapter("seq2seq", "An encoder and a decoder learn to translate", sequenceToSequenceChapter),
+    Chapter("beam-search", "Greedy, exhaustive and beam search", beamSearchChapter),
+    Chapter(
+      "attention-pooling", "Attention as a weighted mean: Nadaraya-Watson, fixed and learnt", attentionPoolingChapter),
+    Chapter("attention-scoring", "Masked softmax, additive and dot-product attention", attentionScoringChapter),
   ]
 
   public static func chapter(_ name: String) -> Chapter? { chapters.first { $0.name == name } }

@@ -67,10 +67,10 @@ private func sampling(_ page: Page) throws {
 }
 
 /// A minibatch: inputs, and the same one token later.
-private typealias Sequences = (x: [[Int]], y: [[Int]])
+typealias Sequences = (x: [[Int]], y: [[Int]])
 
 /// The notes' `seq_data_iter_random`.
-private func randomSequences(
+func randomSequences(
   _ corpus: [Int], batchSize: Int, steps: Int, offset: Int, key: RandomKey
 ) -> [Sequences] {
   let count = (corpus.count - offset - 1) / steps
@@ -82,7 +82,7 @@ private func randomSequences(
 }
 
 /// The notes' `seq_data_iter_sequential`.
-private func sequentialSequences(_ corpus: [Int], batchSize: Int, steps: Int, offset: Int) -> [Sequences] {
+func sequentialSequences(_ corpus: [Int], batchSize: Int, steps: Int, offset: Int) -> [Sequences] {
   let length = (corpus.count - offset - 1) / batchSize
   return (0..<length / steps).map { batch in
     let starts = (0..<batchSize).map { offset + $0 * length + batch * steps }

