@@ -113,7 +113,9 @@ extension Page {
     points: [(title: String, x: Tensor, y: Tensor)]
   ) throws {
     let dots = try points.map { try curve($0.title, $0.x, $0.y) }
-    var lines = ["set xlabel '\(xLabel)'", "set ylabel '\(yLabel)'", "set grid", "set key bottom right"]
+    var lines = [
+      "set xlabel '\(xLabel)'", "set ylabel '\(yLabel)'", "set grid", "set key outside top center horizontal",
+    ]
     for (index, part) in (curves + dots).enumerated() { lines += Gnuplot.block("part\(index)", part.points) }
     let plots = (curves + dots).enumerated().map { index, part in
       "$part\(index) with \(index < curves.count ? "lines linewidth 2" : "points pointtype 7 pointsize 0.5") "

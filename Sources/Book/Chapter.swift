@@ -54,6 +54,7 @@ public enum Book {
     Chapter(
       "attention-pooling", "Attention as a weighted mean: Nadaraya-Watson, fixed and learnt", attentionPoolingChapter),
     Chapter("attention-scoring", "Masked softmax, additive and dot-product attention", attentionScoringChapter),
+    Chapter("bahdanau", "A decoder that attends to the sentence it translates", bahdanauChapter),
   ]
 
   public static func chapter(_ name: String) -> Chapter? { chapters.first { $0.name == name } }

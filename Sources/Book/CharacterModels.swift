@@ -48,12 +48,8 @@ struct Characters {
     return inner.isEmpty ? 0 : Double(inner.count { words.contains(String($0)) }) / Double(inner.count)
   }
 
-  /// Shows how a text goes on; of a good model most words are the book's.
-  func judge(_ page: Page, _ what: String, _ text: String, isTrained: Bool) {
-    page.show("  \(what): \(text)")
-    guard isTrained else { return }
-    page.expect("\(what): most words are the book's", shareOfWords(text) > 0.6, "\(shareOfWords(text))")
-  }
+  /// How long a chapter trains: cut short in a quick run, but a short text has few minibatches.
+  func epochs(_ page: Page, quick: Int, full: Int) -> Int { page.isQuick ? (isWhole ? quick : 10 * quick) : full }
 }
 
 /// The notes' `RNNModelScratch`: parameters, and how they make outputs of inputs.

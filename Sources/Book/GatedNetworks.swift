@@ -13,11 +13,10 @@ func gatedRecurrentChapter(_ page: Page) throws {
   let first = try tokens[.all, ..<1].copy()
   try model.expectSame(page, "the library's layer, step 1", as: model.library(.gru, gates: order), gates: order, first)
   page.show("  the book resets the state before the product with it, PyTorch behind it")
-  let lessons = Lessons(
-    scratch: page.isQuick ? 2 : 150, concise: page.isQuick ? 3 : 500, perplexity: 1.2, scratchPerplexity: 6)
-  try page.train("gru from scratch", model, text, epochs: lessons.scratch, perplexity: lessons.scratchPerplexity)
+  try page.train(
+    "gru from scratch", model, text, epochs: text.epochs(page, quick: 2, full: 150), perplexity: 6)
   let concise = LanguageModel(Recurrent(.gru, count, 256), vocabulary: count)
-  try page.train("gru", concise, text, epochs: lessons.concise, perplexity: lessons.perplexity)
+  try page.train("gru", concise, text, epochs: text.epochs(page, quick: 3, full: 500), perplexity: 1.2)
 }
 
 /// The notes' `gru`: Z keeps the state, R resets it for the candidate.
@@ -47,11 +46,10 @@ func longShortTermMemoryChapter(_ page: Page) throws {
   let order = [0, 1, 3, 2]
   let tokens = try text.batches(epoch: 0, isRandom: true)[0].x
   try model.expectSame(page, "the library's layer", as: model.library(.lstm, gates: order), gates: order, tokens)
-  let lessons = Lessons(
-    scratch: page.isQuick ? 2 : 150, concise: page.isQuick ? 3 : 500, perplexity: 1.4, scratchPerplexity: 8)
-  try page.train("lstm from scratch", model, text, epochs: lessons.scratch, perplexity: lessons.scratchPerplexity)
+  try page.train(
+    "lstm from scratch", model, text, epochs: text.epochs(page, quick: 2, full: 150), perplexity: 8)
   let concise = LanguageModel(Recurrent(.lstm, count, 256), vocabulary: count)
-  try page.train("lstm", concise, text, epochs: lessons.concise, perplexity: lessons.perplexity)
+  try page.train("lstm", concise, text, epochs: text.epochs(page, quick: 3, full: 500), perplexity: 1.4)
 }
 
 /// The notes' `lstm`: the memory C goes on through the forget gate, the state H shows of it what the output gate lets.
@@ -85,7 +83,7 @@ func deepRecurrentChapter(_ page: Page) throws {
   try page.compare("the outputs are the last layer's states", (y[-1] - state.hidden[-1]).abs().max(), notes: [0])
   let model = LanguageModel(layers, vocabulary: count)
   try page.train(
-    "deep lstm", model, text, epochs: page.isQuick ? 2 : 500, learningRate: 2, perplexity: 1.2)
+    "deep lstm", model, text, epochs: text.epochs(page, quick: 2, full: 500), learningRate: 2, perplexity: 1.2)
 }
 
 /// Chapter 9.4: why a network that sees the future is no language model.
@@ -102,7 +100,7 @@ func bidirectionalChapter(_ page: Page) throws {
   page.expect(
     "the layer above sees both", model.tensor(named: "rnn.weight_ih_l1_reverse")?.shape == [1024, 512])
 
-  let epochs = page.isQuick ? 1 : 120
+  let epochs = text.epochs(page, quick: 1, full: 120)
   let configuration = Configuration(
     model: "bidirectional", epochs: epochs, batchSize: text.batchSize, learningRate: 1, clipNorm: 1)
   let history = try fit(model, LanguageModelling(), configuration, text.dataset(.sequential))

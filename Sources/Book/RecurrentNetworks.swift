@@ -22,7 +22,7 @@ func recurrentScratchChapter(_ page: Page) throws {
   let model = try elmanModel(vocabulary: count, hidden: 256)
   let tokens = try text.batches(epoch: 0, isRandom: true)[0].x
   try model.expectSame(page, "the library's layer", as: model.library(.elman, gates: [0]), gates: [0], tokens)
-  let epochs = page.isQuick ? 3 : 500
+  let epochs = text.epochs(page, quick: 3, full: 500)
   try page.train("rnn from scratch", model, text, epochs: epochs, perplexity: 1.5)
   let other = try elmanModel(vocabulary: count, hidden: 256)
   try page.train("rnn in random order", other, text, epochs: epochs, perplexity: 2, isRandom: true)
@@ -70,7 +70,7 @@ func recurrentChapter(_ page: Page) throws {
     "\(y.shape), \(state.hidden.shape)")
   let model = LanguageModel(layer, vocabulary: count)
   page.show("  untrained: \(text.text(try model.generate(text.indices("time traveller"), length: 10)))")
-  let epochs = page.isQuick ? 3 : 500
+  let epochs = text.epochs(page, quick: 3, full: 500)
   try page.train("rnn", model, text, epochs: epochs, perplexity: 1.5)
   let other = LanguageModel(Recurrent(.elman, count, 256), vocabulary: count)
   try page.train("rnn random", other, text, epochs: epochs, perplexity: 2, sampling: .random)

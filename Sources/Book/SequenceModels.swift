@@ -70,7 +70,7 @@ private func predictions(_ page: Page, _ network: Module, _ x: Tensor, _ lags: I
       [
         curve("data", x, from: 1), curve("1-step predictions", oneStep, from: lags + 1),
         curve("multistep predictions", multistep[600 + lags..<count], from: 601 + lags),
-      ])
+      ], ["set key outside top center horizontal"])
     try steps(page, network, x, lags)
   }
 }
@@ -95,7 +95,7 @@ private func steps(_ page: Page, _ network: Module, _ x: Tensor, _ lags: Int) th
     "sine-steps", "time", "x",
     wanted.map { step in
       try curve("\(step)-step predictions", table[.all, lags + step - 1], from: lags + step)
-    })
+    }, ["set key outside top center horizontal"])
 }
 
 /// Points in a row, one a time step.

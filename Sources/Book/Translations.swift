@@ -31,6 +31,9 @@ struct BookPairs {
     return sizes
   }
 
+  /// The notes' 300, cut short in a quick run; a handful of sentences is one minibatch.
+  func epochs(_ page: Page, quick: Int) -> Int { page.isQuick ? (isWhole ? quick : 10 * quick) : 300 }
+
   var begin: Int { file.targetVocabulary[Vocabulary.begin] }
 }
 

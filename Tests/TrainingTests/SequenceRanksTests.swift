@@ -8,7 +8,7 @@ import Zoo
 
   @Test(arguments: ["rnn", "gru", "lstm", "deep-lstm", "bidirectional-lstm"], [SequenceSampling.random, .sequential])
   func languageModels(_ name: String, _ sampling: SequenceSampling) throws {
-    let tokens = (0..<900).map { Int32(($0 * $0 / 7 + $0) % 11) }
+    let tokens = (0..<900).map { (place: Int) -> Int32 in Int32((place * place / 7 + place) % 11) }
     let data = try TextDataset(tokens, steps: 5, sampling: sampling)
     try expectOneAnswer(data, LanguageModelling(), batchSize: 7) {
       LanguageModel(
@@ -31,11 +31,13 @@ import Zoo
   /// Sentences of one to five words and `<eos>`, of very different lengths side by side.
   private static func pairs(_ count: Int) throws -> PairsDataset {
     func sentences(_ words: Int, _ factor: Int) -> (tokens: [Int32], lengths: [Int32]) {
-      let lengths = (0..<count).map { Int32(2 + $0 * factor % 5) }
+      let lengths = (0..<count).map { (row: Int) -> Int32 in Int32(2 + row * factor % 5) }
       let tokens = (0..<count).flatMap { row in
         (0..<6).map { step -> Int32 in
           let last = Int(lengths[row]) - 1
-          return step < last ? Int32(4 + (row * factor + step * step) % (words - 4)) : step == last ? 3 : 1
+          if step >= last { return step == last ? 3 : 1 }
+          let word: Int = (row * factor + step * step) % (words - 4)
+          return Int32(4 + word)
         }
       }
       return (tokens, lengths)

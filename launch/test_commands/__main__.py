@@ -5,6 +5,7 @@ import sys
 import unittest
 
 from .bad_input import BadInput
+from .book import Book
 from .images import Images
 from .jobs import Jobs
 from .succeeding import Commands
@@ -12,7 +13,7 @@ from .support import BINARY
 from .tables import Tables
 from .texts import Texts
 
-__all__ = ["BadInput", "Commands", "Images", "Jobs", "Tables", "Texts"]
+__all__ = ["BadInput", "Book", "Commands", "Images", "Jobs", "Tables", "Texts"]
 
 if not os.access(BINARY, os.X_OK):
     sys.exit(f"test-commands: no {BINARY}: swift build -c release --product lockstep")

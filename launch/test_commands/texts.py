@@ -118,10 +118,15 @@ class Texts(CommandTest):
         for path, word in ((other, 'expected "c", found "d"'), (longer, 'expected nothing, found "d"')):
             words = ["/vocabulary", word]
             self.refuse_everywhere(65, "evaluate", name, "--data", path, "--split", "train", mentions=[path, *words])
-            self.refuse(
-                65, "predict", name, "--data", path, "--split", "train", "--output", self.folder / "p.h5", mentions=words)
             self.refuse_everywhere(65, "train", "gru", "--data", path, "--resume", name, "--epochs", 1, mentions=words)
         self.succeed("train", "gru", "--data", mine, "--resume", name, "--steps", 3, "--checkpoint", name)
+        pairs, others = self.convert("pairs", PAIRS, "french"), self.convert("pairs", PAIRS.replace("Va", "Cours"), "others")
+        name = self.folder / "translator"
+        self.succeed("train", "seq2seq", "--data", pairs, "--steps", 2, "--checkpoint", name)
+        self.succeed("evaluate", name, "--data", pairs, "--split", "train", ranks=2)
+        words = ["/target_vocabulary", 'number 5: expected "va", found "cours"']
+        self.refuse_everywhere(65, "evaluate", name, "--data", others, "--split", "train", mentions=words)
+        self.refuse_everywhere(65, "train", "seq2seq", "--data", others, "--resume", name, "--epochs", 1, mentions=words)
 
     def test_texts_that_do_not_fit(self):
         short = self.convert("text", "abcdefg\n", "short")
