@@ -75,8 +75,9 @@ extension Tensor {
   private final func powersOfRows() throws -> (shifted: Tensor, powers: Tensor) {
     let source = try packed()
     let columns = shape.last ?? 1
+    if columns == 0 { throw TensorError("softmax", "the last axis of shape \(shape) is empty") }
     let largest = try Tensor(uninitialized: Shape(shape.extents.dropLast() + [1]), dtype)
-    let rows = columns == 0 ? 0 : source.elementCount / columns
+    let rows = source.elementCount / columns
     if dtype == .float32 {
       RowMaximum.maximum(rows: rows, count: columns, source.pointer(Float.self), into: largest.pointer(Float.self))
     } else {
