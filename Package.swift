@@ -30,7 +30,7 @@ let implementation: [Target] = [
   .target(name: "DataParallel", dependencies: ["Tensors", "MessagePassing"]),
   .target(name: "Data", dependencies: ["Tensors", "HDF5Files", "CZlib", "CPNG", "CJPEG"]),
   .target(name: "Checkpoints", dependencies: ["Networks", "Optimizers", "HDF5Files"]),
-  .target(name: "Zoo", dependencies: ["Networks"]),
+  .target(name: "Zoo", dependencies: ["Networks", "Data"]),
   .target(
     name: "Training",
     dependencies: [

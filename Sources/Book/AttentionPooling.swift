@@ -22,6 +22,8 @@ func attentionPoolingChapter(_ page: Page) throws {
   let fixed = try weights.matmul(y)
   try page.compare("weights of a query add up to", weights.sum(1).max(), notes: [1])
   try show("fixed", fixed)
+  let library = try NadarayaWatson.pool(queries, x, y).output
+  page.compare("the library's, largest difference", try (library - fixed).abs().max().item(), notes: 0, within: 1e-5)
   try page.drawHeatMap("attention-fixed-weights", weights, "keys", "queries")
   let (flat, smooth) = (try distance(average), try distance(fixed))
   page.expect("weighted by nearness, better than the mean", smooth < 0.5 * flat, "\(smooth) against \(flat)")

@@ -7,6 +7,9 @@ func attentionScoringChapter(_ page: Page) throws {
   try page.compare("weights of a query add up to", weights.sum(2).reshaped([-1]), notes: [1, 1, 1, 1])
   try page.compare("behind 2 and 3 keys they are", weights[.all, .all, 3].reshaped([-1]), notes: [0, 0, 0, 0])
   try page.compare("behind 2 keys, too", weights[0, .all, 2].reshaped([-1]), notes: [0, 0])
+  let lengthsOfRows = try Tensor([[2, 2], [3, 3]] as [[Int64]])
+  let same = try (scores.maskedSoftmax(lengthsOfRows) - weights).abs().max().item()
+  page.compare("the library's, largest difference", same, notes: 0, within: 1e-6)
   let uneven = try maskedSoftmaxFromScratch(scores, rows: [[1, 3], [2, 4]])
   try page.compare("a query that may look at one key", uneven[0, 0], notes: [1, 0, 0, 0])
   let all = try uneven[1, 1]
@@ -27,8 +30,10 @@ func attentionScoringChapter(_ page: Page) throws {
   page.compare("the library's weights, largest difference", try difference.item(), notes: 0, within: 1e-6)
   try page.drawHeatMap("attention-additive", shares.squeezed(1), "keys", "queries")
 
-  let (dot, even) = try dotProductAttention(
-    Tensor.normal([2, 1, 2], key: RandomKey(seed: 2)), keys, values, lengths: lengths)
+  let narrow = try Tensor.normal([2, 1, 2], key: RandomKey(seed: 2))
+  let (dot, even) = try dotProductAttention(narrow, keys, values, lengths: lengths)
+  let ready = try ScaledDotProductAttention().attend(narrow, keys, values, lengths: lengths).output
+  page.compare("the library's, largest difference", try (ready - dot).abs().max().item(), notes: 0, within: 1e-5)
   try page.compare("scaled dot product, the same", dot.reshaped([-1]), notes: notes, within: 1e-4)
   try page.compare("its weights", even[0].reshaped([-1]), notes: [0.5, 0.5] + [Double](repeating: 0, count: 8))
   try page.drawHeatMap("attention-dot-product", even.squeezed(1), "keys", "queries")

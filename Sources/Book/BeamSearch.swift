@@ -1,5 +1,6 @@
 import Foundation
 import Lockstep
+import Zoo
 
 /// Chapter 9.8: greedy, exhaustive and beam search on a vocabulary of four tokens, the last of which ends.
 func beamSearchChapter(_ page: Page) throws {
@@ -21,6 +22,9 @@ func beamSearchChapter(_ page: Page) throws {
     if width == 1 { page.expect("a beam of 1 is greedy", found.tokens == greedy.tokens) }
     if width == 2 { page.expect("a beam of 2 finds the best", found.tokens == best.tokens) }
     page.expect("it costs at most k · 4 · 4", cost <= 16 * width, "\(cost)")
+    let library = try TinyDecoder(model).search(width, steps: 4, penalty: 0.75)
+    let isSame = library.tokens == found.tokens && abs(library.logProbability - found.logarithm) < 1e-5
+    page.expect("the library's finds the same", isSame, "\(library.tokens)")
   }
   // As wide as the vocabulary it is not exhaustive yet: it still drops what begins badly.
   let wide = model.beam(4, steps: 4, penalty: 0.75)
@@ -99,5 +103,35 @@ private struct TinyModel {
     }
     ended += open
     return (ended.max { $0.score(penalty) < $1.score(penalty) } ?? Candidate(), cost)
+  }
+}
+
+/// The same model as a decoder. Its state is the number of what it has read, a digit to the base of 5 for each token.
+private final class TinyDecoder: Decoder {
+  private let model: TinyModel
+  private static let begin = 4
+
+  init(_ model: TinyModel) { self.model = model }
+
+  override func decode(_ tokens: Tensor, _ state: inout DecoderState) throws -> Tensor {
+    let known = try state.recurrent.hidden.values(as: Int64.self)
+    let read = try zip(known, tokens.values(as: Int64.self)).map { known, token in
+      token == Self.begin ? 0 : 5 * known + token + 1
+    }
+    state.recurrent = RecurrentState(hidden: try Tensor(read.map(Float.init), shape: [1, read.count, 1]))
+    let logits = read.map { model.next(Self.tokens($0)).map { Float(log($0)) } }
+    return try Tensor(logits).unsqueezed(0)
+  }
+
+  private static func tokens(_ number: Int64) -> [Int] {
+    number == 0 ? [] : tokens(number / 5) + [Int(number % 5) - 1]
+  }
+
+  func search(_ width: Int, steps: Int, penalty: Double) throws -> BeamSearch.Candidate {
+    let nothing = try Tensor.zeros([1, 1, 1])
+    let encoding = Encoding(outputs: nothing, state: RecurrentState(hidden: nothing), lengths: nil)
+    let search = BeamSearch(
+      width: width, lengthPenalty: penalty, begin: Self.begin, end: 3, words: 4, steps: steps)
+    return try search.best(self, encoding)
   }
 }

@@ -14,7 +14,7 @@ func gatedRecurrentChapter(_ page: Page) throws {
   try model.expectSame(page, "the library's layer, step 1", as: model.library(.gru, gates: order), gates: order, first)
   page.show("  the book resets the state before the product with it, PyTorch behind it")
   try page.train(
-    "gru from scratch", model, text, epochs: text.epochs(page, quick: 2, full: 150), perplexity: 6)
+    "gru from scratch", model, text, epochs: text.epochs(page, quick: 2, full: 500), perplexity: 1.2)
   let concise = LanguageModel(Recurrent(.gru, count, 256), vocabulary: count)
   try page.train("gru", concise, text, epochs: text.epochs(page, quick: 3, full: 500), perplexity: 1.2)
 }
@@ -47,7 +47,7 @@ func longShortTermMemoryChapter(_ page: Page) throws {
   let tokens = try text.batches(epoch: 0, isRandom: true)[0].x
   try model.expectSame(page, "the library's layer", as: model.library(.lstm, gates: order), gates: order, tokens)
   try page.train(
-    "lstm from scratch", model, text, epochs: text.epochs(page, quick: 2, full: 150), perplexity: 8)
+    "lstm from scratch", model, text, epochs: text.epochs(page, quick: 2, full: 500), perplexity: 1.4)
   let concise = LanguageModel(Recurrent(.lstm, count, 256), vocabulary: count)
   try page.train("lstm", concise, text, epochs: text.epochs(page, quick: 3, full: 500), perplexity: 1.4)
 }

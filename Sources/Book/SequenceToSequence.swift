@@ -8,6 +8,8 @@ func sequenceToSequenceChapter(_ page: Page) throws {
   let (predicted, label) = ("a b b c d", "a b c d e f")
   let shares = precisions(predicted, label, longest: 4)
   try page.compare("p1 to p4 of ABBCD for ABCDEF", Tensor(shares), notes: [0.8, 0.75, 1.0 / 3, 0])
+  let (own, library) = (bleuFromScratch(predicted, label, longest: 3), bleu(predicted, label, k: 3))
+  page.expect("BLEU of runs of up to 3 words, the library's", abs(own - library) < 1e-12, "\(own), \(library)")
   page.compare("BLEU of a sentence itself", bleuFromScratch(label, label, longest: 4), notes: 1, within: 1e-9)
 
   let pairs = try BookPairs(page)

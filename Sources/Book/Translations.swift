@@ -1,5 +1,6 @@
 import Foundation
 import Lockstep
+import Zoo
 
 /// The notes' `load_data_nmt`: 600 pairs of the book's sentences, 10 words each.
 struct BookPairs {
@@ -132,12 +133,19 @@ func bleuFromScratch(_ predicted: String, _ label: String, longest: Int) -> Doub
 extension Page {
   /// Translates the notes' four sentences; a well trained network knows at least the first two.
   func judge(_ what: String, _ network: EncoderDecoder, _ pairs: BookPairs, isTrained: Bool) throws {
-    var scores: [Double] = []
+    let translator = Translator(
+      model: network, sourceVocabulary: pairs.file.sourceVocabulary, targetVocabulary: pairs.file.targetVocabulary,
+      steps: pairs.file.steps)
+    var (scores, isSame): ([Double], Bool) = ([], true)
     for (english, french) in pairs.examples {
       let found = try translate(english, network, pairs).text
+      let wide = try translator.beam(Sentence.words(english), width: 4).text
+      let greedy = try translator.greedy(Sentence.words(english)).text
+      isSame = isSame && found == greedy
       scores.append(bleuFromScratch(found, french, longest: 2))
-      show("  \(english) => \(found), bleu \(scores[scores.count - 1])")
+      show("  \(english) => \(found), bleu \(scores[scores.count - 1]); with a beam of 4: \(wide)")
     }
+    expect("\(what): the library translates the same", isSame)
     if isTrained { expect("\(what): the first two as the notes'", scores[0] == 1 && scores[1] == 1, "\(scores)") }
   }
 }

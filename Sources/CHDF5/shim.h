@@ -33,7 +33,6 @@ static inline hid_t h5_new_file_access(void) { return H5Pcreate(H5P_FILE_ACCESS)
 static inline hid_t h5_new_file_creation(void) { return H5Pcreate(H5P_FILE_CREATE); }
 static inline hid_t h5_new_group_creation(void) { return H5Pcreate(H5P_GROUP_CREATE); }
 static inline hid_t h5_new_dataset_creation(void) { return H5Pcreate(H5P_DATASET_CREATE); }
-static inline hid_t h5_new_link_creation(void) { return H5Pcreate(H5P_LINK_CREATE); }
 static inline unsigned h5_read_only(void) { return H5F_ACC_RDONLY; }
 static inline unsigned h5_truncate(void) { return H5F_ACC_TRUNC; }
 

@@ -13,12 +13,13 @@ extension ConvertCommand {
     @Option(help: "The HDF5 file to write.") var output: String
     @Option(help: "What a token is: char or word.") var token = TokenKind.char
     @Option(parsing: .unconditional, help: "Keeps the first so many tokens.") var maxTokens: Int?
+    @Option(parsing: .unconditional, help: "Tokens that come less often become <unk>.") var minFrequency = 0
     @Flag(help: "Cleans as the notes do: all but a…z becomes a blank, capitals become small.") var letters = false
     @Flag(help: "Reads invalid UTF-8 with a replacement rather than refusing it.") var lossy = false
 
     func validate() throws {
       if (input == nil) == (source == nil) { throw ValidationError("name the text file, once") }
-      try ConvertCommand.checkCount(maxTokens)
+      try ConvertCommand.check(maxTokens, minFrequency)
     }
 
     func run() throws {
@@ -26,7 +27,7 @@ extension ConvertCommand {
       var converter = TextConverter(source: source, kind: token)
       converter.cleaner.isLossy = lossy
       converter.cleaner.keepsLettersOnly = letters
-      converter.maximumTokens = maxTokens
+      (converter.maximumTokens, converter.minimumFrequency) = (maxTokens, minFrequency)
       try ConvertCommand.convert(converter, token, output)
     }
   }
@@ -41,20 +42,22 @@ extension ConvertCommand {
       String?
     @Option(help: "What a token is: char or word.") var token = TokenKind.char
     @Option(parsing: .unconditional, help: "Keeps the first so many tokens.") var maxTokens: Int?
+    @Option(parsing: .unconditional, help: "Tokens that come less often become <unk>.") var minFrequency = 0
     @Flag(help: "Reads invalid UTF-8 with a replacement rather than refusing it.") var lossy = false
 
-    func validate() throws { try ConvertCommand.checkCount(maxTokens) }
+    func validate() throws { try ConvertCommand.check(maxTokens, minFrequency) }
 
     func run() throws {
       var converter = try TextConverter.timeMachine(source: source, kind: token)
       converter.cleaner.isLossy = lossy
-      converter.maximumTokens = maxTokens
+      (converter.maximumTokens, converter.minimumFrequency) = (maxTokens, minFrequency)
       try ConvertCommand.convert(converter, token, output)
     }
   }
 
-  private static func checkCount(_ count: Int?) throws {
-    if let count, count < 1 { throw ValidationError("--max-tokens is \(count), but must be at least 1") }
+  private static func check(_ maxTokens: Int?, _ minFrequency: Int) throws {
+    if let maxTokens, maxTokens < 1 { throw ValidationError("--max-tokens is \(maxTokens), but must be at least 1") }
+    if minFrequency < 0 { throw ValidationError("--min-frequency is \(minFrequency), but must be 0 or more") }
   }
 
   private static func convert(_ converter: TextConverter, _ token: TokenKind, _ output: String) throws {

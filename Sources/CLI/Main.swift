@@ -13,9 +13,8 @@ struct LockstepCommand: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       ConvertCommand.self, ModelsCommand.self, SummaryCommand.self, TrainCommand.self, EvaluateCommand.self,
-      PredictCommand.self, ShowCommand.self, GenerateCommand.self, InspectCommand.self, BenchmarkCommand.self,
-      BookCommand.self,
-      DoctorCommand.self,
+      PredictCommand.self, ShowCommand.self, GenerateCommand.self, TranslateCommand.self, InspectCommand.self,
+      BenchmarkCommand.self, BookCommand.self, DoctorCommand.self,
     ])
 }
 

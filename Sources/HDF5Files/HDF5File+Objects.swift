@@ -47,11 +47,15 @@ extension HDF5File {
   public func createGroup(_ path: String) throws {
     try perform(on: path, failure: .library) { session, file in
       try checkCreation(path, session, file)
-      let links = try parentCreation(session)
-      let creation = try session.own(h5_new_group_creation(), H5Pclose, "preparing")
-      try session.check(H5Pset_obj_track_times(creation, false), "preparing")
-      _ = try session.own(H5Gcreate2(file, path, links, creation, 0), H5Gclose, "creating the group")
+      try createParents(of: path, session, file)
+      try createGroup(path, session, file)
     }
+  }
+
+  private func createGroup(_ path: String, _ session: HDF5Session, _ file: hid_t) throws {
+    let creation = try session.own(h5_new_group_creation(), H5Pclose, "preparing")
+    try session.check(H5Pset_obj_track_times(creation, false), "preparing")
+    _ = try session.own(H5Gcreate2(file, path, 0, creation, 0), H5Gclose, "creating the group")
   }
 
   /// Opens the group or dataset at `path`, through no link that leads to another file.
@@ -75,11 +79,14 @@ extension HDF5File {
     if try isThere(path, session, file) { throw session.error(.misuse, "is in the file already") }
   }
 
-  /// Link creation that also makes the groups above a new object.
-  func parentCreation(_ session: HDF5Session) throws -> hid_t {
-    let links = try session.own(h5_new_link_creation(), H5Pclose, "preparing")
-    try session.check(H5Pset_create_intermediate_group(links, 1), "preparing")
-    return links
+  /// Makes the groups above a new object that are missing. Those that libhdf5 would make by itself hold times, and so no
+  /// two files would have the same bytes.
+  func createParents(of path: String, _ session: HDF5Session, _ file: hid_t) throws {
+    var walked = ""
+    for step in path.split(separator: "/").dropLast() {
+      walked += "/\(step)"
+      if try !isThere(walked, session, file) { try createGroup(walked, session, file) }
+    }
   }
 
   private func linkAccess(_ session: HDF5Session) throws -> hid_t {

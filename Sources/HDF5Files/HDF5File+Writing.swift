@@ -63,14 +63,14 @@ extension HDF5File {
     guard elementCount(layout.shape) == count else {
       throw session.error(.misuse, "\(count) values do not fit the shape \(layout.shape)")
     }
-    let links = try parentCreation(session)
+    try createParents(of: path, session, file)
     let creation = try session.own(h5_new_dataset_creation(), H5Pclose, "preparing")
     try session.check(H5Pset_obj_track_times(creation, false), "preparing")
     try arrange(layout, creation, session)
     let sizes = layout.shape.map { hsize_t($0) }
     let space = try session.own(H5Screate_simple(Int32(sizes.count), sizes, nil), H5Sclose, "describing the shape")
     let dataset = try session.own(
-      H5Dcreate2(file, path, type, space, links, creation, 0), H5Dclose, "creating the dataset")
+      H5Dcreate2(file, path, type, space, 0, creation, 0), H5Dclose, "creating the dataset")
     guard count > 0 else { return }
     try session.check(H5Dwrite(dataset, type, 0, 0, 0, values), "writing")
   }

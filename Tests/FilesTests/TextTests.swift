@@ -54,6 +54,10 @@ import Testing
     let vocabulary = Vocabulary(counts: Vocabulary.count(words))
     #expect(text.vocabulary == vocabulary && vocabulary.tokens.prefix(2) == ["<unk>", "the"])
     #expect(text.tokens == words.map { Int32(vocabulary[$0]) })
+    let frequent = TokenizedText(Array("a b b <unk> a b c c".utf8), .word, minimumFrequency: 2)
+    #expect(frequent.vocabulary.tokens == ["<unk>", "b", "a", "c"] && frequent.tokens == [2, 1, 1, 0, 2, 1, 3, 3])
+    let rare = TokenizedText(Array("a b b".utf8), .word, minimumFrequency: 2)
+    #expect(rare.vocabulary.tokens == ["<unk>", "b"] && rare.tokens == [0, 1, 1])
   }
 
   @Test func vocabulary() {

@@ -30,6 +30,8 @@ class Texts(CommandTest):
             self.assertEqual([word.decode() for word in file["vocabulary"][:]], ["<unk>", "b", "a", "é"])
             self.assertEqual(file["train/tokens"][:].tolist(), [1, 2, 1, 0, 3])
             self.assertTrue(file["train/tokens"].fletcher32 and file["vocabulary"].fletcher32)
+        with h5py.File(self.convert("text", "a b a c\n", "frequent", "--token", "word", "--min-frequency", 2)) as file:
+            self.assertEqual((file["train/tokens"][:].tolist(), len(file["vocabulary"])), ([1, 0, 1, 0], 2))
         with h5py.File(self.convert("text", "One, two.\n", "letters", "--letters")) as file:
             words = [word.decode() for word in file["vocabulary"][:]]
             self.assertEqual("".join(words[token] for token in file["train/tokens"][:]), "one two")
@@ -131,6 +133,9 @@ class Texts(CommandTest):
     def test_texts_that_do_not_fit(self):
         short = self.convert("text", "abcdefg\n", "short")
         self.refuse_everywhere(65, "train", "rnn", "--data", short, mentions=[short, "holds 7 tokens", "36"])
+        long = self.convert("text", CHINESE, "long")
+        self.refuse(
+            65, "train", "rnn", "--data", long, "--max-tokens", 20, mentions=[f"the beginning of {long}", "holds 20 tokens"])
         pairs, text = self.convert("pairs", PAIRS, "fit-pairs"), self.convert("text", CHINESE, "fit-text")
         self.refuse(65, "train", "rnn", "--data", pairs, mentions=["task: expected language", "translation"])
         self.refuse(65, "train", "lenet", "--data", text, mentions=["task: expected classification", "language"])

@@ -16,6 +16,8 @@ public struct TextConverter: Sendable {
   public var cleaner = TextCleaner()
   /// Keeps the first so many; the vocabulary is that of the whole text, as the notes have it.
   public var maximumTokens: Int?
+  /// Rarer tokens become `<unk>`.
+  public var minimumFrequency = 0
   /// How many tokens trainings take unless told otherwise.
   public var trainingTokens: Int?
 
@@ -40,7 +42,7 @@ public struct TextConverter: Sendable {
     if text.isEmpty { throw InputError(source, "holds no text: none of its \(bytes.count) bytes is part of a token") }
     var hash = SHA256()
     bytes.withUnsafeBytes { hash.update($0) }
-    return (TokenizedText(text, kind), lineCount, hash.hexadecimal)
+    return (TokenizedText(text, kind, minimumFrequency: minimumFrequency), lineCount, hash.hexadecimal)
   }
 
   public func convert(to output: String) throws -> Summary {

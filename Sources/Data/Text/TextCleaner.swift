@@ -12,19 +12,38 @@ public struct TextCleaner: Sendable {
   /// The clean bytes, and how many lines there were.
   /// - Throws: `InputError` with the byte offset of invalid UTF-8.
   public func clean(_ bytes: [UInt8], path: String) throws -> (text: [UInt8], lineCount: Int) {
-    var result = [UInt8]()
-    result.reserveCapacity(bytes.count + 16)
     let hasMark = bytes.starts(with: [0xEF, 0xBB, 0xBF])
-    let lineCount = try bytes.withUnsafeBufferPointer { source in
-      try keepsLettersOnly
-        ? letters(source, path, into: &result) : everything(source, from: hasMark ? 3 : 0, path, into: &result)
+    var lineCount = bytes.last.map { $0 == 0x0A ? 0 : 1 } ?? 0
+    // No byte becomes more than one, but for invalid ones, whose replacement takes three.
+    let room = bytes.count * (isLossy ? 3 : 1) + 1
+    let text = try [UInt8](unsafeUninitializedCapacity: room) { buffer, filled in
+      guard let base = buffer.baseAddress else { return }
+      var sink = Sink(base: base)
+      lineCount += try bytes.withUnsafeBufferPointer { source in
+        try keepsLettersOnly
+          ? letters(source, path, into: &sink) : everything(source, from: hasMark ? 3 : 0, path, into: &sink)
+      }
+      filled = sink.count
     }
-    return (result, lineCount + (bytes.last.map { $0 == 0x0A ? 0 : 1 } ?? 0))
+    return (text, lineCount)
+  }
+
+  /// Where clean bytes go: an array would look after each byte whether it is still alone and large enough.
+  private struct Sink {
+    let base: UnsafeMutablePointer<UInt8>
+    var count = 0
+    var isEmpty: Bool { count == 0 }
+
+    @inline(__always)
+    mutating func append(_ byte: UInt8) {
+      base[count] = byte
+      count += 1
+    }
   }
 
   /// `re.sub('[^A-Za-z]+', ' ', line).strip().lower()` of each line.
   private func letters(
-    _ source: UnsafeBufferPointer<UInt8>, _ path: String, into result: inout [UInt8]
+    _ source: UnsafeBufferPointer<UInt8>, _ path: String, into result: inout Sink
   ) throws -> Int {
     var (lines, place) = (0, 0)
     var (needsBlank, isAtStart) = (false, true)
@@ -56,7 +75,7 @@ public struct TextCleaner: Sendable {
   }
 
   private func everything(
-    _ source: UnsafeBufferPointer<UInt8>, from start: Int, _ path: String, into result: inout [UInt8]
+    _ source: UnsafeBufferPointer<UInt8>, from start: Int, _ path: String, into result: inout Sink
   ) throws -> Int {
     var lines = 0
     var needsBlank = false
@@ -78,7 +97,7 @@ public struct TextCleaner: Sendable {
       guard let (scalar, length) = UTF8Decoding.scalar(source, at: place) else {
         guard isLossy else { throw invalid(byte, at: place, path) }
         if needsBlank { result.append(0x20) }
-        result += [0xEF, 0xBF, 0xBD]
+        for part in [0xEF, 0xBF, 0xBD] as [UInt8] { result.append(part) }
         (needsBlank, place) = (false, place + 1)
         continue
       }

@@ -25,7 +25,9 @@ public struct TextDataset: DigestedDataset {
   /// - Parameter limit: takes the first so many tokens.
   /// - Throws: `InputError` for a text that is shorter than one sequence and its last target.
   public init(_ file: TextFile, steps: Int, sampling: SequenceSampling, limit: Int? = nil) throws {
-    try self.init(Array(file.tokens.prefix(limit ?? .max)), steps: steps, sampling: sampling, path: file.path)
+    let tokens = Array(file.tokens.prefix(limit ?? .max))
+    let path = tokens.count < file.tokens.count ? "the beginning of \(file.path)" : file.path
+    try self.init(tokens, steps: steps, sampling: sampling, path: path)
   }
 
   public init(_ tokens: [Int32], steps: Int, sampling: SequenceSampling, path: String = "text") throws {

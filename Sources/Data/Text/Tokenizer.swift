@@ -11,19 +11,21 @@ public struct TokenizedText: Sendable {
   public let tokens: [Int32]
   /// Tokens by falling frequency.
   public let counts: [(token: String, count: Int)]
-  public var vocabulary: Vocabulary { Vocabulary(counts: counts) }
+  /// Rarer tokens are `<unk>`.
+  public let minimumFrequency: Int
+  public var vocabulary: Vocabulary { Vocabulary(counts: counts, minimumFrequency: minimumFrequency) }
 
   /// Counts and numbers the tokens of clean UTF-8.
-  public init(_ text: [UInt8], _ kind: TokenKind) {
+  public init(_ text: [UInt8], _ kind: TokenKind, minimumFrequency: Int = 0) {
     let (ids, counts) = text.withUnsafeBufferPointer { kind == .char ? Self.characters($0) : Self.words($0) }
     let order = counts.indices.sorted { left, right in
       counts[left].count == counts[right].count ? left < right : counts[left].count > counts[right].count
     }
     var numbers = [Int32](repeating: 0, count: counts.count)
     // A text may hold the word "<unk>" itself, as the Penn Treebank does: it is the unknown one.
-    for (number, id) in order.lazy.filter({ counts[$0].token != Vocabulary.unknown }).enumerated() {
-      numbers[id] = Int32(number + 1)
-    }
+    let known = order.lazy.filter { counts[$0].count >= minimumFrequency && counts[$0].token != Vocabulary.unknown }
+    for (number, id) in known.enumerated() { numbers[id] = Int32(number + 1) }
+    self.minimumFrequency = minimumFrequency
     self.counts = order.map { counts[$0] }
     var tokens = ids
     tokens.withUnsafeMutableBufferPointer { tokens in

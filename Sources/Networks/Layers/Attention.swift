@@ -52,8 +52,35 @@ public final class AdditiveAttention: Module {
     _ queries: Tensor, projectedKeys keys: Tensor, _ values: Tensor, lengths: Tensor?
   ) throws -> (output: Tensor, weights: Tensor) {
     let features = try (ofQueries(queries).unsqueezed(2) + keys.unsqueezed(1)).tanh()
-    let weights = try scores(features).squeezed(-1).maskedSoftmax(lengths)
-    let used = isTraining && dropout > 0 ? try weights.droppedOut(dropout) : weights
-    return (try used.matmul(values), weights)
+    return try pooled(
+      scores(features).squeezed(-1), values, lengths: lengths, dropout: isTraining ? dropout : 0)
   }
+}
+
+/// Scores `q · k / √width` of queries and keys of one width, and the values' mean by their softmax: cheaper than additive
+/// attention, and without parameters. Source: Vaswani et al. 2017.
+public final class ScaledDotProductAttention: Module {
+  public let dropout: Double
+
+  public init(dropout: Double = 0) { self.dropout = dropout }
+
+  /// As `AdditiveAttention.attend`, with queries `[batch, queries, width]` and keys `[batch, keys, width]`.
+  public func attend(
+    _ queries: Tensor, _ keys: Tensor, _ values: Tensor, lengths: Tensor?
+  ) throws -> (output: Tensor, weights: Tensor) {
+    guard queries.rank == 3, keys.rank == 3 else {
+      throw TensorError("attention", "needs queries and keys [batch, …, width], not \(queries.shape) and \(keys.shape)")
+    }
+    let scores = try queries.matmul(keys.transposed()) / Double(max(queries.shape[2], 1)).squareRoot()
+    return try pooled(scores, values, lengths: lengths, dropout: isTraining ? dropout : 0)
+  }
+}
+
+/// The values' means by the softmax of scores. Dropout leaves values out of the means, not out of the weights handed back.
+private func pooled(
+  _ scores: Tensor, _ values: Tensor, lengths: Tensor?, dropout: Double
+) throws -> (output: Tensor, weights: Tensor) {
+  let weights = try scores.maskedSoftmax(lengths)
+  let used = dropout > 0 ? try weights.droppedOut(dropout) : weights
+  return (try used.matmul(values), weights)
 }

@@ -1,0 +1,46 @@
+import Tensors
+
+/// Attention pooling by nearness: the mean of the values by `softmax(-((query - key) · w)² / 2)` over the keys, with a `w`
+/// that is learnt. A large one looks at few keys. Source: Nadaraya 1964, Watson 1964.
+public final class NadarayaWatson: Module {
+  /// `[1]`.
+  public let w: Parameter
+
+  public override init() {
+    w = .parameter([1])
+    super.init()
+    try? initialize(StandaloneKey.next())
+  }
+
+  public override var parameters: Tensors { ["w": w] }
+
+  /// Uniform in 0…1, as in the notes.
+  public override func initialize(_ key: RandomKey) throws { try Initializer.uniform(0, 1).fill(w, key: key) }
+
+  public func attend(
+    _ queries: Tensor, _ keys: Tensor, _ values: Tensor
+  ) throws -> (output: Tensor, weights: Tensor) {
+    try Self.pool(queries, keys, values, w: w)
+  }
+
+  /// The same with a given `w`, or without one: a kernel of width 1.
+  ///
+  /// - Parameters:
+  ///   - queries: `[queries]`.
+  ///   - keys, values: `[keys]`, or `[queries, keys]` where each query has its own.
+  /// - Returns: the means `[queries]` and the weights `[queries, keys]`.
+  public static func pool(
+    _ queries: Tensor, _ keys: Tensor, _ values: Tensor, w: Tensor? = nil
+  ) throws -> (output: Tensor, weights: Tensor) {
+    guard queries.rank == 1, keys.shape == values.shape, (1...2).contains(keys.rank) else {
+      throw TensorError(
+        "attention pooling",
+        "needs queries [queries], keys and values [keys] or [queries, keys], not \(queries.shape), \(keys.shape) and "
+          + "\(values.shape)")
+    }
+    var distances = try queries.unsqueezed(1) - keys
+    if let w { distances = try distances * w }
+    let weights = try (distances.pow(2) * -0.5).softmax()
+    return (try (weights * values).sum(1), weights)
+  }
+}
