@@ -29,16 +29,45 @@ public final class Adam: Optimizer {
       let decay = Float(group.weightDecay)
       let shrink = isDecoupled ? Float(1 - group.learningRate * group.weightDecay) : 1
       let added = isDecoupled ? 0 : decay
+      let count = weights.count
       try slot("mean", name, like: tensor).withFloats { mean in
         try slot("square", name, like: tensor).withFloats { square in
-          for i in weights.indices {
-            let change = gradient[i] + added * weights[i]
-            mean[i] = keepMean * mean[i] + (1 - keepMean) * change
+          guard let w = weights.baseAddress, let mean = mean.baseAddress, let square = square.baseAddress else {
+            return
+          }
+          // Loops over plain pointers with one result each, which the compiler makes vectors of.
+          for i in 0..<count {
+            mean[i] = keepMean * mean[i] + (1 - keepMean) * (gradient[i] + added * w[i])
+          }
+          for i in 0..<count {
+            let change = gradient[i] + added * w[i]
             square[i] = keepSquare * square[i] + (1 - keepSquare) * change * change
-            weights[i] = shrink * weights[i] - rate * mean[i] / (square[i].squareRoot() / squareCorrection + epsilon)
+          }
+          forEachEight(of: count) { i in
+            let (m, root) = (load(mean + i), load(square + i).squareRoot())
+            store(shrink * load(w + i) - rate * m / (root / squareCorrection + epsilon), w + i)
+          } single: { i in
+            w[i] = shrink * w[i] - rate * mean[i] / (square[i].squareRoot() / squareCorrection + epsilon)
           }
         }
       }
     }
   }
+}
+
+/// Square roots stay single ones in a plain loop, for fear of negative numbers.
+@inline(__always)
+private func forEachEight(of count: Int, _ eight: (Int) -> Void, single: (Int) -> Void) {
+  for start in stride(from: 0, to: count & ~7, by: 8) { eight(start) }
+  for index in count & ~7..<count { single(index) }
+}
+
+@inline(__always)
+private func load(_ place: UnsafePointer<Float>) -> SIMD8<Float> {
+  UnsafeRawPointer(place).loadUnaligned(as: SIMD8<Float>.self)
+}
+
+@inline(__always)
+private func store(_ value: SIMD8<Float>, _ place: UnsafeMutablePointer<Float>) {
+  UnsafeMutableRawPointer(place).storeBytes(of: value, as: SIMD8<Float>.self)
 }
