@@ -1,3 +1,4 @@
+import Foundation
 import HDF5Files
 import Testing
 

@@ -1,5 +1,6 @@
 import Lockstep
 import Testing
+import Zoo
 
 @Suite struct RegressionTests {
   private let rows: TableDataset
@@ -14,6 +15,21 @@ import Testing
     let weights = try #require(try network.tensor(named: "0.weight")?.values(as: Double.self))
     for (found, truth) in zip(weights, [2, -3.4]) { #expect(abs(found - truth) < 0.01) }
     #expect(abs(try #require(network.tensor(named: "0.bias")).item() - 4.2) < 0.01)
+  }
+
+  /// Rows are neighbouring points and the next; the book's network comes near the noise, whose deviation is 0.2.
+  @Test func aNoisySineIsPredicted() throws {
+    let data = SyntheticSineData(points: 1000, lags: 4, noise: 0.2)
+    let (points, rows) = (try data.series(), try data.split(0..<data.rowCount))
+    #expect(rows.count == 996 && Array(rows.features[20..<24]) == Array(points[5..<9]) && rows.targets?[5] == points[9])
+    let network = sinePerceptron()
+    let configuration = Configuration(
+      model: "sine-mlp", epochs: 5, batchSize: 16, learningRate: 0.01, optimizer: .adam)
+    try Trainer(network, Regression(), configuration).fit(TableDataset(try data.split(0..<600)))
+    let rest = TableDataset(try data.split(600..<996))
+    let batch = try rest.batch(Array(0..<rest.count))
+    let loss = try withoutGradient { try meanSquaredError(network(batch.inputs), batch.targets).item() }
+    #expect(loss > 0.03 && loss < 0.09)
   }
 
   @Test func measures() throws {
