@@ -13,8 +13,8 @@ struct TranslateCommand: SoloCommand {
   var beam = 1
   @Option(parsing: .unconditional, help: "The exponent a of the score ln p / length^a; 0 favours short sentences.")
   var lengthPenalty = 0.75
-  @Option(help: "The translation wanted, once for each sentence; shows how near it is (BLEU, runs of up to 2 words).")
-  var reference: [String] = []
+  @Option(help: "The translation wanted of one sentence: shows how near it comes (BLEU, runs of up to 2 words).")
+  var reference: String?
   @Option(help: "Draws how each word looked at the sentence, for a model with attention: an .svg or .png file.")
   var attention: String?
   @Option(help: "An HDF5 dataset of pairs: shows the mean BLEU of its first ones.") var data: String?
@@ -35,11 +35,9 @@ struct TranslateCommand: SoloCommand {
     if let place = sentences.firstIndex(where: { Sentence.words($0).isEmpty }) {
       throw ValidationError("sentence \(place + 1) is \"\(sentences[place])\", but must hold a word")
     }
-    guard reference.isEmpty || reference.count == sentences.count else {
-      throw ValidationError("--reference comes \(reference.count) times for \(sentences.count) sentences")
-    }
-    if attention != nil && sentences.count != 1 {
-      throw ValidationError("--attention draws one sentence, but there are \(sentences.count)")
+    for (option, value) in [("reference", reference), ("attention", attention)]
+    where value != nil && sentences.count != 1 {
+      throw ValidationError("--\(option) is for one sentence, but there are \(sentences.count)")
     }
   }
 
@@ -48,7 +46,7 @@ struct TranslateCommand: SoloCommand {
     let translator = try Translator(model)
     if let attention { try Gnuplot.check(attention) }
     if let data { return try measure(model, translator, data) }
-    for (index, sentence) in sentences.enumerated() {
+    for sentence in sentences {
       let words = Sentence.words(sentence)
       let found = try translator.beam(words, width: beam, lengthPenalty: lengthPenalty)
       let unknown = words.filter { !translator.sourceVocabulary.contains($0) }
@@ -57,8 +55,8 @@ struct TranslateCommand: SoloCommand {
         Main.warn("\(model.path) does not know \(list): read as \(Vocabulary.unknown)")
       }
       var line = "\(words.joined(separator: " ")) => \(found.text)"
-      if !reference.isEmpty {
-        let wanted = Sentence.words(reference[index]).joined(separator: " ")
+      if let reference {
+        let wanted = Sentence.words(reference).joined(separator: " ")
         line += String(format: ", bleu %.3f", bleu(found.text, wanted, k: Self.longestRun))
       }
       if let attention { try draw(found, of: words, by: model, to: attention) }

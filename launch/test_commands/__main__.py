@@ -12,8 +12,9 @@ from .succeeding import Commands
 from .support import BINARY
 from .tables import Tables
 from .texts import Texts
+from .translating import Translating
 
-__all__ = ["BadInput", "Book", "Commands", "Images", "Jobs", "Tables", "Texts"]
+__all__ = ["BadInput", "Book", "Commands", "Images", "Jobs", "Tables", "Texts", "Translating"]
 
 if not os.access(BINARY, os.X_OK):
     sys.exit(f"test-commands: no {BINARY}: swift build -c release --product lockstep")

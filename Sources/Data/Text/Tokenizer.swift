@@ -40,29 +40,31 @@ public struct TokenizedText: Sendable {
 
   /// Ids in the order of first use.
   private static func characters(_ text: UnsafeBufferPointer<UInt8>) -> Counted {
-    var ids: [Int32] = []
-    ids.reserveCapacity(text.count)
     var idOfScalar = [Int32](repeating: -1, count: 0x11_0000)
+    var uses = [Int](repeating: 0, count: idOfScalar.count)
     var scalars: [UInt32] = []
-    var counts: [Int] = []
-    idOfScalar.withUnsafeMutableBufferPointer { idOfScalar in
-      var place = 0
-      while place < text.count {
-        let (scalar, length) = UTF8Decoding.scalar(text, at: place) ?? (0xFFFD, 1)
-        place += length
-        var id = idOfScalar[Int(scalar)]
-        if id < 0 {
-          id = Int32(scalars.count)
-          idOfScalar[Int(scalar)] = id
-          scalars.append(scalar)
-          counts.append(0)
+    let ids = [Int32](unsafeUninitializedCapacity: text.count) { ids, filled in
+      idOfScalar.withUnsafeMutableBufferPointer { idOfScalar in
+        uses.withUnsafeMutableBufferPointer { uses in
+          var place = 0
+          while place < text.count {
+            let (scalar, length) = UTF8Decoding.scalar(text, at: place) ?? (0xFFFD, 1)
+            place += length
+            var id = idOfScalar[Int(scalar)]
+            if id < 0 {
+              id = Int32(scalars.count)
+              idOfScalar[Int(scalar)] = id
+              scalars.append(scalar)
+            }
+            uses[Int(id)] += 1
+            ids[filled] = id
+            filled += 1
+          }
         }
-        counts[Int(id)] += 1
-        ids.append(id)
       }
     }
     let names = scalars.map { Unicode.Scalar($0).map { String(Character($0)) } ?? "\u{FFFD}" }
-    return (ids, zip(names, counts).map { ($0, $1) })
+    return (ids, zip(names, uses).map { ($0, $1) })
   }
 
   private static func words(_ text: UnsafeBufferPointer<UInt8>) -> Counted {
