@@ -9,17 +9,18 @@ struct EvaluateCommand: JobCommand {
 
   @Argument(help: "A checkpoint file, or a folder of them.") var checkpoint: String
   @Option(help: "The HDF5 dataset.") var data: String
-  @Option(help: "The split to use.") var split = "test"
+  @Option(help: "The split to use; without it /test, or /train of data that have no other.") var split: String?
 
   func run() throws {
     let communicator = try joinJob()
-    let (model, objective, dataset) = try communicator.agreeing("start") {
+    let (model, objective, split, dataset) = try communicator.agreeing("start") {
       let model = try OpenedModel(checkpoint)
       let workload = try model.open(data)
+      let split = split ?? (workload.splitNames == ["train"] ? "train" : "test")
       if workload.splitNames.contains(split) && !workload.isLabelled(split) {
         throw InputError(data, "/\(split) has no labels: it can be predicted, but not evaluated")
       }
-      return (model, workload.objective, try workload.split(split, model.configuration, isTraining: false))
+      return (model, workload.objective, split, try workload.split(split, model.configuration, isTraining: false))
     }
     let totals = try model.evaluator(of: dataset, objective, communicator).evaluate(dataset)
     if communicator.isRoot {

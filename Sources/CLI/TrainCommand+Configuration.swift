@@ -18,6 +18,19 @@ extension TrainCommand {
     }
   }
 
+  /// A step of one sample has no variance that batch normalisation of features could divide by: refused before the first
+  /// step, rather than at the end of the first epoch.
+  func checkStatistics(of network: Module, _ configuration: Configuration, _ count: Int) throws {
+    guard network.statisticians.contains(where: { $0 is BatchNorm1D }) else { return }
+    let size = configuration.batchSize
+    let isCutShort = configuration.steps.map { $0 <= count / size } ?? false
+    if size == 1 || count % size == 1 && !isCutShort {
+      throw ConfigurationError(
+        "batch-size is \(size), which leaves a step of an epoch of \(count) samples with 1 sample, too few for the batch "
+          + "normalisation of \(model)")
+    }
+  }
+
   func configure(_ entry: ZooModel, _ resumed: (path: String, checkpoint: Checkpoint)?) throws -> Configuration {
     var result = entry.configuration
     if let (path, checkpoint) = resumed {

@@ -125,11 +125,12 @@ struct TrainCommand: JobCommand {
     if train.count == 0 { throw InputError(data, "/train holds no samples") }
     let samples = train.arranged(epoch: 0, batchSize: configuration.batchSize, seed: configuration.seed).count
     try resumed.map { try checkPosition($0.checkpoint.position, configuration, samples, $0.path) }
+    let network = entry.make(configuration.sizes)
+    try checkStatistics(of: network, configuration, samples)
     let isTested = workload.splitNames.contains("test") && workload.isLabelled("test")
     let test = isTested ? try workload.split("test", configuration, isTraining: false) : nil
     return Job(
-      workload: workload, configuration: configuration, network: entry.make(configuration.sizes),
-      objective: workload.objective,
+      workload: workload, configuration: configuration, network: network, objective: workload.objective,
       texts: workload.texts, train: train, test: test, resumed: resumed, saving: try savingPlan(communicator),
       observers: try observers(configuration, communicator),
       identity: communicator.size > 1 ? try identity(train, test, resumed?.checkpoint) : [])

@@ -18,6 +18,9 @@ class BadInput(CommandTest):
         self.refuse_everywhere(64, "trian", "lenet", *data, mentions=["'trian'", "'train'"])
         self.refuse_everywhere(64, "train", "mlp", *data, "--batch-size", 0, mentions=["batch-size is 0", "at least 1"])
         self.refuse_everywhere(64, "train", "mlp", *data, "--epochs", 1, "--epochs=2", mentions=["'--epochs'", "twice"])
+        for size in (1, 43):  # of 603 samples, the last step would have one
+            self.refuse_everywhere(
+                64, "train", "lenet-bn", *data, "--batch-size", size, mentions=[f"batch-size is {size}", "1 sample"])
         self.refuse(64, "train", "mlp", mentions=["--data"])
         for option, value in (("batch-size", -5), ("epochs", -1), ("learning-rate", "nan"), ("momentum", 1.5)):
             self.refuse(64, "train", "mlp", *data, f"--{option}", value, mentions=[f"{option} is {value}"])

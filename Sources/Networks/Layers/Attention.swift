@@ -9,16 +9,9 @@ extension Tensor {
     guard rank == 3, lengths.shape == [shape[0]] || lengths.shape == [shape[0], shape[1]] else {
       throw TensorError("masked softmax", "lengths of shape \(lengths.shape) for scores of shape \(shape)")
     }
-    let (queries, keys) = (shape[1], shape[2])
-    let valid = try lengths.values(as: Int64.self)
-    let perQuery = lengths.rank == 2
-    var counts = [Float](repeating: 0, count: elementCount)
-    for row in 0..<shape[0] * queries {
-      let length = Int(Swift.min(Swift.max(valid[perQuery ? row : row / queries], 0), Int64(keys)))
-      for key in 0..<length { counts[row * keys + key] = 1 }
-    }
-    let mask = try Tensor(counts, shape: shape)
-    return try (self * mask + (mask - 1) * 1e6).softmax()
+    let limits = try lengths.rank == 2 ? lengths.unsqueezed(2) : lengths.reshaped([shape[0], 1, 1])
+    let counts = try Tensor.arange(shape[2]) < limits
+    return try chosen(where: counts, else: Tensor.full([], -1e6, dtype)).softmax()
   }
 }
 
