@@ -13,20 +13,20 @@ struct EvaluateCommand: JobCommand {
 
   func run() throws {
     let communicator = try joinJob()
-    let (model, objective, split, dataset) = try communicator.agreeing("start") {
+    let (model, objective, name, dataset) = try communicator.agreeing("start") {
       let model = try OpenedModel(checkpoint)
       let workload = try model.open(data)
-      let split = split ?? (workload.splitNames == ["train"] ? "train" : "test")
-      if workload.splitNames.contains(split) && !workload.isLabelled(split) {
-        throw InputError(data, "/\(split) has no labels: it can be predicted, but not evaluated")
+      let name = split ?? (workload.splitNames == ["train"] ? "train" : "test")
+      if workload.splitNames.contains(name) && !workload.isLabelled(name) {
+        throw InputError(data, "/\(name) has no labels: it can be predicted, but not evaluated")
       }
-      return (model, workload.objective, split, try workload.split(split, model.configuration, isTraining: false))
+      return (model, workload.objective, name, try workload.split(name, model.configuration, isTraining: false))
     }
     let totals = try model.evaluator(of: dataset, objective, communicator).evaluate(dataset)
     if communicator.isRoot {
       let measures = objective.measures(of: totals).map { "\($0.name) \(String(format: "%.4f", $0.value))" }
       print(
-        "\(model.entry.name): \(split) \(measures.joined(separator: ", ")), \(Int(totals.samples)) \(samples(objective))"
+        "\(model.entry.name): \(name) \(measures.joined(separator: ", ")), \(Int(totals.samples)) \(samples(objective))"
       )
     }
   }
