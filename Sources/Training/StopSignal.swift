@@ -1,19 +1,32 @@
-import Glibc
+import Foundation
 import Synchronization
 
 /// SIGINT and SIGTERM as a wish to stop after the present step. A second signal ends the process at once.
+///
+/// A thread of their own waits for them. A handler would run on the stack of whatever thread the signal meets, and
+/// oneDNN's matrix products point the stack pointer at their workspace: the handler's frame would land in the heap.
 public enum StopSignal {
   private static let received = Atomic<Int32>(0)
+  private static let isWatched = Atomic<Bool>(false)
 
-  /// Catches them from now on; what came before is forgotten.
+  /// Catches them from now on; what came before is forgotten. Call it first of all: threads that are older than the first
+  /// call, of MPI or of a kernel, still end the process with the signal's default action.
   public static func install() {
     received.store(0, ordering: .relaxed)
-    for number in [SIGINT, SIGTERM] {
-      signal(number) { number in
-        if !StopSignal.received.compareExchange(expected: 0, desired: number, ordering: .relaxed).exchanged {
-          _exit(128 + number)
-        }
-      }
+    var stops = sigset_t()
+    sigemptyset(&stops)
+    for number in [SIGINT, SIGTERM] { sigaddset(&stops, number) }
+    pthread_sigmask(SIG_BLOCK, &stops, nil)
+    if isWatched.exchange(true, ordering: .relaxed) { return }
+    let thread = Thread { [stops] in watch(stops) }
+    thread.name = "lockstep stop"
+    thread.start()
+  }
+
+  private static func watch(_ stops: sigset_t) {
+    var (stops, number) = (stops, Int32(0))
+    while sigwait(&stops, &number) == 0 {
+      if !received.compareExchange(expected: 0, desired: number, ordering: .relaxed).exchanged { _exit(128 + number) }
     }
   }
 

@@ -1,5 +1,6 @@
 """Jobs that are stopped, killed or put together wrongly."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -46,9 +47,25 @@ class Jobs(CommandTest):
             process, folder = self.start(f"alone-{code}", "--epochs", 100_000)
             process.send_signal(number)
             _, errors = process.communicate(timeout=TIME_LIMIT)
-            self.assertEqual(process.returncode, code)
+            self.assertEqual(process.returncode, code, errors)
             self.assertRegex(errors, rf"^lockstep: interrupted after step [0-9]+; the state is saved in {folder}\n$")
             self.assert_resumes(folder)
+
+    def test_no_thread_runs_a_handler(self):
+        """oneDNN's kernels borrow the stack pointer: a handler's frame would overwrite the heap."""
+        stops = sum(1 << (number - 1) for number in (signal.SIGINT, signal.SIGTERM))
+        process, _ = self.start("masks", "--epochs", 100_000)
+        texts = []
+        for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir():
+            with contextlib.suppress(OSError):  # A loader's thread may just have ended.
+                texts.append((task / "status").read_text())
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=TIME_LIMIT)
+        masks = {field: [int(re.search(rf"{field}:\t(\w+)", text).group(1), 16) & stops for text in texts]
+                 for field in ("SigBlk", "SigCgt")}
+        self.assertEqual(masks["SigCgt"], [0] * len(texts))
+        # The kernel lets them through to the one thread that waits for them.
+        self.assertEqual(sorted(masks["SigBlk"]), [0] + [stops] * (len(texts) - 1))
 
     def test_a_signal_to_one_rank(self):
         process, folder = self.start("one-rank", "--epochs", 100_000, ranks=2)
