@@ -14,10 +14,8 @@ extension ClassificationFile {
     sourceSHA256: String
   ) throws -> [UInt8] {
     let file = try HDF5File.inMemory()
-    try file.setAttribute("lockstep_format", of: "/", to: .int(formatVersion))
-    try file.setAttribute("task", of: "/", to: .string(task))
+    try DatasetFormat.write(file, task: task, version: formatVersion, sourceSHA256: sourceSHA256)
     try file.setAttribute("class_names", of: "/", to: .strings(classNames))
-    try file.setAttribute("source_sha256", of: "/", to: .string(sourceSHA256))
     try file.sealText()
     for (name, split) in splits {
       let shape = [split.count, split.channels, split.height, split.width]

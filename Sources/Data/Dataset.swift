@@ -46,15 +46,16 @@ public protocol Dataset: Sendable {
   func weight(of samples: [Int]) -> Int
   /// The samples of one epoch, where they depend on it or on the batches: by default the same in all.
   func arranged(epoch: Int, batchSize: Int, seed: UInt64) -> any Dataset
-  /// Whether samples must come in their order rather than shuffled.
-  var isOrdered: Bool { get }
+  /// Sequences that stand side by side, where each sample goes on with what came so many before it: those come in order,
+  /// not shuffled. nil for samples that know nothing of each other.
+  var rows: Int? { get }
 }
 
 extension Dataset {
   public func batch(_ samples: [Int], epoch: Int) throws -> Batch { try batch(samples) }
   public func weight(of samples: [Int]) -> Int { samples.count }
   public func arranged(epoch: Int, batchSize: Int, seed: UInt64) -> any Dataset { self }
-  public var isOrdered: Bool { false }
+  public var rows: Int? { nil }
 }
 
 /// Samples with a digest (`sha256:<hex>`), by which ranks know that they have loaded the same.

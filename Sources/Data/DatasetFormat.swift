@@ -1,7 +1,14 @@
 import HDF5Files
 
-/// What all of Lockstep's datasets have in common: the version of their layout and their task.
+/// What all of Lockstep's datasets have in common: the version of their layout, their task and where they came from.
 enum DatasetFormat {
+  /// - Parameter sourceSHA256: the digest of the files that the data came from, 64 hexadecimal digits.
+  static func write(_ file: HDF5File, task: String, version: Int64, sourceSHA256: String) throws {
+    try file.setAttribute("lockstep_format", of: "/", to: .int(version))
+    try file.setAttribute("task", of: "/", to: .string(task))
+    try file.setAttribute("source_sha256", of: "/", to: .string(sourceSHA256))
+  }
+
   /// Throws unless `file` is a dataset of this task and version, with whole text.
   static func check(_ file: HDF5File, task: String, version: Int64) throws {
     if try file.isGroup("/model"), try file.isGroup("/training") {

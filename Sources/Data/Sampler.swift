@@ -15,7 +15,7 @@ public struct Sampler: Sendable {
 
   /// Of a data set in random order, unless it has an order of its own.
   public init(of dataset: any Dataset, batchSize: Int, seed: UInt64 = 0) {
-    self.init(sampleCount: dataset.count, batchSize: batchSize, seed: seed, isShuffled: !dataset.isOrdered)
+    self.init(sampleCount: dataset.count, batchSize: batchSize, seed: seed, isShuffled: dataset.rows == nil)
   }
 
   /// Steps of an epoch.

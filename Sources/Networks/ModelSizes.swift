@@ -13,6 +13,18 @@ public struct ModelSizes: Codable, Sendable, Equatable {
 
   public init() {}
 
+  /// What an older checkpoint does not say is the default.
+  public init(from decoder: any Swift.Decoder) throws {
+    let fields = try decoder.container(keyedBy: CodingKeys.self)
+    func value(_ key: CodingKeys, or standard: Int) throws -> Int {
+      try fields.decodeIfPresent(Int.self, forKey: key) ?? standard
+    }
+    (classes, channels) = (try value(.classes, or: classes), try value(.channels, or: channels))
+    (features, width) = (try value(.features, or: features), try value(.width, or: width))
+    vocabulary = try value(.vocabulary, or: vocabulary)
+    targetVocabulary = try value(.targetVocabulary, or: targetVocabulary)
+  }
+
   public static func classes(_ count: Int) -> ModelSizes {
     var sizes = ModelSizes()
     sizes.classes = count

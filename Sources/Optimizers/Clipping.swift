@@ -3,12 +3,7 @@ import Tensors
 /// Scales all gradients down together so that their common norm is at most `limit`; returns the norm before.
 @discardableResult
 public func clipGradients(_ parameters: [Tensor], norm limit: Double) throws -> Double {
-  var squares = 0.0
-  for parameter in parameters {
-    guard let gradient = parameter.gradient else { continue }
-    squares += try gradient.withFloats(sumOfSquares)
-  }
-  let norm = squares.squareRoot()
+  let norm = try gradientNorm(of: parameters)
   // The small term is PyTorch's, which keeps a norm of zero from dividing.
   let scale = limit / (norm + 1e-6)
   if scale < 1 {
@@ -19,6 +14,11 @@ public func clipGradients(_ parameters: [Tensor], norm limit: Double) throws -> 
     }
   }
   return norm
+}
+
+/// The norm of all gradients together.
+public func gradientNorm(of parameters: [Tensor]) throws -> Double {
+  try parameters.reduce(0) { try $0 + ($1.gradient?.withFloats(sumOfSquares) ?? 0) }.squareRoot()
 }
 
 /// In eight partial sums, so that one addition need not wait for the one before.

@@ -123,6 +123,28 @@ public struct Configuration: Codable, Sendable, Equatable {
   }
 }
 
+/// What an older Lockstep did not know, and its checkpoints don't say, is as it was then: the default.
+extension Configuration {
+  public init(from decoder: any Swift.Decoder) throws {
+    let fields = try decoder.container(keyedBy: CodingKeys.self)
+    func value<Value: Decodable>(_ key: CodingKeys) throws -> Value { try fields.decode(Value.self, forKey: key) }
+    func value<Value: Decodable>(_ key: CodingKeys, or standard: Value) throws -> Value {
+      try fields.decodeIfPresent(Value.self, forKey: key) ?? standard
+    }
+    self.init(
+      model: try value(.model), epochs: try value(.epochs), batchSize: try value(.batchSize),
+      learningRate: try value(.learningRate), optimizer: try value(.optimizer), momentum: try value(.momentum),
+      nesterov: try value(.nesterov), weightDecay: try value(.weightDecay), seed: try value(.seed),
+      sliceSize: try value(.sliceSize))
+    sizes = try value(.sizes, or: sizes)
+    (steps, clipNorm) = (try value(.steps, or: nil), try value(.clipNorm, or: nil))
+    (sampling, maxTokens) = (try value(.sampling, or: nil), try value(.maxTokens, or: nil))
+    (reproducible, virtualShards) = (try value(.reproducible, or: false), try value(.virtualShards, or: virtualShards))
+    (augmentation, normalization) = (try value(.augmentation, or: nil), try value(.normalization, or: nil))
+    (convolution, precision) = (try value(.convolution, or: convolution), try value(.precision, or: precision))
+  }
+}
+
 /// A training that can't be as it was asked for.
 public struct ConfigurationError: Failure {
   public let what: String

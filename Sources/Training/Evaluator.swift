@@ -6,7 +6,7 @@ import Tensors
 
 /// Runs a model in evaluation mode over a data set that all ranks share out; each sample counts once.
 public struct Evaluator {
-  /// Samples over all ranks that are loaded at once.
+  /// Samples over all ranks that are loaded at once, where they don't go on from one to the next.
   private static let batchSize = 1024
 
   private let model: Module
@@ -44,15 +44,14 @@ public struct Evaluator {
     }
     width = Int(try communicator.allReduce([Int64(width)], .maximum)[0])
     guard let shares = try communicator.gather(mine, to: 0) else { return nil }
-    return (interleave(shares, count: dataset.count, width: width), width)
+    return (interleave(shares, of: sampler(of: dataset), width: width), width)
   }
 
   /// Each rank's outputs are its shards of all batches in a row; the data's order takes one shard of each rank in turn.
-  private func interleave(_ shares: [[Float]], count: Int, width: Int) -> [Float] {
+  private func interleave(_ shares: [[Float]], of sampler: Sampler, width: Int) -> [Float] {
     var result: [Float] = []
-    result.reserveCapacity(count * width)
+    result.reserveCapacity(sampler.sampleCount * width)
     var taken = [Int](repeating: 0, count: shares.count)
-    let sampler = Sampler(sampleCount: count, batchSize: Self.batchSize, isShuffled: false)
     for batch in 0..<sampler.batchCount {
       for rank in shares.indices {
         let shard = sharding.of(rank: rank).shard(of: sampler.batch(batch).count)
@@ -63,9 +62,12 @@ public struct Evaluator {
     return result
   }
 
+  private func sampler(of dataset: any Dataset) -> Sampler {
+    Sampler(sampleCount: dataset.count, batchSize: dataset.rows ?? Self.batchSize, isShuffled: false)
+  }
+
   private func forEachSlice(of dataset: any Dataset, _ body: (Batch) throws -> Void) throws {
-    let sampler = Sampler(sampleCount: dataset.count, batchSize: Self.batchSize, isShuffled: false)
-    let loader = Loader(dataset, sampler, epoch: 0) { [sharding] in sharding.slices(of: $0) }
+    let loader = Loader(dataset, sampler(of: dataset), epoch: 0) { [sharding] in sharding.slices(of: $0) }
     defer { loader.cancel() }
     let wasTraining = model.isTraining
     model.evaluate()

@@ -1,5 +1,6 @@
 import Data
 import HDF5Files
+import Optimizers
 import Tensors
 
 /// What a rank did in one step, for debugging.
@@ -16,11 +17,7 @@ public struct StepReport: Sendable, CustomStringConvertible {
     (self.step, self.rank) = (step, rank)
     samples = batch.slices.flatMap(\.samples)
     loss = totals.meanLoss
-    var squares = 0.0
-    for parameter in parameters {
-      try parameter.gradient?.withFloats { for value in $0 { squares += Double(value) * Double(value) } }
-    }
-    gradientNorm = squares.squareRoot()
+    gradientNorm = try Optimizers.gradientNorm(of: parameters)
   }
 
   public var description: String {

@@ -9,13 +9,17 @@ public enum StopSignal {
   private static let received = Atomic<Int32>(0)
   private static let isWatched = Atomic<Bool>(false)
 
-  /// Catches them from now on; what came before is forgotten. Call it first of all: threads that are older than the first
-  /// call, of MPI or of a kernel, still end the process with the signal's default action.
+  /// Catches them from now on; what came before is forgotten. Call it first of all, before anything starts threads: only
+  /// the calling thread and those begun after it are safe from a handler.
   public static func install() {
     received.store(0, ordering: .relaxed)
     var stops = sigset_t()
     sigemptyset(&stops)
-    for number in [SIGINT, SIGTERM] { sigaddset(&stops, number) }
+    for number in [SIGINT, SIGTERM] {
+      sigaddset(&stops, number)
+      // For older threads, whose masks only they can change: a signal that meets one must not end the process.
+      signal(number) { StopSignal.note($0) }
+    }
     pthread_sigmask(SIG_BLOCK, &stops, nil)
     if isWatched.exchange(true, ordering: .relaxed) { return }
     let thread = Thread { [stops] in watch(stops) }
@@ -25,9 +29,11 @@ public enum StopSignal {
 
   private static func watch(_ stops: sigset_t) {
     var (stops, number) = (stops, Int32(0))
-    while sigwait(&stops, &number) == 0 {
-      if !received.compareExchange(expected: 0, desired: number, ordering: .relaxed).exchanged { _exit(128 + number) }
-    }
+    while sigwait(&stops, &number) == 0 { note(number) }
+  }
+
+  private static func note(_ number: Int32) {
+    if !received.compareExchange(expected: 0, desired: number, ordering: .relaxed).exchanged { _exit(128 + number) }
   }
 
   /// The signal that came, nil as long as none did.

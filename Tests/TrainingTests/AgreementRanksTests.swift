@@ -136,11 +136,8 @@ extension TrainingRanksTests {
       let communicator = try Ranks.duplicate()
       let (path, owner) = try Ranks.sharedFolder(communicator)
       StopSignal.install()
-      defer {
-        // Forgets it, and leaves no handler behind.
-        StopSignal.install()
-        for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
-      }
+      // Forgets it.
+      defer { StopSignal.install() }
       let trainer = try Trainer(smallNetwork(), Classification(), smallConfiguration(), on: communicator)
       if communicator.rank == communicator.size - 1 { trainer.observers = [Raiser(step: 4)] }
       let error = #expect(throws: Interrupted.self) {

@@ -50,6 +50,28 @@ import Testing
     }
   }
 
+  /// A checkpoint of the first Lockstep, which knew no texts, widths or precisions.
+  @Test func olderTextsAreRead() throws {
+    let json = #"""
+      {"batchSize":256,"epochs":10,"learningRate":0.9,"model":"lenet","momentum":0,"nesterov":false,"optimizer":"sgd",
+      "seed":7,"sizes":{"channels":1,"classes":10},"sliceSize":128,"weightDecay":0}
+      """#
+    let expected = Configuration(model: "lenet", epochs: 10, batchSize: 256, learningRate: 0.9, seed: 7, sliceSize: 128)
+    #expect(try Configuration(json: json, path: "x") == expected)
+  }
+
+  @Test func everyFieldIsRead() throws {
+    var changed = smallConfiguration()
+    changed.sizes = .classes(3)
+    (changed.sizes.channels, changed.sizes.features, changed.sizes.width) = (2, 5, 4)
+    (changed.sizes.vocabulary, changed.sizes.targetVocabulary) = (11, 12)
+    (changed.sampling, changed.maxTokens, changed.reproducible, changed.virtualShards) = (.random, 99, true, 4)
+    changed.augmentation = Augmentation(cropPadding: 4, flips: true)
+    changed.normalization = Normalization(means: [0.5], deviations: [0.25])
+    (changed.convolution, changed.precision) = (.direct, .bf16)
+    #expect(try Configuration(json: changed.json(), path: "x") == changed)
+  }
+
   @Test func intervals() {
     #expect(CheckpointPlan.Interval("1epoch") == .epochs(1))
     #expect(CheckpointPlan.Interval("3epochs") == .epochs(3))

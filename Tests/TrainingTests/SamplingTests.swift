@@ -63,7 +63,7 @@ import Testing
       let text = try TextDataset(places(count), steps: steps, sampling: .sequential)
         .arranged(epoch: epoch, batchSize: batchSize, seed: 3)
       let sampler = Sampler(of: text, batchSize: batchSize, seed: 3)
-      #expect(text.isOrdered && sampler.order(epoch: epoch) == Array(0..<text.count))
+      #expect(text.rows != nil && sampler.order(epoch: epoch) == Array(0..<text.count))
       for ranks in 1...4 {
         let taken = try parts(of: text, sampler, epoch: epoch, ranks: ranks)
         #expect(Set(taken.flatMap { $0 }.map(\.start)).count == text.count)
@@ -76,6 +76,24 @@ import Testing
         }
         let covered = taken.flatMap { $0 }.flatMap { $0.start..<$0.start + steps }
         #expect(Set(covered).count == covered.count, "a token twice")
+      }
+    }
+  }
+
+  /// An evaluation takes the text from its beginning, in rows that leave out a hundredth at most.
+  @Test func evaluationTakesTheWholeText() throws {
+    var draw = Draw(23)
+    for _ in 0..<300 {
+      let (steps, limit) = (draw.number(1...9), draw.number(1...12))
+      let count = draw.number(steps + 1...steps + 300)
+      let text = try TextDataset(places(count), steps: steps, sampling: .sequential).inRows(atMost: limit)
+      let rows = try #require(text.rows)
+      #expect(rows <= limit && text.count % rows == 0)
+      #expect((count - 1) / steps - text.count <= (count - 1) / steps / 100)
+      let starts = (0..<text.count).map(text.start)
+      #expect(starts.min() == 0 && Set(starts.flatMap { $0..<$0 + steps }).count == text.count * steps)
+      for sample in rows..<max(rows, text.count) {
+        #expect(text.start(of: sample) == text.start(of: sample - rows) + steps)
       }
     }
   }
@@ -117,7 +135,7 @@ private enum StatefulLesson {
   private struct Forgetful: Dataset {
     let text: any Dataset
     var count: Int { text.count }
-    var isOrdered: Bool { true }
+    var rows: Int? { text.rows }
     func weight(of samples: [Int]) -> Int { text.weight(of: samples) }
 
     func arranged(epoch: Int, batchSize: Int, seed: UInt64) -> any Dataset {

@@ -28,6 +28,12 @@ struct LanguageWorkload: Workload {
     guard name == "train" else { throw InputError(file.path, "has no split \"\(name)\"; it has: train") }
     return dataset
   }
+
+  /// A model that was trained to carry its state on is evaluated so, too.
+  func split(_ name: String, _ configuration: Configuration, isTraining: Bool) throws -> any DigestedDataset {
+    let whole = try split(name)
+    return isTraining || dataset.sampling == .random ? whole : dataset.inRows(atMost: configuration.batchSize)
+  }
 }
 
 /// Random tokens in memory, for benchmarks.

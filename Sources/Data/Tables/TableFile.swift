@@ -133,12 +133,10 @@ extension TableFile {
     preparation: TablePreparation? = nil, sourceSHA256: String
   ) throws -> [UInt8] {
     let file = try HDF5File.inMemory()
-    try file.setAttribute("lockstep_format", of: "/", to: .int(formatVersion))
-    try file.setAttribute("task", of: "/", to: .string(task))
+    try DatasetFormat.write(file, task: task, version: formatVersion, sourceSHA256: sourceSHA256)
     try file.setAttribute("feature_names", of: "/", to: .strings(featureNames))
     try file.setAttribute("target_name", of: "/", to: .string(targetName))
     if let preparation { try file.setAttribute("preparation", of: "/", to: .string(preparation.json())) }
-    try file.setAttribute("source_sha256", of: "/", to: .string(sourceSHA256))
     try file.sealText()
     for (name, split) in splits {
       try file.write(split.features, shape: [split.count, split.width], to: "/\(name)/features")

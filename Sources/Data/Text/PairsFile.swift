@@ -91,9 +91,7 @@ public struct PairsFile: Sendable {
     _ pairs: PairsDataset, _ sourceVocabulary: Vocabulary, _ targetVocabulary: Vocabulary, sourceSHA256: String
   ) throws -> [UInt8] {
     let file = try HDF5File.inMemory()
-    try file.setAttribute("lockstep_format", of: "/", to: .int(formatVersion))
-    try file.setAttribute("task", of: "/", to: .string(task))
-    try file.setAttribute("source_sha256", of: "/", to: .string(sourceSHA256))
+    try DatasetFormat.write(file, task: task, version: formatVersion, sourceSHA256: sourceSHA256)
     try file.setAttribute("steps", of: "/", to: .int(Int64(pairs.steps)))
     try file.sealText()
     try file.write(pairs.source, shape: [pairs.count, pairs.steps], to: "/train/source")

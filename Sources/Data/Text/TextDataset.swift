@@ -18,7 +18,7 @@ public struct TextDataset: DigestedDataset {
   private let digestOfTokens: String
   private var offset = 0
   /// Sequences that stand side by side, and the tokens of each, in sequential sampling; nil before it is arranged.
-  private var rows: Int?
+  public private(set) var rows: Int?
   private var rowLength = 0
   public private(set) var count: Int
 
@@ -43,7 +43,6 @@ public struct TextDataset: DigestedDataset {
   }
 
   public var digest: String { digestOfTokens }
-  public var isOrdered: Bool { rows != nil }
   public func weight(of samples: [Int]) -> Int { samples.count * steps }
 
   /// The samples of one epoch. All epochs have as many: the offset's room is left free even where it is small.
@@ -57,10 +56,20 @@ public struct TextDataset: DigestedDataset {
       return result
     }
     let rows = min(max(batchSize, 1), usable / steps)
-    result.rows = rows
-    result.rowLength = usable / rows
+    (result.rows, result.rowLength) = (rows, usable / rows)
     // Fewer rows than a batch takes: then all of them are one batch.
     result.count = rows < batchSize ? rows : rows * (result.rowLength / steps)
+    return result
+  }
+
+  /// The text from its beginning to its end in rows side by side, for an evaluation that carries states on as the training
+  /// did: as many rows, up to `limit`, as leave out no more than a hundredth at their ends.
+  public func inRows(atMost limit: Int) -> TextDataset {
+    let usable = tokens.count - 1
+    func samples(_ rows: Int) -> Int { rows * (usable / rows / steps) }
+    var (result, rows) = (self, 1)
+    for more in 1...max(1, min(limit, samples(1))) where samples(1) - samples(more) <= samples(1) / 100 { rows = more }
+    (result.offset, result.rows, result.rowLength, result.count) = (0, rows, usable / rows, samples(rows))
     return result
   }
 

@@ -36,9 +36,7 @@ public struct TextFile: Sendable {
     _ tokens: ArraySlice<Int32>, _ vocabulary: Vocabulary, _ kind: TokenKind, trainingTokens: Int?, sourceSHA256: String
   ) throws -> [UInt8] {
     let file = try HDF5File.inMemory()
-    try file.setAttribute("lockstep_format", of: "/", to: .int(formatVersion))
-    try file.setAttribute("task", of: "/", to: .string(task))
-    try file.setAttribute("source_sha256", of: "/", to: .string(sourceSHA256))
+    try DatasetFormat.write(file, task: task, version: formatVersion, sourceSHA256: sourceSHA256)
     try file.setAttribute("token", of: "/", to: .string(kind.rawValue))
     if let trainingTokens { try file.setAttribute("training_tokens", of: "/", to: .int(Int64(trainingTokens))) }
     try file.sealText()
