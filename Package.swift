@@ -1,9 +1,9 @@
 // swift-tools-version: 6.0
 import PackageDescription
 
-// The public face: what another package imports, and the command.
+// The public face: what another package imports (`Lockstep`, and `Zoo` for the book's models), and the command.
 let products: [Product] = [
-  .library(name: "Lockstep", targets: ["Lockstep"]),
+  .library(name: "Lockstep", targets: ["Lockstep", "Zoo"]),
   .executable(name: "lockstep", targets: ["CLI"]),
 ]
 

@@ -21,12 +21,24 @@ class Jobs(CommandTest):
         words += ["train", "mlp-dropout", "--data", self.data, "--batch-size", 50, "--checkpoint", folder, "--quiet"]
         process = subprocess.Popen(
             [str(word) for word in [*words, *arguments[1:]]], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(self.end, process)
         deadline = time.monotonic() + TIME_LIMIT
         while len(list(folder.glob("*.h5"))) < 2:
             self.assertLess(time.monotonic(), deadline, "nothing was saved")
             self.assertIsNone(process.poll(), "it ended early")
             time.sleep(0.01)
         return process, folder
+
+    def end(self, process):
+        """After a test that failed before its job ended. mpirun takes its ranks along only when it is asked to end."""
+        if process.poll() is not None:
+            return
+        process.terminate()
+        try:
+            process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
 
     def ranks_of(self, process):
         """The processes of the job's ranks: mpirun's children."""
