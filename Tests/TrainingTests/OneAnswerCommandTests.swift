@@ -247,7 +247,9 @@ private struct Command {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = words
-    process.environment = ProcessInfo.processInfo.environment.merging(["OMP_NUM_THREADS": "1"]) { $1 }
+    process.environment = ProcessInfo.processInfo.environment.merging(
+      ["OMP_NUM_THREADS": "1", "EVENT_NOEPOLL": "1"]  // As launch/local.
+    ) { $1 }
     let folder = try Scratch()
     // Files, not pipes: one that is full while the other is read would block the job.
     let handles = try ["output", "errors"].map { name in

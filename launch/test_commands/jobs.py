@@ -133,6 +133,6 @@ class Jobs(CommandTest):
         words = ["mpirun", "--quiet", "--oversubscribe", "--bind-to", "none"]
         words += ["--allow-run-as-root"] if os.geteuid() == 0 else []
         words += ["-n", 1, BINARY, *first, ":", "-n", 1, BINARY, *second]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "EVENT_NOEPOLL": "1"}  # As launch/local.
         return subprocess.run(
             [str(word) for word in words], capture_output=True, text=True, timeout=TIME_LIMIT, env=environment)
