@@ -24,7 +24,7 @@ let implementation: [Target] = [
   .target(name: "Kernels", dependencies: ["CDNNL"]),
   .target(name: "Tensors", dependencies: ["Kernels"]),
   .target(name: "Networks", dependencies: ["Tensors"]),
-  .target(name: "Optimizers", dependencies: ["Tensors"]),
+  .target(name: "Optimizers", dependencies: ["Kernels", "Tensors"]),
   .target(name: "MessagePassing", dependencies: ["CMPI"]),
   .target(name: "HDF5Files", dependencies: ["CHDF5"]),
   .target(name: "DataParallel", dependencies: ["Tensors", "MessagePassing"]),

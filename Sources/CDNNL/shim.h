@@ -77,29 +77,27 @@ static inline int lockstep_layout_is(
   return wanted != NULL && dnnl_memory_desc_equal(wanted, LOCKSTEP_REF(desc));
 }
 
-/// A reorder between the layout of `desc` and the one that a primitive chose.
+/// A copy from one layout to another.
+static inline dnnl_primitive_desc_t lockstep_copy_between(
+    lockstep_memory_desc_ref source, lockstep_memory_desc_ref target, dnnl_engine_t engine) {
+  dnnl_primitive_desc_t copy = NULL;
+  dnnl_primitive_attr_t attributes = lockstep_attributes();
+  dnnl_status_t status = dnnl_reorder_primitive_desc_create(&copy, source, engine, target, engine, attributes);
+  dnnl_primitive_attr_destroy(attributes);
+  return status == dnnl_success ? copy : NULL;
+}
+
+static inline dnnl_primitive_desc_t lockstep_copy(
+    const lockstep_memory_desc *source, const lockstep_memory_desc *target, dnnl_engine_t engine) {
+  return lockstep_copy_between(LOCKSTEP_REF(source), LOCKSTEP_REF(target), engine);
+}
+
+/// A copy between the layout of `desc` and the one that a primitive chose.
 static inline dnnl_primitive_desc_t lockstep_reorder(
     const lockstep_memory_desc *desc, const_dnnl_primitive_desc_t primitive, dnnl_query_t what, int from_desc,
     dnnl_engine_t engine) {
-  dnnl_primitive_desc_t reorder = NULL;
-  lockstep_memory_desc_ref other = dnnl_primitive_desc_query_md(primitive, what, 0);
-  lockstep_memory_desc_ref source = from_desc ? LOCKSTEP_REF(desc) : other;
-  lockstep_memory_desc_ref target = from_desc ? other : LOCKSTEP_REF(desc);
-  dnnl_primitive_attr_t attributes = lockstep_attributes();
-  dnnl_status_t status = dnnl_reorder_primitive_desc_create(&reorder, source, engine, target, engine, attributes);
-  dnnl_primitive_attr_destroy(attributes);
-  return status == dnnl_success ? reorder : NULL;
-}
-
-/// A copy from one layout to another.
-static inline dnnl_primitive_desc_t lockstep_copy(
-    const lockstep_memory_desc *source, const lockstep_memory_desc *target, dnnl_engine_t engine) {
-  dnnl_primitive_desc_t copy = NULL;
-  dnnl_primitive_attr_t attributes = lockstep_attributes();
-  dnnl_status_t status =
-      dnnl_reorder_primitive_desc_create(&copy, LOCKSTEP_REF(source), engine, LOCKSTEP_REF(target), engine, attributes);
-  dnnl_primitive_attr_destroy(attributes);
-  return status == dnnl_success ? copy : NULL;
+  lockstep_memory_desc_ref own = LOCKSTEP_REF(desc), other = dnnl_primitive_desc_query_md(primitive, what, 0);
+  return from_desc ? lockstep_copy_between(own, other, engine) : lockstep_copy_between(other, own, engine);
 }
 
 enum lockstep_pass { lockstep_forward = 0, lockstep_backward_input = 1, lockstep_backward_weights = 2 };

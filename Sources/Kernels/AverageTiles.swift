@@ -38,9 +38,9 @@ struct AverageTiles {
       let window = sum + column * width * channels
       let target = output + column * channels
       forEachQuad { start in
-        var total = load(window + start)
-        for pixel in 1..<max(width, 1) { total += load(window + pixel * channels + start) }
-        store(total * scale, target + start)
+        var total = SIMD4(at: window + start)
+        for pixel in 1..<max(width, 1) { total += SIMD4(at: window + pixel * channels + start) }
+        (total * scale).store(at: target + start)
       } single: { channel in
         var total = window[channel]
         for pixel in 1..<max(width, 1) { total += window[pixel * channels + channel] }
@@ -69,8 +69,8 @@ struct AverageTiles {
       let target = row + column * width * channels
       let source = gradient + column * channels
       forEachQuad { start in
-        let share = load(source + start) * scale
-        for pixel in 0..<width { store(share, target + pixel * channels + start) }
+        let share = SIMD4(at: source + start) * scale
+        for pixel in 0..<width { share.store(at: target + pixel * channels + start) }
       } single: { channel in
         let share = source[channel] * scale
         for pixel in 0..<width { target[pixel * channels + channel] = share }
@@ -95,14 +95,4 @@ struct AverageTiles {
     }
     quad(shape.channels - 4)
   }
-}
-
-@inline(__always)
-private func load(_ place: UnsafePointer<Float>) -> SIMD4<Float> {
-  UnsafeRawPointer(place).loadUnaligned(as: SIMD4<Float>.self)
-}
-
-@inline(__always)
-private func store(_ value: SIMD4<Float>, _ place: UnsafeMutablePointer<Float>) {
-  UnsafeMutableRawPointer(place).storeBytes(of: value, as: SIMD4<Float>.self)
 }

@@ -170,7 +170,7 @@ public enum RowSum {
       var partial = SIMD16<Scalar>(repeating: 0)
       var i = 0
       while i < whole {
-        partial += UnsafeRawPointer(source + i).loadUnaligned(as: SIMD16<Scalar>.self)
+        partial += SIMD16(at: source + i)
         i += 16
       }
       let eight = partial.lowHalf + partial.highHalf

@@ -1,4 +1,5 @@
 import Foundation
+import Kernels
 import Tensors
 
 /// Adam: steps of the gradient's running mean over the root of its running square, both corrected for their start at zero.
@@ -44,8 +45,8 @@ public final class Adam: Optimizer {
             square[i] = keepSquare * square[i] + (1 - keepSquare) * change * change
           }
           forEachEight(of: count) { i in
-            let (m, root) = (load(mean + i), load(square + i).squareRoot())
-            store(shrink * load(w + i) - rate * m / (root / squareCorrection + epsilon), w + i)
+            let (m, root) = (SIMD8(at: mean + i), SIMD8(at: square + i).squareRoot())
+            (shrink * SIMD8(at: w + i) - rate * m / (root / squareCorrection + epsilon)).store(at: w + i)
           } single: { i in
             w[i] = shrink * w[i] - rate * mean[i] / (square[i].squareRoot() / squareCorrection + epsilon)
           }
@@ -60,14 +61,4 @@ public final class Adam: Optimizer {
 private func forEachEight(of count: Int, _ eight: (Int) -> Void, single: (Int) -> Void) {
   for start in stride(from: 0, to: count & ~7, by: 8) { eight(start) }
   for index in count & ~7..<count { single(index) }
-}
-
-@inline(__always)
-private func load(_ place: UnsafePointer<Float>) -> SIMD8<Float> {
-  UnsafeRawPointer(place).loadUnaligned(as: SIMD8<Float>.self)
-}
-
-@inline(__always)
-private func store(_ value: SIMD8<Float>, _ place: UnsafeMutablePointer<Float>) {
-  UnsafeMutableRawPointer(place).storeBytes(of: value, as: SIMD8<Float>.self)
 }

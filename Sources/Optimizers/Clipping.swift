@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 /// Scales all gradients down together so that their common norm is at most `limit`; returns the norm before.
@@ -23,12 +24,11 @@ public func gradientNorm(of parameters: [Tensor]) throws -> Double {
 
 /// In eight partial sums, so that one addition need not wait for the one before.
 private func sumOfSquares(_ values: UnsafeMutableBufferPointer<Float>) -> Double {
+  guard let first = values.baseAddress else { return 0 }
   let whole = values.count & ~7
   var partial = SIMD8<Double>(repeating: 0)
-  let bytes = UnsafeRawBufferPointer(values)
   for start in stride(from: 0, to: whole, by: 8) {
-    let eight = SIMD8<Double>(
-      bytes.loadUnaligned(fromByteOffset: start * MemoryLayout<Float>.stride, as: SIMD8<Float>.self))
+    let eight = SIMD8<Double>(SIMD8<Float>(at: first + start))
     partial += eight * eight
   }
   return partial.sum() + values[whole...].reduce(0) { $0 + Double($1) * Double($1) }

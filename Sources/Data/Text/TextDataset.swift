@@ -47,18 +47,14 @@ public struct TextDataset: DigestedDataset {
 
   /// The samples of one epoch. All epochs have as many: the offset's room is left free even where it is small.
   public func arranged(epoch: Int, batchSize: Int, seed: UInt64) -> any Dataset {
-    var result = self
     let room = min(sampling == .random ? steps - 1 : steps, tokens.count - 1 - steps)
     let usable = tokens.count - 1 - room
-    result.offset = RandomKey(seed: seed, .shuffling, layer: 1, time: epoch).bounded(room + 1, draw: 0)
-    guard sampling == .sequential else {
-      result.count = usable / steps
-      return result
+    let offset = RandomKey(seed: seed, .shuffling, layer: 1, time: epoch).bounded(room + 1, draw: 0)
+    if sampling == .sequential {
+      return sideBySide(rows: min(max(batchSize, 1), usable / steps), of: usable, from: offset)
     }
-    let rows = min(max(batchSize, 1), usable / steps)
-    (result.rows, result.rowLength) = (rows, usable / rows)
-    // Fewer rows than a batch takes: then all of them are one batch.
-    result.count = rows < batchSize ? rows : rows * (result.rowLength / steps)
+    var result = self
+    (result.offset, result.count) = (offset, usable / steps)
     return result
   }
 
@@ -66,10 +62,20 @@ public struct TextDataset: DigestedDataset {
   /// did: as many rows, up to `limit`, as leave out no more than a hundredth at their ends.
   public func inRows(atMost limit: Int) -> TextDataset {
     let usable = tokens.count - 1
-    func samples(_ rows: Int) -> Int { rows * (usable / rows / steps) }
-    var (result, rows) = (self, 1)
-    for more in 1...max(1, min(limit, samples(1))) where samples(1) - samples(more) <= samples(1) / 100 { rows = more }
-    (result.offset, result.rows, result.rowLength, result.count) = (0, rows, usable / rows, samples(rows))
+    let all = usable / steps
+    var result = sideBySide(rows: 1, of: usable, from: 0)
+    for rows in 1...max(1, min(limit, all)) {
+      let more = sideBySide(rows: rows, of: usable, from: 0)
+      if all - more.count <= all / 100 { result = more }
+    }
+    return result
+  }
+
+  /// Rows of equal length that share out so many inputs behind `offset`, each of as many samples as fit.
+  private func sideBySide(rows: Int, of usable: Int, from offset: Int) -> TextDataset {
+    var result = self
+    (result.offset, result.rows, result.rowLength) = (offset, rows, usable / rows)
+    result.count = rows * (usable / rows / steps)
     return result
   }
 

@@ -44,7 +44,7 @@ extension Tensor {
     if let row = classes.firstIndex(where: { $0 < 0 || $0 >= shape[1] }) {
       throw TensorError("cross-entropy", "label \(classes[row]) in row \(row), but there are \(shape[1]) classes")
     }
-    let (shifted, powers) = try detached().to(Swift.max(dtype, .float32)).powersOfRows()
+    let (shifted, powers) = try powersOfRows()
     let sums = try powers.sum(-1, keepingAxes: true)
     let losses = try Tensor(uninitialized: [shape[0]], dtype)
     try dtype.perform(LabelLosses(shifted: shifted, sums: sums, classes: classes, losses: losses))
@@ -65,20 +65,18 @@ extension Tensor {
 
   /// `exp(x - max x)` along the last axis, divided by its sum. Not recorded.
   private final func exponentialShares() throws -> Tensor {
-    try withoutGradient {
-      let (_, powers) = try detached().to(Swift.max(dtype, .float32)).powersOfRows()
-      return try powers / powers.sum(-1, keepingAxes: true)
-    }
+    let (_, powers) = try powersOfRows()
+    return try powers / powers.sum(-1, keepingAxes: true)
   }
 
-  /// `x - max x` along the last axis of float numbers, and `exp` of that. Not recorded.
+  /// `x - max x` along the last axis, and `exp` of that. Not recorded.
   private final func powersOfRows() throws -> (shifted: Tensor, powers: Tensor) {
-    let source = try packed()
+    let source = try detached().to(Swift.max(dtype, .float32)).packed()
     let columns = shape.last ?? 1
     if columns == 0 { throw TensorError("softmax", "the last axis of shape \(shape) is empty") }
-    let largest = try Tensor(uninitialized: Shape(shape.extents.dropLast() + [1]), dtype)
+    let largest = try Tensor(uninitialized: Shape(shape.extents.dropLast() + [1]), source.dtype)
     let rows = source.elementCount / columns
-    if dtype == .float32 {
+    if source.dtype == .float32 {
       RowMaximum.maximum(rows: rows, count: columns, source.pointer(Float.self), into: largest.pointer(Float.self))
     } else {
       RowMaximum.maximum(rows: rows, count: columns, source.pointer(Double.self), into: largest.pointer(Double.self))
