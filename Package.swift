@@ -21,31 +21,33 @@ let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "sw
 
 // A target imports only targets above it (README, architecture).
 let implementation: [Target] = [
-  .target(name: "Kernels", dependencies: ["CDNNL"]),
-  .target(name: "Tensors", dependencies: ["Kernels"]),
+  .target(name: "Failures"),
+  .target(name: "Kernels", dependencies: ["CDNNL", "Failures"]),
+  .target(name: "Tensors", dependencies: ["Kernels", "Failures"]),
   .target(name: "Networks", dependencies: ["Tensors"]),
   .target(name: "Optimizers", dependencies: ["Kernels", "Tensors"]),
-  .target(name: "MessagePassing", dependencies: ["CMPI"]),
-  .target(name: "HDF5Files", dependencies: ["CHDF5"]),
-  .target(name: "DataParallel", dependencies: ["Tensors", "MessagePassing"]),
-  .target(name: "Data", dependencies: ["Tensors", "HDF5Files", "CZlib", "CPNG", "CJPEG"]),
-  .target(name: "Checkpoints", dependencies: ["Networks", "Optimizers", "HDF5Files"]),
-  .target(name: "Zoo", dependencies: ["Networks", "Data"]),
+  .target(name: "MessagePassing", dependencies: ["CMPI", "Failures"]),
+  .target(name: "HDF5Files", dependencies: ["CHDF5", "Failures"]),
+  .target(name: "DataParallel", dependencies: ["Failures", "Tensors", "MessagePassing"]),
+  .target(name: "Datasets", dependencies: ["Failures", "Tensors", "HDF5Files", "CZlib", "CPNG", "CJPEG"]),
+  .target(name: "Checkpoints", dependencies: ["Failures", "Networks", "Optimizers", "HDF5Files"]),
+  .target(name: "Zoo", dependencies: ["Networks", "Datasets"]),
   .target(
     name: "Training",
     dependencies: [
-      "Kernels", "Networks", "Optimizers", "MessagePassing", "DataParallel", "Data", "Checkpoints",
+      "Failures", "Kernels", "Networks", "Optimizers", "MessagePassing", "DataParallel", "Datasets", "Checkpoints",
     ]),
   .target(
     name: "Lockstep",
     dependencies: [
-      "Tensors", "Networks", "Optimizers", "MessagePassing", "DataParallel", "Data", "Checkpoints", "Training",
+      "Failures", "Tensors", "Networks", "Optimizers", "MessagePassing", "DataParallel", "Datasets", "Checkpoints",
+      "Training",
     ]),
   .target(name: "Book", dependencies: ["Lockstep", "Zoo"]),
   .executableTarget(
     name: "CLI",
     dependencies: [
-      "Lockstep", "Zoo", "Book", "Kernels", "HDF5Files", arguments, .product(name: "Yams", package: "Yams"),
+      "Lockstep", "Zoo", "Book", "Failures", "Kernels", "HDF5Files", arguments, .product(name: "Yams", package: "Yams"),
     ]),
 ]
 
@@ -54,7 +56,7 @@ let tests: [Target] = [
   .testTarget(
     name: "TensorsTests", dependencies: ["Tensors", "Networks", "Optimizers"], resources: [.copy("Fixtures")]),
   .testTarget(name: "MessagePassingTests", dependencies: ["MessagePassing"]),
-  .testTarget(name: "FilesTests", dependencies: ["HDF5Files", "Data"], resources: [.copy("Fixtures")]),
+  .testTarget(name: "FilesTests", dependencies: ["Failures", "HDF5Files", "Datasets"], resources: [.copy("Fixtures")]),
   .testTarget(name: "TrainingTests", dependencies: ["Lockstep", "Zoo", "HDF5Files"]),
 ]
 

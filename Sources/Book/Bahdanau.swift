@@ -46,7 +46,7 @@ private func shapes(_ page: Page) throws {
 }
 
 /// The notes' `Seq2SeqAttentionDecoder`: the query is the last layer's state, keys and values are the encoder's outputs.
-private final class OwnAttentionDecoder: Decoder {
+private final class OwnAttentionDecoder: SequenceDecoder {
   let attention: OwnAdditiveAttention
   let embedding: Embedding
   let rnn: Recurrent

@@ -107,7 +107,7 @@ private struct TinyModel {
 }
 
 /// The same model as a decoder. Its state is the number of what it has read, a digit to the base of 5 for each token.
-private final class TinyDecoder: Decoder {
+private final class TinyDecoder: SequenceDecoder {
   private let model: TinyModel
   private static let begin = 4
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Failures
 import Foundation
 import HDF5Files
 import Yams

@@ -54,8 +54,9 @@ enum Main {
 
   private static func end(_ error: any Error) -> Never {
     if isOfArguments(error) { endOfArguments(error) }
-    let code = (error as? Interrupted).map { 128 + $0.signal } ?? failureKind(of: error).rawValue
-    if isKnownToAllRanks(error) {
+    let failure = error as? any Failure
+    let code = failure?.exitCode ?? FailureKind.internalError.rawValue
+    if failure?.isAgreed ?? false || JobPlace.size == 1 {
       if error is Interrupted && JobPlace.rank == 0 && isShownOnTerminal { print() }
       report("\(error)")
       Environment.finish()
@@ -74,12 +75,6 @@ enum Main {
     }
     tellForAll(LockstepCommand.message(for: error).split(separator: "\n").joined(separator: " "))
     exit(FailureKind.usage.rawValue)
-  }
-
-  /// Errors that ranks have told each other, so that all end in order.
-  private static func isKnownToAllRanks(_ error: any Error) -> Bool {
-    error is AgreedError || error is NotFiniteError || error is DisagreementError || error is DriftError
-      || error is Interrupted || JobPlace.size == 1
   }
 
   private static func isOfArguments(_ error: any Error) -> Bool {

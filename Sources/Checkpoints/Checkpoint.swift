@@ -1,3 +1,4 @@
+import Failures
 import HDF5Files
 import Tensors
 

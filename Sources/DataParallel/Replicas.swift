@@ -1,3 +1,4 @@
+import Failures
 import MessagePassing
 import Tensors
 
@@ -56,7 +57,7 @@ public enum Replicas {
 }
 
 /// Replicas that are no longer the same.
-public struct DriftError: Error, CustomStringConvertible, Sendable {
+public struct DriftError: Failure {
   public let tensor: String
   /// The ranks that differ from most, or from rank 0 where there is no majority.
   public let ranks: [Int]
@@ -64,13 +65,14 @@ public struct DriftError: Error, CustomStringConvertible, Sendable {
   public let agreeing: [Int]
   public let step: Int
 
+  public var isAgreed: Bool { true }
   public var description: String {
     "replicas differ at step \(step): \(tensor) on \(text(ranks)) is not that of \(text(agreeing))"
   }
 }
 
 /// Ranks of one job that were started differently.
-public struct DisagreementError: Error, CustomStringConvertible, Sendable {
+public struct DisagreementError: Failure {
   /// What differs: the words that the ranks' lines begin with in common.
   public let name: String
   /// The different values with the ranks that have them, rank 0's first.
@@ -86,6 +88,8 @@ public struct DisagreementError: Error, CustomStringConvertible, Sendable {
       .map { (value: $0.key.isEmpty ? "nothing" : $0.key, ranks: $0.value) }.sorted { $0.ranks[0] < $1.ranks[0] }
   }
 
+  public var kind: FailureKind { .usage }
+  public var isAgreed: Bool { true }
   public var description: String {
     let list = values.map { "\($0.value) on \(text($0.ranks))" }.joined(separator: "; ")
     return "ranks were started differently: " + (name.isEmpty ? list : "\(name) is \(list)")

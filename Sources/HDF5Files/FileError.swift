@@ -1,3 +1,4 @@
+import Failures
 import Glibc
 
 /// What went wrong with a plain file, in one line.

@@ -1,4 +1,5 @@
 import CHDF5
+import Failures
 
 /// What went wrong with an HDF5 file: which file, which object in it, and what failed, in one line.
 public struct HDF5Error: Failure, Equatable {

@@ -1,4 +1,5 @@
 import CHDF5
+import Failures
 import Glibc
 
 /// The one door to libhdf5, which is not thread-safe as Debian builds it: every call happens inside `locked`.

@@ -1,7 +1,8 @@
 import CDNNL
+import Failures
 
 /// A kernel that oneDNN refused, with what was asked of it.
-public struct KernelError: Error, CustomStringConvertible, Sendable {
+public struct KernelError: Failure {
   public let operation: String
   public let detail: String
   public var description: String { "\(operation): \(detail)" }

@@ -1,8 +1,9 @@
 import CMPI
+import Failures
 
 /// What went wrong in message passing, as one line: which operation, on which rank, and why.
-public struct MessagePassingError: Error, CustomStringConvertible, Sendable {
-  public enum Kind: Sendable, Equatable {
+public struct MessagePassingError: Failure {
+  public enum Reason: Sendable, Equatable {
     /// MPI returned this error class (`MPI_ERR_…`).
     case mpi(errorClass: Int32)
     /// An argument that no rank count makes valid: a root outside the communicator, say.
@@ -13,20 +14,21 @@ public struct MessagePassingError: Error, CustomStringConvertible, Sendable {
     case environment
   }
 
-  public let kind: Kind
+  public let reason: Reason
   /// The operation that failed, `allreduce #12` for example.
   public let operation: String
   public let text: String
   /// The rank that reports it, in its communicator; nil before the job was joined.
   public let rank: Int?
 
-  init(_ kind: Kind, _ operation: String, _ text: String, rank: Int?) {
-    self.kind = kind
+  init(_ reason: Reason, _ operation: String, _ text: String, rank: Int?) {
+    self.reason = reason
     self.operation = operation
     self.text = text
     self.rank = rank
   }
 
+  public var kind: FailureKind { reason == .environment ? .usage : .internalError }
   public var description: String {
     let place = rank.map { " on rank \($0)" } ?? ""
     return "\(operation)\(place): \(text)"

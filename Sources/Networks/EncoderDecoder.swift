@@ -15,7 +15,7 @@ public struct Encoding {
 }
 
 /// Turns sequences of tokens into an encoding of which a decoder makes other sequences.
-open class Encoder: Module {
+open class SequenceEncoder: Module {
   /// Tokens int64 `[batch, steps]`, of which the first `lengths` of each row count.
   open func encode(_ source: Tensor, lengths: Tensor?) throws -> Encoding {
     throw TensorError("\(Self.self)", "does not say how to encode: override encode")
@@ -31,7 +31,7 @@ public struct DecoderState {
 }
 
 /// Predicts each next token of a sequence from those before and an encoding.
-open class Decoder: Module {
+open class SequenceDecoder: Module {
   /// The state before the first token.
   open func begin(_ encoding: Encoding) throws -> DecoderState {
     DecoderState(encoding: encoding, recurrent: encoding.state)
@@ -48,10 +48,12 @@ open class Decoder: Module {
 
 /// An encoder and a decoder, trained as one: the notes' `EncoderDecoder`.
 public final class EncoderDecoder: Module {
-  public let encoder: Encoder
-  public let decoder: Decoder
+  public let encoder: SequenceEncoder
+  public let decoder: SequenceDecoder
 
-  public init(_ encoder: Encoder, _ decoder: Decoder) { (self.encoder, self.decoder) = (encoder, decoder) }
+  public init(_ encoder: SequenceEncoder, _ decoder: SequenceDecoder) {
+    (self.encoder, self.decoder) = (encoder, decoder)
+  }
 
   public override var children: Children { ["encoder": encoder, "decoder": decoder] }
 

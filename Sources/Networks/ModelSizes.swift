@@ -14,7 +14,7 @@ public struct ModelSizes: Codable, Sendable, Equatable {
   public init() {}
 
   /// What an older checkpoint does not say is the default.
-  public init(from decoder: any Swift.Decoder) throws {
+  public init(from decoder: any Decoder) throws {
     let fields = try decoder.container(keyedBy: CodingKeys.self)
     func value(_ key: CodingKeys, or standard: Int) throws -> Int {
       try fields.decodeIfPresent(Int.self, forKey: key) ?? standard

@@ -4,7 +4,7 @@ import Tensors
 private let xavier = Initializer.xavierUniform
 
 /// Embedded tokens through layers of GRUs: the notes' `Seq2SeqEncoder`. Source: Sutskever et al. 2014, Cho et al. 2014.
-public final class Seq2SeqEncoder: Encoder {
+public final class Seq2SeqEncoder: SequenceEncoder {
   private let embedding: Embedding
   private let rnn: Recurrent
 
@@ -26,7 +26,7 @@ public final class Seq2SeqEncoder: Encoder {
 /// GRUs over each token together with the context: the encoder's last state of its last layer, the same at every step. The
 /// notes' `Seq2SeqDecoder`; the notes' own prediction takes the decoder's state for the context, which its training never
 /// saw, so here it stays the encoder's (as in the book's later editions).
-public final class Seq2SeqDecoder: Decoder {
+public final class Seq2SeqDecoder: SequenceDecoder {
   private let embedding: Embedding
   private let rnn: Recurrent
   private let dense: Linear
@@ -51,7 +51,7 @@ public final class Seq2SeqDecoder: Decoder {
 
 /// GRUs that at every step look at the encoder's outputs, by additive attention whose query is the last layer's state: the
 /// notes' `Seq2SeqAttentionDecoder`. Source: Bahdanau et al. 2015.
-public final class AttentionDecoder: Decoder {
+public final class AttentionDecoder: SequenceDecoder {
   private let attention: AdditiveAttention
   private let embedding: Embedding
   private let rnn: Recurrent

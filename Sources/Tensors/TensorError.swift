@@ -1,5 +1,7 @@
+import Failures
+
 /// Why an operation on tensors can't be done: the operation and the shapes or types at fault, in one line.
-public struct TensorError: Error, CustomStringConvertible, Sendable {
+public struct TensorError: Failure {
   public let operation: String
   public let detail: String
 

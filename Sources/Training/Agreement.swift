@@ -1,11 +1,12 @@
 import DataParallel
-import HDF5Files
+import Failures
 import MessagePassing
 
 /// An error that every rank of the job knows of, so that all can end together.
 public struct AgreedError: Failure {
   public let kind: FailureKind
   public let description: String
+  public var isAgreed: Bool { true }
 }
 
 extension Communicator {
@@ -26,13 +27,4 @@ extension Communicator {
       kind: FailureKind(rawValue: Int32(reports[failed][0])) ?? .internalError,
       description: isCommon || failed == 0 && action == "save" ? text : "rank \(failed): \(text)")
   }
-}
-
-/// The exit code's kind of any error.
-public func failureKind(of error: any Error) -> FailureKind {
-  if let failure = error as? any Failure { return failure.kind }
-  if let passing = error as? MessagePassingError, case .environment = passing.kind { return .usage }
-  // Ranks that were started in different ways.
-  if error is DisagreementError { return .usage }
-  return .internalError
 }

@@ -1,4 +1,5 @@
-import Data
+import Datasets
+import Failures
 import Foundation
 import HDF5Files
 import Kernels
@@ -125,7 +126,7 @@ public struct Configuration: Codable, Sendable, Equatable {
 
 /// What an older Lockstep did not know, and its checkpoints don't say, is as it was then: the default.
 extension Configuration {
-  public init(from decoder: any Swift.Decoder) throws {
+  public init(from decoder: any Decoder) throws {
     let fields = try decoder.container(keyedBy: CodingKeys.self)
     func value<Value: Decodable>(_ key: CodingKeys) throws -> Value { try fields.decode(Value.self, forKey: key) }
     func value<Value: Decodable>(_ key: CodingKeys, or standard: Value) throws -> Value {

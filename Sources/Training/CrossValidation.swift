@@ -1,5 +1,5 @@
-import Data
 import DataParallel
+import Datasets
 import HDF5Files
 import MessagePassing
 import Networks

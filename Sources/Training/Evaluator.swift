@@ -1,5 +1,5 @@
-import Data
 import DataParallel
+import Datasets
 import MessagePassing
 import Networks
 import Tensors

@@ -1,5 +1,5 @@
-import Data
-import HDF5Files
+import Datasets
+import Failures
 import Optimizers
 import Tensors
 

@@ -1,5 +1,5 @@
+import Failures
 import Glibc
-import HDF5Files
 
 /// What ranks tell each other with each step's gradients, at no extra message.
 struct StepSignals {
@@ -34,7 +34,7 @@ struct StepSignals {
 public struct NotFiniteError: Failure {
   public let step: Int
   public let ranks: [Int]
-  public var kind: FailureKind { .internalError }
+  public var isAgreed: Bool { true }
   public var description: String {
     "the loss is not finite at step \(step) on rank \(ranks.map(String.init).joined(separator: ", ")): a lower learning rate "
       + "may help, --check-numerics names the layer; nothing was updated"

@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import Synchronization
 
@@ -44,11 +45,13 @@ public enum StopSignal {
 }
 
 /// A training that was interrupted, after it saved its state.
-public struct Interrupted: Error, CustomStringConvertible {
+public struct Interrupted: Failure {
   public let signal: Int32
   public let step: Int
   /// The folder of its checkpoints, if it saves any.
   public let folder: String?
+  public var exitCode: Int32 { 128 + signal }
+  public var isAgreed: Bool { true }
   public var description: String {
     "interrupted after step \(step); " + (folder.map { "the state is saved in \($0)" } ?? "nothing was saved")
   }

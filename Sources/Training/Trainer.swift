@@ -1,6 +1,6 @@
 import Checkpoints
-import Data
 import DataParallel
+import Datasets
 import MessagePassing
 import Networks
 import Optimizers

@@ -2,7 +2,7 @@ import Foundation
 import HDF5Files
 import Testing
 
-@testable import Data
+@testable import Datasets
 
 @Suite struct ClassificationFileTests {
   private static let split = ImageSplit(

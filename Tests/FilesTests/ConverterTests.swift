@@ -2,7 +2,7 @@ import Foundation
 import HDF5Files
 import Testing
 
-@testable import Data
+@testable import Datasets
 
 @Suite struct IDXConverterTests {
   /// Six images of 2×3 and their labels, as files; `labels` may be wrong on purpose.

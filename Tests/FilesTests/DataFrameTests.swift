@@ -3,7 +3,7 @@ import HDF5Files
 import Tensors
 import Testing
 
-@testable import Data
+@testable import Datasets
 
 private func read(_ text: String, missing: Set<String> = DataFrame.missingWords) throws -> DataFrame {
   try DataFrame(csv: Array(text.utf8), name: "t.csv", missing: missing)

@@ -2,7 +2,7 @@ import Foundation
 import HDF5Files
 import Testing
 
-@testable import Data
+@testable import Datasets
 
 /// Builds IDX files and packs them, for the tests of what reads them.
 enum IDX {

@@ -1,4 +1,4 @@
-import Data
+import Datasets
 import HDF5Files
 import Tensors
 import Testing

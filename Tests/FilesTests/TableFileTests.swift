@@ -2,7 +2,7 @@ import Foundation
 import HDF5Files
 import Testing
 
-@testable import Data
+@testable import Datasets
 
 @Suite struct TableFileTests {
   private func options(_ target: String = "price") -> TablePreparation.Options {

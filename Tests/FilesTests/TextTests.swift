@@ -2,7 +2,7 @@ import Foundation
 import HDF5Files
 import Testing
 
-@testable import Data
+@testable import Datasets
 
 /// Texts as tokens.
 @Suite struct TextTests {

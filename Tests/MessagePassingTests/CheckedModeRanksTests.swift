@@ -67,7 +67,7 @@ extension CollectivesRanksTests {
       let error = #expect(throws: MessagePassingError.self) { try call(communicator, rank == size - 1) }
       let others = rankList(Array(0..<(size - 1))) + (size == 2 ? " calls" : " call")
       let text = wanted.replacing("OTHERS", with: others).replacing("LAST", with: "rank \(size - 1) calls")
-      #expect(error?.kind == .mismatch)
+      #expect(error?.reason == .mismatch)
       #expect(error?.text == text)
       #expect(error?.rank == rank)
       // All ranks stopped before the collective, so they are still in step.

@@ -99,7 +99,7 @@ extension CollectivesRanksTests {
       }
       let (rank, size) = (communicator.rank, communicator.size)
       #expect(root?.description == "broadcast on rank \(rank): root \(size): expected a rank of 0 ..< \(size)")
-      #expect(root?.kind == .invalidArgument)
+      #expect(root?.reason == .invalidArgument)
       #expect(throws: MessagePassingError.self) { try communicator.gather([Float](), to: -1) }
       #expect(throws: MessagePassingError.self) { try communicator.split(color: -1, key: 0) }
       #expect(throws: MessagePassingError.self) { try communicator.split(color: 0, key: 1 << 40) }
@@ -112,7 +112,7 @@ extension CollectivesRanksTests {
     @Test func errorsOfMPIBecomeErrors() throws {
       let isStarted = try Ranks.world.handle != nil
       let error = #expect(throws: MessagePassingError.self) { try check(2, "allreduce #3", rank: 1) }
-      #expect(error?.kind == .mpi(errorClass: 2))
+      #expect(error?.reason == .mpi(errorClass: 2))
       let text = isStarted ? "MPI_ERR_COUNT: invalid count argument" : "MPI error 2"
       #expect(error?.description == "allreduce #3 on rank 1: \(text)")
       #expect(throws: Never.self) { try check(0, "allreduce #4", rank: 1) }

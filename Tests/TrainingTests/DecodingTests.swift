@@ -142,7 +142,7 @@ private func sentences(words: Int, end: Int, steps: Int) -> [[Int]] {
 }
 
 /// Logits of four words, the last of which ends, by what was decoded before: its state holds that as a number.
-private final class MadeUpDecoder: Decoder {
+private final class MadeUpDecoder: SequenceDecoder {
   static let (words, end, steps) = (4, 3, 4)
   private let rule: ([Int]) -> [Double]
   private var weights: [Tensor] = []

@@ -1,5 +1,5 @@
-import Data
 import DataParallel
+import Datasets
 import Testing
 
 /// Which samples the ranks take.

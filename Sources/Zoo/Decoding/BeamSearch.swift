@@ -33,7 +33,7 @@ public struct BeamSearch {
   /// The candidate of the highest score, of equal ones the first found.
   ///
   /// - Parameter encoding: of one sentence, a batch of 1.
-  public func best(_ decoder: Decoder, _ encoding: Encoding) throws -> Candidate {
+  public func best(_ decoder: SequenceDecoder, _ encoding: Encoding) throws -> Candidate {
     var state = try decoder.begin(encoding)
     var (open, ended) = ([Candidate()], [Candidate]())
     for _ in 0..<steps where !open.isEmpty {
@@ -85,7 +85,7 @@ public struct BeamSearch {
   }
 
   /// How each row looked at the source in the last step; nil without attention.
-  private func looks(_ decoder: Decoder, rows: Int) throws -> [[Double]]? {
+  private func looks(_ decoder: SequenceDecoder, rows: Int) throws -> [[Double]]? {
     guard let weights = decoder.attentionWeights.last else { return nil }
     let values = try weights.values(as: Double.self)
     let count = values.count / rows

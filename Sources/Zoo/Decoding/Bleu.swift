@@ -1,4 +1,4 @@
-import Data
+import Datasets
 import Foundation
 
 /// How near a translation is to the one wanted, 0 to 1: `exp(min(0, 1 - words wanted / words predicted)) · Π pₙ^(1/2ⁿ)` for

@@ -1,4 +1,4 @@
-import HDF5Files
+import Failures
 
 /// What is wrong with data that a user gives: which file, where in it, what was expected and what was found.
 public struct InputError: Failure, Equatable {
