@@ -11,22 +11,22 @@ extension Configuration {
   ///   batch need.
   public func sharding(_ communicator: Communicator, keepingWhole: Bool = false) -> Sharding {
     Sharding(
-      rank: communicator.rank, rankCount: communicator.size, sliceSize: keepingWhole ? .max : sliceSize,
-      virtualShards: reproducible ? virtualShards : nil, keepsEmpty: keepingWhole)
+      rank: communicator.rank, rankCount: communicator.size, sliceSize: keepingWhole ? .max : self.sliceSize,
+      virtualShards: self.reproducible ? self.virtualShards : nil, keepsEmpty: keepingWhole)
   }
 
   /// Sets how kernels compute, for this whole process.
   public func chooseKernels() {
-    (Convolution.method, Convolution.precision) = (convolution, precision)
+    (Convolution.method, Convolution.precision) = (self.convolution, self.precision)
     // Kernels on several threads may add in another order.
-    if reproducible { KernelThreads.limit(to: 1) }
+    if self.reproducible { KernelThreads.limit(to: 1) }
   }
 
   func makeReducer(_ parameters: [Tensor], _ communicator: Communicator) throws -> any Reducer {
-    guard reproducible else {
+    guard self.reproducible else {
       return try GradientReducer(parameters, over: communicator, signalCount: StepSignals.count)
     }
-    let tree = SummationTree(leafCount: virtualShards, rankCount: communicator.size)
+    let tree = SummationTree(leafCount: self.virtualShards, rankCount: communicator.size)
     return TreeReducer(parameters, over: communicator, tree: tree, signalCount: StepSignals.count)
   }
 }
