@@ -23,7 +23,8 @@ extension TrainCommand {
     }
     if let known = resumed.checkpoint.texts[Self.digestKey], known != [train.digest] {
       throw InputError(
-        data, "/train is not that of \(resumed.path), whose epoch it can't end: expected \(known.first ?? "none"), "
+        data,
+        "/train is not that of \(resumed.path), whose epoch it can't end: expected \(known.first ?? "none"), "
           + "found \(train.digest)")
     }
   }
@@ -54,7 +55,11 @@ extension TrainCommand {
     var base = old ?? entry.configuration
     // The optimizer steps wanted are those of this command, not of the one that was stopped.
     base.steps = nil
+    // What one choice needed says nothing of another.
     if given["schedule"] != nil { base.scheduleSteps = nil }
+    if let name = given["optimizer"], name != Configuration.OptimizerName.sgd.rawValue {
+      (base.momentum, base.nesterov) = (0, false)
+    }
     var result = try base.with(given)
     try setMode(&result, from: old, resumed?.path)
     if let option = sequences.given.keys.max(), entry.task != .language {

@@ -130,7 +130,8 @@ struct TrainCommand: JobCommand {
     let test = isTested ? try workload.split("test", configuration, isTraining: false) : nil
     return Job(
       workload: workload, configuration: configuration, asked: asked, network: network, objective: workload.objective,
-      texts: workload.texts.merging([Self.digestKey: [train.digest]]) { old, _ in old }, train: train, test: test, resumed: resumed, saving: try savingPlan(communicator),
+      texts: workload.texts.merging([Self.digestKey: [train.digest]]) { old, _ in old }, train: train, test: test,
+      resumed: resumed, saving: try savingPlan(communicator),
       observers: try observers(configuration, communicator),
       identity: communicator.size > 1 ? try identity(train, test, resumed?.checkpoint) : [])
   }

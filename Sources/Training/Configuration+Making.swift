@@ -13,16 +13,15 @@ extension Configuration {
     for named in settings {
       if let (value, wanted) = named.setting.fault() { try require(false, named.option, value, wanted) }
     }
-    try require(self.optimizer == .sgd || self.momentum == 0, "momentum", self.momentum, "left out with \(self.optimizer)")
+    try require(
+      self.optimizer == .sgd || self.momentum == 0, "momentum", self.momentum, "left out with \(self.optimizer)")
     try require(!self.nesterov || self.momentum > 0, "nesterov", self.nesterov, "used with a momentum")
     if let normalization = self.normalization, normalization != .ofData {
       let isGood =
         normalization.means.allSatisfy(\.isFinite) && normalization.deviations.allSatisfy { $0 > 0 && $0.isFinite }
       try require(isGood, "normalize", normalization.text, "finite, deviations above 0")
     }
-    guard self.precision.isSupported else {
-      throw ConfigurationError("precision is bf16, which needs a processor with AVX-512 BF16; this one has none")
-    }
+    try kernels.validate()
     try validateSchedule(require)
   }
 

@@ -89,6 +89,7 @@ public struct Reproducibility: Settings {
 
 /// How kernels compute.
 public struct KernelSettings: Settings {
+  @Setting("Whose kernels compute: \(BackendName.wanted).", option: "kernels") public var backend = BackendName.onednn
   @Setting("automatic (Winograd where it is faster) or direct.") public var convolution = ConvolutionMethod.automatic
   @Setting("float32, or bf16 for convolutions and dense layers.") public var precision = Precision.float32
   /// More gain nothing once a slice fills the cache.

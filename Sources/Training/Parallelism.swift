@@ -15,11 +15,11 @@ extension Configuration {
       virtualShards: self.reproducible ? self.virtualShards : nil, keepsEmpty: keepingWhole)
   }
 
-  /// Sets how kernels compute, for this whole process.
-  public func chooseKernels() {
-    (Convolution.method, Convolution.precision) = (self.convolution, self.precision)
-    // Kernels on several threads may add in another order.
-    if self.reproducible { KernelThreads.limit(to: 1) }
+  /// How kernels compute. On several threads they may add in another order.
+  public var kernels: KernelOptions {
+    KernelOptions(
+      backend: self.backend, precision: self.precision, convolution: self.convolution,
+      threads: self.reproducible ? 1 : nil)
   }
 
   func makeReducer(_ parameters: [Tensor], _ communicator: Communicator) throws -> any Reducer {

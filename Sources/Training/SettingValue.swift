@@ -72,6 +72,7 @@ extension SettingName {
 }
 
 extension SequenceSampling: SettingName {}
+extension BackendName: SettingName {}
 extension ConvolutionMethod: SettingName {}
 extension Precision: SettingName {}
 
