@@ -15,8 +15,8 @@ enum IDX {
   /// The bytes as the `gzip` program packs them.
   static func gzip(_ bytes: [UInt8], in folder: TemporaryFolder) throws -> [UInt8] {
     let path = try folder.put(bytes, "pack-\(UUID().uuidString)")
-    let (status, output) = try Program.run("/bin/gzip", ["-n", "-f", path])
-    #expect(status == 0, "\(output)")
+    let result = try Program.run("/usr/bin/env", ["gzip", "-n", "-f", path])
+    #expect(result.status == 0, "\(result.errors)")
     return try InputFile.bytes(of: "\(path).gz")
   }
 }

@@ -10,31 +10,37 @@ struct FixtureTests {
 
   static func cases(_ family: String) throws -> [OperatorCase] { try Fixture.load(family, in: .module) }
 
+  private func check(
+    _ fixture: OperatorCase, _ dtype: DType, relative: Double = 1e-5, absolute: Double = 1e-6
+  ) throws {
+    try Fixture.check(fixture, OperatorCalls.all, dtype, relative: relative, absolute: absolute)
+  }
+
   @Test("Elementwise", arguments: try cases("elementwise"), floats)
-  func elementwise(_ fixture: OperatorCase, dtype: DType) throws { try Fixture.check(fixture, OperatorCalls.all, dtype) }
+  func elementwise(_ fixture: OperatorCase, dtype: DType) throws { try check(fixture, dtype) }
 
   @Test("Reductions", arguments: try cases("reductions"), floats)
-  func reductions(_ fixture: OperatorCase, dtype: DType) throws { try Fixture.check(fixture, OperatorCalls.all, dtype) }
+  func reductions(_ fixture: OperatorCase, dtype: DType) throws { try check(fixture, dtype) }
 
   @Test("Matrix products", arguments: try cases("matmul"), floats)
-  func matmul(_ fixture: OperatorCase, dtype: DType) throws { try Fixture.check(fixture, OperatorCalls.all, dtype) }
+  func matmul(_ fixture: OperatorCase, dtype: DType) throws { try check(fixture, dtype) }
 
   @Test("Shapes and indexing", arguments: try cases("shapes"), floats)
-  func shapes(_ fixture: OperatorCase, dtype: DType) throws { try Fixture.check(fixture, OperatorCalls.all, dtype) }
+  func shapes(_ fixture: OperatorCase, dtype: DType) throws { try check(fixture, dtype) }
 
   @Test("Linear", arguments: try cases("linear"), floats)
-  func linear(_ fixture: OperatorCase, dtype: DType) throws { try Fixture.check(fixture, OperatorCalls.all, dtype) }
+  func linear(_ fixture: OperatorCase, dtype: DType) throws { try check(fixture, dtype) }
 
   /// A sum of hundreds of float32 products rounds by more than one product does.
   @Test("Convolutions", arguments: try cases("conv2d"))
-  func conv2d(_ fixture: OperatorCase) throws { try Fixture.check(fixture, OperatorCalls.all, .float32, relative: 1e-4, absolute: 1e-5) }
+  func conv2d(_ fixture: OperatorCase) throws { try check(fixture, .float32, relative: 1e-4, absolute: 1e-5) }
 
   @Test("Pooling", arguments: try cases("pooling"))
-  func pooling(_ fixture: OperatorCase) throws { try Fixture.check(fixture, OperatorCalls.all, .float32) }
+  func pooling(_ fixture: OperatorCase) throws { try check(fixture, .float32) }
 
   /// Sums of a batch round more than single numbers.
   @Test("Normalisation", arguments: try cases("normalization"))
   func normalization(_ fixture: OperatorCase) throws {
-    try Fixture.check(fixture, OperatorCalls.all, .float32, relative: 1e-4, absolute: 1e-5)
+    try check(fixture, .float32, relative: 1e-4, absolute: 1e-5)
   }
 }
