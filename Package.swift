@@ -67,7 +67,7 @@ let tests: [Target] = [
   .testTarget(name: "DataParallelTests", dependencies: ["DataParallel", "TestSupport"]),
   .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "TestSupport"], resources: [.copy("Fixtures")]),
   .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
-  .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
+  .testTarget(name: "TrainingTests", dependencies: ["Training", "Kernels", "TestSupport"]),
   .testTarget(name: "ZooTests", dependencies: ["Zoo", "TestSupport"]),
   .testTarget(name: "CLITests", dependencies: ["CLI", "TestSupport"]),
 ]

@@ -18,7 +18,8 @@ struct AttentionCase: Decodable, Sendable, CustomTestStringConvertible {
 
 @Suite("Attention")
 struct AttentionTests {
-  @Test("Values and all gradients are PyTorch's", arguments: try Fixture.load("attention", AttentionCase.self, in: .module))
+  @Test(
+    "Values and all gradients are PyTorch's", arguments: try Fixture.load("attention", AttentionCase.self, in: .module))
   func fixture(_ fixture: AttentionCase) throws {
     let inputs = try fixture.inputs.map { try $0.tensor().requiringGradient() }
     let lengths = try fixture.lengths?.tensor()

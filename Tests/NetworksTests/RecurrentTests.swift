@@ -25,7 +25,8 @@ struct RecurrentCase: Decodable, Sendable, CustomTestStringConvertible {
 
 @Suite("Recurrent layers")
 struct RecurrentTests {
-  @Test("Values and all gradients are PyTorch's", arguments: try Fixture.load("recurrent", RecurrentCase.self, in: .module))
+  @Test(
+    "Values and all gradients are PyTorch's", arguments: try Fixture.load("recurrent", RecurrentCase.self, in: .module))
   func fixture(_ fixture: RecurrentCase) throws {
     let network = try fixture.make()
     #expect(network.namedParameters.map(\.name) == fixture.parameterNames)

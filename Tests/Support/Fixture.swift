@@ -45,7 +45,8 @@ typealias OperatorCall = @Sendable (_ arguments: OperatorCase.Arguments, _ input
 
 enum Fixture {
   /// The cases of `Fixtures/<family>.json` in the bundle of a test target.
-  static func load<Case: Decodable>(_ family: String, _ type: Case.Type = Case.self, in bundle: Bundle) throws -> [Case] {
+  static func load<Case: Decodable>(_ family: String, _ type: Case.Type = Case.self, in bundle: Bundle) throws -> [Case]
+  {
     let file = bundle.bundleURL.appendingPathComponent("Fixtures/\(family).json")
     return try JSONDecoder().decode([Case].self, from: Data(contentsOf: file))
   }

@@ -185,7 +185,9 @@ struct ErrorTests {
   @Test("Types", arguments: ErrorTests.types) func typesMistakes(_ mistake: Mistake) { mistake.check() }
   @Test("Layers and losses", arguments: ErrorTests.layers) func layersMistakes(_ mistake: Mistake) { mistake.check() }
   @Test("Sizes", arguments: ErrorTests.sizes) func sizesMistakes(_ mistake: Mistake) { mistake.check() }
-  @Test("Extrema of nothing", arguments: ErrorTests.empties) func emptiesMistakes(_ mistake: Mistake) { mistake.check() }
+  @Test("Extrema of nothing", arguments: ErrorTests.empties) func emptiesMistakes(_ mistake: Mistake) {
+    mistake.check()
+  }
 }
 
 @Suite("Empty batches go through everything")
