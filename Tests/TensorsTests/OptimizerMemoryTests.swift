@@ -3,6 +3,8 @@ import Optimizers
 import Tensors
 import Testing
 
+@testable import TestSupport
+
 @Suite("What optimizers remember")
 struct OptimizerMemoryTests {
   private func optimizers(_ groups: [ParameterGroup]) -> [any Optimizer] {

@@ -2,6 +2,8 @@ import Networks
 import Tensors
 import Testing
 
+@testable import TestSupport
+
 @Suite("A module's properties are its children")
 struct StructureTests {
   private class Base: Module {
