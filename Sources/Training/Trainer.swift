@@ -52,6 +52,7 @@ public final class Trainer {
     _ model: Module, _ objective: any Objective, _ configuration: Configuration, on communicator: Communicator = .alone
   ) throws {
     try configuration.validate()
+    try model.validate()
     (self.model, self.objective, self.configuration) = (model, objective, configuration)
     self.communicator = communicator
     try model.initializeAll(seed: configuration.seed)
