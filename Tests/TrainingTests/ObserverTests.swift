@@ -4,6 +4,8 @@ import Lockstep
 import Synchronization
 import Testing
 
+@testable import TestSupport
+
 /// Observers that can't write what they see: no training ends for it, and none is silent about it.
 @Suite struct ObserverTests {
   private func fit(_ observers: [any TrainingObserver], epochs: Int, in folder: TemporaryFolder) throws {
