@@ -1,6 +1,7 @@
 import Lockstep
 import Testing
 
+@testable import TestSupport
 @testable import Training
 
 /// The learning rate over the steps of a training.
