@@ -4,7 +4,8 @@ import PackageDescription
 // The public face: what another package imports (`Lockstep`, and `Zoo` for the book's models), and the command.
 let products: [Product] = [
   .library(name: "Lockstep", targets: ["Lockstep", "Zoo"]),
-  .executable(name: "lockstep", targets: ["CLI"]),
+  .library(name: "LockstepCommand", targets: ["LockstepCommand"]),
+  .executable(name: "lockstep", targets: ["Tool"]),
 ]
 
 // C libraries of the system: module maps with short shims, nothing compiled.
@@ -31,12 +32,12 @@ let implementation: [Target] = [
   .target(name: "DataParallel", dependencies: ["Failures", "Tensors", "MessagePassing"]),
   .target(name: "Datasets", dependencies: ["Failures", "Tensors", "HDF5Files", "CZlib", "CPNG", "CJPEG"]),
   .target(name: "Checkpoints", dependencies: ["Failures", "Networks", "Optimizers", "HDF5Files"]),
-  .target(name: "Zoo", dependencies: ["Networks", "Datasets"]),
   .target(
     name: "Training",
     dependencies: [
       "Failures", "Kernels", "Networks", "Optimizers", "MessagePassing", "DataParallel", "Datasets", "Checkpoints",
     ]),
+  .target(name: "Zoo", dependencies: ["Networks", "Datasets", "Training"]),
   .target(
     name: "Lockstep",
     dependencies: [
@@ -44,11 +45,12 @@ let implementation: [Target] = [
       "Training",
     ]),
   .target(name: "Book", dependencies: ["Lockstep", "Zoo"]),
-  .executableTarget(
-    name: "CLI",
+  .target(
+    name: "LockstepCommand",
     dependencies: [
       "Lockstep", "Zoo", "Book", "Failures", "Kernels", "HDF5Files", arguments, .product(name: "Yams", package: "Yams"),
     ]),
+  .executableTarget(name: "Tool", dependencies: ["LockstepCommand"]),
 ]
 
 // Tests mirror the sources. Their support sees all of the library, so that what several targets need is there once.
@@ -69,7 +71,7 @@ let tests: [Target] = [
   .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
   .testTarget(name: "TrainingTests", dependencies: ["Training", "Kernels", "TestSupport"]),
   .testTarget(name: "ZooTests", dependencies: ["Zoo", "TestSupport"]),
-  .testTarget(name: "CLITests", dependencies: ["CLI", "TestSupport"]),
+  .testTarget(name: "LockstepCommandTests", dependencies: ["LockstepCommand", "Tool", "TestSupport"]),
 ]
 
 let package = Package(

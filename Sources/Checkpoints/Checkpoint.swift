@@ -29,18 +29,18 @@ public struct Checkpoint: Sendable {
   public var position: TrainingPosition
   /// The configuration as JSON.
   public var configuration: String
-  /// Words by name that a model needs to be used without its data: class names, vocabularies.
-  public var texts: [String: [String]]
+  /// What the model needs to be used without its data: class names, vocabularies.
+  public var metadata: Metadata
   /// States of sequences that go on with the next step: `[rows, 1 + width]`, each behind its row's number.
   public var carried: Tensor?
 
   public init(
     model: [(name: String, tensor: Tensor)], optimizer: [String: [String: Tensor]], optimizerSteps: Int,
-    position: TrainingPosition, configuration: String, texts: [String: [String]] = [:],
+    position: TrainingPosition, configuration: String, metadata: Metadata = Metadata(),
     carried: Tensor? = nil
   ) {
     (self.model, self.optimizer, self.optimizerSteps) = (model, optimizer, optimizerSteps)
-    (self.position, self.configuration, self.texts) = (position, configuration, texts)
+    (self.position, self.configuration, self.metadata) = (position, configuration, metadata)
     self.carried = carried
   }
 

@@ -28,7 +28,7 @@ public enum CheckpointFile {
       }
     }
     try file.createGroup("/texts")
-    for (name, words) in checkpoint.texts.sorted(by: { $0.key < $1.key }) {
+    for (name, words) in checkpoint.metadata.texts.sorted(by: { $0.key < $1.key }) {
       try file.write(words, to: "/texts/\(name)")
     }
     try file.createGroup("/training")
@@ -102,7 +102,7 @@ public enum CheckpointFile {
     return Checkpoint(
       model: try tensors(in: "/model", file).sorted { $0.key < $1.key }.map { (name: $0.key, tensor: $0.value) },
       optimizer: optimizer, optimizerSteps: try number("optimizer_steps"), position: position,
-      configuration: configuration, texts: try texts(file),
+      configuration: configuration, metadata: Metadata(texts: try texts(file)),
       carried: try tensors(in: "/training", file)["carried"])
   }
 

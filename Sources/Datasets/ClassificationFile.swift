@@ -8,7 +8,7 @@ import HDF5Files
 public final class ClassificationFile: Sendable {
   /// The version of the layout that this Lockstep writes and reads.
   public static let formatVersion: Int64 = 1
-  static let task = "classification"
+  public static let task = "classification"
 
   public let path: String
   public let classNames: [String]

@@ -43,7 +43,7 @@ public final class Trainer {
   /// Examples or tokens of the epoch in this process, over all ranks.
   private var weightSeen = 0
   /// What checkpoints keep of the data: class names, vocabularies.
-  public var texts: [String: [String]] = [:]
+  public var metadata = Metadata()
   /// What any rank had to say in the last step.
   private var signals = StepSignals()
 
@@ -282,7 +282,7 @@ extension Trainer {
     position.totals = totals
     return Checkpoint(
       model: model.state, optimizer: optimizer.slots, optimizerSteps: optimizer.stepCount, position: position,
-      configuration: try configuration.json(), texts: texts, carried: carried)
+      configuration: try configuration.json(), metadata: metadata, carried: carried)
   }
 
   /// Goes on from a checkpoint of the same model.

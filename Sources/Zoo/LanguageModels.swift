@@ -1,5 +1,6 @@
 import Networks
 import Tensors
+import Training
 
 /// The book's language models: 256 hidden units over one-hot tokens, then a dense layer. Tokens `[batch, steps]` to logits
 /// `[steps · batch, vocabulary]`.
@@ -9,13 +10,6 @@ public func characterModel(
   LanguageModel(
     Recurrent(cell, sizes.vocabulary, 256, layers: layers, isBidirectional: isBidirectional),
     vocabulary: sizes.vocabulary)
-}
-
-extension Recipe {
-  /// Of the book's chapters on recurrent networks: 32 sequences of 35 characters that go on from step to step.
-  static let language = Recipe(epochs: 500, batchSize: 32, learningRate: 1, clipNorm: 1, isSequential: true)
-  /// Two layers learn at twice the rate.
-  static let deepLanguage = Recipe(epochs: 500, batchSize: 32, learningRate: 2, clipNorm: 1, isSequential: true)
 }
 
 extension LanguageModel {

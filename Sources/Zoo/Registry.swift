@@ -1,114 +1,85 @@
+import Datasets
 import Networks
+import Training
 
-/// What a model learns, and so which kind of data set it takes: the attribute `task` of the HDF5 file.
-public enum Task: String, Sendable {
-  case classification
-  case regression
-  case language
-  case translation
-}
-
-/// A model of the book under the name that the command line uses.
-public struct ZooModel: Sendable {
-  public let name: String
-  public let task: Task
-  public let recipe: Recipe
-  /// Of one sample as the network takes it: `[channels, height, width]` of an image, `[features]` of a table's row,
-  /// `[steps]` of a text.
-  public let inputShape: [Int]
-  /// Whether images of another size are resized to `inputShape` when loaded, as the recipe says; else they must have it.
-  public let resizes: Bool
-  /// The sizes of the book's data.
-  public let sizes: ModelSizes
-  public let make: @Sendable (_ sizes: ModelSizes) -> Module
-
-  init(
-    _ name: String, _ recipe: Recipe, task: Task = .classification, inputShape: [Int] = [1, 28, 28],
-    resizes: Bool = false, sizes: ModelSizes = ModelSizes(), make: @escaping @Sendable (_ sizes: ModelSizes) -> Module
-  ) {
-    (self.name, self.task, self.recipe, self.inputShape) = (name, task, recipe, inputShape)
-    (self.resizes, self.sizes, self.make) = (resizes, sizes, make)
-  }
-}
-
-/// Every model, one line each.
+/// Every model of the book, one entry each, with the book's recipe.
 public enum Zoo {
-  public static let models: [ZooModel] = [
-    ZooModel("softmax-regression", Recipe(learningRate: 0.1)) {
+  public static let models: [ModelEntry] = [
+    image("softmax-regression", .recipe(learningRate: 0.1)) {
       softmaxRegression(inputs: 784 * $0.channels, classes: $0.classes)
     },
-    ZooModel("mlp", Recipe(learningRate: 0.1)) { perceptron(inputs: 784 * $0.channels, classes: $0.classes) },
-    ZooModel("mlp-dropout", Recipe(learningRate: 0.5)) {
+    image("mlp", .recipe(learningRate: 0.1)) { perceptron(inputs: 784 * $0.channels, classes: $0.classes) },
+    image("mlp-dropout", .recipe(learningRate: 0.5)) {
       perceptronWithDropout(inputs: 784 * $0.channels, classes: $0.classes)
     },
-    ZooModel(
-      "linear-regression", Recipe(epochs: 3, batchSize: 10, learningRate: 0.03), task: .regression, inputShape: [2],
-      sizes: .features(2)
+    ModelEntry(
+      "linear-regression", .regression, inputShape: [2],
+      recipe: .recipe(epochs: 3, batchSize: 10, learningRate: 0.03)
     ) { linearRegression(features: $0.features) },
-    ZooModel(
-      "house-prices", Recipe(epochs: 100, batchSize: 64, learningRate: 5, optimizer: "adam", isLogarithmic: true),
-      task: .regression, inputShape: [331], sizes: .features(331)
+    ModelEntry(
+      "house-prices", .logarithmicRegression, inputShape: [331],
+      recipe: .recipe(epochs: 100, batchSize: 64, learningRate: 5, optimizer: .adam)
     ) { housePrices(features: $0.features) },
-    ZooModel(
-      "house-prices-mlp",
-      Recipe(
-        epochs: 300, batchSize: 50, learningRate: 0.01, optimizer: "adam", weightDecay: 0.5, isLogarithmic: true),
-      task: .regression, inputShape: [331], sizes: .features(331)
+    ModelEntry(
+      "house-prices-mlp", .logarithmicRegression, inputShape: [331],
+      recipe: .recipe(epochs: 300, batchSize: 50, learningRate: 0.01, optimizer: .adam, weightDecay: 0.5)
     ) { housePricesPerceptron(features: $0.features) },
-    ZooModel("lenet", Recipe(learningRate: 0.9, sliceSize: 32)) { leNet(classes: $0.classes, channels: $0.channels) },
-    ZooModel("lenet-bn", Recipe(learningRate: 1)) { leNetWithBatchNorm(classes: $0.classes, channels: $0.channels) },
-    ZooModel("alexnet", Recipe(batchSize: 128, learningRate: 0.01), inputShape: [1, 224, 224], resizes: true) {
+    image("lenet", .recipe(learningRate: 0.9, sliceSize: 32)) { leNet(classes: $0.classes, channels: $0.channels) },
+    image("lenet-bn", .recipe(learningRate: 1)) { leNetWithBatchNorm(classes: $0.classes, channels: $0.channels) },
+    image("alexnet", side: 224, .recipe(batchSize: 128, learningRate: 0.01)) {
       alexNet(classes: $0.classes, channels: $0.channels)
     },
-    ZooModel("vgg11", Recipe(batchSize: 128, learningRate: 0.05), inputShape: [1, 224, 224], resizes: true) {
+    image("vgg11", side: 224, .recipe(batchSize: 128, learningRate: 0.05)) {
       vgg11(classes: $0.classes, channels: $0.channels, width: $0.width)
     },
-    ZooModel("nin", Recipe(batchSize: 128, learningRate: 0.1), inputShape: [1, 224, 224], resizes: true) {
+    image("nin", side: 224, .recipe(batchSize: 128, learningRate: 0.1)) {
       nin(classes: $0.classes, channels: $0.channels)
     },
-    ZooModel("googlenet", Recipe(batchSize: 128, learningRate: 0.1), inputShape: [1, 96, 96], resizes: true) {
+    image("googlenet", side: 96, .recipe(batchSize: 128, learningRate: 0.1)) {
       googLeNet(classes: $0.classes, channels: $0.channels)
     },
-    ZooModel("resnet18", Recipe(batchSize: 256, learningRate: 0.05), inputShape: [1, 96, 96], resizes: true) {
+    image("resnet18", side: 96, .recipe(batchSize: 256, learningRate: 0.05)) {
       resNet18(classes: $0.classes, channels: $0.channels)
     },
-    ZooModel(
-      "sine-mlp", Recipe(epochs: 5, batchSize: 16, learningRate: 0.01, optimizer: "adam"), task: .regression,
-      inputShape: [4], sizes: .features(4)
+    ModelEntry(
+      "sine-mlp", .regression, inputShape: [4],
+      recipe: .recipe(epochs: 5, batchSize: 16, learningRate: 0.01, optimizer: .adam)
     ) { sinePerceptron(features: $0.features) },
-    ZooModel("rnn", .language, task: .language, inputShape: [35]) { characterModel(.elman, $0) },
-    ZooModel("gru", .language, task: .language, inputShape: [35]) { characterModel(.gru, $0) },
-    ZooModel("lstm", .language, task: .language, inputShape: [35]) { characterModel(.lstm, $0) },
-    ZooModel("deep-lstm", .deepLanguage, task: .language, inputShape: [35]) { characterModel(.lstm, $0, layers: 2) },
-    ZooModel("bidirectional-lstm", .language, task: .language, inputShape: [35]) {
-      characterModel(.lstm, $0, layers: 2, isBidirectional: true)
-    },
-    ZooModel("seq2seq", .translation, task: .translation, inputShape: [10], sizes: .bookPairs) { seq2Seq($0) },
-    ZooModel("seq2seq-attention", .translation, task: .translation, inputShape: [10], sizes: .bookPairs) {
-      seq2SeqWithAttention($0)
-    },
+    text("rnn") { characterModel(.elman, $0) },
+    text("gru") { characterModel(.gru, $0) },
+    text("lstm") { characterModel(.lstm, $0) },
+    // Two layers learn at twice the rate.
+    text("deep-lstm", learningRate: 2) { characterModel(.lstm, $0, layers: 2) },
+    text("bidirectional-lstm") { characterModel(.lstm, $0, layers: 2, isBidirectional: true) },
+    pairs("seq2seq") { seq2Seq($0) },
+    pairs("seq2seq-attention") { seq2SeqWithAttention($0) },
   ]
 
-  public static func model(_ name: String) -> ZooModel? { models.first { $0.name == name } }
+  public static func model(_ name: String) -> ModelEntry? { models.first { $0.name == name } }
 
-  /// The name that is closest to a misspelt one.
-  public static func nearest(to name: String, in names: [String]) -> String {
-    names.min { distance($0, name) < distance($1, name) } ?? ""
+  /// Images of Fashion-MNIST, as they are or resized.
+  private static func image(
+    _ name: String, side: Int? = nil, _ recipe: Configuration, _ make: @escaping @Sendable (ModelSizes) -> Module
+  ) -> ModelEntry {
+    ModelEntry(
+      name, .classification, inputShape: [1, side ?? 28, side ?? 28], resizes: side != nil, recipe: recipe, make: make)
   }
 
-  /// How many letters must be changed, added or left out (Levenshtein).
-  static func distance(_ first: String, _ second: String) -> Int {
-    let (a, b) = (Array(first.lowercased()), Array(second.lowercased()))
-    var row = Array(0...b.count)
-    for i in a.indices {
-      var diagonal = row[0]
-      row[0] = i + 1
-      for j in b.indices {
-        let substitution = diagonal + (a[i] == b[j] ? 0 : 1)
-        diagonal = row[j + 1]
-        row[j + 1] = min(substitution, row[j] + 1, row[j + 1] + 1)
-      }
-    }
-    return row[b.count]
+  /// The book's chapters on recurrent networks: 32 sequences of 35 characters that go on from step to step.
+  private static func text(
+    _ name: String, learningRate: Double = 1, _ make: @escaping @Sendable (ModelSizes) -> Module
+  ) -> ModelEntry {
+    let recipe = Configuration.recipe(
+      epochs: 500, batchSize: 32, learningRate: learningRate, clipNorm: 1, sampling: .sequential)
+    return ModelEntry(name, .language, inputShape: [35], recipe: recipe, make: make)
+  }
+
+  /// The book's chapters on sequence to sequence learning: 300 epochs over the first 600 pairs of English and French.
+  private static func pairs(_ name: String, _ make: @escaping @Sendable (ModelSizes) -> Module) -> ModelEntry {
+    var sizes = ModelSizes()
+    (sizes.vocabulary, sizes.targetVocabulary) = (188, 201)
+    let recipe = Configuration.recipe(
+      epochs: 300, batchSize: 64, learningRate: 0.005, optimizer: .adam, clipNorm: 1)
+    return ModelEntry(name, .translation, inputShape: [10], sizes: sizes, recipe: recipe, make: make)
   }
 }

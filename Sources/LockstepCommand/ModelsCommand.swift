@@ -1,14 +1,15 @@
 import ArgumentParser
 import Lockstep
-import Zoo
 
-struct ModelsCommand: SoloCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "models", abstract: "Lists every model: name, parameters and the book's recipe.")
+struct ModelsCommand<Tool: LockstepTool>: SoloCommand {
+  static var configuration: CommandConfiguration {
+    CommandConfiguration(
+      commandName: "models", abstract: "Lists every model: name, parameters and the book's recipe.")
+  }
 
   func run() throws {
     print(Table.row("model", "parameters", "input", "epochs", "batch", "learning rate"))
-    for model in Zoo.models {
+    for model in try Tool.registry().models {
       let recipe = model.recipe
       print(
         Table.row(

@@ -101,9 +101,9 @@ extension ConvertCommand {
       print(
         "\(output): \(summary.trainCount)\(test) images of \(summary.channels)×\(summary.size)\(note), "
           + "\(converter.classNames.count) classes, \(summary.byteCount) bytes")
-      if summary.skipped > 0 { Main.warn("\(summary.skipped) corrupt files were left out") }
+      if summary.skipped > 0 { Console.warn("\(summary.skipped) corrupt files were left out") }
       if converter.otherFiles > 0 {
-        Main.warn("\(converter.otherFiles) files that are no PNG or JPEG were passed over")
+        Console.warn("\(converter.otherFiles) files that are no PNG or JPEG were passed over")
       }
     }
   }

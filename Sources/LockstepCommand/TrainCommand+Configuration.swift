@@ -1,6 +1,5 @@
 import Kernels
 import Lockstep
-import Zoo
 
 /// What a training is: the book's recipe or a checkpoint's configuration, and what the options say otherwise.
 extension TrainCommand {
@@ -21,16 +20,11 @@ extension TrainCommand {
       throw CheckpointError(
         resumed.path, "was saved after \(position.stepInEpoch) steps of an epoch, but \(data) has \(steps)")
     }
-    if let known = resumed.checkpoint.texts[Self.digestKey], known != [train.digest] {
+    if let known = resumed.checkpoint.metadata.trainingData, known != train.digest {
       throw InputError(
-        data,
-        "/train is not that of \(resumed.path), whose epoch it can't end: expected \(known.first ?? "none"), "
-          + "found \(train.digest)")
+        data, "/train is not that of \(resumed.path), whose epoch it can't end: expected \(known), found \(train.digest)")
     }
   }
-
-  /// Where checkpoints keep which data they were trained on.
-  static var digestKey: String { "training_data" }
 
   /// A step of one sample has no variance that batch normalisation of features could divide by: refused before the first
   /// step, rather than at the end of the first epoch.
@@ -46,13 +40,13 @@ extension TrainCommand {
   }
 
   /// The book's recipe or the checkpoint's configuration, with the options laid over it.
-  func configure(_ entry: ZooModel, _ resumed: (path: String, checkpoint: Checkpoint)?) throws -> Configuration {
+  func configure(_ entry: ModelEntry, _ resumed: (path: String, checkpoint: Checkpoint)?) throws -> Configuration {
     let old = try resumed.map { try Configuration(json: $0.checkpoint.configuration, path: $0.path) }
     if let old, let resumed, old.model != model {
       throw CheckpointError(resumed.path, "is of the model \(old.model), not \(model)")
     }
     let given = given
-    var base = old ?? entry.configuration
+    var base = old ?? entry.recipe
     // The optimizer steps wanted are those of this command, not of the one that was stopped.
     base.steps = nil
     // What one choice needed says nothing of another.
@@ -62,11 +56,20 @@ extension TrainCommand {
     }
     var result = try base.with(given)
     try setMode(&result, from: old, resumed?.path)
-    if let option = sequences.given.keys.max(), entry.task != .language {
-      throw ConfigurationError("\(option) is for language models, not \(model)")
-    }
+    try checkGroups(entry.task)
     try result.validate()
     return result
+  }
+
+  /// Some settings are for one kind of data.
+  private func checkGroups(_ task: any LearningTask) throws {
+    func takes(_ group: any Settings.Type) -> Bool { task.settings.contains { $0 == group } }
+    if let option = sequences.given.keys.max(), !takes(SequenceSettings.self) {
+      throw ConfigurationError("\(option) is for language models, not \(model)")
+    }
+    if !images.given.isEmpty && !takes(ImageSettings.self) {
+      throw ConfigurationError("random-crop, random-flip and normalize are for images, which \(model) does not take")
+    }
   }
 
   /// A resumed training stays in its mode, or else its digest would be no other job's.
@@ -84,5 +87,13 @@ extension TrainCommand {
   private static func mode(_ configuration: Configuration) -> String {
     configuration.reproducible
       ? "in reproducible mode with \(configuration.virtualShards) virtual shards" : "in ordinary mode"
+  }
+}
+
+extension ModelSizes {
+  /// A multiple of channels that makes a network that fits memory.
+  static func checked(width: Int) throws -> Int {
+    guard (1...16).contains(width) else { throw ConfigurationError("width is \(width), but must be in 1…16") }
+    return width
   }
 }

@@ -1,26 +1,24 @@
 import Failures
 import Lockstep
-import Zoo
 
 /// A trained model as its checkpoint holds it.
 struct OpenedModel {
-  let entry: ZooModel
+  let entry: ModelEntry
   let network: Module
   let configuration: Configuration
   let path: String
-  /// Words by name: those of the classes, or vocabularies.
-  let texts: [String: [String]]
+  let metadata: Metadata
 
-  init(_ path: String) throws {
-    let (file, checkpoint) = try CheckpointFolder.load(path) { Main.warn($0) }
+  init(_ path: String, _ registry: Registry) throws {
+    let (file, checkpoint) = try CheckpointFolder.load(path) { Console.warn($0) }
     configuration = try Configuration(json: checkpoint.configuration, path: file)
-    guard let entry = Zoo.model(configuration.model) else {
-      throw CheckpointError(file, "is of a model \"\(configuration.model)\" that this lockstep does not know")
+    guard let entry = registry[configuration.model] else {
+      throw CheckpointError(file, "is of a model \"\(configuration.model)\" that this \(Console.tool) does not know")
     }
     if let fault = try Checkpoint.firstNotFinite(checkpoint.model) {
       throw CheckpointError(file, "\(fault): it can't answer anything", kind: .internalError)
     }
-    (self.entry, self.path, texts) = (entry, file, checkpoint.texts)
+    (self.entry, self.path, metadata) = (entry, file, checkpoint.metadata)
     try configuration.validate()
     network = entry.make(configuration.sizes)
     do {
@@ -31,10 +29,10 @@ struct OpenedModel {
   }
 
   /// Opens a data set for this model, and checks that it was trained on such data.
-  func open(_ data: String) throws -> any Workload {
-    let workload = try entry.open(data, configuration)
-    try workload.checkVocabularies(data, against: texts, of: path)
-    let (found, known) = (workload.sizes, configuration.sizes)
+  func open(_ data: String) throws -> any TaskData {
+    let opened = try entry.open(data, configuration)
+    try opened.checkVocabularies(data, against: metadata, of: path)
+    let (found, known) = (opened.sizes, configuration.sizes)
     if found.classes > known.classes {
       throw InputError(data, "has \(found.classes) classes, but \(path) knows \(known.classes)")
     }
@@ -44,7 +42,7 @@ struct OpenedModel {
     if found.channels != known.channels {
       throw InputError(data, "has images of \(found.channels) channels, but \(path) was trained on \(known.channels)")
     }
-    return workload
+    return opened
   }
 
   /// All ranks must have read the same model and data.

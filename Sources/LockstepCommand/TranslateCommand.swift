@@ -3,9 +3,11 @@ import Foundation
 import Lockstep
 import Zoo
 
-struct TranslateCommand: SoloCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "translate", abstract: "Translates sentences, or says how well the pairs of a dataset are translated.")
+struct TranslateCommand<Tool: LockstepTool>: SoloCommand {
+  static var configuration: CommandConfiguration {
+    CommandConfiguration(
+      commandName: "translate", abstract: "Translates sentences, or says how well the pairs of a dataset are translated.")
+  }
 
   @Argument(help: "A checkpoint file, or a folder of them.") var checkpoint: String
   @Argument(help: "Sentences to translate, each in quotes.") var sentences: [String] = []
@@ -21,7 +23,7 @@ struct TranslateCommand: SoloCommand {
   @Option(parsing: .unconditional, help: "How many pairs of --data to translate.") var first = 100
 
   /// The notes count runs of one and two words.
-  private static let longestRun = 2
+  private static var longestRun: Int { 2 }
 
   func validate() throws {
     guard (1...1000).contains(beam) else { throw ValidationError("--beam is \(beam), but must be in 1…1000") }
@@ -42,7 +44,7 @@ struct TranslateCommand: SoloCommand {
   }
 
   func run() throws {
-    let model = try OpenedModel(checkpoint)
+    let model = try OpenedModel(checkpoint, Tool.registry())
     try model.configuration.kernels.run { try translate(by: model) }
   }
 
@@ -56,7 +58,7 @@ struct TranslateCommand: SoloCommand {
       let unknown = words.filter { !translator.sourceVocabulary.contains($0) }
       if !unknown.isEmpty {
         let list = unknown.map { "\"\($0)\"" }.joined(separator: ", ")
-        Main.warn("\(model.path) does not know \(list): read as \(Vocabulary.unknown)")
+        Console.warn("\(model.path) does not know \(list): read as \(Vocabulary.unknown)")
       }
       var line = "\(words.joined(separator: " ")) => \(found.text)"
       if let reference {
@@ -70,9 +72,8 @@ struct TranslateCommand: SoloCommand {
 
   /// The mean BLEU of pairs, against their translations as the dataset has them.
   private func measure(_ model: OpenedModel, _ translator: Translator, _ data: String) throws {
-    guard let pairs = try model.open(data).split("train") as? PairsDataset else {
-      throw InputError(data, "holds no pairs of sentences")
-    }
+    _ = try model.open(data)
+    let pairs = try PairsFile.open(data).dataset()
     let count = min(first, pairs.count)
     let end = translator.targetVocabulary[Vocabulary.end]
     var sum = 0.0
@@ -107,8 +108,8 @@ extension Translator {
     guard let network = model.network as? EncoderDecoder else {
       throw CheckpointError(model.path, "is of \(model.entry.name), which does not translate")
     }
-    guard let source = model.texts["source_vocabulary"], let target = model.texts["target_vocabulary"],
-      let steps = model.texts["steps"]?.first.flatMap({ Int($0) }), (1...100_000).contains(steps)
+    guard let source = model.metadata.sourceVocabulary, let target = model.metadata.targetVocabulary,
+      let steps = model.metadata.steps, (1...100_000).contains(steps)
     else {
       throw CheckpointError(model.path, "does not say its source_vocabulary, target_vocabulary and steps")
     }

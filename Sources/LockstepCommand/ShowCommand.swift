@@ -2,12 +2,13 @@ import ArgumentParser
 import Foundation
 import HDF5Files
 import Lockstep
-import Zoo
 
-struct ShowCommand: SoloCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "show",
-    abstract: "Draws images of a dataset with their labels; of a checkpoint and --data also what it takes them for.")
+struct ShowCommand<Tool: LockstepTool>: SoloCommand {
+  static var configuration: CommandConfiguration {
+    CommandConfiguration(
+      commandName: "show",
+      abstract: "Draws images of a dataset with their labels; of a checkpoint and --data also what it takes them for.")
+  }
 
   @Argument(help: "An HDF5 dataset, or a checkpoint with --data.") var source: String
   @Option(help: "The HDF5 dataset to show a checkpoint.") var data: String?
@@ -30,16 +31,18 @@ struct ShowCommand: SoloCommand {
   func run() throws {
     for path in [output, confusion].compactMap({ $0 }) { try Gnuplot.check(path) }
     guard let data else { return try showData() }
-    let model = try OpenedModel(source)
-    guard let workload = try model.open(data) as? ClassificationWorkload else {
+    let model = try OpenedModel(source, Tool.registry())
+    let opened = try model.open(data)
+    guard model.entry.task.name == ClassificationFile.task else {
       throw ConfigurationError("show is for models of images, which \(model.entry.name) is not")
     }
+    let file = try ClassificationFile.open(data)
     let split = split ?? "test"
-    let images = try workload.file.split(split)
-    let samples = try workload.split(split, model.configuration, isTraining: false)
-    let evaluator = try model.evaluator(of: samples, workload.objective, .alone)
+    let images = try file.split(split)
+    let samples = try opened.split(split, model.configuration, isTraining: false)
+    let evaluator = try model.evaluator(of: samples, opened.objective, .alone)
     guard let (logits, width) = try evaluator.predict(samples) else { return }
-    let classNames = model.texts["class_names"] ?? workload.file.classNames
+    let classNames = model.metadata.classNames ?? file.classNames
     let answers = Answers(logits, width, images, classNames)
     if let output { try draw(answers.order(misses: misses), of: images, answers: answers, split, to: output) }
     if let confusion {
@@ -99,7 +102,7 @@ private struct Answers {
   private let classNames: [String]
 
   init(_ logits: [Float], _ width: Int, _ images: ImageSplit, _ classNames: [String]) {
-    predicted = Predictions.classes(logits, width).map { Int32($0) }
+    predicted = Classification.classes(of: logits, width).map { Int32($0) }
     losses = images.labels.indices.map { row in
       let values = logits[row * width..<(row + 1) * width].map(Double.init)
       let most = values.max() ?? 0

@@ -3,6 +3,8 @@ import Lockstep
 
 /// The program that is running.
 enum Build {
+  static let version = "0.1.0"
+
   /// A checksum of the executable, by which ranks of different builds are told apart.
   static func digest() throws -> String {
     let program = try InputFile.bytes(of: "/proc/self/exe")

@@ -1,11 +1,12 @@
 import ArgumentParser
 import Foundation
 import Lockstep
-import Zoo
 
-struct EvaluateCommand: JobCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "evaluate", abstract: "Loss and accuracy of a checkpoint on a dataset; each sample counts once.")
+struct EvaluateCommand<Tool: LockstepTool>: JobCommand {
+  static var configuration: CommandConfiguration {
+    CommandConfiguration(
+      commandName: "evaluate", abstract: "Loss and accuracy of a checkpoint on a dataset; each sample counts once.")
+  }
 
   @Argument(help: "A checkpoint file, or a folder of them.") var checkpoint: String
   @Option(help: "The HDF5 dataset.") var data: String
@@ -14,13 +15,13 @@ struct EvaluateCommand: JobCommand {
   func run() throws {
     let communicator = try joinJob()
     let (model, objective, name, dataset) = try communicator.agreeing("start") {
-      let model = try OpenedModel(checkpoint)
-      let workload = try model.open(data)
-      let name = split ?? (workload.splitNames == ["train"] ? "train" : "test")
-      if workload.splitNames.contains(name) && !workload.isLabelled(name) {
+      let model = try OpenedModel(checkpoint, Tool.registry())
+      let opened = try model.open(data)
+      let name = split ?? (opened.splitNames == ["train"] ? "train" : "test")
+      if opened.splitNames.contains(name) && !opened.isLabelled(name) {
         throw InputError(data, "/\(name) has no labels: it can be predicted, but not evaluated")
       }
-      return (model, workload.objective, name, try workload.split(name, model.configuration, isTraining: false))
+      return (model, opened.objective, name, try opened.split(name, model.configuration, isTraining: false))
     }
     let totals = try model.evaluator(of: dataset, objective, communicator).evaluate(dataset)
     if let measure = objective.measures(of: totals).first(where: { !$0.value.isFinite }) {

@@ -2,15 +2,17 @@ import ArgumentParser
 import Lockstep
 import Zoo
 
-struct GenerateCommand: SoloCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "generate", abstract: "Lets a language model continue a text.")
+struct GenerateCommand<Tool: LockstepTool>: SoloCommand {
+  static var configuration: CommandConfiguration {
+    CommandConfiguration(
+      commandName: "generate", abstract: "Lets a language model continue a text.")
+  }
 
   @Argument(help: "A checkpoint file, or a folder of them.") var checkpoint: String
   @Option(help: "The text to continue.") var prefix: String
   @Option(parsing: .unconditional, help: "How many tokens to add.") var length = 50
 
-  private static let longest = 1_000_000
+  private static var longest: Int { 1_000_000 }
 
   func validate() throws {
     guard (0...Self.longest).contains(length) else {
@@ -19,12 +21,12 @@ struct GenerateCommand: SoloCommand {
   }
 
   func run() throws {
-    let model = try OpenedModel(checkpoint)
-    guard let network = model.network as? LanguageModel, let words = model.texts["vocabulary"] else {
+    let model = try OpenedModel(checkpoint, Tool.registry())
+    guard let network = model.network as? LanguageModel, let words = model.metadata.vocabulary else {
       throw CheckpointError(model.path, "is of \(model.entry.name), which is no language model")
     }
     let vocabulary = Vocabulary(words)
-    let isWords = model.texts["token"] == ["word"]
+    let isWords = model.metadata.token == TokenKind.word.rawValue
     let tokens = isWords ? prefix.split(separator: " ").map(String.init) : prefix.unicodeScalars.map { String($0) }
     if tokens.isEmpty { throw ConfigurationError("prefix is '\(prefix)', but must hold a token to go on from") }
     if let place = tokens.firstIndex(where: { !vocabulary.contains($0) }) {

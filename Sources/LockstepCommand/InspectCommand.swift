@@ -21,7 +21,7 @@ struct InspectCommand: SoloCommand {
       if digest { return print(try dataset.digest()) }
       return try show(dataset)
     }
-    let (path, checkpoint) = try CheckpointFolder.load(file) { Main.warn($0) }
+    let (path, checkpoint) = try CheckpointFolder.load(file) { Console.warn($0) }
     if digest { return print(try checkpoint.modelDigest()) }
     try show(checkpoint, path)
   }

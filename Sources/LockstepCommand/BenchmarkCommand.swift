@@ -1,11 +1,12 @@
 import ArgumentParser
 import Kernels
 import Lockstep
-import Zoo
 
-struct BenchmarkCommand: JobCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "benchmark", abstract: "Measures training steps (fetch, forward, backward, allreduce, update).")
+struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
+  static var configuration: CommandConfiguration {
+    CommandConfiguration(
+      commandName: "benchmark", abstract: "Measures training steps (fetch, forward, backward, allreduce, update).")
+  }
 
   @Argument(help: "A model; `lockstep models` lists them.") var model: String
   @Option(help: "Steps that are measured, after a few that are not.") var steps = 30
@@ -17,16 +18,16 @@ struct BenchmarkCommand: JobCommand {
   @Flag(help: "Prints one line of JSON.") var json = false
   @OptionGroup(title: "Kernels") var kernelling: SettingOptions<KernelSettings>
 
-  private static let warmUpSteps = 5
+  private static var warmUpSteps: Int { 5 }
 
   func validate() throws {
     if !(1...1_000_000).contains(steps) { throw ValidationError("--steps is \(steps), but must be in 1…1000000") }
   }
 
   func run() throws {
-    let entry = try Zoo.find(model)
+    let entry = try Tool.registry().find(model)
     let communicator = try joinJob()
-    var configuration = try entry.configuration.with(kernelling.given)
+    var configuration = try entry.recipe.with(kernelling.given)
     if let batchSize { configuration.batchSize = batchSize }
     guard configuration.batchSize <= (1 << 30) / entry.inputShape.reduce(1, *) else {
       throw ConfigurationError(
@@ -37,7 +38,7 @@ struct BenchmarkCommand: JobCommand {
     if let loader {
       return try measureLoader(entry.open(loader).split("train"), configuration, communicator)
     }
-    let (dataset, objective) = try entry.synthetic(configuration)
+    let (dataset, objective) = try entry.task.synthetic(for: entry, configuration)
     let trainer = try Trainer(entry.make(entry.sizes), objective, configuration, on: communicator)
     let (stepSeconds, times) = try measure(trainer, dataset)
     let median = stepSeconds.sorted()[stepSeconds.count / 2]

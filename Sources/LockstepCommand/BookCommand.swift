@@ -3,7 +3,6 @@ import Book
 import Foundation
 import HDF5Files
 import Lockstep
-import Zoo
 
 struct BookCommand: SoloCommand {
   static let configuration = CommandConfiguration(
@@ -22,17 +21,17 @@ struct BookCommand: SoloCommand {
     }
     let wanted = try (chapters == ["all"] ? names : chapters).map { name in
       guard let chapter = Book.chapter(name) else {
-        throw ConfigurationError("There is no chapter '\(name)'. Did you mean '\(Zoo.nearest(to: name, in: names))'?")
+        throw ConfigurationError("There is no chapter '\(name)'. Did you mean '\(Registry.nearest(to: name, in: names))'?")
       }
       return chapter
     }
     var faults: [String] = []
     for chapter in wanted {
-      Main.show("== \(chapter.name): \(chapter.title)")
-      let page = Page(isQuick: quick, pictures: pictures) { Main.show($0) }
+      Console.show("== \(chapter.name): \(chapter.title)")
+      let page = Page(isQuick: quick, pictures: pictures) { Console.show($0) }
       let start = monotonicSeconds()
       try chapter.run(on: page)
-      Main.show("   \(String(format: "%.1f", monotonicSeconds() - start)) s")
+      Console.show("   \(String(format: "%.1f", monotonicSeconds() - start)) s")
       faults += page.faults.map { "\(chapter.name): \($0)" }
     }
     guard faults.isEmpty else { throw BookError(faults: faults) }

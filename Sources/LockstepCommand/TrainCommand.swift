@@ -1,12 +1,13 @@
 import ArgumentParser
 import HDF5Files
 import Lockstep
-import Zoo
 
-struct TrainCommand: JobCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "train", abstract: "Trains a model; under mpirun all ranks together.",
-    discussion: "Options that are not given are those of the book's recipe, or of the checkpoint that is resumed.")
+struct TrainCommand<Tool: LockstepTool>: JobCommand {
+  static var configuration: CommandConfiguration {
+    CommandConfiguration(
+      commandName: "train", abstract: "Trains a model; under mpirun all ranks together.",
+      discussion: "Options that are not given are those of the book's recipe, or of the checkpoint that is resumed.")
+  }
 
   @Argument(help: "A model; `lockstep models` lists them.") var model: String
   @Option(help: "The HDF5 dataset.") var data: String
@@ -65,12 +66,12 @@ struct TrainCommand: JobCommand {
     if communicator.isRoot && !quiet { announce(job, communicator) }
     let validated = try folds.map { try crossValidate($0, job, communicator) }
     let trainer = try Trainer(job.network, job.objective, job.configuration, on: communicator)
-    trainer.texts = job.texts
+    trainer.metadata = job.metadata
     if let resumed = job.resumed {
       try communicator.agreeing("resume") {
         do {
           if let change = job.configuration.optimizerChange(from: resumed.checkpoint), communicator.isRoot {
-            Main.warn("\(resumed.path): \(change)")
+            Console.warn("\(resumed.path): \(change)")
           }
           try trainer.resume(from: resumed.checkpoint)
         } catch let error as TensorError {
@@ -95,13 +96,14 @@ struct TrainCommand: JobCommand {
 
   /// All that a rank needs before the first collective of the training.
   struct Job {
-    let workload: any Workload
+    let entry: ModelEntry
+    let data: any TaskData
     let configuration: Configuration
     /// The same before the schedule was given the training's length.
     let asked: Configuration
     let network: Module
     let objective: any Objective
-    let texts: [String: [String]]
+    let metadata: Metadata
     let train: any DigestedDataset
     let test: (any DigestedDataset)?
     let resumed: (path: String, checkpoint: Checkpoint)?
@@ -112,20 +114,20 @@ struct TrainCommand: JobCommand {
   }
 
   private func prepare(_ communicator: Communicator) throws -> Job {
-    let entry = try Zoo.find(model)
+    let entry = try Tool.registry().find(model)
     let resumed = try resume.map { path in
-      try CheckpointFolder.load(path) { if communicator.isRoot { Main.warn($0) } }
+      try CheckpointFolder.load(path) { if communicator.isRoot { Console.warn($0) } }
     }
     var configuration = try configure(entry, resumed)
-    let workload = try entry.open(data, configuration)
-    try resumed.map { try workload.checkVocabularies(data, against: $0.checkpoint.texts, of: $0.path) }
+    let opened = try entry.open(data, configuration)
+    try resumed.map { try opened.checkVocabularies(data, against: $0.checkpoint.metadata, of: $0.path) }
     let knownWidth = resumed == nil ? 1 : configuration.sizes.width
-    configuration.sizes = workload.sizes
+    configuration.sizes = opened.sizes
     configuration.sizes.width = try ModelSizes.checked(width: width ?? knownWidth)
-    try checkTableOptions(workload)
-    try configureImages(&configuration, workload)
-    let train = try workload.split("train", configuration, isTraining: true)
-    if !workload.isLabelled("train") { throw InputError(data, "/train has no targets to learn from") }
+    try checkTableOptions(entry, opened)
+    if !images.given.isEmpty { try opened.complete(&configuration) }
+    let train = try opened.split("train", configuration, isTraining: true)
+    if !opened.isLabelled("train") { throw InputError(data, "/train has no targets to learn from") }
     if train.count == 0 { throw InputError(data, "/train holds no samples") }
     let samples = train.arranged(epoch: 0, batchSize: configuration.batchSize, seed: configuration.seed).count
     try resumed.map { try checkPosition(of: $0, configuration, train, samples) }
@@ -133,12 +135,15 @@ struct TrainCommand: JobCommand {
     configuration = asked.spanningSchedule(
       stepsPerEpoch: Sampler(sampleCount: samples, batchSize: asked.batchSize).batchCount)
     let network = entry.make(configuration.sizes)
+    try entry.task.check(network, model, train, configuration.sizes)
     try checkStatistics(of: network, configuration, samples)
-    let isTested = workload.splitNames.contains("test") && workload.isLabelled("test")
-    let test = isTested ? try workload.split("test", configuration, isTraining: false) : nil
+    var metadata = opened.metadata
+    metadata.trainingData = train.digest
+    let isTested = opened.splitNames.contains("test") && opened.isLabelled("test")
+    let test = isTested ? try opened.split("test", configuration, isTraining: false) : nil
     return Job(
-      workload: workload, configuration: configuration, asked: asked, network: network, objective: workload.objective,
-      texts: workload.texts.merging([Self.digestKey: [train.digest]]) { old, _ in old }, train: train, test: test,
+      entry: entry, data: opened, configuration: configuration, asked: asked, network: network, objective: opened.objective,
+      metadata: metadata, train: train, test: test,
       resumed: resumed, saving: try savingPlan(resumed, communicator),
       observers: try observers(configuration, resumed?.checkpoint.position, communicator),
       identity: communicator.size > 1 ? try identity(train, test, resumed?.checkpoint) : [])
@@ -188,24 +193,24 @@ struct TrainCommand: JobCommand {
     guard communicator.isRoot else { return result }
     if !quiet { result.append(ProgressPrinter(epochs: configuration.epochs)) }
     if let plot {
-      result.append(try CurvePlotter(plot, title: "\(model), batch \(configuration.batchSize)", warn: Main.warn))
+      result.append(try CurvePlotter(plot, title: "\(model), batch \(configuration.batchSize)", warn: Console.warn))
     }
     // Last, as it empties the file of an earlier training.
-    if let metrics { result.append(try MetricsWriter(metrics, resumingAt: position, warn: Main.warn)) }
+    if let metrics { result.append(try MetricsWriter(metrics, resumingAt: position, warn: Console.warn)) }
     return result
   }
 
   private func announce(_ job: Job, _ communicator: Communicator) {
     let ranks = communicator.size == 1 ? "1 process" : "\(communicator.size) ranks"
-    Main.show("\(model) on \(ranks): \(job.train.count) training samples, \(job.test?.count ?? 0) test samples")
-    if let text = try? job.configuration.json() { Main.show(text) }
+    Console.show("\(model) on \(ranks): \(job.train.count) training samples, \(job.test?.count ?? 0) test samples")
+    if let text = try? job.configuration.json() { Console.show(text) }
   }
 
   private func conclude(_ trainer: Trainer) {
     let position = trainer.position
     if position.stepInEpoch > 0 {
-      Main.show("stopped at step \(position.step), \(position.stepInEpoch) steps into epoch \(position.epoch + 1)")
+      Console.show("stopped at step \(position.step), \(position.stepInEpoch) steps into epoch \(position.epoch + 1)")
     }
-    if let checkpoint { Main.show("checkpoint: \(checkpoint)") }
+    if let checkpoint { Console.show("checkpoint: \(checkpoint)") }
   }
 }

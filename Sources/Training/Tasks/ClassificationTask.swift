@@ -1,0 +1,129 @@
+import Checkpoints
+import Datasets
+import Networks
+import Tensors
+
+/// Labelled images.
+public struct ClassificationTask: LearningTask {
+  public init() {}
+
+  public var name: String { ClassificationFile.task }
+  public var settings: [any Settings.Type] { [ImageSettings.self] }
+  public var outputName: String? { "logits" }
+
+  public func sizes(of inputShape: [Int]) -> ModelSizes {
+    var sizes = ModelSizes()
+    sizes.channels = inputShape.first ?? 1
+    return sizes
+  }
+
+  public func open(_ path: String, for model: ModelEntry, _ configuration: Configuration) throws -> any TaskData {
+    try ClassificationData(path, for: model)
+  }
+
+  public func outputShape(_ samples: Int, _ sizes: ModelSizes) -> [Int]? { [samples, sizes.classes] }
+
+  /// Random images and labels.
+  public func synthetic(
+    for model: ModelEntry, _ configuration: Configuration
+  ) throws -> (dataset: any Dataset, objective: any Objective) {
+    guard model.inputShape.count == 3 else {
+      throw ConfigurationError("\(model.name) takes \(Shape(model.inputShape)), but an image has 3 extents")
+    }
+    let size = model.inputShape.reduce(1, *)
+    let count = max(configuration.batchSize, min(16 * configuration.batchSize, (64 << 20) / size))
+    let key = RandomKey(seed: 0, .synthesis)
+    let pixels = (0..<count * size).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 16) }
+    let labels = (0..<count).map { Int32(key.bounded(model.sizes.classes, draw: $0)) }
+    let images = ImageSplit(
+      images: pixels, labels: labels, channels: model.inputShape[0], height: model.inputShape[1],
+      width: model.inputShape[2])
+    return (ImageDataset(images), Classification())
+  }
+
+  /// As competitions want it: `id`, the image's name or else its number from 1, and `label`, its class's name.
+  public func table(
+    of outputs: [Float], width: Int, names: [String]?, _ metadata: Metadata, path: String
+  ) throws -> DataFrame? {
+    guard let classes = metadata.classNames else { return nil }
+    let best = Classification.classes(of: outputs, width)
+    return try DataFrame([
+      Column("id", words: names ?? best.indices.map { "\($0 + 1)" }),
+      Column("label", words: best.map { $0 < classes.count ? classes[$0] : "\($0)" }),
+    ])
+  }
+}
+
+extension LearningTask where Self == ClassificationTask {
+  /// Images and their classes.
+  public static var classification: ClassificationTask { ClassificationTask() }
+}
+
+extension Classification {
+  /// The class of each row's largest logit, the first of equal ones.
+  public static func classes(of logits: [Float], _ width: Int) -> [Int] {
+    stride(from: 0, to: logits.count, by: max(width, 1)).map { start in
+      (0..<width).reduce(0) { logits[start + $1] > logits[start + $0] ? $1 : $0 }
+    }
+  }
+}
+
+private struct ClassificationData: TaskData {
+  private let file: ClassificationFile
+  /// What the model's recipe resizes images to; nil where they have that size.
+  private let size: ImageSize?
+
+  init(_ path: String, for model: ModelEntry) throws {
+    file = try ClassificationFile.open(path)
+    guard model.inputShape.count == 3 else {
+      throw InputError(path, "has images, but \(model.name) takes \(Shape(model.inputShape))")
+    }
+    let (found, wanted) = (ImageSize(file.height, file.width), ImageSize(model.inputShape[1], model.inputShape[2]))
+    guard found == wanted || model.resizes else {
+      throw InputError(
+        path,
+        "has images of \(file.channels)×\(found), but \(model.name) takes \(file.channels)×\(wanted): "
+          + "convert images has --size \(wanted.height),\(wanted.width)")
+    }
+    size = found == wanted ? nil : wanted
+  }
+
+  var sizes: ModelSizes {
+    var sizes = ModelSizes.classes(file.classNames.count)
+    sizes.channels = file.channels
+    return sizes
+  }
+  var objective: any Objective { Classification() }
+  var metadata: Metadata {
+    var metadata = Metadata()
+    metadata.classNames = file.classNames
+    return metadata
+  }
+  var splitNames: [String] { file.splitNames }
+
+  func isLabelled(_ split: String) -> Bool { file.isLabelled(split) }
+  func names(_ split: String) throws -> [String]? { try file.names(split) }
+
+  func split(_ name: String) throws -> any DigestedDataset {
+    try ImageDataset(file.split(name), ImageTransform(size: size))
+  }
+
+  func split(_ name: String, _ configuration: Configuration, isTraining: Bool) throws -> any DigestedDataset {
+    let images = configuration.images
+    return try ImageDataset(
+      file.split(name),
+      ImageTransform(
+        size: size, augmentation: isTraining ? images.augmentation : nil, seed: configuration.seed,
+        normalization: images.normalization))
+  }
+
+  /// Means and deviations of the training images, where those are asked for.
+  func complete(_ configuration: inout Configuration) throws {
+    if configuration.normalization == .ofData {
+      configuration.normalization = Normalization(of: try file.split("train"))
+    }
+    if let count = configuration.normalization?.means.count, count != file.channels {
+      throw ConfigurationError("normalize has \(count) means, but \(file.path) has \(file.channels) channels")
+    }
+  }
+}

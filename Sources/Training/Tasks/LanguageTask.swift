@@ -1,0 +1,81 @@
+import Checkpoints
+import Datasets
+import Networks
+import Tensors
+
+/// A text, of which each next token is to be predicted.
+public struct LanguageTask: LearningTask {
+  public init() {}
+
+  public var name: String { TextFile.task }
+  public var settings: [any Settings.Type] { [SequenceSettings.self] }
+  public var insteadOfPredicting: String { "generate continues a text" }
+
+  public func open(_ path: String, for model: ModelEntry, _ configuration: Configuration) throws -> any TaskData {
+    try LanguageData(path, for: model, configuration)
+  }
+
+  /// Random tokens.
+  public func synthetic(
+    for model: ModelEntry, _ configuration: Configuration
+  ) throws -> (dataset: any Dataset, objective: any Objective) {
+    let key = RandomKey(seed: 0, .synthesis)
+    let tokens = (0..<40_000).map { Int32(key.bounded(model.sizes.vocabulary, draw: $0)) }
+    return (
+      try TextDataset(tokens, steps: model.inputShape.first ?? 1, sampling: .sequential), LanguageModelling()
+    )
+  }
+
+  public func parts(
+    of network: Module, inputShape: [Int]
+  ) throws -> [(name: String, part: Module, output: Shape)] {
+    let tokens = try Tensor.zeros(Shape(inputShape), .int64)
+    guard let model = network as? LanguageModel else { return [("model", network, try network(tokens).shape)] }
+    let outputs = try model.rnn.run(tokens.transposed()).outputs
+    return [("rnn", model.rnn, outputs.shape), ("linear", model.linear, try model(tokens).shape)]
+  }
+}
+
+extension LearningTask where Self == LanguageTask {
+  /// A text, of which each next token is to be predicted.
+  public static var language: LanguageTask { LanguageTask() }
+}
+
+/// A text, cut into sequences as the configuration says.
+private struct LanguageData: TaskData {
+  private let file: TextFile
+  private let dataset: TextDataset
+  let objective: any Objective
+
+  init(_ path: String, for model: ModelEntry, _ configuration: Configuration) throws {
+    file = try TextFile.open(path)
+    let limit = configuration.maxTokens ?? file.trainingTokens ?? 0
+    dataset = try TextDataset(
+      file, steps: model.inputShape.first ?? 1, sampling: configuration.sampling ?? .sequential,
+      limit: limit == 0 ? nil : limit)
+    objective = LanguageModelling()
+  }
+
+  var sizes: ModelSizes {
+    var sizes = ModelSizes()
+    sizes.vocabulary = file.vocabulary.count
+    return sizes
+  }
+  var metadata: Metadata {
+    var metadata = Metadata()
+    (metadata.vocabulary, metadata.token) = (file.vocabulary.tokens, file.kind.rawValue)
+    return metadata
+  }
+  var splitNames: [String] { ["train"] }
+
+  func split(_ name: String) throws -> any DigestedDataset {
+    guard name == "train" else { throw InputError(file.path, "has no split \"\(name)\"; it has: train") }
+    return dataset
+  }
+
+  /// A model that was trained to carry its state on is evaluated so, too.
+  func split(_ name: String, _ configuration: Configuration, isTraining: Bool) throws -> any DigestedDataset {
+    let whole = try split(name)
+    return isTraining || dataset.sampling == .random ? whole : dataset.inRows(atMost: configuration.batchSize)
+  }
+}

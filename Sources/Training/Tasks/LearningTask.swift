@@ -1,0 +1,125 @@
+import Checkpoints
+import Datasets
+import Networks
+import Tensors
+
+/// What a model learns: which datasets it takes, how it is judged, and what its outputs are. A task of one's own is a value
+/// of this protocol, as the four that are here.
+public protocol LearningTask: Sendable {
+  /// The attribute `task` of its datasets.
+  var name: String { get }
+  /// The groups of settings that are for such data alone.
+  var settings: [any Settings.Type] { get }
+  /// The sizes of a model, as far as the shape of an input tells.
+  func sizes(of inputShape: [Int]) -> ModelSizes
+  /// Opens the dataset at `path` and checks that it fits the model, before anything is computed.
+  func open(_ path: String, for model: ModelEntry, _ configuration: Configuration) throws -> any TaskData
+  /// Random data in memory that fit the model, for benchmarks.
+  func synthetic(
+    for model: ModelEntry, _ configuration: Configuration
+  ) throws -> (dataset: any Dataset, objective: any Objective)
+
+  /// The shape of the outputs for so many samples; nil where the objective looks after that.
+  func outputShape(_ samples: Int, _ sizes: ModelSizes) -> [Int]?
+  /// The parts of a network with the shapes of what they make of zeros.
+  func parts(of network: Module, inputShape: [Int]) throws -> [(name: String, part: Module, output: Shape)]
+
+  /// The name of the outputs in a file of predictions; nil where they are none, and `predict` is not for it.
+  var outputName: String? { get }
+  /// What is there instead of `predict`.
+  var insteadOfPredicting: String { get }
+  /// The outputs in the unit of the raw data.
+  func predictions(_ outputs: [Float], _ metadata: Metadata, path: String) throws -> [Float]
+  /// A table of what was predicted, named as the raw data are; nil for no such thing.
+  func table(
+    of outputs: [Float], width: Int, names: [String]?, _ metadata: Metadata, path: String
+  ) throws -> DataFrame?
+  /// The rows of a raw CSV file, prepared as the training's were; nil for what no such file can be.
+  func rows(
+    ofCSV data: String, _ metadata: Metadata, path: String
+  ) throws -> (dataset: any DigestedDataset, names: [String]?)?
+}
+
+extension LearningTask {
+  public var settings: [any Settings.Type] { [] }
+  public func sizes(of inputShape: [Int]) -> ModelSizes { ModelSizes() }
+  public func outputShape(_ samples: Int, _ sizes: ModelSizes) -> [Int]? { nil }
+  public var outputName: String? { nil }
+  public var insteadOfPredicting: String { "it has no predictions" }
+  public func predictions(_ outputs: [Float], _ metadata: Metadata, path: String) throws -> [Float] { outputs }
+  public func table(
+    of outputs: [Float], width: Int, names: [String]?, _ metadata: Metadata, path: String
+  ) throws -> DataFrame? { nil }
+  public func rows(
+    ofCSV data: String, _ metadata: Metadata, path: String
+  ) throws -> (dataset: any DigestedDataset, names: [String]?)? { nil }
+
+  /// One part after the other, where the network is a chain of them; else all of it.
+  public func parts(
+    of network: Module, inputShape: [Int]
+  ) throws -> [(name: String, part: Module, output: Shape)] {
+    let input = try Tensor.zeros(Shape(inputShape))
+    guard network is Sequential else { return [("model", network, try network(input).shape)] }
+    var value = input
+    return try network.children.map { name, layer in
+      do { value = try layer(value) } catch {
+        throw ConfigurationError("layer \(name) (\(type(of: layer))): \(error)")
+      }
+      return (name, layer, value.shape)
+    }
+  }
+
+  /// Whether a network gives the outputs that the task judges: what a user's own may get wrong.
+  public func check(_ network: Module, _ model: String, _ dataset: any Dataset, _ sizes: ModelSizes) throws {
+    guard let wanted = outputShape(1, sizes), dataset.count > 0 else { return }
+    network.evaluate()
+    defer { network.train() }
+    let output = try withoutGradient { try network(dataset.batch([0]).inputs).shape }
+    guard output == Shape(wanted) else {
+      throw ConfigurationError("\(model) gives \(output) for one sample, but \(name) needs \(Shape(wanted))")
+    }
+  }
+}
+
+/// A dataset opened for a model.
+public protocol TaskData: Sendable {
+  /// What the data decide about the model.
+  var sizes: ModelSizes { get }
+  var objective: any Objective { get }
+  /// What checkpoints keep of it.
+  var metadata: Metadata { get }
+  /// "train", "test" and others.
+  var splitNames: [String] { get }
+  /// Reads a split whole; throws `InputError` for one that is not there.
+  func split(_ name: String) throws -> any DigestedDataset
+  /// The split as a training wants it, or an evaluation of what it trained.
+  func split(_ name: String, _ configuration: Configuration, isTraining: Bool) throws -> any DigestedDataset
+  /// Whether the split says what a model should answer; it can be predicted in any case.
+  func isLabelled(_ split: String) -> Bool
+  /// What names the samples of a split, where something does.
+  func names(_ split: String) throws -> [String]?
+  /// Fills in what only the data can say of a configuration.
+  func complete(_ configuration: inout Configuration) throws
+}
+
+extension TaskData {
+  public func split(_ name: String, _ configuration: Configuration, isTraining: Bool) throws -> any DigestedDataset {
+    try split(name)
+  }
+  public func isLabelled(_ split: String) -> Bool { true }
+  public func names(_ split: String) throws -> [String]? { nil }
+  public func complete(_ configuration: inout Configuration) throws {}
+
+  /// The numbers of tokens must mean the same words as in a checkpoint, or else the model's answers mean nothing.
+  public func checkVocabularies(_ data: String, against known: Metadata, of checkpoint: String) throws {
+    for (name, path) in Metadata.lists where name.hasSuffix("vocabulary") {
+      guard let words = metadata[keyPath: path], let expected = known[keyPath: path], expected != words else { continue }
+      let place = zip(expected, words).enumerated().first { $1.0 != $1.1 }?.offset ?? min(expected.count, words.count)
+      func word(_ words: [String]) -> String { place < words.count ? "\"\(words[place])\"" : "nothing" }
+      throw InputError(
+        data,
+        "/\(name) is not that of \(checkpoint): expected \(expected.count) tokens, found \(words.count); the first that "
+          + "differs is number \(place): expected \(word(expected)), found \(word(words))")
+    }
+  }
+}

@@ -1,0 +1,104 @@
+import Checkpoints
+import Datasets
+import Networks
+import Tensors
+
+/// Rows of a table, and a number to predict for each.
+public struct RegressionTask: LearningTask {
+  /// Whether predictions are judged by their logarithms.
+  public let isLogarithmic: Bool
+
+  public init(isLogarithmic: Bool = false) { self.isLogarithmic = isLogarithmic }
+
+  public var name: String { TableFile.task }
+  public var outputName: String? { "predictions" }
+  private var objective: Regression { Regression(isLogarithmic: isLogarithmic) }
+
+  public func sizes(of inputShape: [Int]) -> ModelSizes { .features(inputShape.first ?? 1) }
+  public func outputShape(_ samples: Int, _ sizes: ModelSizes) -> [Int]? { [samples, 1] }
+
+  public func open(_ path: String, for model: ModelEntry, _ configuration: Configuration) throws -> any TaskData {
+    try RegressionData(path, objective)
+  }
+
+  public func synthetic(
+    for model: ModelEntry, _ configuration: Configuration
+  ) throws -> (dataset: any Dataset, objective: any Objective) {
+    let features = model.sizes.features
+    let count = max(configuration.batchSize, min(100 * configuration.batchSize, (64 << 20) / features))
+    let data = SyntheticLinearData(weights: [Double](repeating: 1, count: features), bias: 1, noise: 0.1)
+    return (TableDataset(try data.split(rows: count)), objective)
+  }
+
+  /// In the target's own unit.
+  public func predictions(_ outputs: [Float], _ metadata: Metadata, path: String) throws -> [Float] {
+    guard let preparation = try preparation(metadata, path) else { return outputs }
+    return outputs.map { Float(Double($0) * preparation.targetScale + preparation.targetShift) }
+  }
+
+  /// `Id,SalePrice`: what names the rows, or their numbers from 0, and what was predicted.
+  public func table(
+    of outputs: [Float], width: Int, names: [String]?, _ metadata: Metadata, path: String
+  ) throws -> DataFrame? {
+    try DataFrame([
+      Column(
+        try preparation(metadata, path)?.identifier ?? "row", words: names ?? outputs.indices.map { "\($0)" }),
+      Column(
+        metadata.targetName ?? "prediction", words: try predictions(outputs, metadata, path: path).map { "\($0)" }),
+    ])
+  }
+
+  public func rows(
+    ofCSV data: String, _ metadata: Metadata, path: String
+  ) throws -> (dataset: any DigestedDataset, names: [String]?)? {
+    guard let preparation = try preparation(metadata, path) else {
+      throw CheckpointError(path, "was not trained on a converted CSV file: it can't prepare \(data)")
+    }
+    let table = try DataFrame(csv: data)
+    let features = try preparation.features(of: table, data)
+    let split = TableSplit(features: features, width: preparation.featureNames.count, targets: nil)
+    return (TableDataset(split), preparation.identifiers(of: table))
+  }
+
+  private func preparation(_ metadata: Metadata, _ path: String) throws -> TablePreparation? {
+    try metadata.preparation.map { try TablePreparation(json: $0, path: path) }
+  }
+}
+
+extension LearningTask where Self == RegressionTask {
+  /// Rows of a table, and a number to predict for each.
+  public static var regression: RegressionTask { RegressionTask() }
+  /// The same, judged by the logarithms of the predictions: for prices.
+  public static var logarithmicRegression: RegressionTask { RegressionTask(isLogarithmic: true) }
+}
+
+private struct RegressionData: TaskData {
+  private let splits: [String: TableSplit]
+  private let path: String
+  let sizes: ModelSizes
+  let objective: any Objective
+  let metadata: Metadata
+  let splitNames: [String]
+
+  init(_ path: String, _ objective: Regression) throws {
+    let file = try TableFile(path)
+    splits = Dictionary(uniqueKeysWithValues: try file.splitNames.map { ($0, try file.split($0)) })
+    splitNames = file.splitNames
+    sizes = .features(file.featureNames.count)
+    var metadata = Metadata()
+    (metadata.featureNames, metadata.targetName) = (file.featureNames, file.targetName)
+    metadata.preparation = try file.preparation.map { try $0.json() }
+    (self.objective, self.metadata, self.path) = (objective, metadata, path)
+  }
+
+  func split(_ name: String) throws -> any DigestedDataset { TableDataset(try table(name)) }
+  func isLabelled(_ split: String) -> Bool { splits[split]?.targets != nil }
+  func names(_ split: String) throws -> [String]? { try table(split).identifiers }
+
+  private func table(_ name: String) throws -> TableSplit {
+    guard let split = splits[name] else {
+      throw InputError(path, "has no split \"\(name)\"; it has: \(splits.keys.sorted().joined(separator: ", "))")
+    }
+    return split
+  }
+}

@@ -1,0 +1,77 @@
+import Checkpoints
+import Datasets
+import Networks
+import Tensors
+
+/// Sentences and their translations.
+public struct TranslationTask: LearningTask {
+  public init() {}
+
+  public var name: String { PairsFile.task }
+  public var insteadOfPredicting: String { "translate does that" }
+
+  public func open(_ path: String, for model: ModelEntry, _ configuration: Configuration) throws -> any TaskData {
+    try TranslationData(path)
+  }
+
+  /// Random sentences.
+  public func synthetic(
+    for model: ModelEntry, _ configuration: Configuration
+  ) throws -> (dataset: any Dataset, objective: any Objective) {
+    let key = RandomKey(seed: 0, .synthesis)
+    let (count, steps, first) = (600, max(model.inputShape.first ?? 3, 3), 1 + Vocabulary.ofSentences.count)
+    func tokens(_ vocabulary: Int, _ draw: Int) -> [Int32] {
+      (0..<count * steps).map { Int32(first + key.bounded(max(vocabulary - first, 1), draw: draw + $0)) }
+    }
+    func lengths(_ draw: Int) -> [Int32] { (0..<count).map { Int32(3 + key.bounded(steps - 2, draw: draw + $0)) } }
+    let room = count * steps
+    let pairs = try PairsDataset(
+      source: tokens(model.sizes.vocabulary, 0), sourceLengths: lengths(2 * room),
+      target: tokens(model.sizes.targetVocabulary, room), targetLengths: lengths(3 * room), steps: steps)
+    return (pairs, Translation(begin: Vocabulary.ofSentences.count - 1, steps: steps))
+  }
+
+  public func parts(
+    of network: Module, inputShape: [Int]
+  ) throws -> [(name: String, part: Module, output: Shape)] {
+    let tokens = try Tensor.zeros(Shape(inputShape), .int64)
+    guard let model = network as? EncoderDecoder else { return [("model", network, try network(tokens).shape)] }
+    let outputs = try model.encoder.encode(tokens, lengths: nil).outputs
+    let logits = try model.logits(source: tokens, lengths: nil, inputs: tokens)
+    return [("encoder", model.encoder, outputs.shape), ("decoder", model.decoder, logits.shape)]
+  }
+}
+
+extension LearningTask where Self == TranslationTask {
+  /// Sentences and their translations.
+  public static var translation: TranslationTask { TranslationTask() }
+}
+
+private struct TranslationData: TaskData {
+  private let file: PairsFile
+  let objective: any Objective
+
+  init(_ path: String) throws {
+    file = try PairsFile.open(path)
+    objective = Translation(begin: file.targetVocabulary[Vocabulary.begin], steps: file.steps)
+  }
+
+  var sizes: ModelSizes {
+    var sizes = ModelSizes()
+    (sizes.vocabulary, sizes.targetVocabulary) = (file.sourceVocabulary.count, file.targetVocabulary.count)
+    return sizes
+  }
+  var metadata: Metadata {
+    var metadata = Metadata()
+    metadata.sourceVocabulary = file.sourceVocabulary.tokens
+    metadata.targetVocabulary = file.targetVocabulary.tokens
+    metadata.steps = file.steps
+    return metadata
+  }
+  var splitNames: [String] { ["train"] }
+
+  func split(_ name: String) throws -> any DigestedDataset {
+    guard name == "train" else { throw InputError(file.path, "has no split \"\(name)\"; it has: train") }
+    return file.dataset()
+  }
+}
