@@ -2,6 +2,7 @@ import Foundation
 
 /// The learning rate's factor over the steps of a training.
 public enum Schedule: Sendable {
+  /// The same rate throughout.
   case constant
   /// Times `factor` after every `period` steps.
   case step(period: Int, factor: Double)
