@@ -33,8 +33,10 @@ import Testing
   /// The fenced blocks of Swift of a page, without manifests.
   private func examples(of page: String) throws -> [String] {
     let text = try String(contentsOf: Self.root.appendingPathComponent(page), encoding: .utf8)
-    return text.components(separatedBy: "```swift\n").dropFirst().compactMap { $0.components(separatedBy: "\n```").first }
-      .filter { !$0.hasPrefix("// swift-tools-version") }
+    return text.components(separatedBy: "```swift\n").dropFirst().compactMap {
+      $0.components(separatedBy: "\n```").first
+    }
+    .filter { !$0.hasPrefix("// swift-tools-version") }
   }
 
   @Test func pagesAreFound() { #expect(Self.pages.count > 5) }

@@ -94,7 +94,8 @@ final class Block: Module {
   }
 
   @Test func blockOfATransformer() throws {
-    let transformer = Sequential(Embedding(28, 32), Block(width: 32, heads: 4), Block(width: 32, heads: 4), Linear(32, 28))
+    let transformer = Sequential(
+      Embedding(28, 32), Block(width: 32, heads: 4), Block(width: 32, heads: 4), Linear(32, 28))
     let scores = transformer(Tensor.zeros([2, 10], .int64))  // [2, 10, 28]
     #expect(scores.shape == [2, 10, 28])
     #expect(try scores.floats().allSatisfy(\.isFinite))
