@@ -118,7 +118,7 @@ extension Module {
     guard faults.isEmpty else {
       throw TensorError("load", "the state is of another model: " + faults.joined(separator: ", "))
     }
-    for (name, tensor) in own { if let value = values[name] { try tensor.assign(value) } }
+    for (name, tensor) in own { if let value = values[name] { tensor.assign(value) } }
   }
 
   /// Draws all parameters anew, as a function of the seed alone.

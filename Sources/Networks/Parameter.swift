@@ -12,7 +12,7 @@ extension Tensor {
   public static func buffer(_ shape: Shape, _ value: Double) -> Tensor { buffer(shape, value, requiresGradient: false) }
 
   private static func buffer(_ shape: Shape, _ value: Double, requiresGradient: Bool) -> Tensor {
-    let tensor = (try? full(shape, value)) ?? (try? Tensor.empty.copy()) ?? .empty
+    let tensor = (full(shape, value)) ?? (Tensor.empty.copy()) ?? .empty
     tensor.requiresGradient = requiresGradient
     return tensor
   }

@@ -29,7 +29,7 @@ extension Optimizer {
   /// The slot's tensor for a parameter, zeros at first.
   func slot(_ slot: String, _ name: String, like tensor: Tensor) throws -> Tensor {
     if let known = slots[slot]?[name] { return known }
-    let fresh = try Tensor.zeros(tensor.shape, tensor.dtype)
+    let fresh = Tensor.zeros(tensor.shape, tensor.dtype)
     slots[slot, default: [:]][name] = fresh
     return fresh
   }

@@ -38,5 +38,5 @@ public final class Sequential: Module {
 
 /// Everything behind the batch laid flat: `[batch, …]` to `[batch, features]`.
 public final class Flatten: Module {
-  public override func forward(_ input: Tensor) throws -> Tensor { try input.flattened() }
+  public override func forward(_ input: Tensor) throws -> Tensor { input.flattened() }
 }
