@@ -32,7 +32,7 @@ public final class TreeReducer: Reducer {
 
   public func sliceFinished(_ totals: [Double]) throws {
     // Zeros rather than nothing for an empty slice: a zero's sign must not depend on who added it.
-    let gradients = try parameters.map { $0.gradient ?? .zeros($0.shape) }
+    let gradients = parameters.map { $0.gradient ?? .zeros($0.shape) }
     for parameter in parameters { parameter.gradient = nil }
     try add(LocalSum(node: nextLeaf..<nextLeaf + 1, gradients: gradients, totals: totals))
     nextLeaf += 1

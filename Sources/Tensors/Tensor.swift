@@ -20,6 +20,8 @@ public class Tensor: @unchecked Sendable {
   public final var gradient: Tensor?
   /// Whether this is what `backward()` computed, or was made of that: of such values nothing is recorded.
   final var isDerivative = false
+  /// What it is to the module that holds it; nil for a value of the moment.
+  public final var role: StateRole?
 
   init(storage: Storage, shape: Shape, strides: [Int], offset: Int, dtype: DType) {
     self.storage = storage

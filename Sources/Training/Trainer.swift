@@ -52,6 +52,7 @@ public final class Trainer {
     _ model: Module, _ objective: any Objective, _ configuration: Configuration, on communicator: Communicator = .alone
   ) throws {
     try configuration.validate()
+    try model.validate()
     (self.model, self.objective, self.configuration) = (model, objective, configuration)
     self.communicator = communicator
     try model.initializeAll(seed: configuration.seed)
@@ -292,7 +293,7 @@ extension Trainer {
       }
     }
     // Copies: the optimizer writes to them, and the checkpoint may be resumed from again.
-    optimizer.slots = try checkpoint.optimizer.mapValues { try $0.mapValues { $0.copy() } }
+    optimizer.slots = try checkpoint.optimizer.mapValues { $0.mapValues { $0.copy() } }
     optimizer.stepCount = checkpoint.optimizerSteps
     position = checkpoint.position
     try checkpoint.carried.map { try objective.memory?.restore($0) }

@@ -6,7 +6,7 @@ extension TrainingRanksTests {
   @Suite struct Reducer {
     /// Parameters of the given sizes.
     private func parameters(_ counts: [Int]) throws -> [Tensor] {
-      try counts.map { count in
+      counts.map { count in
         let tensor = Tensor.zeros([count])
         tensor.requiresGradient = true
         return tensor
