@@ -72,7 +72,7 @@ private func batchProducts(_ page: Page) throws {
 private func learn(_ page: Page, _ x: Tensor, _ y: Tensor) throws -> Tensor {
   let count = x.elementCount
   func others(_ values: Tensor) throws -> Tensor {
-    try .stack((0..<count).map { own in values.selected((0..<count).filter { $0 != own }) })
+    .stack((0..<count).map { own in values.selected((0..<count).filter { $0 != own }) })
   }
   let (keys, values) = (try others(x), try others(y))
   let width = Tensor.uniform([1], key: RandomKey(seed: 3)).requiringGradient()

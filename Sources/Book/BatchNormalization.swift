@@ -20,7 +20,7 @@ private final class BatchNormFromScratch: Module {
     let centred = input - mean
     let variance = isTraining ? centred.pow(2).mean(axes, keepingAxes: true) : movingVariance
     if isTraining {
-      try withoutGradient {
+      withoutGradient {
         movingMean.assign(movingMean * 0.9 + mean * 0.1)
         movingVariance.assign(movingVariance * 0.9 + variance * 0.1)
       }

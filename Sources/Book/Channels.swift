@@ -51,5 +51,5 @@ func distance(_ first: Tensor, _ second: Tensor) throws -> Double {
 
 extension Tensor {
   /// The parts along the first axis.
-  fileprivate func rows() throws -> [Tensor] { try (0..<shape[0]).map { self[$0] } }
+  fileprivate func rows() throws -> [Tensor] { (0..<shape[0]).map { self[$0] } }
 }

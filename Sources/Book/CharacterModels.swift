@@ -34,7 +34,7 @@ struct Characters {
       isRandom
       ? randomSequences(corpus, batchSize: batchSize, steps: steps, offset: offset, key: key)
       : sequentialSequences(corpus, batchSize: batchSize, steps: steps, offset: offset)
-    return try parts.map { part in
+    return parts.map { part in
       (Tensor(part.x.map { $0.map(Int64.init) }), Tensor(part.y.map { $0.map(Int64.init) }))
     }
   }
@@ -68,7 +68,7 @@ struct ScratchModel {
 
   /// The notes' `begin_state`.
   func begin(_ batchSize: Int) throws -> [Tensor] {
-    try (0..<stateCount).map { _ in Tensor.zeros([batchSize, hidden]) }
+    (0..<stateCount).map { _ in Tensor.zeros([batchSize, hidden]) }
   }
 
   /// Tokens `[batch, steps]`.
@@ -140,7 +140,7 @@ func scratchParameters(vocabulary: Int, hidden: Int, gates: Int, seed: UInt64 = 
     ]
   }
   result += [try normal([hidden, vocabulary], 2 * gates), .zeros([vocabulary])]
-  return try result.map { $0.requiringGradient() }
+  return result.map { $0.requiringGradient() }
 }
 
 extension ScratchModel {
@@ -173,7 +173,7 @@ extension ScratchModel {
   /// Parameters, or their gradients, under PyTorch's names: gates below each other, matrices the other way round.
   private static func named(_ values: [Tensor], _ order: [Int]) throws -> [String: Tensor] {
     func gates(_ part: Int) throws -> Tensor {
-      try .concatenate(
+      .concatenate(
         order.map { gate in
           let value = values[3 * gate + part]
           return value.rank == 2 ? value.detached().transposed() : value.detached()

@@ -3,8 +3,8 @@ import Lockstep
 /// Cross-correlation as the chapter writes it, from scratch: `[height, width]` with a kernel `[h, w]`.
 func crossCorrelation(_ input: Tensor, _ kernel: Tensor) throws -> Tensor {
   let (height, width) = (kernel.shape[0], kernel.shape[1])
-  let rows = try (0...input.shape[0] - height).map { row in
-    try Tensor.stack(
+  let rows = (0...input.shape[0] - height).map { row in
+    Tensor.stack(
       (0...input.shape[1] - width).map { column in
         (input[row..<row + height, column..<column + width] * kernel).sum()
       })
@@ -42,7 +42,7 @@ private func learnDetector(_ image: Tensor, _ edges: Tensor, _ page: Page) throw
     layer.clearGradients()
     try loss.backward()
     guard let gradient = layer.weight.gradient else { break }
-    try withoutGradient { layer.weight.assign(layer.weight - gradient * 3e-2) }
+    withoutGradient { layer.weight.assign(layer.weight - gradient * 3e-2) }
     if step % 2 == 0 { page.show("  step \(step), loss \(try loss.item())") }
   }
   return layer.weight

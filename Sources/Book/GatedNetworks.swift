@@ -24,7 +24,7 @@ private func gru(
   _ inputs: Tensor, _ states: [Tensor], _ p: [Tensor]
 ) throws -> (outputs: Tensor, states: [Tensor]) {
   var h = states[0]
-  let outputs = try (0..<inputs.shape[0]).map { step in
+  let outputs = (0..<inputs.shape[0]).map { step in
     let x = inputs[step]
     let z = (x.matmul(p[0]) + h.matmul(p[1]) + p[2]).sigmoid()
     let r = (x.matmul(p[3]) + h.matmul(p[4]) + p[5]).sigmoid()
@@ -57,7 +57,7 @@ private func lstm(
   _ inputs: Tensor, _ states: [Tensor], _ p: [Tensor]
 ) throws -> (outputs: Tensor, states: [Tensor]) {
   var (h, c) = (states[0], states[1])
-  let outputs = try (0..<inputs.shape[0]).map { step in
+  let outputs = (0..<inputs.shape[0]).map { step in
     let x = inputs[step]
     let i = (x.matmul(p[0]) + h.matmul(p[1]) + p[2]).sigmoid()
     let f = (x.matmul(p[3]) + h.matmul(p[4]) + p[5]).sigmoid()

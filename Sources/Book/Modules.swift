@@ -52,10 +52,10 @@ private func initialization(_ page: Page) throws {
     linear.bias?.fill(0)
   }
   try page.compare("all ones", (network.tensor(named: "0.weight") ?? .empty)[0], notes: [1, 1, 1, 1])
-  try network[2].apply { ($0 as? Linear)?.weight.fill(42) }
+  network[2].apply { ($0 as? Linear)?.weight.fill(42) }
   try page.compare("42", network.tensor(named: "2.weight") ?? .empty, notes: [Double](repeating: 42, count: 8))
   // One's own: uniform in ±10, and 0 where that is under 5.
-  try network.apply { module in
+  network.apply { module in
     guard let weight = (module as? Linear)?.weight else { return }
     let drawn = Tensor.uniform(weight.shape, -10, 10, key: RandomKey(seed: 1))
     weight.assign(drawn * (drawn.abs() >= 5).to(.float32))

@@ -40,7 +40,7 @@ private func elman(
 ) throws -> (outputs: Tensor, states: [Tensor]) {
   let (wxh, whh, bh, whq, bq) = (parameters[0], parameters[1], parameters[2], parameters[3], parameters[4])
   var h = states[0]
-  let outputs = try (0..<inputs.shape[0]).map { step in
+  let outputs = (0..<inputs.shape[0]).map { step in
     h = (inputs[step].matmul(wxh) + h.matmul(whh) + bh).tanh()
     return h.matmul(whq) + bq
   }

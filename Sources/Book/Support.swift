@@ -59,7 +59,7 @@ func batches(of data: any Dataset, _ batchSize: Int, epoch: Int) throws -> [Batc
 
 /// The notes' `sgd`: minibatch stochastic gradient descent from scratch.
 func sgd(_ parameters: [Tensor], _ learningRate: Double, batchSize: Int) throws {
-  try withoutGradient {
+  withoutGradient {
     for parameter in parameters {
       guard let gradient = parameter.gradient else { continue }
       parameter.assign(parameter - gradient * (learningRate / Double(batchSize)))

@@ -98,7 +98,7 @@ func translate(_ sentence: String, _ network: EncoderDecoder, _ pairs: BookPairs
     var weights: [Tensor] = []
     for _ in 0..<file.steps {
       token = Int(try network.decoder.decode(Tensor([[Int64(token)]]), &state).argmax().item())
-      weights += try network.decoder.attentionWeights.map { $0.squeezed(0) }
+      weights += network.decoder.attentionWeights.map { $0.squeezed(0) }
       if target.tokens[token] == Vocabulary.end { break }
       result.append(target.tokens[token])
     }

@@ -294,7 +294,7 @@ extension Trainer {
       }
     }
     // Copies: the optimizer writes to them, and the checkpoint may be resumed from again.
-    optimizer.slots = try checkpoint.optimizer.mapValues { $0.mapValues { $0.copy() } }
+    optimizer.slots = checkpoint.optimizer.mapValues { $0.mapValues { $0.copy() } }
     optimizer.stepCount = checkpoint.optimizerSteps
     position = checkpoint.position
     try checkpoint.carried.map { try objective.memory?.restore($0) }
