@@ -25,13 +25,16 @@ public struct HDF5Error: Failure, Equatable {
     case library
   }
 
+  /// What sort of fault it is.
   public let reason: Reason
   /// The file's path, or what stands for it when it exists in memory only.
   public let path: String
   /// The path of the group, dataset or attribute in the file; nil when the file itself is meant.
   public let object: String?
+  /// What failed, in words that follow path and object.
   public let what: String
 
+  /// A fault of the file at `path`, or of an object in it.
   public init(_ reason: Reason, path: String, object: String? = nil, _ what: String) {
     self.reason = reason
     self.path = path
@@ -67,7 +70,9 @@ func lastHDF5Failure() -> String {
         return 0
       }, list)
   }
-  guard let outermost = causes.first, let innermost = causes.last else { return "libhdf5 gives no reason" }
+  guard let outermost = causes.first, var innermost = causes.last else { return "libhdf5 gives no reason" }
+  // HDF5 1.14 keeps to itself what its filters say.
+  if innermost.hasPrefix("filter returned failure") { innermost = "a Fletcher32 checksum or compressed data are wrong" }
   let line = causes.count == 1 ? outermost : "\(outermost): \(innermost)"
   return String(line.map { $0.isNewline ? " " : $0 })
 }

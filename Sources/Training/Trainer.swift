@@ -274,7 +274,7 @@ extension Trainer {
     guard let memory = objective.memory else { return nil }
     let rows = try communicator.allGather(memory.rows).flatMap { $0 }
     let width = Int(try communicator.allReduce([Int64(memory.rowWidth)], .maximum)[0])
-    return width > 0 && position.stepInEpoch > 0 ? try Tensor(rows, shape: [rows.count / width, width]) : nil
+    return width > 0 && position.stepInEpoch > 0 ? Tensor(rows, shape: [rows.count / width, width]) : nil
   }
 
   private func checkpoint(totals: [Double], carried: Tensor?) throws -> Checkpoint {
@@ -296,7 +296,7 @@ extension Trainer {
     }
     // Copies: the optimizer writes to them, and the checkpoint may be resumed from again.
     let isAnother = configuration.optimizerChange(from: checkpoint) != nil
-    optimizer.slots = isAnother ? [:] : try checkpoint.optimizer.mapValues { try $0.mapValues { try $0.copy() } }
+    optimizer.slots = isAnother ? [:] : checkpoint.optimizer.mapValues { $0.mapValues { $0.copy() } }
     optimizer.stepCount = isAnother ? 0 : checkpoint.optimizerSteps
     position = checkpoint.position
     try checkpoint.carried.map { try objective.memory?.restore($0) }
