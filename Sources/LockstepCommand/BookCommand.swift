@@ -21,7 +21,8 @@ struct BookCommand: SoloCommand {
     }
     let wanted = try (chapters == ["all"] ? names : chapters).map { name in
       guard let chapter = Book.chapter(name) else {
-        throw ConfigurationError("There is no chapter '\(name)'. Did you mean '\(Registry.nearest(to: name, in: names))'?")
+        throw ConfigurationError(
+          "There is no chapter '\(name)'. Did you mean '\(Registry.nearest(to: name, in: names))'?")
       }
       return chapter
     }

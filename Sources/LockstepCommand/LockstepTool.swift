@@ -1,10 +1,9 @@
 import ArgumentParser
 import Foundation
 import HDF5Files
+@_exported import Lockstep
 import Synchronization
 import Zoo
-
-@_exported import Lockstep
 
 /// A command line with every subcommand for models of one's own: a whole program.
 /// ```swift

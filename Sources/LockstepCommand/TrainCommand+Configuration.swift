@@ -22,7 +22,8 @@ extension TrainCommand {
     }
     if let known = resumed.checkpoint.metadata.trainingData, known != train.digest {
       throw InputError(
-        data, "/train is not that of \(resumed.path), whose epoch it can't end: expected \(known), found \(train.digest)")
+        data,
+        "/train is not that of \(resumed.path), whose epoch it can't end: expected \(known), found \(train.digest)")
     }
   }
 

@@ -142,7 +142,8 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let isTested = opened.splitNames.contains("test") && opened.isLabelled("test")
     let test = isTested ? try opened.split("test", configuration, isTraining: false) : nil
     return Job(
-      entry: entry, data: opened, configuration: configuration, asked: asked, network: network, objective: opened.objective,
+      entry: entry, data: opened, configuration: configuration, asked: asked, network: network,
+      objective: opened.objective,
       metadata: metadata, train: train, test: test,
       resumed: resumed, saving: try savingPlan(resumed, communicator),
       observers: try observers(configuration, resumed?.checkpoint.position, communicator),

@@ -6,7 +6,8 @@ import Zoo
 struct TranslateCommand<Tool: LockstepTool>: SoloCommand {
   static var configuration: CommandConfiguration {
     CommandConfiguration(
-      commandName: "translate", abstract: "Translates sentences, or says how well the pairs of a dataset are translated.")
+      commandName: "translate",
+      abstract: "Translates sentences, or says how well the pairs of a dataset are translated.")
   }
 
   @Argument(help: "A checkpoint file, or a folder of them.") var checkpoint: String

@@ -9,13 +9,14 @@ from .book import Book
 from .faults import Faults
 from .images import Images
 from .jobs import Jobs
+from .own_tool import OwnTool
 from .succeeding import Commands
 from .support import BINARY
 from .tables import Tables
 from .texts import Texts
 from .translating import Translating
 
-__all__ = ["BadInput", "Book", "Commands", "Faults", "Images", "Jobs", "Tables", "Texts", "Translating"]
+__all__ = ["BadInput", "Book", "Commands", "Faults", "Images", "Jobs", "OwnTool", "Tables", "Texts", "Translating"]
 
 if not os.access(BINARY, os.X_OK):
     sys.exit(f"test-commands: no {BINARY}: swift build -c release --product lockstep")

@@ -16,7 +16,7 @@ import Zoo
       let entry = try #require(Zoo.model(name))
       let configuration = Configuration(
         model: name, epochs: 1, batchSize: 64, learningRate: entry.recipe.learningRate, seed: 5,
-        sliceSize: entry.recipe.sliceSize ?? .max)
+        sliceSize: entry.recipe.sliceSize)
       try expectOneAnswer(configuration, smallImages(150, side: 28), test: smallImages(70, side: 28)) {
         entry.make(ModelSizes())
       }

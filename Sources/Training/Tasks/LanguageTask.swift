@@ -29,7 +29,7 @@ public struct LanguageTask: LearningTask {
   public func parts(
     of network: Module, inputShape: [Int]
   ) throws -> [(name: String, part: Module, output: Shape)] {
-    let tokens = try Tensor.zeros(Shape(inputShape), .int64)
+    let tokens = Tensor.zeros(Shape(inputShape), .int64)
     guard let model = network as? LanguageModel else { return [("model", network, try network(tokens).shape)] }
     let outputs = try model.rnn.run(tokens.transposed()).outputs
     return [("rnn", model.rnn, outputs.shape), ("linear", model.linear, try model(tokens).shape)]

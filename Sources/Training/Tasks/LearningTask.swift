@@ -58,7 +58,7 @@ extension LearningTask {
   public func parts(
     of network: Module, inputShape: [Int]
   ) throws -> [(name: String, part: Module, output: Shape)] {
-    let input = try Tensor.zeros(Shape(inputShape))
+    let input = Tensor.zeros(Shape(inputShape))
     guard network is Sequential else { return [("model", network, try network(input).shape)] }
     var value = input
     return try network.children.map { name, layer in
@@ -113,7 +113,9 @@ extension TaskData {
   /// The numbers of tokens must mean the same words as in a checkpoint, or else the model's answers mean nothing.
   public func checkVocabularies(_ data: String, against known: Metadata, of checkpoint: String) throws {
     for (name, path) in Metadata.lists where name.hasSuffix("vocabulary") {
-      guard let words = metadata[keyPath: path], let expected = known[keyPath: path], expected != words else { continue }
+      guard let words = metadata[keyPath: path], let expected = known[keyPath: path], expected != words else {
+        continue
+      }
       let place = zip(expected, words).enumerated().first { $1.0 != $1.1 }?.offset ?? min(expected.count, words.count)
       func word(_ words: [String]) -> String { place < words.count ? "\"\(words[place])\"" : "nothing" }
       throw InputError(

@@ -34,7 +34,7 @@ public struct TranslationTask: LearningTask {
   public func parts(
     of network: Module, inputShape: [Int]
   ) throws -> [(name: String, part: Module, output: Shape)] {
-    let tokens = try Tensor.zeros(Shape(inputShape), .int64)
+    let tokens = Tensor.zeros(Shape(inputShape), .int64)
     guard let model = network as? EncoderDecoder else { return [("model", network, try network(tokens).shape)] }
     let outputs = try model.encoder.encode(tokens, lengths: nil).outputs
     let logits = try model.logits(source: tokens, lengths: nil, inputs: tokens)
