@@ -28,7 +28,7 @@ let implementation: [Target] = [
   .target(name: "Optimizers", dependencies: ["Kernels", "Tensors"]),
   .target(name: "MessagePassing", dependencies: ["CMPI", "Failures"]),
   .target(name: "HDF5Files", dependencies: ["CHDF5", "Failures"]),
-  .target(name: "DataParallel", dependencies: ["Failures", "Tensors", "MessagePassing"]),
+  .target(name: "DataParallel", dependencies: ["Failures", "Tensors", "Networks", "Optimizers", "MessagePassing"]),
   .target(name: "Datasets", dependencies: ["Failures", "Tensors", "HDF5Files", "CZlib", "CPNG", "CJPEG"]),
   .target(name: "Checkpoints", dependencies: ["Failures", "Networks", "Optimizers", "HDF5Files"]),
   .target(name: "Zoo", dependencies: ["Networks", "Datasets"]),

@@ -1,4 +1,4 @@
-import Glibc
+import Failures
 import Synchronization
 
 /// Adds up the time that kernels of one kind take by themselves, without reorders and calls around them: the roof of a
@@ -21,14 +21,8 @@ public final class KernelMeter: Sendable {
   @inline(__always)
   func measure(_ body: () throws -> Void) rethrows {
     guard running.load(ordering: .relaxed) else { return try body() }
-    let begin = Self.now()
+    let begin = monotonicNanoseconds()
     try body()
-    nanoseconds.add(Self.now() - begin, ordering: .relaxed)
-  }
-
-  private static func now() -> Int {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return time.tv_sec * 1_000_000_000 + time.tv_nsec
+    nanoseconds.add(monotonicNanoseconds() - begin, ordering: .relaxed)
   }
 }

@@ -1,6 +1,6 @@
 import Kernels
 
-/// Mean and biased variance of each channel over the samples (and pixels) of a batch, over all ranks where they are in step.
+/// Mean and biased variance of each channel over the samples (and pixels) of a batch, or over that whole batch of which it is a part.
 public struct BatchStatistics: Sendable {
   public let mean: [Double]
   public let variance: [Double]
@@ -20,8 +20,8 @@ extension Tensor {
     _ weight: Tensor, _ bias: Tensor, epsilon: Double = 1e-5, thenReLU: Bool = false
   ) throws -> (output: Tensor, statistics: BatchStatistics) {
     let (rows, input) = try rowsOfChannels(weight, bias)
-    let gather = ForwardScope.gather
-    let statistics = try BatchStatistics(rows.moments(input.pointer()), count: rows.rows, gather)
+    let others = ForwardScope.statistics
+    let statistics = try BatchStatistics(rows.moments(input.pointer()), count: rows.rows, others)
     guard statistics.count > 1 || ForwardScope.isPartOfLargerBatch || elementCount == 0 else {
       throw TensorError("batch norm", "a batch of shape \(shape) has one value per channel: no statistics in training")
     }
@@ -36,8 +36,8 @@ extension Tensor {
         nil, try Tensor(zip(own.product, affine.inverse).map { Float($0 * $1) }),
         try Tensor(own.gradient.map { Float($0) }),
       ]
-      // All ranks' sums, even where no input derivative is wanted here: the others wait for ours.
-      let (sum, product) = try Self.total(own, gather)
+      // All parts' sums, even where no input derivative is wanted here: the others wait for ours.
+      let (sum, product) = try Self.total(own, others)
       if self.tracksGradient {
         let n = Double(Swift.max(statistics.count, 1))
         let b = rows.perChannel { -affine.factor[$0] * affine.inverse[$0] * affine.inverse[$0] * product[$0] / n }
@@ -96,14 +96,14 @@ extension Tensor {
     return result
   }
 
-  /// Both sums over all ranks, added in their order.
+  /// Both sums over all parts of the batch, added in their order.
   private static func total(
-    _ own: (gradient: [Double], product: [Double]), _ gather: ForwardScope.Gather?
+    _ own: (gradient: [Double], product: [Double]), _ others: (any StatisticsExchange)?
   ) throws -> ([Double], [Double]) {
-    guard let gather else { return own }
+    guard let others else { return own }
     let channels = own.gradient.count
     var sums = [Double](repeating: 0, count: 2 * channels)
-    for other in try gather(own.gradient + own.product) { for i in sums.indices { sums[i] += other[i] } }
+    for other in try others.gather(own.gradient + own.product) { for i in sums.indices { sums[i] += other[i] } }
     return (Array(sums[..<channels]), Array(sums[channels...]))
   }
 }
@@ -125,15 +125,15 @@ private struct Affine {
 }
 
 extension BatchStatistics {
-  /// Of this rank's batch, merged with the other ranks' in their order. Source: Chan, Golub and LeVeque 1979.
+  /// Of this part of a batch, merged with the other parts in their order. Source: Chan, Golub and LeVeque 1979.
   fileprivate init(
-    _ own: (mean: [Double], deviations: [Double]), count: Int, _ gather: ForwardScope.Gather?
+    _ own: (mean: [Double], deviations: [Double]), count: Int, _ others: (any StatisticsExchange)?
   ) throws {
     let channels = own.mean.count
     let mine = [Double(count)] + own.mean + own.deviations
     var total = 0.0
     var (mean, deviations) = ([Double](repeating: 0, count: channels), [Double](repeating: 0, count: channels))
-    for part in try gather?(mine) ?? [mine] where part[0] > 0 {
+    for part in try others?.gather(mine) ?? [mine] where part[0] > 0 {
       let sum = total + part[0]
       for channel in 0..<channels {
         let difference = part[1 + channel] - mean[channel]
