@@ -57,7 +57,7 @@ let tests: [Target] = [
     name: "TensorsTests", dependencies: ["Tensors", "Networks", "Optimizers"], resources: [.copy("Fixtures")]),
   .testTarget(name: "MessagePassingTests", dependencies: ["MessagePassing"]),
   .testTarget(name: "FilesTests", dependencies: ["Failures", "HDF5Files", "Datasets"], resources: [.copy("Fixtures")]),
-  .testTarget(name: "TrainingTests", dependencies: ["Lockstep", "Zoo", "HDF5Files"]),
+  .testTarget(name: "TrainingTests", dependencies: ["Lockstep", "Zoo", "Kernels", "HDF5Files"]),
 ]
 
 let package = Package(

@@ -3,14 +3,17 @@
 #pragma once
 #include <oneapi/dnnl/dnnl.h>
 
+/// A memory descriptor: a plain value in 2.x, an owned handle in 3.x. A struct around either is one type to Swift.
+typedef struct {
+  dnnl_memory_desc_t value;
+} lockstep_memory_desc;
+
 #if DNNL_VERSION_MAJOR >= 3
-typedef dnnl_memory_desc_t lockstep_memory_desc;  // an owned handle
 typedef const_dnnl_memory_desc_t lockstep_memory_desc_ref;
-#define LOCKSTEP_REF(desc) (*(desc))
+#define LOCKSTEP_REF(desc) ((lockstep_memory_desc_ref)(desc)->value)
 #else
-typedef dnnl_memory_desc_t lockstep_memory_desc;  // a plain value
 typedef const dnnl_memory_desc_t *lockstep_memory_desc_ref;
-#define LOCKSTEP_REF(desc) (desc)
+#define LOCKSTEP_REF(desc) (&(desc)->value)
 #endif
 
 static inline int lockstep_dnnl_major(void) { return dnnl_version()->major; }
@@ -31,17 +34,17 @@ static inline int lockstep_has_bf16(void) {
 static inline dnnl_status_t lockstep_desc_init(
     lockstep_memory_desc *desc, int rank, const int64_t *dims, const int64_t *strides, dnnl_data_type_t type) {
 #if DNNL_VERSION_MAJOR >= 3
-  return strides ? dnnl_memory_desc_create_with_strides(desc, rank, dims, type, strides)
-                 : dnnl_memory_desc_create_with_tag(desc, rank, dims, type, dnnl_format_tag_any);
+  return strides ? dnnl_memory_desc_create_with_strides(&desc->value, rank, dims, type, strides)
+                 : dnnl_memory_desc_create_with_tag(&desc->value, rank, dims, type, dnnl_format_tag_any);
 #else
-  return strides ? dnnl_memory_desc_init_by_strides(desc, rank, dims, type, strides)
-                 : dnnl_memory_desc_init_by_tag(desc, rank, dims, type, dnnl_format_tag_any);
+  return strides ? dnnl_memory_desc_init_by_strides(&desc->value, rank, dims, type, strides)
+                 : dnnl_memory_desc_init_by_tag(&desc->value, rank, dims, type, dnnl_format_tag_any);
 #endif
 }
 
 static inline void lockstep_desc_destroy(lockstep_memory_desc *desc) {
 #if DNNL_VERSION_MAJOR >= 3
-  dnnl_memory_desc_destroy(*desc);
+  dnnl_memory_desc_destroy(desc->value);
 #else
   (void)desc;
 #endif
@@ -125,30 +128,34 @@ static inline dnnl_primitive_desc_t lockstep_convolution(
   if (then_relu) lockstep_append_relu(attributes);
   dnnl_primitive_desc_t result = NULL;
   dnnl_status_t status;
+  lockstep_memory_desc_ref input_ref = LOCKSTEP_REF(input), weights_ref = LOCKSTEP_REF(weights);
+  lockstep_memory_desc_ref bias_ref = bias ? LOCKSTEP_REF(bias) : NULL, output_ref = LOCKSTEP_REF(output);
 #if DNNL_VERSION_MAJOR >= 3
-  lockstep_memory_desc_ref bias_ref = bias ? *bias : NULL;
   if (pass == lockstep_forward)
     status = dnnl_convolution_forward_primitive_desc_create(
-        &result, engine, dnnl_forward_training, algorithm, *input, *weights, bias_ref, *output, strides, dilations,
-        padding, padding, attributes);
+        &result, engine, dnnl_forward_training, algorithm, input_ref, weights_ref, bias_ref, output_ref, strides,
+        dilations, padding, padding, attributes);
   else if (pass == lockstep_backward_input)
     status = dnnl_convolution_backward_data_primitive_desc_create(
-        &result, engine, algorithm, *input, *weights, *output, strides, dilations, padding, padding, hint, attributes);
+        &result, engine, algorithm, input_ref, weights_ref, output_ref, strides, dilations, padding, padding, hint,
+        attributes);
   else
     status = dnnl_convolution_backward_weights_primitive_desc_create(
-        &result, engine, algorithm, *input, *weights, bias_ref, *output, strides, dilations, padding, padding, hint,
-        attributes);
+        &result, engine, algorithm, input_ref, weights_ref, bias_ref, output_ref, strides, dilations, padding, padding,
+        hint, attributes);
 #else
   dnnl_convolution_desc_t desc;
   if (pass == lockstep_forward)
     status = dnnl_dilated_convolution_forward_desc_init(
-        &desc, dnnl_forward_training, algorithm, input, weights, bias, output, strides, dilations, padding, padding);
+        &desc, dnnl_forward_training, algorithm, input_ref, weights_ref, bias_ref, output_ref, strides, dilations,
+        padding, padding);
   else if (pass == lockstep_backward_input)
     status = dnnl_dilated_convolution_backward_data_desc_init(
-        &desc, algorithm, input, weights, output, strides, dilations, padding, padding);
+        &desc, algorithm, input_ref, weights_ref, output_ref, strides, dilations, padding, padding);
   else
     status = dnnl_dilated_convolution_backward_weights_desc_init(
-        &desc, algorithm, input, weights, bias, output, strides, dilations, padding, padding);
+        &desc, algorithm, input_ref, weights_ref, bias_ref, output_ref, strides, dilations,
+        padding, padding);
   if (status == dnnl_success) status = dnnl_primitive_desc_create(&result, &desc, attributes, engine, hint);
 #endif
   dnnl_primitive_attr_destroy(attributes);
@@ -163,23 +170,25 @@ static inline dnnl_primitive_desc_t lockstep_pooling(
   dnnl_primitive_attr_t attributes = lockstep_attributes();
   dnnl_primitive_desc_t result = NULL;
   dnnl_status_t status;
+  lockstep_memory_desc_ref input_ref = LOCKSTEP_REF(input), output_ref = LOCKSTEP_REF(output);
 #if DNNL_VERSION_MAJOR >= 3
   const int64_t dense[2] = {0, 0};
   if (backward)
     status = dnnl_pooling_backward_primitive_desc_create(
-        &result, engine, algorithm, *input, *output, strides, kernel, dense, padding_before, padding_after, hint, attributes);
+        &result, engine, algorithm, input_ref, output_ref, strides, kernel, dense, padding_before, padding_after, hint,
+        attributes);
   else
     status = dnnl_pooling_forward_primitive_desc_create(
-        &result, engine, dnnl_forward_training, algorithm, *input, *output, strides, kernel, dense, padding_before,
-        padding_after, attributes);
+        &result, engine, dnnl_forward_training, algorithm, input_ref, output_ref, strides, kernel, dense,
+        padding_before, padding_after, attributes);
 #else
   dnnl_pooling_desc_t desc;
   if (backward)
     status = dnnl_pooling_backward_desc_init(
-        &desc, algorithm, input, output, strides, kernel, padding_before, padding_after);
+        &desc, algorithm, input_ref, output_ref, strides, kernel, padding_before, padding_after);
   else
     status = dnnl_pooling_forward_desc_init(
-        &desc, dnnl_forward_training, algorithm, input, output, strides, kernel, padding_before, padding_after);
+        &desc, dnnl_forward_training, algorithm, input_ref, output_ref, strides, kernel, padding_before, padding_after);
   if (status == dnnl_success) status = dnnl_primitive_desc_create(&result, &desc, attributes, engine, hint);
 #endif
   dnnl_primitive_attr_destroy(attributes);
@@ -194,10 +203,10 @@ static inline dnnl_primitive_desc_t lockstep_elementwise(
   dnnl_status_t status;
 #if DNNL_VERSION_MAJOR >= 3
   status = dnnl_eltwise_forward_primitive_desc_create(
-      &result, engine, dnnl_forward_inference, algorithm, *desc, *desc, 0, 0, attributes);
+      &result, engine, dnnl_forward_inference, algorithm, LOCKSTEP_REF(desc), LOCKSTEP_REF(desc), 0, 0, attributes);
 #else
   dnnl_eltwise_desc_t operation;
-  status = dnnl_eltwise_forward_desc_init(&operation, dnnl_forward_inference, algorithm, desc, 0, 0);
+  status = dnnl_eltwise_forward_desc_init(&operation, dnnl_forward_inference, algorithm, LOCKSTEP_REF(desc), 0, 0);
   if (status == dnnl_success) status = dnnl_primitive_desc_create(&result, &operation, attributes, engine, NULL);
 #endif
   dnnl_primitive_attr_destroy(attributes);

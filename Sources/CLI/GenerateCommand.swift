@@ -32,7 +32,9 @@ struct GenerateCommand: SoloCommand {
         "--prefix",
         "place \(place): \"\(tokens[place])\" is no token of \(model.path)'s \(vocabulary.count)")
     }
-    let result = try network.evaluateOnce { try network.generate(tokens.map { vocabulary[$0] }, length: length) }
+    let result = try model.configuration.kernels.run {
+      try network.evaluateOnce { try network.generate(tokens.map { vocabulary[$0] }, length: length) }
+    }
     print(result.map { vocabulary.tokens[$0] }.joined(separator: isWords ? " " : ""))
   }
 }

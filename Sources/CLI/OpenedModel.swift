@@ -18,7 +18,6 @@ struct OpenedModel {
     }
     (self.entry, self.path, texts) = (entry, file, checkpoint.texts)
     try configuration.validate()
-    configuration.chooseKernels()
     network = entry.make(configuration.sizes)
     do {
       try network.load(Dictionary(uniqueKeysWithValues: checkpoint.model))
@@ -54,6 +53,6 @@ struct OpenedModel {
     }
     let sharding = Sharding(
       rank: communicator.rank, rankCount: communicator.size, sliceSize: min(configuration.sliceSize, 256))
-    return Evaluator(network, objective, sharding, communicator)
+    return Evaluator(network, objective, sharding, communicator, configuration.kernels)
   }
 }

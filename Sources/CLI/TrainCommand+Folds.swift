@@ -43,7 +43,9 @@ extension TrainCommand {
       let workload = try Self.tables(job.workload, "submission")
       return (try workload.split("test"), try workload.identifiers("test"))
     }
-    let predictions = try Evaluator(job.network, job.objective, sharding, communicator).predict(rows)
+    let predictions = try Evaluator(
+      job.network, job.objective, sharding, communicator, job.configuration.kernels
+    ).predict(rows)
     try communicator.agreeing("submit") {
       guard let (values, _) = predictions else { return }
       let table = try Submission(texts: job.texts, path: data).table(values, identifiers)

@@ -43,6 +43,10 @@ struct TranslateCommand: SoloCommand {
 
   func run() throws {
     let model = try OpenedModel(checkpoint)
+    try model.configuration.kernels.run { try translate(by: model) }
+  }
+
+  private func translate(by model: OpenedModel) throws {
     let translator = try Translator(model)
     if let attention { try Gnuplot.check(attention) }
     if let data { return try measure(model, translator, data) }

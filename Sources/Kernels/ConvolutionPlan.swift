@@ -28,7 +28,7 @@ final class ConvolutionPlan: @unchecked Sendable {
     case winograd
 
     /// What measures fastest; figures are of ResNet-18 at 96×96 and AlexNet on a Zen 5 core.
-    init(_ shape: ConvolutionShape, _ pass: Pass) {
+    init(_ shape: ConvolutionShape, _ pass: Pass, _ options: KernelOptions) {
       self = .direct
       guard lockstep_vector_lanes() == 16, shape.groups == 1, shape.outChannels % 16 == 0 else { return }
       let isGradient = pass == .weightsGradient
@@ -38,9 +38,8 @@ final class ConvolutionPlan: @unchecked Sendable {
       let isPlain = shape.stride == [1, 1] && shape.dilation == [1, 1]
       let is3x3 = shape.kernelHeight == 3 && shape.kernelWidth == 3
       let pixels = shape.outHeight * shape.outWidth
-      if Convolution.precision == .float32 && isPlain && is3x3 && pixels >= (isGradient ? 9 : 25)
-        && Convolution.hasWinograd
-        && Convolution.method == .automatic
+      if options.precision == .float32 && options.convolution == .automatic && Convolution.hasWinograd && isPlain
+        && is3x3 && pixels >= (isGradient ? 9 : 25)
       {
         self = .winograd
       } else if pixels <= 9 {
@@ -54,8 +53,10 @@ final class ConvolutionPlan: @unchecked Sendable {
     let shape: ConvolutionShape
     let pass: Pass
     let hasBias: Bool
-    let choice: Choice
+    var choice: Choice
     let precision: Precision
+    /// A compiled kernel has its work shared out among so many already.
+    let threads: Int?
   }
 
   private let primitive: Primitive
@@ -66,8 +67,9 @@ final class ConvolutionPlan: @unchecked Sendable {
   /// The chosen plan, or the direct one for what oneDNN has no such kernel.
   static func make(_ key: Key) throws -> ConvolutionPlan {
     if key.choice != .direct, let plan = try? ConvolutionPlan(key) { return plan }
-    return try ConvolutionPlan(
-      Key(shape: key.shape, pass: key.pass, hasBias: key.hasBias, choice: .direct, precision: key.precision))
+    var direct = key
+    direct.choice = .direct
+    return try ConvolutionPlan(direct)
   }
 
   private init(_ key: Key) throws {

@@ -77,9 +77,7 @@ public struct Configuration: Codable, Sendable, Equatable {
         normalization.means.allSatisfy(\.isFinite) && normalization.deviations.allSatisfy { $0 > 0 && $0.isFinite }
       try require(isGood, "normalize", normalization.text, "finite, deviations above 0")
     }
-    guard precision.isSupported else {
-      throw ConfigurationError("precision is bf16, which needs a processor with AVX-512 BF16; this one has none")
-    }
+    try kernels.validate()
     try require(!nesterov || momentum > 0, "nesterov", nesterov, "used with a momentum")
   }
 

@@ -61,7 +61,8 @@ public struct CrossValidation {
     let trainer = try Trainer(network, objective, configuration)
     trainer.observers = [laps]
     try trainer.fit(rest, test: left)
-    let evaluator = Evaluator(network, objective, configuration.sharding(.alone), .alone)
+    let evaluator = Evaluator(
+      network, objective, configuration.sharding(.alone), .alone, configuration.kernels)
     let result = Fold(
       number: fold + 1, epochs: laps.epochs, train: try evaluator.evaluate(rest), valid: try evaluator.evaluate(left))
     try laps.meet(after: nil)

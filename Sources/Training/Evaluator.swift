@@ -1,5 +1,6 @@
 import DataParallel
 import Datasets
+import Kernels
 import MessagePassing
 import Networks
 import Tensors
@@ -13,9 +14,15 @@ public struct Evaluator {
   private let objective: any Objective
   private let sharding: Sharding
   private let communicator: Communicator
+  private let kernels: KernelOptions
 
-  public init(_ model: Module, _ objective: any Objective, _ sharding: Sharding, _ communicator: Communicator) {
+  /// - Parameter kernels: those that the model was trained with, so that its numbers are the training's.
+  public init(
+    _ model: Module, _ objective: any Objective, _ sharding: Sharding, _ communicator: Communicator,
+    _ kernels: KernelOptions = .current
+  ) {
     (self.model, self.objective, self.sharding, self.communicator) = (model, objective, sharding, communicator)
+    self.kernels = kernels
   }
 
   /// The totals over all samples and ranks, added slice by slice in the order of the data.
@@ -72,8 +79,10 @@ public struct Evaluator {
     let wasTraining = model.isTraining
     model.evaluate()
     defer { model.train(wasTraining) }
-    try withoutGradient {
-      while let batch = try loader.next() { for slice in batch.slices { try body(slice) } }
+    try kernels.run {
+      try withoutGradient {
+        while let batch = try loader.next() { for slice in batch.slices { try body(slice) } }
+      }
     }
   }
 }

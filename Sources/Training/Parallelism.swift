@@ -15,11 +15,9 @@ extension Configuration {
       virtualShards: reproducible ? virtualShards : nil, keepsEmpty: keepingWhole)
   }
 
-  /// Sets how kernels compute, for this whole process.
-  public func chooseKernels() {
-    (Convolution.method, Convolution.precision) = (convolution, precision)
-    // Kernels on several threads may add in another order.
-    if reproducible { KernelThreads.limit(to: 1) }
+  /// How kernels compute. On several threads they may add in another order.
+  public var kernels: KernelOptions {
+    KernelOptions(precision: precision, convolution: convolution, threads: reproducible ? 1 : nil)
   }
 
   func makeReducer(_ parameters: [Tensor], _ communicator: Communicator) throws -> any Reducer {

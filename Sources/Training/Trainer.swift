@@ -52,7 +52,6 @@ public final class Trainer {
     _ model: Module, _ objective: any Objective, _ configuration: Configuration, on communicator: Communicator = .alone
   ) throws {
     try configuration.validate()
-    configuration.chooseKernels()
     (self.model, self.objective, self.configuration) = (model, objective, configuration)
     self.communicator = communicator
     try model.initializeAll(seed: configuration.seed)
@@ -67,7 +66,9 @@ public final class Trainer {
   }
 
   /// One optimizer step on a global batch, of which `batch` holds this rank's slices.
-  public func step(_ batch: StepBatch) throws {
+  public func step(_ batch: StepBatch) throws { try configuration.kernels.run { try take(batch) } }
+
+  private func take(_ batch: StepBatch) throws {
     for (index, slice) in batch.slices.enumerated() {
       try watchingNumerics(of: slice) {
         let loss = try forward(slice, of: batch.globalCount)
@@ -203,7 +204,9 @@ extension Trainer {
       let seconds = monotonicSeconds() - epochStart
       guard position.stepInEpoch == sampler.batchCount else { break }
       let sums = try finishEpoch()
-      let tested = try test.map { try Evaluator(model, objective, sharding, communicator).evaluate($0) }
+      let tested = try test.map {
+        try Evaluator(model, objective, sharding, communicator, configuration.kernels).evaluate($0)
+      }
       let metrics = EpochMetrics(
         epoch: position.epoch, step: position.step, seconds: monotonicSeconds() - start, train: sums, test: tested,
         examplesPerSecond: Double(weightSeen) / max(seconds, 1e-9), ranks: communicator.size, objective: objective)

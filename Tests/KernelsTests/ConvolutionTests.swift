@@ -29,14 +29,14 @@ struct ConvolutionTests {
 
     let (output, wantedOutput) = (GuardedBuffer(gradient.count), GuardedBuffer(gradient.count))
     try Convolution.forward(
-      shape, input: input.pointer, weights: weights.pointer, bias: bias?.pointer, output: output.pointer)
+      shape, .current, input: input.pointer, weights: weights.pointer, bias: bias?.pointer, output: output.pointer)
     Convolution.forwardNaively(
       shape, input: input.pointer, weights: weights.pointer, bias: bias?.pointer, output: wantedOutput.pointer)
     expectNear(output, wantedOutput, tolerance: tolerance, "output of \(shape)")
 
     let (toInput, wantedToInput) = (GuardedBuffer(input.count), GuardedBuffer(input.count))
     try Convolution.inputGradient(
-      shape, outputGradient: gradient.pointer, weights: weights.pointer, inputGradient: toInput.pointer)
+      shape, .current, outputGradient: gradient.pointer, weights: weights.pointer, inputGradient: toInput.pointer)
     Convolution.inputGradientNaively(
       shape, outputGradient: gradient.pointer, weights: weights.pointer, inputGradient: wantedToInput.pointer)
     expectNear(toInput, wantedToInput, tolerance: tolerance, "input's gradient of \(shape)")
@@ -44,7 +44,7 @@ struct ConvolutionTests {
     let (toWeights, wantedToWeights) = (GuardedBuffer(weights.count), GuardedBuffer(weights.count))
     let (toBias, wantedToBias) = (GuardedBuffer(shape.outChannels), GuardedBuffer(shape.outChannels))
     try Convolution.weightsGradient(
-      shape, input: input.pointer, outputGradient: gradient.pointer, weightsGradient: toWeights.pointer,
+      shape, .current, input: input.pointer, outputGradient: gradient.pointer, weightsGradient: toWeights.pointer,
       biasGradient: hasBias ? toBias.pointer : nil)
     Convolution.weightsGradientNaively(
       shape, input: input.pointer, outputGradient: gradient.pointer, weightsGradient: wantedToWeights.pointer,

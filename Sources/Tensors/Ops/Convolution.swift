@@ -12,13 +12,14 @@ extension Tensor {
     dilation: [Int] = [1, 1], groups: Int = 1, thenReLU: Bool = false
   ) throws -> Tensor {
     let extents = try convolutionShape(weights, bias, stride, padding, dilation, groups)
+    let kernels = KernelOptions.current
     let (input, kernel) = (try detached().channelsLast(), try weights.detached().packed())
     let offsets = try bias?.packed()
     let outShape: Shape = [extents.batch, extents.outChannels, extents.outHeight, extents.outWidth]
     let result = try Tensor(uninitialized: outShape, .float32, strides: outShape.channelsLastStrides)
     try Convolution.forward(
-      extents, input: input.pointer(), weights: kernel.pointer(), bias: offsets?.pointer(), output: result.pointer(),
-      thenReLU: thenReLU)
+      extents, kernels, input: input.pointer(), weights: kernel.pointer(), bias: offsets?.pointer(),
+      output: result.pointer(), thenReLU: thenReLU)
     let kept = thenReLU ? result.detached() : nil
 
     return result.recorded([self, weights] + (bias.map { [$0] } ?? [])) { gradient in
@@ -28,7 +29,8 @@ extension Tensor {
       if self.tracksGradient {
         let derivative = try Tensor(uninitialized: self.shape, .float32, strides: self.shape.channelsLastStrides)
         try Convolution.inputGradient(
-          extents, outputGradient: gradient.pointer(), weights: kernel.pointer(), inputGradient: derivative.pointer())
+          extents, kernels, outputGradient: gradient.pointer(), weights: kernel.pointer(),
+          inputGradient: derivative.pointer())
         derivatives[0] = derivative
       }
       if weights.tracksGradient || bias?.tracksGradient ?? false {
@@ -39,8 +41,8 @@ extension Tensor {
           try biasDerivative?.fill(0)
         }
         try Convolution.weightsGradient(
-          extents, input: input.pointer(), outputGradient: gradient.pointer(), weightsGradient: derivative.pointer(),
-          biasGradient: biasDerivative?.pointer())
+          extents, kernels, input: input.pointer(), outputGradient: gradient.pointer(),
+          weightsGradient: derivative.pointer(), biasGradient: biasDerivative?.pointer())
         (derivatives[1], derivatives[2]) = (derivative, biasDerivative)
       }
       return derivatives

@@ -48,7 +48,7 @@ extension Tensor {
     guard dtype == weight.dtype, dtype == bias?.dtype ?? dtype, dtype.isFloat else {
       throw TensorError("linear", "input is \(dtype), weights are \(weight.dtype)")
     }
-    if Convolution.precision == .bf16 && dtype == .float32 {
+    if dtype == .float32 && KernelOptions.current.precision == .bf16 {
       // A dense layer is a convolution of one pixel, for which there are kernels of half precision.
       let (images, kernels) = (try unsqueezed(-1).unsqueezed(-1), try weight.unsqueezed(-1).unsqueezed(-1))
       return try images.convolved(kernels, bias: bias).flattened()

@@ -1,0 +1,82 @@
+import CDNNL
+import Failures
+
+/// Whose kernels compute.
+public enum BackendName: String, Codable, Sendable, CaseIterable {
+  case onednn
+}
+
+/// How convolutions are computed where there is a choice. All ranks must agree, as the choices differ in their rounding.
+public enum ConvolutionMethod: String, Codable, Sendable, CaseIterable {
+  /// Winograd's F(4×4, 3×3) where it measures faster: a quarter of the multiplications of a 3×3 kernel, rounding errors of
+  /// 1e-3 on deep networks. oneDNN 2 has it for AVX-512, oneDNN 3 has none.
+  case automatic
+  case direct
+}
+
+/// In which numbers convolutions and dense layers multiply. Weights, activations, sums and statistics stay float32.
+public enum Precision: String, Codable, Sendable, CaseIterable {
+  case float32
+  /// Eight bits of mantissa, half the memory traffic, twice the products a second. Needs AVX-512 BF16.
+  case bf16
+
+  public var isSupported: Bool { self == .float32 || lockstep_has_bf16() != 0 }
+}
+
+/// How kernels compute: a value that whoever runs a step hands in, never a state of the process. Two trainings with
+/// different options can take turns in one process, and each gives what it gives alone.
+///
+/// Operators find the options of the scope that they are called in; their derivatives are computed with the same ones,
+/// wherever `backward()` is called.
+public struct KernelOptions: Codable, Sendable, Hashable {
+  public var backend: BackendName
+  public var precision: Precision
+  public var convolution: ConvolutionMethod
+  /// Threads that a kernel may use; nil for as many as the machine or `OMP_NUM_THREADS` says.
+  public var threads: Int?
+
+  public init(
+    backend: BackendName = .onednn, precision: Precision = .float32, convolution: ConvolutionMethod = .automatic,
+    threads: Int? = nil
+  ) {
+    (self.backend, self.precision, self.convolution, self.threads) = (backend, precision, convolution, threads)
+  }
+
+  /// Those of the innermost scope, or the standard ones outside of any.
+  @TaskLocal public static var current = KernelOptions()
+
+  /// Runs `body` with these options.
+  public func run<Result>(_ body: () throws -> Result) rethrows -> Result {
+    guard let threads else { return try Self.$current.withValue(self, operation: body) }
+    return try KernelThreads.limited(to: threads) { try Self.$current.withValue(self, operation: body) }
+  }
+
+  /// Throws unless this processor and backend can compute so.
+  public func validate() throws {
+    guard precision.isSupported else {
+      throw KernelOptionsError("precision is bf16, which needs a processor with AVX-512 BF16; this one has none")
+    }
+    guard (1...4096).contains(threads ?? 1) else {
+      throw KernelOptionsError("threads is \(threads ?? 0), but must be in 1…4096")
+    }
+  }
+}
+
+extension BackendName {
+  /// The backend of that name on the command line.
+  public static func named(_ name: String) throws -> BackendName {
+    guard let backend = BackendName(rawValue: name) else {
+      let known = allCases.map(\.rawValue).joined(separator: " or ")
+      throw KernelOptionsError("kernels is '\(name)', but must be \(known)")
+    }
+    return backend
+  }
+}
+
+/// Options that can't be, alone or together.
+public struct KernelOptionsError: Failure {
+  public let what: String
+  init(_ what: String) { self.what = what }
+  public var kind: FailureKind { .usage }
+  public var description: String { what }
+}
