@@ -55,6 +55,13 @@ extension Double: Packable {
   public init(from packet: inout Packet) throws { self.init(bitPattern: try packet.word()) }
 }
 
+extension Float: Packable {
+  public func pack(into packet: inout Packet) { packet.append(UInt64(bitPattern)) }
+  public init(from packet: inout Packet) throws {
+    self.init(bitPattern: UInt32(truncatingIfNeeded: try packet.word()))
+  }
+}
+
 extension String: Packable {
   public func pack(into packet: inout Packet) { packet.append(text: self) }
   public init(from packet: inout Packet) throws {

@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import HDF5Files
 
@@ -52,15 +53,27 @@ public struct EpochMetrics: Sendable {
   static func number(_ value: Double) -> String { value.isFinite ? "\(value)" : "null" }
 }
 
-/// Watches a training; called on every rank.
+/// Where a training stands after a step, as observers see it.
+public struct FinishedStep: Sendable {
+  public let position: TrainingPosition
+  public let stepsPerEpoch: Int
+  /// Of the epoch so far, over all ranks.
+  public let totals: Totals
+  /// Samples of a step over all ranks, but for an epoch's last one.
+  public let batchSize: Int
+  public let objective: any Objective
+  public let report: StepReport?
+}
+
+/// Watches a training; called on every rank. What it is told are values: it changes nothing, and calls no collective.
 public protocol TrainingObserver: AnyObject {
-  func stepFinished(_ trainer: Trainer, totals: Totals, of stepsPerEpoch: Int)
+  func stepFinished(_ step: FinishedStep)
   func epochFinished(_ metrics: EpochMetrics) throws
   func trainingFinished() throws
 }
 
 extension TrainingObserver {
-  public func stepFinished(_ trainer: Trainer, totals: Totals, of stepsPerEpoch: Int) {}
+  public func stepFinished(_ step: FinishedStep) {}
   public func epochFinished(_ metrics: EpochMetrics) throws {}
   public func trainingFinished() throws {}
 }

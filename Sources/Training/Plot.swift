@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 
 /// Draws the training curve with gnuplot.

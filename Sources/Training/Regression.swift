@@ -11,17 +11,19 @@ public struct Regression: Objective {
 
   public init(isLogarithmic: Bool = false) { self.isLogarithmic = isLogarithmic }
 
+  public var sums: [SumName] { isLogarithmic ? [.loss, .squaredLogError, .weight] : [.loss, .weight] }
+
   /// Predictions `[batch, 1]` against targets `[batch, 1]`.
-  public func evaluate(_ model: Module, _ batch: Batch) throws -> (lossSum: Tensor, totals: Totals) {
-    let predictions = try model(batch.inputs)
+  public func loss(of predictions: Tensor, on batch: Batch) throws -> (sum: Tensor, totals: Totals) {
     let loss = try meanSquaredError(predictions, batch.targets, reduction: .sum)
-    let squares = isLogarithmic ? try squaredLogarithms(predictions, batch.targets) : 0
-    return (loss, Totals(loss: try loss.item(), hits: squares, samples: Double(batch.samples.count)))
+    let (sum, count) = (try loss.item(), Double(batch.samples.count))
+    guard isLogarithmic else { return (loss, Totals(sums, [sum, count])) }
+    return (loss, Totals(sums, [sum, try squaredLogarithms(predictions, batch.targets), count]))
   }
 
   public func measures(of totals: Totals) -> [Measure] {
     let loss = Measure("loss", totals.meanLoss)
-    if isLogarithmic { return [loss, Measure("log_rmse", totals.accuracy.squareRoot())] }
+    if isLogarithmic { return [loss, Measure("log_rmse", totals.mean(of: .squaredLogError).squareRoot())] }
     return [loss, Measure("rmse", totals.meanLoss.squareRoot())]
   }
 
