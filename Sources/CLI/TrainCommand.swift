@@ -30,6 +30,7 @@ struct TrainCommand: JobCommand {
   var normalize: String?
   @Option(help: "Folder for checkpoints, one file per save.") var checkpoint: String?
   @Option(help: "How often to save: 1epoch, 100steps.") var checkpointEvery: String?
+  @Flag(help: "Removes another run's checkpoints from the folder for checkpoints.") var overwrite = false
   @Option(help: "Goes on from a checkpoint, or the newest good one of a folder.") var resume: String?
   @Option(help: "Writes a line of JSON per epoch to this file.") var metrics: String?
   @Option(help: "Draws the training curve to this .svg or .png file.") var plot: String?
@@ -67,6 +68,9 @@ struct TrainCommand: JobCommand {
   private func train(_ communicator: Communicator) throws {
     let job = try communicator.agreeing("start") { try prepare(communicator) }
     try Replicas.agree(job.identity, over: communicator)
+    try communicator.agreeing("overwrite") {
+      if overwrite && communicator.isRoot { try job.saving?.folder.removeStrangers(resuming: place(job.resumed)) }
+    }
     if communicator.isRoot && !quiet { announce(job, communicator) }
     let validated = try folds.map { try crossValidate($0, job, communicator) }
     let trainer = try Trainer(job.network, job.objective, job.configuration, on: communicator)
@@ -131,7 +135,7 @@ struct TrainCommand: JobCommand {
     let test = isTested ? try workload.split("test", configuration, isTraining: false) : nil
     return Job(
       workload: workload, configuration: configuration, network: network, objective: workload.objective,
-      texts: workload.texts, train: train, test: test, resumed: resumed, saving: try savingPlan(communicator),
+      texts: workload.texts, train: train, test: test, resumed: resumed, saving: try savingPlan(resumed, communicator),
       observers: try observers(configuration, communicator),
       identity: communicator.size > 1 ? try identity(train, test, resumed?.checkpoint) : [])
   }
@@ -143,14 +147,22 @@ struct TrainCommand: JobCommand {
     let start = try resumed.map { "step \($0.position.step) with model \(try $0.modelDigest())" }
     return [
       "checkpoint \(checkpoint ?? "none")", "checkpoint-every \(checkpointEvery ?? "default")",
+      "overwrite \(overwrite)",
       "resume \(start ?? "none")", "check-numerics \(checkNumerics)", "folds \(folds ?? 0)",
       "submission \(submission ?? "none")", "build \(try Build.digest())",
       "training data \(train.digest)", "test data \(test?.digest ?? "none")",
     ]
   }
 
-  private func savingPlan(_ communicator: Communicator) throws -> CheckpointPlan? {
+  private func place(_ resumed: (path: String, checkpoint: Checkpoint)?) -> (place: String, file: String)? {
+    resumed.map { (resume ?? $0.path, $0.path) }
+  }
+
+  private func savingPlan(
+    _ resumed: (path: String, checkpoint: Checkpoint)?, _ communicator: Communicator
+  ) throws -> CheckpointPlan? {
     guard let checkpoint else {
+      if overwrite { throw ConfigurationError("overwrite needs --checkpoint") }
       if checkpointEvery != nil { throw ConfigurationError("checkpoint-every needs --checkpoint") }
       return nil
     }
@@ -158,7 +170,10 @@ struct TrainCommand: JobCommand {
       throw ConfigurationError("checkpoint-every is '\(checkpointEvery ?? "")', but must be such as 1epoch or 100steps")
     }
     let folder = CheckpointFolder(checkpoint)
-    if communicator.isRoot { try folder.prepare() }
+    if communicator.isRoot {
+      try folder.prepare()
+      if !overwrite { try folder.checkOwned(resuming: place(resumed)) }
+    }
     return CheckpointPlan(folder, every: interval)
   }
 

@@ -44,6 +44,29 @@ public struct Checkpoint: Sendable {
     self.carried = carried
   }
 
+  /// What is not finite among parameters, buffers, the optimizer's memory and carried states; nil when all is well.
+  public func firstNotFinite() throws -> String? {
+    if let fault = try Self.firstNotFinite(model) { return fault }
+    for (slot, tensors) in optimizer.sorted(by: { $0.key < $1.key }) {
+      let named = tensors.sorted { $0.key < $1.key }.map { (name: "\(slot) of \($0.key)", tensor: $0.value) }
+      if let fault = try Self.firstNotFinite(named) { return fault }
+    }
+    return try Self.firstNotFinite(carried.map { [(name: "a carried state", tensor: $0)] } ?? [])
+  }
+
+  public static func firstNotFinite(_ tensors: [(name: String, tensor: Tensor)]) throws -> String? {
+    for (name, tensor) in tensors {
+      let fault = try tensor.withFloats { values -> (place: Int, value: Float)? in
+        // Without a branch, so that the compiler makes vectors of it.
+        let infinite = Float.infinity.bitPattern
+        if values.reduce(0 as UInt32, { $0 | ($1.bitPattern & infinite == infinite ? 1 : 0) }) == 0 { return nil }
+        return values.firstIndex { !$0.isFinite }.map { ($0, values[$0]) }
+      }
+      if let fault { return "\(name) is not finite (\(fault.value) at element \(fault.place))" }
+    }
+    return nil
+  }
+
   /// `sha256:<hex>` over names, shapes and bits of all of the model's tensors, in order of their names.
   public func modelDigest() throws -> String { try Self.digest(model) }
 

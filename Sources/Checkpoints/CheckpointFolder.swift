@@ -1,13 +1,14 @@
 import Foundation
 import HDF5Files
 
-/// A folder with one file per save, `checkpoint-<step>.h5`. The folder itself stands for its newest good one.
+/// A folder with one file per save of one run, `checkpoint-<step>.h5`. The folder itself stands for its newest good one.
 public struct CheckpointFolder: Sendable {
   public let path: String
 
   public init(_ path: String) { self.path = path }
 
-  /// Makes the folder if only its last part is missing, and checks that files can be written there.
+  /// Makes the folder if only its last part is missing, checks that files can be written there, and clears away what killed
+  /// saves left.
   public func prepare() throws {
     if !FileManager.default.fileExists(atPath: path) {
       do {
@@ -15,12 +16,51 @@ public struct CheckpointFolder: Sendable {
       } catch {
         throw FileError(.folderMissing, path: path, "this folder can't be made: does the folder above it exist?")
       }
+      try AtomicFile.sync(parentOf: path)
     }
     try AtomicFile.check(path + "/checkpoint")
+    AtomicFile.removeLeftovers(in: path, of: "checkpoint-")
   }
 
+  /// Files in here that a run does not go on from, newest first: all of them, or those that are newer than the file
+  /// `resumed`. Where a folder is resumed, what is newer than the file taken is damaged, and counts for nothing.
+  public func strangers(resuming resumed: (place: String, file: String)? = nil) throws -> [String] {
+    let files = try files()
+    guard let resumed, let index = files.firstIndex(where: { Self.isSame($0, resumed.file) }) else { return files }
+    return Self.isSame(resumed.place, path) ? [] : Array(files[..<index])
+  }
+
+  /// Throws where the folder belongs to another run than the one that is about to begin, or go on.
+  public func checkOwned(resuming resumed: (place: String, file: String)? = nil) throws {
+    let strangers = try strangers(resuming: resumed)
+    guard let newest = strangers.first else { return }
+    let name = newest.split(separator: "/").last ?? ""
+    let more = strangers.count > 1 ? " and \(strangers.count - 1) more" : ""
+    let whose = strangers.count < (try files().count) ? "newer than the one that is resumed" : "of another run"
+    throw CheckpointError(
+      path, "holds checkpoints \(whose) (\(name)\(more)): --resume \(path) goes on with it, --overwrite removes them",
+      kind: .usage)
+  }
+
+  /// Removes what `checkOwned` objects to, and nothing else.
+  public func removeStrangers(resuming resumed: (place: String, file: String)? = nil) throws {
+    for file in try strangers(resuming: resumed) {
+      do { try FileManager.default.removeItem(atPath: file) } catch {
+        throw FileError(.notWritable, path: file, "can't be removed")
+      }
+    }
+  }
+
+  /// Saves what is finite, or else nothing.
   @discardableResult
   public func save(_ checkpoint: Checkpoint) throws -> String {
+    if !FileManager.default.fileExists(atPath: path) { try prepare() }
+    if let fault = try checkpoint.firstNotFinite() {
+      throw CheckpointError(
+        path, "not saved: \(fault) after step \(checkpoint.position.step); the last good checkpoint stays",
+        kind: .internalError)
+    }
+    AtomicFile.removeLeftovers(in: path, of: "checkpoint-")
     let digits = String(checkpoint.position.step)
     let name = "checkpoint-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits + ".h5"
     try CheckpointFile.save(checkpoint, to: path + "/" + name)
@@ -37,6 +77,11 @@ public struct CheckpointFolder: Sendable {
   private func step(of name: String) -> Int? {
     guard name.hasPrefix("checkpoint-"), name.hasSuffix(".h5") else { return nil }
     return Int(name.dropFirst("checkpoint-".count).dropLast(".h5".count))
+  }
+
+  private static func isSame(_ first: String, _ second: String) -> Bool {
+    func resolved(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
+    return resolved(first) == resolved(second)
   }
 
   /// Loads a checkpoint by its file, or the newest good one of a folder.

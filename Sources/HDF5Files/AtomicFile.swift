@@ -2,12 +2,21 @@ import Glibc
 
 /// Replaces a file as a whole: whoever looks, at any time, finds the complete old file or the complete new one.
 public enum AtomicFile {
-  /// What the names of unfinished files end with. One stays behind only when the process is killed while it writes.
+  /// What the names of unfinished files end with. One stays behind only when the process is killed while it writes, until
+  /// the next write of that name.
   public static let unfinishedSuffix = ".lockstep-unfinished"
+
+  /// What is going to be written.
+  public enum Content: Sendable {
+    case hdf5
+    /// Text or a picture, which never takes the place of an HDF5 file.
+    case other
+  }
 
   /// Writes `bytes` to `path`: temporary file in the same folder, fsync, rename, fsync of the folder.
   ///
-  /// A symbolic link is followed, so that the file it names is replaced and the link stays.
+  /// A symbolic link is followed, so that the file it names is replaced and the link stays; devices and pipes are written
+  /// through.
   /// - Throws: `FileError`; then the file that was at `path` is untouched and no temporary file is left.
   public static func write(_ bytes: UnsafeRawBufferPointer, to path: String) throws {
     try write(bytes, to: path, through: .real)
@@ -17,16 +26,13 @@ public enum AtomicFile {
     try bytes.withUnsafeBytes { try write($0, to: path) }
   }
 
-  /// Throws, before hours of work are spent, what `write` would throw now about the folder of `path`.
-  public static func check(_ path: String) throws {
-    let target = try resolve(path)
-    let folder = folder(of: target)
-    var status = stat()
-    if stat(folder, &status) != 0 {
-      throw FileError.writing(path, "opening its folder", code: errno)
-    }
-    if status.st_mode & S_IFMT != S_IFDIR { throw FileError.writing(path, "opening its folder", code: ENOTDIR) }
-    if access(folder, W_OK | X_OK) != 0 { throw FileError.writing(path, "writing into its folder", code: errno) }
+  /// Throws, before hours of work are spent, what `write` would throw now about the place `path`, and where the output
+  /// would take the place of one of `inputs` or, unless it is one itself, of an HDF5 file.
+  public static func check(_ path: String, as content: Content = .hdf5, from inputs: [String] = []) throws {
+    let place = try OutputPlace(path)
+    try place.checkWritable()
+    try place.check(against: inputs)
+    if content == .other { try place.checkHoldsNoHDF5() }
   }
 
   /// The system calls of a write, so that tests can let each of them fail.
@@ -40,25 +46,23 @@ public enum AtomicFile {
   }
 
   static func write(_ bytes: UnsafeRawBufferPointer, to path: String, through system: System) throws {
-    let target = try resolve(path)
-    let folder = folder(of: target)
-    let name = target.split(separator: "/").last.map(String.init) ?? target
-    let unique = String(UInt64.random(in: .min ... .max), radix: 36)
-    // Cut, so that a long name with its ending does not pass the 255 bytes that file systems allow.
-    let unfinished = "\(folder)/.\(name.utf8.count < 200 ? name : "output").\(unique)\(unfinishedSuffix)"
-
-    let descriptor = open(unfinished, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else { throw FileError.writing(path, "creating a file in its folder", code: errno) }
+    let place = try OutputPlace(path)
+    if place.isStream { return try pour(bytes, into: place, through: system) }
+    removeLeftovers(in: place.folder, of: place.shortName + ".")
+    let (unfinished, descriptor) = try begin(place)
+    // Keeps the lock, by which the file is known to be in use, until it has its name.
+    let keeper = dup(descriptor)
+    defer { if keeper >= 0 { close(keeper) } }
     do {
       try fill(descriptor, with: bytes, path: path, through: system)
-      guard system.rename(unfinished, target) == 0 else {
+      guard system.rename(unfinished, place.target) == 0 else {
         throw FileError.writing(path, "renaming the finished file", code: errno)
       }
     } catch {
       unlink(unfinished)
       throw error
     }
-    try syncFolder(folder, path: path, through: system)
+    try sync(folder: place.folder, path: path, through: system)
   }
 
   /// Writes and syncs all of `bytes` and closes `descriptor`, whatever happens.
@@ -66,50 +70,48 @@ public enum AtomicFile {
     _ descriptor: Int32, with bytes: UnsafeRawBufferPointer, path: String, through system: System
   ) throws {
     var failure: FileError?
-    var written = 0
-    while written < bytes.count && failure == nil {
-      let count = system.write(descriptor, bytes.baseAddress.map { $0 + written }, bytes.count - written)
-      if count > 0 {
-        written += count
-      } else if count == 0 {
-        failure = .writing(path, "writing", code: EIO)
-      } else if errno != EINTR {
-        failure = .writing(path, "writing", code: errno)
-      }
-    }
+    do { try write(all: bytes, to: descriptor, path: path, through: system) } catch { failure = error }
     if failure == nil && system.sync(descriptor) != 0 { failure = .writing(path, "fsync", code: errno) }
     // Network file systems report a full disk as late as here.
     if close(descriptor) != 0 && failure == nil { failure = .writing(path, "closing", code: errno) }
     if let failure { throw failure }
   }
 
-  /// Makes the rename itself survive a power cut.
-  private static func syncFolder(_ folder: String, path: String, through system: System) throws {
+  static func write(
+    all bytes: UnsafeRawBufferPointer, to descriptor: Int32, path: String, through system: System = .real
+  ) throws(FileError) {
+    var written = 0
+    while written < bytes.count {
+      let count = system.write(descriptor, bytes.baseAddress.map { $0 + written }, bytes.count - written)
+      if count > 0 {
+        written += count
+      } else if count == 0 {
+        throw FileError.writing(path, "writing", code: EIO)
+      } else if errno != EINTR {
+        throw FileError.writing(path, "writing", code: errno)
+      }
+    }
+  }
+
+  private static func pour(_ bytes: UnsafeRawBufferPointer, into place: OutputPlace, through system: System) throws {
+    let descriptor = try place.openToAppend()
+    defer { close(descriptor) }
+    try write(all: bytes, to: descriptor, path: place.path, through: system)
+  }
+
+  /// Makes a folder that was just made at `path` survive a power cut.
+  public static func sync(parentOf path: String) throws {
+    let trimmed = String(path.reversed().drop { $0 == "/" }.reversed())
+    try sync(folder: OutputPlace.folder(of: trimmed), path: path)
+  }
+
+  /// Makes what was made or renamed in `folder` survive a power cut.
+  static func sync(folder: String, path: String, through system: System = .real) throws {
     let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     // A folder that may be written but not listed can't be synced; its files are complete all the same.
     guard descriptor >= 0 else { return }
     defer { close(descriptor) }
     guard system.sync(descriptor) != 0, errno != EINVAL, errno != ENOTSUP else { return }
     throw FileError(.inputOutput, path: path, "is written, but fsync of its folder failed: \(systemMessage(errno))")
-  }
-
-  /// Follows a symbolic link, and refuses what must not be replaced by a file: folders, devices, pipes.
-  private static func resolve(_ path: String) throws -> String {
-    guard !path.isEmpty, !path.hasSuffix("/") else { throw FileError(.notWritable, path: path, "is no file name") }
-    var status = stat()
-    guard stat(path, &status) == 0 else { return path }
-    switch status.st_mode & S_IFMT {
-    case S_IFREG: break
-    case S_IFDIR: throw FileError(.notWritable, path: path, "is a folder, not a file")
-    default: throw FileError(.notWritable, path: path, "is no plain file")
-    }
-    guard let resolved = realpath(path, nil) else { return path }
-    defer { free(resolved) }
-    return String(cString: resolved)
-  }
-
-  private static func folder(of path: String) -> String {
-    guard let slash = path.lastIndex(of: "/") else { return "." }
-    return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 }

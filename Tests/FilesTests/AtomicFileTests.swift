@@ -91,7 +91,7 @@ import Testing
     let plain = try folder.put(AtomicFileTests.old, "plain")
     let places: [(String, FileError.Reason)] = [
       (folder.file("missing/x.h5"), .folderMissing), ("\(plain)/x.h5", .folderMissing), (folder.path, .notWritable),
-      ("/dev/null", .notWritable), ("/dev/full", .notWritable), ("", .notWritable), (folder.file(""), .notWritable),
+      ("", .notWritable), (folder.file(""), .notWritable),
     ]
     for (path, reason) in places {
       let error = #expect(throws: FileError.self) { try AtomicFile.write(AtomicFileTests.new, to: path) }

@@ -6,11 +6,9 @@ import Testing
 @testable import Checkpoints
 
 /// A small checkpoint of odd shapes and odd numbers, which no reader may change.
-func oddCheckpoint(step: Int = 12) throws -> Checkpoint {
-  let odd: [Float] = [
-    0, -0.0, .infinity, -.infinity, .leastNonzeroMagnitude, .greatestFiniteMagnitude, Float(bitPattern: 0x7FC1_2345),
-    1 / 3, -1e-20, 16_777_215,
-  ]
+func oddCheckpoint(step: Int = 12, isFinite: Bool = false) throws -> Checkpoint {
+  let special: [Float] = isFinite ? [1, 2, 3] : [.infinity, -.infinity, Float(bitPattern: 0x7FC1_2345)]
+  let odd = special + [0, -0.0, .leastNonzeroMagnitude, .greatestFiniteMagnitude, 1 / 3, -1e-20, 16_777_215]
   var position = TrainingPosition()
   (position.epoch, position.step, position.stepInEpoch, position.samplesSeen) = (3, step, 2, 1234)
   (position.seed, position.totals) = (.max - 5, [1.5, 1 / 3, 100])

@@ -6,7 +6,7 @@ import Testing
 /// A folder of checkpoints stands for its newest good one.
 @Suite struct CheckpointFolderTests {
   private func save(_ steps: [Int], in folder: TemporaryFolder) throws -> [String] {
-    try steps.map { try CheckpointFolder(folder.path).save(oddCheckpoint(step: $0)) }
+    try steps.map { try CheckpointFolder(folder.path).save(oddCheckpoint(step: $0, isFinite: true)) }
   }
 
   private func damage(_ path: String) throws {
@@ -86,7 +86,7 @@ import Testing
     let paths = try save([1], in: folder)
     try FileManager.default.createDirectory(
       atPath: folder.file("checkpoint-00000002.h5"), withIntermediateDirectories: false)
-    #expect(throws: FileError.self) { try CheckpointFolder(folder.path).save(oddCheckpoint(step: 2)) }
+    #expect(throws: FileError.self) { try CheckpointFolder(folder.path).save(oddCheckpoint(step: 2, isFinite: true)) }
     #expect(try folder.names == ["checkpoint-00000001.h5", "checkpoint-00000002.h5"])
     // The thing of that name is no checkpoint: the one before is taken.
     #expect(try CheckpointFolder.load(folder.path).path == paths[0])

@@ -6,6 +6,7 @@ import unittest
 
 from .bad_input import BadInput
 from .book import Book
+from .faults import Faults
 from .images import Images
 from .jobs import Jobs
 from .succeeding import Commands
@@ -14,7 +15,7 @@ from .tables import Tables
 from .texts import Texts
 from .translating import Translating
 
-__all__ = ["BadInput", "Book", "Commands", "Images", "Jobs", "Tables", "Texts", "Translating"]
+__all__ = ["BadInput", "Book", "Commands", "Faults", "Images", "Jobs", "Tables", "Texts", "Translating"]
 
 if not os.access(BINARY, os.X_OK):
     sys.exit(f"test-commands: no {BINARY}: swift build -c release --product lockstep")
