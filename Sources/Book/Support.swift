@@ -43,7 +43,7 @@ func fit(
   _ network: Module, _ objective: any Objective, _ configuration: Configuration, _ train: any Dataset,
   test: (any Dataset)? = nil
 ) throws -> History {
-  let trainer = try Trainer(network, objective, configuration)
+  let trainer = try Trainer(drawing: network, objective, configuration)
   let history = History()
   trainer.observers = [history]
   try trainer.fit(train, test: test)

@@ -26,7 +26,7 @@ enum Main {
       let arguments = try ConfigurationFile.expand(Array(CommandLine.arguments.dropFirst()))
       try checkNames(arguments)
       var command = try LockstepCommand.parseAsRoot(arguments)
-      if JobPlace.rank > 0 && command is any SoloCommand { return }
+      if Launcher.rank > 0 && command is any SoloCommand { return }
       hasBegun.store(true, ordering: .relaxed)
       try command.run()
       Environment.finish()
@@ -56,8 +56,8 @@ enum Main {
     if isOfArguments(error) { endOfArguments(error) }
     let failure = error as? any Failure
     let code = failure?.exitCode ?? FailureKind.internalError.rawValue
-    if failure?.isAgreed ?? false || JobPlace.size == 1 {
-      if error is Interrupted && JobPlace.rank == 0 && isShownOnTerminal { print() }
+    if failure?.isAgreed ?? false || Launcher.size == 1 {
+      if error is Interrupted && Launcher.rank == 0 && isShownOnTerminal { print() }
       report("\(error)")
       Environment.finish()
       exit(code)
@@ -70,7 +70,7 @@ enum Main {
   /// Help that was asked for, or arguments that make no sense.
   private static func endOfArguments(_ error: any Error) -> Never {
     guard LockstepCommand.exitCode(for: error) != .success else {
-      if JobPlace.rank == 0 { print(LockstepCommand.fullMessage(for: error)) }
+      if Launcher.rank == 0 { print(LockstepCommand.fullMessage(for: error)) }
       exit(0)
     }
     tellForAll(LockstepCommand.message(for: error).split(separator: "\n").joined(separator: " "))
@@ -85,13 +85,13 @@ enum Main {
   /// Tells what only this rank knows. Rank 0 may have found the same by itself: then the job ends with its line, while
   /// the others still wait. mpirun takes a second to notice a rank that has ended before it joined MPI.
   private static func tellForAll(_ text: String) {
-    if JobPlace.rank == 0 { return write("lockstep: " + text) }
+    if Launcher.rank == 0 { return write("lockstep: " + text) }
     usleep(hasBegun.load(ordering: .relaxed) ? 300_000 : 3_000_000)
-    write("lockstep: rank \(JobPlace.rank): \(text)")
+    write("lockstep: rank \(Launcher.rank): \(text)")
   }
 
   /// One line for the whole job.
-  private static func report(_ text: String) { if JobPlace.rank == 0 { write("lockstep: " + text) } }
+  private static func report(_ text: String) { if Launcher.rank == 0 { write("lockstep: " + text) } }
 
   /// A line that does not end the command.
   static func warn(_ text: String) { report("warning: " + text) }
@@ -100,16 +100,6 @@ enum Main {
   static func show(_ text: String) { FileHandle.standardOutput.write(Foundation.Data((text + "\n").utf8)) }
 
   private static func write(_ text: String) { FileHandle.standardError.write(Foundation.Data((text + "\n").utf8)) }
-}
-
-/// This process's place in the job, as its launcher's environment says it: known before MPI starts.
-enum JobPlace {
-  static let rank = number(["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"]) ?? 0
-  static let size = number(["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"]) ?? (Environment.isLaunchedByMPI ? 2 : 1)
-
-  private static func number(_ names: [String]) -> Int? {
-    names.lazy.compactMap { ProcessInfo.processInfo.environment[$0].flatMap { Int($0) } }.first
-  }
 }
 
 /// A command that knows nothing of ranks: in a job it runs once.

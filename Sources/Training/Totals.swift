@@ -28,7 +28,10 @@ public struct Totals: Sendable, Equatable, ExpressibleByDictionaryLiteral {
     (names, values) = (elements.map(\.0), elements.map(\.1))
   }
 
-  public init(_ names: [SumName] = [], _ values: [Double] = []) {
+  public init() { (names, values) = ([], []) }
+
+  /// - Parameter values: zeros where there are none.
+  public init(_ names: [SumName], _ values: [Double] = []) {
     self.names = names
     self.values = values.count == names.count ? values : [Double](repeating: 0, count: names.count)
   }

@@ -1,4 +1,5 @@
 import Glibc
+import Testing
 
 @testable import MessagePassing
 
@@ -21,23 +22,59 @@ enum Ranks {
   }
 }
 
-/// The communicators on which each collective must give the right answer.
-enum CommunicatorKind: CaseIterable {
-  case alone, single, world, duplicate, unchecked, pieces
+/// The jobs in which each collective must give the right answer: every transport, and what is made of one.
+enum Job: CustomTestStringConvertible, CaseIterable {
+  /// No transport at all.
+  case alone
+  /// The processes that the tests run in, and parts of them.
+  case world, duplicate, unchecked, single
+  /// What 2^31 elements do to MPI's 32-bit counts, three elements do here.
+  case pieces
+  /// Threads of one process, and what is made of them.
+  case oneThread, twoThreads, threeThreads, fourThreads, checkedThreads, duplicateOfThreads, halfOfThreads
 
-  func make() throws -> Communicator {
+  static let ofProcesses: [Job] = [.world, .duplicate, .unchecked, .single, .pieces]
+
+  var testDescription: String { "\(self)" }
+
+  private var threads: Int {
     switch self {
-    case .alone: return .alone
-    case .single: return try Ranks.world.split(color: Ranks.world.rank, key: 0)
-    case .world: return try Ranks.world
-    case .duplicate: return try Ranks.duplicate()
-    case .unchecked: return try Ranks.duplicate(checked: false)
+    case .oneThread: 1
+    case .twoThreads: 2
+    case .threeThreads, .checkedThreads, .duplicateOfThreads: 3
+    default: 4
+    }
+  }
+
+  /// Runs `body` on every rank: here as one of them, or on a thread for each.
+  func run(_ body: @escaping @Sendable (Communicator) throws -> Void) throws {
+    switch self {
+    case .alone: try body(.alone)
+    case .world: try body(Ranks.world)
+    case .duplicate: try body(Ranks.duplicate())
+    case .unchecked: try body(Ranks.duplicate(checked: false))
+    case .single: try body(Ranks.world.split(color: Ranks.world.rank, key: 0))
     case .pieces:
-      // What 2^31 elements do to MPI's 32-bit counts, three elements do here.
       let communicator = try Ranks.duplicate()
       communicator.pieceLength = 3
-      return communicator
+      try body(communicator)
+    case .oneThread, .twoThreads, .threeThreads, .fourThreads: try SimulatedJob.run(ranks: threads, body)
+    case .checkedThreads:
+      try SimulatedJob.run(ranks: threads) {
+        $0.isChecked = true
+        try body($0)
+      }
+    case .duplicateOfThreads: try SimulatedJob.run(ranks: threads) { try body($0.duplicate()) }
+    case .halfOfThreads: try SimulatedJob.run(ranks: threads) { try body($0.split(color: $0.rank % 2, key: -$0.rank)) }
     }
+  }
+}
+
+extension Communicator {
+  /// Of MPI's calls; the other transports know no pieces.
+  var pieceLength: Int {
+    get { (transport as? MPITransport)?.pieceLength ?? .max }
+    set { (transport as? MPITransport)?.pieceLength = newValue }
   }
 }
 

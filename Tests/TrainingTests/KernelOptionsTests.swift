@@ -16,7 +16,7 @@ import Testing
     (configuration.convolution, configuration.precision) = (options.convolution, options.precision)
     configuration.reproducible = options.threads == 1
     configuration.virtualShards = 3
-    return try Trainer(network(), Classification(), configuration)
+    return try Trainer(drawing: network(), Classification(), configuration)
   }
 
   private static var all: [KernelOptions] {

@@ -39,8 +39,8 @@ import Testing
     let configuration = configuration(reproducible)
     do {
       try SimulatedJob.run(ranks: ranks) { communicator in
-        let trainer = try Trainer(make(), Classification(), configuration, on: communicator)
-        trainer.checksNumerics = true
+        let trainer = try Trainer(drawing: make(), Classification(), configuration, on: communicator)
+        trainer.checks.numerics = true
         try spoil(trainer.model, communicator.rank)
         try trainer.fit(points)
       }
@@ -140,8 +140,8 @@ import Testing
   @Test func theBitsStay() throws {
     func bits(_ isChecking: Bool) throws -> [[UInt32]] {
       let trainer = try Trainer(
-        Sequential(Linear(3, 4), ReLU(), Dropout(0.3), Linear(4, 2)), Classification(), configuration(true))
-      trainer.checksNumerics = isChecking
+        drawing: Sequential(Linear(3, 4), ReLU(), Dropout(0.3), Linear(4, 2)), Classification(), configuration(true))
+      trainer.checks.numerics = isChecking
       try trainer.fit(Points(count: 20))
       return try trainer.model.state.map { try $0.tensor.floats().map(\.bitPattern) }
     }
