@@ -56,12 +56,11 @@ func maskedSoftmaxFromScratch(_ scores: Tensor, lengths: Tensor?) throws -> Tens
 /// The notes' `AdditiveAttention`: `wᵥ · tanh(W_q q + W_k k)`, for queries and keys of different widths.
 final class OwnAdditiveAttention: Module {
   let keys, queries, scores: Linear
-  override var children: Children { ["W_k": keys, "W_q": queries, "w_v": scores] }
 
   init(keys: Int, queries: Int, hidden: Int) {
-    self.keys = Linear(keys, hidden, bias: false, weights: .xavierUniform)
-    self.queries = Linear(queries, hidden, bias: false, weights: .xavierUniform)
-    scores = Linear(hidden, 1, bias: false, weights: .xavierUniform)
+    self.keys = Linear(keys, hidden, bias: false, weights: .xavierUniform).named("W_k")
+    self.queries = Linear(queries, hidden, bias: false, weights: .xavierUniform).named("W_q")
+    scores = Linear(hidden, 1, bias: false, weights: .xavierUniform).named("w_v")
   }
 
   /// Queries `[batch, queries, …]`, keys `[batch, keys, …]` and values `[batch, keys, width]` to weighted means

@@ -51,7 +51,6 @@ private final class OwnAttentionDecoder: SequenceDecoder {
   let embedding: Embedding
   let rnn: Recurrent
   let dense: Linear
-  override var children: Children { ["attention": attention, "embedding": embedding, "rnn": rnn, "dense": dense] }
 
   init(vocabulary: Int, width: Int, hidden: Int, layers: Int) {
     attention = OwnAdditiveAttention(keys: hidden, queries: hidden, hidden: hidden)

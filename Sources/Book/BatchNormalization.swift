@@ -15,8 +15,6 @@ private final class BatchNormFromScratch: Module {
     try? gamma.fill(1)
   }
 
-  override var parameters: Tensors { ["gamma": gamma, "beta": beta] }
-
   override func forward(_ input: Tensor) throws -> Tensor {
     let mean = isTraining ? try input.mean(axes, keepingAxes: true) : movingMean
     let centred = try input - mean

@@ -17,7 +17,6 @@ func modulesChapter(_ page: Page) throws {
 private final class FixedHiddenPerceptron: Module {
   private let fixed = try? Tensor.uniform([20, 20], key: RandomKey(seed: 9))
   private let linear = Linear(20, 20)
-  override var children: Children { ["linear": linear] }
 
   override func forward(_ input: Tensor) throws -> Tensor {
     let hidden = try (linear(input).matmul(fixed ?? .empty) + 1).relu()
@@ -28,9 +27,8 @@ private final class FixedHiddenPerceptron: Module {
 }
 
 private final class NestedPerceptron: Module {
-  private let network = Sequential(Linear(20, 64), ReLU(), Linear(64, 32), ReLU()), linear = Linear(32, 16)
-  override var children: Children { ["net": network, "linear": linear] }
-  override func forward(_ input: Tensor) throws -> Tensor { try linear(network(input)) }
+  private let net = Sequential(Linear(20, 64), ReLU(), Linear(64, 32), ReLU()), linear = Linear(32, 16)
+  override func forward(_ input: Tensor) throws -> Tensor { try linear(net(input)) }
 }
 
 private func parameters(_ page: Page) throws {
@@ -41,8 +39,7 @@ private func parameters(_ page: Page) throws {
   page.expect("no gradient before backward", network[2].parameters["weight"]?.gradient == nil)
   page.expect("one by its name", network.tensor(named: "2.bias") === network[2].parameters["bias"])
   func block() -> Module { Sequential(Linear(4, 8), ReLU(), Linear(8, 4), ReLU()) }
-  let nested = Sequential(
-    Sequential(named: Named((0..<4).map { (key: "block \($0)", value: block()) })), Linear(4, 1))
+  let nested = Sequential(Sequential((0..<4).map { block().named("block \($0)") }), Linear(4, 1))
   let bias = nested.tensor(named: "0.block 1.0.bias")
   page.expect("a bias in nested blocks", bias?.shape == [8] && nested.namedParameters.count == 18)
 }
@@ -86,7 +83,6 @@ private final class Centered: Module {
 /// The notes' `MyLinear`, whose parameters take part in training (the notes' `.data` cut them off).
 private final class OwnLinear: Module {
   let weight, bias: Parameter
-  override var parameters: Tensors { ["weight": weight, "bias": bias] }
 
   init(_ inputs: Int, _ units: Int) {
     (weight, bias) = (.parameter([inputs, units]), .parameter([units]))
@@ -127,7 +123,7 @@ func filesChapter(_ page: Page) throws {
   page.expect("a dictionary", named.keys.sorted() == ["x", "y"] && named["x"]?.dtype == .int64)
 
   func perceptron() -> Module {
-    Sequential(named: ["hidden": Linear(20, 256), "act": ReLU(), "output": Linear(256, 10)])
+    Sequential(Linear(20, 256).named("hidden"), ReLU().named("act"), Linear(256, 10).named("output"))
   }
   let (network, clone) = (perceptron(), perceptron())
   try TensorFile.save(network.state, to: "\(folder)/mlp.params")

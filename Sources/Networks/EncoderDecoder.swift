@@ -55,8 +55,6 @@ public final class EncoderDecoder: Module {
     (self.encoder, self.decoder) = (encoder, decoder)
   }
 
-  public override var children: Children { ["encoder": encoder, "decoder": decoder] }
-
   /// The logits of each next token, `[steps, batch, words]`, given all tokens before it (teacher forcing).
   ///
   /// - Parameters:

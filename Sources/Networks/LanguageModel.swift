@@ -11,8 +11,6 @@ public final class LanguageModel: Module {
     linear = Linear(rnn.directions * rnn.hidden, vocabulary)
   }
 
-  public override var children: Children { ["rnn": rnn, "linear": linear] }
-
   /// Tokens `[batch, steps]` to logits `[steps · batch, vocabulary]`, all of a step behind each other.
   public override func forward(_ tokens: Tensor) throws -> Tensor { try run(tokens).logits }
 

@@ -16,15 +16,22 @@ public struct Named<Value>: ExpressibleByDictionaryLiteral, Sequence {
 
 /// A piece of a network: parameters, buffers, pieces of its own, and the function that it computes.
 ///
-/// One's own module names its children and says what it computes:
+/// One's own module has its pieces for properties and says what it computes:
 /// ```swift
 /// final class Perceptron: Module {
 ///   let hidden = Linear(784, 256), output = Linear(256, 10)
-///   override var children: Children { ["hidden": hidden, "output": output] }
-///   override func forward(_ input: Tensor) throws -> Tensor { try output(hidden(input).relu()) }
+///   override func forward(_ input: Tensor) throws -> Tensor { try output(hidden(input.flattened()).relu()) }
 /// }
 /// ```
-/// Names and shapes are PyTorch's, so that checkpoints read the same there.
+/// **Properties are the children.** Modules, and arrays, dictionaries, optionals and tuples of them, are found by reflection,
+/// private ones and those of superclasses too, and named after the property: `hidden`, `blocks.0`, `paths.left`. Where
+/// PyTorch's name differs, so that checkpoints read the same there, the piece brings it along: `Linear(2, 2).named("p1_1")`.
+/// A tensor is a parameter if it was made by `Tensor.parameter`, a buffer if by `Tensor.buffer`; any other is a value of the
+/// moment, neither trained nor saved.
+///
+/// What holds parameters but isn't found, in a struct or a closure say, is an error when training starts (`validate()`).
+/// Properties are looked through when they are first needed, and again whenever names are asked for (`namedParameters`,
+/// `state`, `train()`), so that a piece that was replaced counts from then on; never in a training step.
 open class Module {
   public typealias Children = Named<Module>
   public typealias Tensors = Named<Tensor>
@@ -32,15 +39,18 @@ open class Module {
   /// Whether layers that differ in training and evaluation, such as dropout, behave as in training. Set through `train()`
   /// and `evaluate()`.
   public private(set) final var isTraining = true
+  /// The name to go by in whatever holds this module, instead of the property's.
+  final var ownName: String?
+  private final var found: Structure?
 
   public init() {}
 
   /// The pieces, by name, in order.
-  open var children: Children { [:] }
+  open var children: Children { Named(structure.children) }
   /// The tensors that training changes, without those of the children.
-  open var parameters: Tensors { [:] }
+  open var parameters: Tensors { Named(structure.parameters) }
   /// Other tensors that belong to the state, such as running means.
-  open var buffers: Tensors { [:] }
+  open var buffers: Tensors { Named(structure.buffers) }
 
   /// Sums over the samples of an optimizer step, from which `updateStatistics` renews buffers: a forward pass adds to their
   /// `gradient`, and a trainer adds up the slices and ranks.
@@ -59,10 +69,20 @@ open class Module {
     try NumericsCheck.within(self) { try forward(input) }
   }
 
+  /// What the properties hold, as it was when last looked at.
+  final var structure: Structure {
+    if let found { return found }
+    let fresh = Structure(of: self)
+    found = fresh
+    return fresh
+  }
+
+  /// Looks at the properties anew when they are next needed.
+  final func forgetStructure() { found = nil }
+
   @discardableResult
   public final func train(_ isTraining: Bool = true) -> Self {
-    self.isTraining = isTraining
-    for child in children { child.value.train(isTraining) }
+    for entry in namedModules() { entry.module.isTraining = isTraining }
     return self
   }
 
@@ -71,56 +91,6 @@ open class Module {
 }
 
 extension Module {
-  /// Every module under this one, itself included, with its dotted name; a shared module comes once for each name.
-  public final func namedModules(_ prefix: String = "") -> [(name: String, module: Module)] {
-    [(prefix, self)] + children.flatMap { $0.value.namedModules(prefix.isEmpty ? $0.key : prefix + "." + $0.key) }
-  }
-
-  /// The parameters with their dotted names, such as `0.weight`; a shared parameter once, under its first name.
-  public final var namedParameters: [(name: String, tensor: Tensor)] { named(\.parameters) }
-
-  /// The buffers with their dotted names.
-  public final var namedBuffers: [(name: String, tensor: Tensor)] { named(\.buffers) }
-
-  private final func named(_ tensors: KeyPath<Module, Tensors>) -> [(name: String, tensor: Tensor)] {
-    var seen: Set<ObjectIdentifier> = []
-    return namedModules().flatMap { name, module in
-      module[keyPath: tensors].compactMap { key, tensor in
-        seen.insert(ObjectIdentifier(tensor)).inserted ? (name.isEmpty ? key : name + "." + key, tensor) : nil
-      }
-    }
-  }
-
-  /// The modules that keep running statistics, each once.
-  public final var statisticians: [Module] {
-    var seen: Set<ObjectIdentifier> = []
-    return namedModules().map(\.module).filter { !$0.stepSums.isEmpty && seen.insert(ObjectIdentifier($0)).inserted }
-  }
-
-  /// Parameters and buffers by name, as PyTorch's `state_dict()`.
-  public final var state: [(name: String, tensor: Tensor)] { namedParameters + namedBuffers }
-
-  /// The parameter or buffer of that dotted name, `2.bias` say.
-  public final func tensor(named name: String) -> Tensor? { state.first { $0.name == name }?.tensor }
-
-  public final var parameterCount: Int { namedParameters.reduce(0) { $0 + $1.tensor.elementCount } }
-
-  /// Overwrites the state. Every name must be there with its shape, and no other.
-  public final func load(_ values: [String: Tensor]) throws {
-    let own = state
-    let names = Set(own.map(\.name))
-    var faults = own.filter { values[$0.name] == nil }.map { "\($0.name) is missing" }
-    faults += values.keys.filter { !names.contains($0) }.sorted().map { "\($0) is unknown" }
-    faults += own.compactMap { name, tensor in
-      guard let value = values[name], value.shape != tensor.shape else { return nil }
-      return "\(name) has shape \(value.shape), not \(tensor.shape)"
-    }
-    guard faults.isEmpty else {
-      throw TensorError("load", "the state is of another model: " + faults.joined(separator: ", "))
-    }
-    for (name, tensor) in own { if let value = values[name] { try tensor.assign(value) } }
-  }
-
   /// Draws all parameters anew, as a function of the seed alone.
   public final func initializeAll(seed: UInt64) throws {
     for (index, entry) in namedModules().enumerated() {
@@ -134,5 +104,23 @@ extension Module {
     try visit(self)
   }
 
-  public final func clearGradients() { for entry in namedParameters { entry.tensor.gradient = nil } }
+  /// The modules that keep running statistics, each once.
+  public final var statisticians: [Module] {
+    var seen: Set<ObjectIdentifier> = []
+    return namedModules().map(\.module).filter { !$0.stepSums.isEmpty && seen.insert(ObjectIdentifier($0)).inserted }
+  }
+
+  public final func clearGradients() {
+    for parameter in parameters { parameter.value.gradient = nil }
+    for child in children { child.value.clearGradients() }
+  }
+}
+
+extension Module {
+  /// Goes by that name in whatever holds it, instead of by the property's: `Linear(2, 2).named("p1_1")`.
+  @discardableResult
+  public final func named(_ name: String) -> Self {
+    ownName = name
+    return self
+  }
 }

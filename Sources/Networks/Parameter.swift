@@ -4,16 +4,24 @@ import Tensors
 extension Tensor {
   /// A zero leaf that training changes. A shape that can't be (negative, or past memory) gives an empty parameter, at which
   /// the layer's first use then throws: so that layers can stand as plain properties of a module.
-  public static func parameter(_ shape: Shape) -> Parameter {
-    buffer(shape, 0, requiresGradient: true)
+  ///
+  /// - Parameter name: instead of the property's.
+  public static func parameter(_ shape: Shape, named name: String? = nil) -> Parameter {
+    let tensor = zeros(shape, StateRole(.parameter, name: name))
+    tensor.requiresGradient = true
+    return tensor
   }
 
   /// A tensor that belongs to a module's state but is not trained.
-  public static func buffer(_ shape: Shape, _ value: Double) -> Tensor { buffer(shape, value, requiresGradient: false) }
+  public static func buffer(_ shape: Shape, _ value: Double, named name: String? = nil) -> Tensor {
+    let tensor = zeros(shape, StateRole(.buffer, name: name))
+    if value != 0 { try? tensor.fill(value) }
+    return tensor
+  }
 
-  private static func buffer(_ shape: Shape, _ value: Double, requiresGradient: Bool) -> Tensor {
-    let tensor = (try? full(shape, value)) ?? (try? Tensor.empty.copy()) ?? .empty
-    tensor.requiresGradient = requiresGradient
+  private static func zeros(_ shape: Shape, _ role: StateRole) -> Tensor {
+    let tensor = (try? zeros(shape)) ?? (try? Tensor.empty.copy()) ?? .empty
+    tensor.role = role
     return tensor
   }
 }

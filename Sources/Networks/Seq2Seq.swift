@@ -13,8 +13,6 @@ public final class Seq2SeqEncoder: SequenceEncoder {
     rnn = Recurrent(.gru, width, hidden, layers: layers, dropout: dropout, weights: xavier)
   }
 
-  public override var children: Children { ["embedding": embedding, "rnn": rnn] }
-
   /// `[batch, steps]` to outputs `[steps, batch, hidden]` and a state of `[layers, batch, hidden]`. Padding is read as well,
   /// as in the notes; whoever uses the outputs masks them by the lengths.
   public override func encode(_ source: Tensor, lengths: Tensor?) throws -> Encoding {
@@ -36,8 +34,6 @@ public final class Seq2SeqDecoder: SequenceDecoder {
     rnn = Recurrent(.gru, width + hidden, hidden, layers: layers, dropout: dropout, weights: xavier)
     dense = Linear(hidden, vocabulary, weights: xavier)
   }
-
-  public override var children: Children { ["embedding": embedding, "rnn": rnn, "dense": dense] }
 
   public override func decode(_ tokens: Tensor, _ state: inout DecoderState) throws -> Tensor {
     let words = try embedding(steps(of: tokens))
@@ -65,9 +61,6 @@ public final class AttentionDecoder: SequenceDecoder {
     dense = Linear(hidden, vocabulary, weights: xavier)
   }
 
-  public override var children: Children {
-    ["attention": attention, "embedding": embedding, "rnn": rnn, "dense": dense]
-  }
   public override var attentionWeights: [Tensor] { weights }
 
   public override func decode(_ tokens: Tensor, _ state: inout DecoderState) throws -> Tensor {

@@ -8,7 +8,7 @@ import Tensors
 public final class Adam: Optimizer {
   public var groups: [ParameterGroup]
   public var stepCount = 0
-  public var slots: [String: [String: Tensor]] = [:]
+  public var memory = ParameterMemory()
   public let betas: (mean: Double, square: Double)
   public let epsilon: Double
   public let isDecoupled: Bool
@@ -31,8 +31,8 @@ public final class Adam: Optimizer {
       let shrink = isDecoupled ? Float(1 - group.learningRate * group.weightDecay) : 1
       let added = isDecoupled ? 0 : decay
       let count = weights.count
-      try slot("mean", name, like: tensor).withFloats { mean in
-        try slot("square", name, like: tensor).withFloats { square in
+      try slot("mean", name, of: tensor).withFloats { mean in
+        try slot("square", name, of: tensor).withFloats { square in
           guard let w = weights.baseAddress, let mean = mean.baseAddress, let square = square.baseAddress else {
             return
           }

@@ -16,8 +16,8 @@ public protocol Optimizer: AnyObject {
   var groups: [ParameterGroup] { get set }
   /// How many updates have been made.
   var stepCount: Int { get set }
-  /// What the optimizer remembers per parameter, by slot (`momentum`, …) and parameter name.
-  var slots: [String: [String: Tensor]] { get set }
+  /// What the optimizer remembers of its parameters.
+  var memory: ParameterMemory { get set }
   func step() throws
 }
 
@@ -26,11 +26,22 @@ extension Optimizer {
     for group in groups { for entry in group.parameters { entry.tensor.gradient = nil } }
   }
 
+  /// The memory by slot (`momentum`, …) and parameter name, as files hold it. Setting it leaves out names that no group has.
+  public var slots: [String: [String: Tensor]] {
+    get { memory.named(in: groups) }
+    set { memory = ParameterMemory(newValue, in: groups) }
+  }
+
   /// The slot's tensor for a parameter, zeros at first.
-  func slot(_ slot: String, _ name: String, like tensor: Tensor) throws -> Tensor {
-    if let known = slots[slot]?[name] { return known }
-    let fresh = try Tensor.zeros(tensor.shape, tensor.dtype)
-    slots[slot, default: [:]][name] = fresh
+  func slot(_ slot: String, _ name: String, of parameter: Tensor) throws -> Tensor {
+    if let known = memory[slot, parameter] {
+      guard known.shape == parameter.shape, known.dtype == parameter.dtype else {
+        throw TensorError("optimizer", "the \(slot) of \(name) has shape \(known.shape), not \(parameter.shape)")
+      }
+      return known
+    }
+    let fresh = try Tensor.zeros(parameter.shape, parameter.dtype)
+    memory[slot, parameter] = fresh
     return fresh
   }
 

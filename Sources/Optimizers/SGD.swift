@@ -6,7 +6,7 @@ import Tensors
 public final class SGD: Optimizer {
   public var groups: [ParameterGroup]
   public var stepCount = 0
-  public var slots: [String: [String: Tensor]] = [:]
+  public var memory = ParameterMemory()
   public let momentum: Double
   public let dampening: Double
   public let nesterov: Bool
@@ -23,8 +23,8 @@ public final class SGD: Optimizer {
         for i in weights.indices { weights[i] -= rate * (gradient[i] + decay * weights[i]) }
         return
       }
-      let isFirst = slots["momentum"]?[name] == nil
-      try slot("momentum", name, like: tensor).withFloats { velocity in
+      let isFirst = memory["momentum", tensor] == nil
+      try slot("momentum", name, of: tensor).withFloats { velocity in
         // The first gradient comes in undamped, as in PyTorch.
         let (keep, share) = isFirst ? (0, 1) : (momentum, arriving)
         for i in weights.indices {

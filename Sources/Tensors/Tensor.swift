@@ -18,6 +18,8 @@ public class Tensor: @unchecked Sendable {
   public final var requiresGradient = false
   /// The sum of all derivatives that `backward()` computed since it was last cleared.
   public final var gradient: Tensor?
+  /// What it is to the module that holds it; nil for a value of the moment.
+  public final var role: StateRole?
 
   init(storage: Storage, shape: Shape, strides: [Int], offset: Int, dtype: DType) {
     self.storage = storage

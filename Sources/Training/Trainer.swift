@@ -40,6 +40,7 @@ public final class Trainer {
     strategy makeStrategy: ((Replica, Communicator) throws -> any Strategy)? = nil
   ) throws {
     try configuration.validate()
+    try model.validate()
     (self.objective, self.configuration, totals) = (objective, configuration, Totals(objective.sums))
     let replica = Replica(model, configuration.makeOptimizer(model.namedParameters))
     strategy = try makeStrategy?(replica, communicator) ?? configuration.makeStrategy(replica, communicator)

@@ -10,21 +10,15 @@ public final class Inception: Module {
 
   /// Output channels of the paths: 1×1; 1×1 then 3×3; 1×1 then 5×5; maximum then 1×1.
   public init(_ inChannels: Int, _ first: Int, _ second: (Int, Int), _ third: (Int, Int), _ fourth: Int) {
-    func convolution(_ inChannels: Int, _ outChannels: Int, _ kernel: Int) -> Conv2D {
+    func convolution(_ name: String, _ inChannels: Int, _ outChannels: Int, _ kernel: Int) -> Conv2D {
       Conv2D(
-        inChannels, outChannels, kernel: [kernel, kernel], padding: [kernel / 2, kernel / 2], weights: .xavierUniform)
+        inChannels, outChannels, kernel: [kernel, kernel], padding: [kernel / 2, kernel / 2], weights: .xavierUniform
+      ).named(name)
     }
-    path1 = convolution(inChannels, first, 1)
-    path2 = (convolution(inChannels, second.0, 1), convolution(second.0, second.1, 3))
-    path3 = (convolution(inChannels, third.0, 1), convolution(third.0, third.1, 5))
-    path4 = (MaxPool2D(3, stride: 1, padding: 1), convolution(inChannels, fourth, 1))
-  }
-
-  public override var children: Children {
-    [
-      "p1_1": path1, "p2_1": path2.0, "p2_2": path2.1, "p3_1": path3.0, "p3_2": path3.1, "p4_1": path4.0,
-      "p4_2": path4.1,
-    ]
+    path1 = convolution("p1_1", inChannels, first, 1)
+    path2 = (convolution("p2_1", inChannels, second.0, 1), convolution("p2_2", second.0, second.1, 3))
+    path3 = (convolution("p3_1", inChannels, third.0, 1), convolution("p3_2", third.0, third.1, 5))
+    path4 = (MaxPool2D(3, stride: 1, padding: 1).named("p4_1"), convolution("p4_2", inChannels, fourth, 1))
   }
 
   public override func forward(_ input: Tensor) throws -> Tensor {

@@ -4,27 +4,21 @@ import Tensors
 /// Two convolutions whose result is added to their input, itself through a 1×1 convolution where its size changes.
 /// Source: He et al. 2015.
 public final class Residual: Module {
-  private let convolution1, convolution2: Conv2D
-  private let shortcut: Conv2D?
-  private let norm1, norm2: BatchNorm2D
+  private let conv1, conv2: Conv2D
+  private let conv3: Conv2D?
+  private let bn1, bn2: BatchNorm2D
 
   public init(_ inChannels: Int, _ outChannels: Int, projecting: Bool = false, stride: Extent = 1) {
     let xavier = Initializer.xavierUniform
-    convolution1 = Conv2D(inChannels, outChannels, kernel: 3, stride: stride, padding: 1, weights: xavier)
-    convolution2 = Conv2D(outChannels, outChannels, kernel: 3, padding: 1, weights: xavier)
-    shortcut = projecting ? Conv2D(inChannels, outChannels, kernel: 1, stride: stride, weights: xavier) : nil
-    (norm1, norm2) = (BatchNorm2D(outChannels), BatchNorm2D(outChannels))
-  }
-
-  public override var children: Children {
-    let convolutions: [(key: String, value: Module)] = [("conv1", convolution1), ("conv2", convolution2)]
-    let projection: [(key: String, value: Module)] = shortcut.map { [("conv3", $0)] } ?? []
-    return Named(convolutions + projection + [("bn1", norm1), ("bn2", norm2)])
+    conv1 = Conv2D(inChannels, outChannels, kernel: 3, stride: stride, padding: 1, weights: xavier)
+    conv2 = Conv2D(outChannels, outChannels, kernel: 3, padding: 1, weights: xavier)
+    conv3 = projecting ? Conv2D(inChannels, outChannels, kernel: 1, stride: stride, weights: xavier) : nil
+    (bn1, bn2) = (BatchNorm2D(outChannels), BatchNorm2D(outChannels))
   }
 
   public override func forward(_ input: Tensor) throws -> Tensor {
-    let inner = try norm2(convolution2(norm1(convolution1(input), thenReLU: true)))
-    return try (inner + (shortcut?(input) ?? input)).relu()
+    let inner = try bn2(conv2(bn1(conv1(input), thenReLU: true)))
+    return try (inner + (conv3?(input) ?? input)).relu()
   }
 }
 

@@ -9,18 +9,19 @@ struct ModuleTests {
   private final class Perceptron: Module {
     let hidden = Linear(4, 3)
     let output = Linear(3, 2, bias: false)
-    override var children: Children { ["hidden": hidden, "output": output] }
     override func forward(_ input: Tensor) throws -> Tensor { try output(hidden(input).relu()) }
   }
 
   /// A buffer, a parameter of its own, and one layer under two names.
   private final class Tied: Module {
-    let layer = Linear(2, 2)
+    let first, second: Linear
     let scale = Tensor.parameter([2])
-    let runningMean = Tensor.buffer([2], 1)
-    override var children: Children { ["first": layer, "second": layer] }
-    override var parameters: Tensors { ["scale": scale] }
-    override var buffers: Tensors { ["running_mean": runningMean] }
+    let runningMean = Tensor.buffer([2], 1, named: "running_mean")
+
+    override init() {
+      first = Linear(2, 2)
+      second = first
+    }
   }
 
   private static func lenet() -> Sequential {

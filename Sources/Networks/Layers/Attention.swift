@@ -22,13 +22,11 @@ public final class AdditiveAttention: Module {
   public let dropout: Double
 
   public init(keys: Int, queries: Int, hidden: Int, dropout: Double = 0) {
-    ofKeys = Linear(keys, hidden, bias: false, weights: .xavierUniform)
-    ofQueries = Linear(queries, hidden, bias: false, weights: .xavierUniform)
-    scores = Linear(hidden, 1, bias: false, weights: .xavierUniform)
+    ofKeys = Linear(keys, hidden, bias: false, weights: .xavierUniform).named("W_k")
+    ofQueries = Linear(queries, hidden, bias: false, weights: .xavierUniform).named("W_q")
+    scores = Linear(hidden, 1, bias: false, weights: .xavierUniform).named("w_v")
     self.dropout = dropout
   }
-
-  public override var children: Children { ["W_k": ofKeys, "W_q": ofQueries, "w_v": scores] }
 
   /// `W_k k` of all keys, for several calls on the same ones.
   public func projected(keys: Tensor) throws -> Tensor { try ofKeys(keys) }

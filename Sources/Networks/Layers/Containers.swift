@@ -1,23 +1,13 @@
 import Tensors
 
-/// Modules one after the other; children are named by their position.
+/// Modules one after the other, named by their position where they have no name of their own.
 public final class Sequential: Module {
   public let layers: [Module]
-  private let names: [String]
 
   public convenience init(_ layers: Module...) { self.init(layers) }
-  public init(_ layers: [Module]) {
-    self.layers = layers
-    names = layers.indices.map { "\($0)" }
-  }
-
-  /// Children under names of one's own, in order.
-  public init(named children: Children) {
-    (layers, names) = (children.entries.map(\.value), children.entries.map(\.key))
-  }
+  public init(_ layers: [Module]) { self.layers = layers }
 
   public subscript(_ index: Int) -> Module { layers[index] }
-  public override var children: Children { Named(zip(names, layers).map { (key: $0, value: $1) }) }
 
   public override func forward(_ input: Tensor) throws -> Tensor {
     var value = input
@@ -33,6 +23,13 @@ public final class Sequential: Module {
       }
     }
     return value
+  }
+}
+
+/// The layers stand for properties called `0`, `1` and so on: `0.weight`, not `layers.0.weight`.
+extension Sequential: CustomReflectable {
+  public var customMirror: Mirror {
+    Mirror(self, children: layers.enumerated().map { (label: "\($0)", value: $1) }, displayStyle: .class)
   }
 }
 

@@ -11,8 +11,6 @@ public final class Embedding: Module {
     try? initialize(StandaloneKey.next())
   }
 
-  public override var parameters: Tensors { ["weight": weight] }
-
   /// Of the normal distribution, as PyTorch has it.
   public override func initialize(_ key: RandomKey) throws {
     try Initializer.normal(standardDeviation: 1).fill(weight, key: key)

@@ -12,8 +12,6 @@ public final class NadarayaWatson: Module {
     try? initialize(StandaloneKey.next())
   }
 
-  public override var parameters: Tensors { ["w": w] }
-
   /// Uniform in 0…1, as in the notes.
   public override func initialize(_ key: RandomKey) throws { try Initializer.uniform(0, 1).fill(w, key: key) }
 

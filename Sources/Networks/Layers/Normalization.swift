@@ -20,17 +20,13 @@ public class BatchNorm: Module, ReLUFusing {
 
   public init(_ channels: Int, epsilon: Double = 1e-5, momentum: Double = 0.1) {
     (weight, bias) = (.parameter([channels]), .parameter([channels]))
-    (runningMean, runningVariance) = (.buffer([channels], 0), .buffer([channels], 1))
-    batchesTracked = .buffer([], 0)
-    sums = .buffer([2 * max(channels, 0) + 1], 0)
+    runningMean = .buffer([channels], 0, named: "running_mean")
+    runningVariance = .buffer([channels], 1, named: "running_var")
+    batchesTracked = .buffer([], 0, named: "num_batches_tracked")
+    sums = (try? .zeros([2 * max(channels, 0) + 1])) ?? .empty
     (self.epsilon, self.momentum) = (epsilon, momentum)
     super.init()
     try? weight.fill(1)
-  }
-
-  public override var parameters: Tensors { ["weight": weight, "bias": bias] }
-  public override var buffers: Tensors {
-    ["running_mean": runningMean, "running_var": runningVariance, "num_batches_tracked": batchesTracked]
   }
 
   public override func initialize(_ key: RandomKey) throws {

@@ -25,7 +25,8 @@ public final class Recurrent: Module {
   public let dropout: Double
   /// Nil for PyTorch's, uniform in ±1 / √hidden.
   public let weightInitializer: Initializer?
-  private let weights: [RecurrentWeights]
+  /// Of each layer and direction, four.
+  private let weights: [Parameter]
 
   public init(
     _ cell: Cell, _ inputs: Int, _ hidden: Int, layers: Int = 1, isBidirectional: Bool = false, dropout: Double = 0,
@@ -35,10 +36,14 @@ public final class Recurrent: Module {
     (self.isBidirectional, self.dropout, weightInitializer) = (isBidirectional, dropout, initializer)
     let directions = isBidirectional ? 2 : 1
     let rows = cell.gateCount * hidden
-    weights = (0..<layers * directions).map { index in
-      RecurrentWeights(
-        input: .parameter([rows, index < directions ? inputs : directions * hidden]),
-        hidden: .parameter([rows, hidden]), inputBias: .parameter([rows]), hiddenBias: .parameter([rows]))
+    weights = (0..<layers * directions).flatMap { index in
+      let suffix = "_l\(index / directions)" + (index % directions == 1 ? "_reverse" : "")
+      return [
+        Tensor.parameter(
+          [rows, index < directions ? inputs : directions * hidden], named: "weight_ih" + suffix),
+        .parameter([rows, hidden], named: "weight_hh" + suffix), .parameter([rows], named: "bias_ih" + suffix),
+        .parameter([rows], named: "bias_hh" + suffix),
+      ]
     }
     super.init()
     try? initialize(StandaloneKey.next())
@@ -46,26 +51,21 @@ public final class Recurrent: Module {
 
   public var directions: Int { isBidirectional ? 2 : 1 }
 
-  public override var parameters: Tensors {
-    Named(
-      weights.enumerated().flatMap { index, weights in
-        let suffix = "_l\(index / directions)" + (index % directions == 1 ? "_reverse" : "")
-        return [
-          (key: "weight_ih" + suffix, value: weights.input), (key: "weight_hh" + suffix, value: weights.hidden),
-          (key: "bias_ih" + suffix, value: weights.inputBias), (key: "bias_hh" + suffix, value: weights.hiddenBias),
-        ]
-      })
-  }
-
   public override func initialize(_ key: RandomKey) throws {
     let bound = 1 / Double(max(hidden, 1)).squareRoot()
-    for (index, entry) in parameters.entries.enumerated() {
+    for (index, tensor) in weights.enumerated() {
       var key = key
       // Layers of a network are 16 apart; the time tells those beyond apart.
       (key.layer, key.time) = (key.layer + index % 16, key.time + index / 16)
-      let initializer = entry.key.hasPrefix("weight") ? weightInitializer : nil
-      try (initializer ?? .uniform(-bound, bound)).fill(entry.value, key: key)
+      let initializer = tensor.rank == 2 ? weightInitializer : nil
+      try (initializer ?? .uniform(-bound, bound)).fill(tensor, key: key)
     }
+  }
+
+  /// Of a layer and direction.
+  private func weights(of index: Int) -> RecurrentWeights {
+    let four = weights[4 * index..<4 * index + 4].map { $0 }
+    return RecurrentWeights(input: four[0], hidden: four[1], inputBias: four[2], hiddenBias: four[3])
   }
 
   public override func forward(_ input: Tensor) throws -> Tensor { try run(input).outputs }
@@ -83,7 +83,7 @@ public final class Recurrent: Module {
       for direction in 0..<directions {
         let index = layer * directions + direction
         let (output, cell) = try value.recurrent(
-          cell, weights[index], state: state?.hidden[index], cellState: state?.cell?[index],
+          cell, weights(of: index), state: state?.hidden[index], cellState: state?.cell?[index],
           isReversed: direction == 1)
         outputs.append(output)
         hiddens.append(try output[direction == 1 ? 0 : -1])

@@ -17,11 +17,6 @@ public class WeightedLayer: Module {
     try? initialize(StandaloneKey.next())
   }
 
-  public override var parameters: Tensors {
-    if let bias { return ["weight": weight, "bias": bias] }
-    return ["weight": weight]
-  }
-
   public override func initialize(_ key: RandomKey) throws {
     try weightInitializer.fill(weight, key: key)
     guard let bias else { return }
