@@ -5,7 +5,7 @@ import Networks
 import Tensors
 
 /// What is looked at in each step beside training, at a cost. The same on all ranks.
-public struct StepChecks {
+public final class StepChecks {
   /// Names the first operation whose numbers are not finite.
   public var numerics = false
   /// Asks for a report of each step.
@@ -14,10 +14,10 @@ public struct StepChecks {
   public var verificationInterval = 100
   private var failure: NumericsFailure?
 
-  public init() {}
+  init() {}
 
   /// Runs `body`, a slice's forward and backward pass.
-  mutating func watch(_ slice: Batch, of model: Module, atStep step: Int, _ body: () throws -> Void) throws {
+  func watch(_ slice: Batch, of model: Module, atStep step: Int, _ body: () throws -> Void) throws {
     guard numerics else { return try body() }
     let names = model.namedModules().map { (ObjectIdentifier($0.module), $0.name.isEmpty ? "model" : $0.name) }
     let tensors = model.namedParameters.map { (ObjectIdentifier($0.tensor), $0.name) }

@@ -18,7 +18,7 @@ public final class Trainer {
   public var schedule = Schedule.constant
   /// Told of steps and epochs; they watch, and change nothing.
   public var observers: [any TrainingObserver] = []
-  public var checks = StepChecks()
+  public let checks = StepChecks()
   /// What checkpoints keep of the data: class names, vocabularies.
   public var texts: [String: [String]] = [:]
   public internal(set) var position = TrainingPosition()
