@@ -1,5 +1,6 @@
 import Failures
 import Foundation
+import HDF5Files
 import MessagePassing
 
 /// Shows how a training goes: a live line on a terminal, plain lines elsewhere.
@@ -37,8 +38,7 @@ public final class ProgressPrinter: TrainingObserver {
     if let tested = metrics.testMeasures.last { text += "  test \(Self.text([tested], separator: ""))" }
     text += "  \(Self.grouped(metrics.examplesPerSecond)) \(metrics.objective.unit)/s"
     text += "  \(Self.fixed(metrics.seconds, 1)) s"
-    line.clear()
-    show(text)
+    StandardOutput.line(text)
   }
 
   private static func text(_ measures: [Measure], separator: String) -> String {
@@ -70,11 +70,8 @@ public final class ProgressPrinter: TrainingObserver {
 public final class StepPrinter: TrainingObserver {
   public init() {}
 
-  public func stepFinished(_ step: FinishedStep) { if let report = step.report { show("\(report)") } }
+  public func stepFinished(_ step: FinishedStep) { if let report = step.report { StandardOutput.line("\(report)") } }
 }
-
-/// A line of output in one write, so that ranks don't mix theirs.
-private func show(_ text: String) { FileHandle.standardOutput.write(Foundation.Data((text + "\n").utf8)) }
 
 /// Whether standard output ends on a terminal. Under mpirun a rank always has one of its own, so there it is mpirun's, the
 /// parent process's, that counts.

@@ -1,5 +1,5 @@
 import Failures
-import Foundation
+import HDF5Files
 import Synchronization
 
 /// The last line of a terminal, drawn over and over while work goes on; nothing where there is no terminal.
@@ -18,19 +18,15 @@ public final class TerminalLine: Sendable {
       last = now
       return true
     }
-    if isDue { write(Self.start + text()) }
+    if isDue { StandardOutput.live(text()) }
   }
 
   /// Takes the line away.
-  public func clear() { if isShown { write(Self.start) } }
+  public func clear() { if isShown { StandardOutput.clearLive() } }
 
   /// `[====      ]`
   public static func bar(_ share: Double) -> String {
     let full = Int((min(max(share, 0), 1) * 20).rounded())
     return "[" + String(repeating: "=", count: full) + String(repeating: " ", count: 20 - full) + "]"
   }
-
-  private static let start = "\r\u{1B}[K"
-
-  private func write(_ text: String) { FileHandle.standardOutput.write(Foundation.Data(text.utf8)) }
 }

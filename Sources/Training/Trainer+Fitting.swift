@@ -11,8 +11,9 @@ extension Trainer {
     let start = monotonicSeconds()
     if let saving { try communicator.agreeing("save") { if communicator.isRoot { try saving.folder.prepare() } } }
     while let metrics = try fitEpoch(train, test: test, saving: saving, since: start) {
-      for observer in observers { try observer.epochFinished(metrics) }
+      // First of all: whatever befalls the observers, the epoch is not lost.
       if let saving, saving.isDue(afterEpoch: position.epoch) { try save(saving) }
+      for observer in observers { try observer.epochFinished(metrics) }
     }
     if let saving, saving.lastSavedStep != position.step { try save(saving) }
     for observer in observers { try observer.trainingFinished() }

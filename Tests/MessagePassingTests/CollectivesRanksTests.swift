@@ -1,6 +1,7 @@
 import Testing
 
 @testable import MessagePassing
+@testable import TestSupport
 
 /// Every transport gives the same answers: MPI on one process under `swift test` and on 1, 2, 3 and 4 under
 /// `launch/test-ranks`, threads, and a rank alone. Serialized, nested suites included: collectives must be called in the same

@@ -1,6 +1,8 @@
 import Tensors
 import Testing
 
+@testable import TestSupport
+
 @Suite("Automatic differentiation, as in the book's chapter 2.5")
 struct AutogradTests {
   private static func leaf() throws -> Tensor { try Tensor.arange(0, 4).requiringGradient() }

@@ -1,24 +1,10 @@
-import Networks
-import Optimizers
 import Tensors
 import Testing
 
+@testable import TestSupport
+
 @Suite("Every mistake is an error of one line that names what is at fault")
 struct ErrorTests {
-  /// Something that can't be done, with the words that its error must have.
-  struct Mistake: Sendable, CustomTestStringConvertible {
-    let testDescription: String
-    let words: [String]
-    let body: @Sendable () throws -> Any
-    init(_ name: String, _ words: String..., body: @escaping @Sendable () throws -> Any) {
-      (testDescription, self.words, self.body) = (name, words, body)
-    }
-  }
-
-  private static func ones(_ extents: Int..., type: DType = .float32) throws -> Tensor {
-    try .ones(Shape(extents), type)
-  }
-
   static let shapes: [Mistake] = [
     .init("sum of other shapes", "sum", "[2, 3]", "[4]") { try ones(2, 3) + ones(4) },
     .init("difference", "[2, 3]", "[3, 2]") { try ones(2, 3) - ones(3, 2) },
@@ -148,14 +134,8 @@ struct ErrorTests {
     .init("negative label", "label -1", "row 0") { try ones(2, 3).crossEntropy(Tensor([Int64(-1), 0])) },
     .init("too few labels", "[2, 3]", "[1]") { try ones(2, 3).crossEntropy(Tensor([Int64(0)])) },
     .init("no classes", "cross-entropy") { try ones(2, 0).crossEntropy(Tensor([Int64(0), 0])) },
-    .init("squared error", "[2, 3]", "[3, 2]") { try meanSquaredError(ones(2, 3), ones(3, 2)) },
-    .init("a layer of absurd size", "linear") { try Linear(.max, .max)(ones(2, 3)) },
-    .init("a layer of negative size", "linear") { try Linear(-1, 5)(ones(2, 3)) },
-    .init("a convolution of three extents", "convolution") { try Conv2D(1, 1, kernel: [3, 3, 3])(ones(1, 1, 5, 5)) },
-    .init("a convolution of no groups", "convolution") { try Conv2D(1, 1, kernel: 3, groups: 0)(ones(1, 1, 5, 5)) },
     .init("dropout", "dropout", "1.5") { try ones(2).droppedOut(1.5) },
     .init("dropout of NaN", "dropout", "nan") { try ones(2).droppedOut(.nan) },
-    .init("a module without forward", "override forward") { try Module()(ones(2)) },
   ]
 
   static let sizes: [Mistake] = [
@@ -200,18 +180,13 @@ struct ErrorTests {
     .init("log sum exp of nothing", "max", "[2, 0]") { try Tensor.zeros([2, 0]).logSumExp() },
   ]
 
-  @Test("Shapes", arguments: ErrorTests.shapes) func shapesMistakes(_ mistake: Mistake) { check(mistake) }
-  @Test("Axes and indices", arguments: ErrorTests.axes) func axesMistakes(_ mistake: Mistake) { check(mistake) }
-  @Test("Types", arguments: ErrorTests.types) func typesMistakes(_ mistake: Mistake) { check(mistake) }
-  @Test("Layers and losses", arguments: ErrorTests.layers) func layersMistakes(_ mistake: Mistake) { check(mistake) }
-  @Test("Sizes", arguments: ErrorTests.sizes) func sizesMistakes(_ mistake: Mistake) { check(mistake) }
-  @Test("Extrema of nothing", arguments: ErrorTests.empties) func emptiesMistakes(_ mistake: Mistake) { check(mistake) }
-
-  private func check(_ mistake: Mistake) {
-    let error = #expect(throws: (any Error).self) { try mistake.body() }
-    let text = error.map { "\($0)" } ?? ""
-    #expect(!text.contains("\n"))
-    for word in mistake.words { #expect(text.contains(word), "\(text)") }
+  @Test("Shapes", arguments: ErrorTests.shapes) func shapesMistakes(_ mistake: Mistake) { mistake.check() }
+  @Test("Axes and indices", arguments: ErrorTests.axes) func axesMistakes(_ mistake: Mistake) { mistake.check() }
+  @Test("Types", arguments: ErrorTests.types) func typesMistakes(_ mistake: Mistake) { mistake.check() }
+  @Test("Layers and losses", arguments: ErrorTests.layers) func layersMistakes(_ mistake: Mistake) { mistake.check() }
+  @Test("Sizes", arguments: ErrorTests.sizes) func sizesMistakes(_ mistake: Mistake) { mistake.check() }
+  @Test("Extrema of nothing", arguments: ErrorTests.empties) func emptiesMistakes(_ mistake: Mistake) {
+    mistake.check()
   }
 }
 
@@ -226,23 +201,5 @@ struct EmptyTests {
       try nothing.max(1).shape == [0] && nothing.argmax(1).shape == [0] && nothing.cumulativeSum(1).shape == [0, 3])
     #expect(
       try Tensor.arange(3)[1..<1].shape == [0] && Tensor.arange(0).shape == [0] && Tensor.identity(0).shape == [0, 0])
-  }
-
-  @Test("A network with convolution, pooling, linear layers and loss: gradients of zero, not of garbage")
-  func network() throws {
-    let network = Sequential(
-      Conv2D(1, 3, kernel: 3, padding: 1), ReLU(), MaxPool2D(2), Conv2D(3, 4, kernel: 1), Sigmoid(), AvgPool2D(2),
-      Flatten(), Dropout(0.5), Linear(16, 5), Tanh(), Linear(5, 2))
-    let input = try Tensor.zeros([0, 1, 8, 8]).requiringGradient()
-    let logits = try network(input)
-    #expect(logits.shape == [0, 2])
-    let loss = try crossEntropy(logits, Tensor.zeros([0], .int64), reduction: .sum)
-    #expect(try loss.item() == 0)
-    try loss.backward()
-    #expect(input.gradient?.shape == [0, 1, 8, 8])
-    for entry in network.namedParameters {
-      let gradient = try #require(entry.tensor.gradient).floats()
-      #expect(gradient == [Float](repeating: 0, count: gradient.count), "\(entry.name)")
-    }
   }
 }

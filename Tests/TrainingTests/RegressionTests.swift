@@ -2,6 +2,8 @@ import Lockstep
 import Testing
 import Zoo
 
+@testable import TestSupport
+
 @Suite struct RegressionTests {
   private let rows: TableDataset
 

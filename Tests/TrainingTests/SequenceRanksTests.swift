@@ -2,6 +2,8 @@ import Lockstep
 import Testing
 import Zoo
 
+@testable import TestSupport
+
 /// Models of sequences on one process under `swift test`, on 1 to 4 ranks under `launch/test-ranks`.
 @Suite(.serialized) struct SequenceRanksTests {
   private static let steps = 50

@@ -3,6 +3,7 @@ import Synchronization
 import Testing
 
 @testable import DataParallel
+@testable import TestSupport
 @testable import Training
 
 /// What trainers ask of a strategy, whichever it is.
@@ -211,7 +212,7 @@ import Testing
   /// In ranks, folds, checkpoints and measures.
   @Test func anObjectiveCountsWhatItLikes() throws {
     let data = TableDataset(try SyntheticLinearData().split(rows: 20))
-    let folder = try Scratch()
+    let folder = try TemporaryFolder()
     let found = try simulated(3) { communicator -> [Totals] in
       var configuration = smallConfiguration(epochs: 2, batchSize: 8)
       configuration.steps = 5

@@ -4,6 +4,7 @@ import Lockstep
 import Synchronization
 import Testing
 
+@testable import TestSupport
 @testable import Training
 
 /// The training loop in one process.
@@ -112,7 +113,7 @@ import Testing
   @Test func aLossThatIsNoNumberStopsBeforeTheUpdate() throws {
     let folder = try TemporaryFolder()
     let (trainer, _) = try trainer(smallConfiguration(epochs: 1))
-    let plan = CheckpointPlan(CheckpointFolder(folder.path), every: .steps(1))
+    let plan = CheckpointPlan(CheckpointFolder(folder.path), every: .steps(2))
     var digests: [String] = []
     trainer.observers = [Poisoner(trainer.model, step: 3) { digests.append($0) }]
     let error = #expect(throws: NotFiniteError.self) { try trainer.fit(ImageDataset(smallImages(100)), saving: plan) }
@@ -121,7 +122,7 @@ import Testing
     #expect(trainer.position.step == 3)
     // The poisoned weight apart, the model is as step 3 left it; the last good state lies on the disk.
     let (_, checkpoint) = try CheckpointFolder.load(folder.path)
-    #expect(checkpoint.position.step == 3)
+    #expect(checkpoint.position.step == 2)
     #expect(try digest(trainer.model) == digests.last)
   }
 
@@ -177,15 +178,5 @@ private final class Poisoner: TrainingObserver {
     guard finished.position.step == step, let bias = model.namedParameters.last?.tensor else { return }
     _ = try? bias.withFloats { $0[0] = .nan }
     report((try? digest(model)) ?? "")
-  }
-}
-
-/// Parameters that differ by rounding at the most.
-func expectClose(_ found: Module, _ wanted: Module, relative: Float = 1e-4) throws {
-  for (a, b) in zip(found.namedParameters, wanted.namedParameters) {
-    let (x, y) = (try a.tensor.floats(), try b.tensor.floats())
-    let norm = y.reduce(0) { $0 + $1 * $1 }.squareRoot()
-    let difference = zip(x, y).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }.squareRoot()
-    #expect(difference <= relative * norm, "\(a.name): \(difference) of \(norm)")
   }
 }

@@ -4,6 +4,8 @@ import HDF5Files
 import Lockstep
 import Testing
 
+@testable import TestSupport
+
 /// A folder of checkpoints belongs to one run, and holds nothing that is not good.
 @Suite struct UsedFolderTests {
   private func folder(_ steps: [Int]) throws -> (folder: TemporaryFolder, files: [String]) {
