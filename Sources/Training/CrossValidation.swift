@@ -56,7 +56,9 @@ public struct CrossValidation {
     -> Fold
   {
     let (rest, left) = Subset.fold(fold, of: folds, dataset)
-    let trainer = try Trainer(drawing: network, objective, configuration)
+    let steps = Sampler(sampleCount: rest.count, batchSize: configuration.batchSize).batchCount
+    let trainer = try Trainer(
+      drawing: network, objective, configuration.spanningSchedule(stepsPerEpoch: steps))
     var epochs: [EpochMetrics] = []
     let start = monotonicSeconds()
     while let metrics = try trainer.fitEpoch(rest, test: left, since: start) {

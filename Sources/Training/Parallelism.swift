@@ -7,18 +7,20 @@ extension Configuration {
   /// Which samples of each global batch are a rank's, and in which slices, where no statistics of a batch are taken.
   public func sharding(_ communicator: Communicator) -> Sharding {
     Sharding(
-      rank: communicator.rank, rankCount: communicator.size, sliceSize: sliceSize,
-      virtualShards: reproducible ? virtualShards : nil)
+      rank: communicator.rank, rankCount: communicator.size, sliceSize: self.sliceSize,
+      virtualShards: self.reproducible ? self.virtualShards : nil)
   }
 
   /// How kernels compute. On several threads they may add in another order.
   public var kernels: KernelOptions {
-    KernelOptions(precision: precision, convolution: convolution, threads: reproducible ? 1 : nil)
+    KernelOptions(
+      backend: self.backend, precision: self.precision, convolution: self.convolution,
+      threads: self.reproducible ? 1 : nil)
   }
 
   func makeStrategy(_ replica: Replica, _ communicator: Communicator) throws -> any Strategy {
-    reproducible
-      ? Reproducible(replica, over: communicator, virtualShards: virtualShards)
-      : try Replicated(replica, over: communicator, sliceSize: sliceSize)
+    self.reproducible
+      ? Reproducible(replica, over: communicator, virtualShards: self.virtualShards)
+      : try Replicated(replica, over: communicator, sliceSize: self.sliceSize)
   }
 }

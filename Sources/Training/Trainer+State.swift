@@ -33,9 +33,12 @@ extension Trainer {
 
   /// Goes on from a checkpoint of the same model.
   public func resume(from checkpoint: Checkpoint) throws {
+    // What another optimizer remembered says nothing to this one.
+    let isAnother = configuration.optimizerChange(from: checkpoint) != nil
     try strategy.restore(
       ReplicaState(
-        model: checkpoint.model, slots: checkpoint.optimizer, optimizerSteps: checkpoint.optimizerSteps))
+        model: checkpoint.model, slots: isAnother ? [:] : checkpoint.optimizer,
+        optimizerSteps: isAnother ? 0 : checkpoint.optimizerSteps))
     totals = try epochTotals(checkpoint.position.totals)
     position = checkpoint.position
     position.totals = []

@@ -15,7 +15,7 @@ public final class Trainer {
   public let strategy: any Strategy
   public let objective: any Objective
   public let configuration: Configuration
-  public var schedule = Schedule.constant
+  public var schedule: Schedule
   /// Told of steps and epochs; they watch, and change nothing.
   public var observers: [any TrainingObserver] = []
   public let checks = StepChecks()
@@ -42,6 +42,7 @@ public final class Trainer {
     try configuration.validate()
     try model.validate()
     (self.objective, self.configuration, totals) = (objective, configuration, Totals(objective.sums))
+    schedule = try configuration.makeSchedule()
     let replica = Replica(model, configuration.makeOptimizer(model.namedParameters))
     strategy = try makeStrategy?(replica, communicator) ?? configuration.makeStrategy(replica, communicator)
     position.seed = configuration.seed
