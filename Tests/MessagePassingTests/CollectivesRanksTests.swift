@@ -17,8 +17,8 @@ import Testing
       #expect(try world.allGather([Int32(world.rank)]) == (0..<Int32(world.size)).map { [$0] })
     }
 
-    @Test(arguments: Job.allCases)
-    func allReduceOfEachTypeAndOperation(_ job: Job) throws {
+    @Test(arguments: JobKind.allCases)
+    func allReduceOfEachTypeAndOperation(_ job: JobKind) throws {
       try job.run { communicator in
         try Self.expectReductions(of: Float.self, on: communicator)
         try Self.expectReductions(of: Double.self, on: communicator)
@@ -42,8 +42,8 @@ import Testing
       #expect(try communicator.allReduce(values, .maximum) == indices.map { $0 * size }.converted(to: type))
     }
 
-    @Test(arguments: Job.allCases)
-    func allReduceInTheBackground(_ job: Job) throws {
+    @Test(arguments: JobKind.allCases)
+    func allReduceInTheBackground(_ job: JobKind) throws {
       try job.run { communicator in
         let size = communicator.size
         var first = (0..<10).map { Float($0 + communicator.rank) }
@@ -63,8 +63,8 @@ import Testing
       }
     }
 
-    @Test(arguments: Job.allCases)
-    func broadcastFromEachRoot(_ job: Job) throws {
+    @Test(arguments: JobKind.allCases)
+    func broadcastFromEachRoot(_ job: JobKind) throws {
       try job.run { communicator in
         for root in 0..<communicator.size {
           let wanted = (0..<10).map { Double($0 * 100 + root) }
@@ -78,8 +78,8 @@ import Testing
       }
     }
 
-    @Test(arguments: Job.allCases)
-    func gathersRaggedArrays(_ job: Job) throws {
+    @Test(arguments: JobKind.allCases)
+    func gathersRaggedArrays(_ job: JobKind) throws {
       try job.run { communicator in
         // Rank r has 5r values: none on rank 0.
         let all = (0..<communicator.size).map { rank in (0..<(5 * rank)).map { Int64(100 * rank + $0) } }
@@ -94,8 +94,8 @@ import Testing
       }
     }
 
-    @Test(arguments: Job.allCases)
-    func emptyBuffersAreFine(_ job: Job) throws {
+    @Test(arguments: JobKind.allCases)
+    func emptyBuffersAreFine(_ job: JobKind) throws {
       try job.run { communicator in
         let nothing = UnsafeMutableBufferPointer<Float>(start: nil, count: 0)
         try communicator.barrier()

@@ -42,8 +42,8 @@ extension CollectivesRanksTests {
       #expect(maximum == [Int32](repeating: Int32(size - 1), count: 1000))
     }
 
-    @Test(arguments: [Job.alone, .world, .oneThread, .threeThreads, .fourThreads, .duplicateOfThreads])
-    func splitOrdersByKey(_ job: Job) throws {
+    @Test(arguments: [JobKind.alone, .world, .oneThread, .threeThreads, .fourThreads, .duplicateOfThreads])
+    func splitOrdersByKey(_ job: JobKind) throws {
       try job.run { all in
         // Even and odd ranks apart, each in descending order.
         let part = try all.split(color: all.rank % 2, key: -all.rank)
@@ -62,8 +62,8 @@ extension CollectivesRanksTests {
     }
 
     /// Collectives of a duplicate don't meet those of what it was made of.
-    @Test(arguments: [Job.world, .twoThreads, .fourThreads, .halfOfThreads])
-    func duplicatesAreChannelsOfTheirOwn(_ job: Job) throws {
+    @Test(arguments: [JobKind.world, .twoThreads, .fourThreads, .halfOfThreads])
+    func duplicatesAreChannelsOfTheirOwn(_ job: JobKind) throws {
       try job.run { one in
         let two = try one.duplicate()
         let (rank, size) = (Int64(one.rank), Int64(one.size))
@@ -81,8 +81,8 @@ extension CollectivesRanksTests {
       }
     }
 
-    @Test(arguments: [Job.duplicate, .twoThreads, .threeThreads, .checkedThreads, .halfOfThreads], [1, 100, 70_000])
-    func messagesGoRoundTheRing(_ job: Job, _ count: Int) throws {
+    @Test(arguments: [JobKind.duplicate, .twoThreads, .threeThreads, .checkedThreads, .halfOfThreads], [1, 100, 70_000])
+    func messagesGoRoundTheRing(_ job: JobKind, _ count: Int) throws {
       for pieceLength in [Int?.none, 3 * count / 10 + 1] {
         try job.run { communicator in
           guard communicator.size > 1 else { return }
@@ -99,8 +99,8 @@ extension CollectivesRanksTests {
       }
     }
 
-    @Test(arguments: [Job.duplicate, .twoThreads, .fourThreads, .halfOfThreads], [0, 1, 1000])
-    func neighboursExchange(_ job: Job, _ count: Int) throws {
+    @Test(arguments: [JobKind.duplicate, .twoThreads, .fourThreads, .halfOfThreads], [0, 1, 1000])
+    func neighboursExchange(_ job: JobKind, _ count: Int) throws {
       try job.run { communicator in
         let peer = communicator.rank ^ 1
         guard peer < communicator.size else { return }
@@ -113,8 +113,8 @@ extension CollectivesRanksTests {
       }
     }
 
-    @Test(arguments: [Job.duplicate, .twoThreads, .threeThreads])
-    func messagesOfAnotherTypeOrCountAreRefused(_ job: Job) throws {
+    @Test(arguments: [JobKind.duplicate, .twoThreads, .threeThreads])
+    func messagesOfAnotherTypeOrCountAreRefused(_ job: JobKind) throws {
       try job.run { communicator in
         guard communicator.size > 1 else { return }
         if communicator.rank == 0 {
@@ -134,8 +134,8 @@ extension CollectivesRanksTests {
       }
     }
 
-    @Test(arguments: [Job.alone, .duplicate, .twoThreads, .threeThreads])
-    func wrongArgumentsAreRefused(_ job: Job) throws {
+    @Test(arguments: [JobKind.alone, .duplicate, .twoThreads, .threeThreads])
+    func wrongArgumentsAreRefused(_ job: JobKind) throws {
       try job.run { communicator in
         let before = communicator.collectiveCount
         let root = #expect(throws: MessagePassingError.self) {
@@ -156,7 +156,7 @@ extension CollectivesRanksTests {
     }
 
     /// Values of every kind arrive as they were.
-    @Test(arguments: [Job.alone, .duplicate, .threeThreads]) func allAreTold(_ job: Job) throws {
+    @Test(arguments: [JobKind.alone, .duplicate, .threeThreads]) func allAreTold(_ job: JobKind) throws {
       try job.run { communicator in
         let words = ["", "ä ö", String(repeating: "x", count: communicator.rank * 100)]
         #expect(try communicator.tellAll(words).map(\.count) == [Int](repeating: 3, count: communicator.size))

@@ -4,7 +4,7 @@ import Testing
 @testable import TestSupport
 
 /// The jobs in which each collective must give the right answer: every transport, and what is made of one.
-enum Job: CustomTestStringConvertible, CaseIterable {
+enum JobKind: CustomTestStringConvertible, CaseIterable {
   /// No transport at all.
   case alone
   /// The processes that the tests run in, and parts of them.
@@ -14,7 +14,7 @@ enum Job: CustomTestStringConvertible, CaseIterable {
   /// Threads of one process, and what is made of them.
   case oneThread, twoThreads, threeThreads, fourThreads, checkedThreads, duplicateOfThreads, halfOfThreads
 
-  static let ofProcesses: [Job] = [.world, .duplicate, .unchecked, .single, .pieces]
+  static let ofProcesses: [JobKind] = [.world, .duplicate, .unchecked, .single, .pieces]
 
   var testDescription: String { "\(self)" }
 
