@@ -16,11 +16,11 @@ struct Curve {
 
 extension Page {
   /// Draws curves into one picture; `settings` are lines of gnuplot.
-  func draw(_ name: String, _ xLabel: String, _ yLabel: String, _ curves: [Curve], _ settings: [String] = []) throws {
+  func draw(_ name: String, _ xLabel: String, _ yLabel: String, _ curves: [Curve], _ settings: [String] = []) {
     var lines = ["set xlabel '\(xLabel)'", "set ylabel '\(yLabel)'", "set grid", "set key top right"] + settings
     for (index, curve) in curves.enumerated() { lines += Gnuplot.block("curve\(index)", curve.points) }
     let parts = curves.indices.map { "$curve\($0) with lines linewidth 2 title '\(curves[$0].title)'" }
-    try draw(name, lines + ["plot " + parts.joined(separator: ", ")])
+    draw(name, lines + ["plot " + parts.joined(separator: ", ")])
   }
 }
 
@@ -38,16 +38,20 @@ final class History: TrainingObserver {
   }
 }
 
-/// The library's own training: what each epoch came to.
-func fit(
-  _ network: Module, _ objective: any Objective, _ configuration: Configuration, _ train: any Dataset,
-  test: (any Dataset)? = nil
-) throws -> History {
-  let trainer = try Trainer(network, objective, configuration)
-  let history = History()
-  trainer.observers = [history]
-  try trainer.fit(train, test: test)
-  return history
+extension Page {
+  /// The library's own training: what each epoch came to.
+  func fit(
+    _ network: Module, _ objective: any Objective, _ configuration: Configuration, _ train: any Dataset,
+    test: (any Dataset)? = nil
+  ) -> History {
+    let history = History()
+    attempt {
+      let trainer = try Trainer(network, objective, configuration)
+      trainer.observers = [history]
+      try trainer.fit(train, test: test)
+    }
+    return history
+  }
 }
 
 /// The notes' `data_iter`: the samples in random order, a batch at a time.

@@ -49,9 +49,9 @@ extension Module {
   /// Overwrites the state.
   ///
   /// - Parameter strict: whether every name must be there with its shape, and no other; else what fits is taken.
-  /// - Returns: what did not fit, one phrase each; empty unless `strict` is off.
+  /// - Returns: what was left out, in one line; nil where all fits.
   @discardableResult
-  public final func load(_ values: [String: Tensor], strict: Bool = true) throws -> [String] {
+  public final func load(_ values: [String: Tensor], strict: Bool = true) throws -> String? {
     let own = state
     let names = Set(own.map(\.name))
     var faults = own.filter { values[$0.name] == nil }.map { "\($0.name) is missing" }
@@ -60,13 +60,12 @@ extension Module {
       guard let value = values[name], value.shape != tensor.shape else { return nil }
       return "\(name) has shape \(value.shape), not \(tensor.shape)"
     }
-    guard faults.isEmpty || !strict else {
-      throw TensorError("load", "the state is of another model: " + faults.joined(separator: ", "))
-    }
+    let text = faults.joined(separator: ", ")
+    guard faults.isEmpty || !strict else { throw TensorError("load", "the state is of another model: \(text)") }
     for (name, tensor) in own {
       if let value = values[name], value.shape == tensor.shape { try tensor.assign(value) }
     }
-    return faults
+    return faults.isEmpty ? nil : text
   }
 
   /// Checks that all modules and parameters are found, each under a name of its own, before a training starts.
