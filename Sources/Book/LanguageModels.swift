@@ -21,7 +21,7 @@ func languageModelsChapter(_ page: Page) throws {
     page.expect(
       "the longer the n-gram, the flatter Zipf's law", slopes[0] > slopes[1] && slopes[1] > slopes[2], "\(slopes)")
   }
-  try page.draw(
+  page.draw(
     "zipf", "token: x", "frequency: n(x)",
     zip(names, counts).map { name, list in
       Curve(name, list.enumerated().map { (Double($0.offset + 1), Double($0.element.count)) })

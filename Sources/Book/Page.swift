@@ -54,6 +54,9 @@ public final class Page {
   /// The elements of a tensor, none where there are none to be had.
   func numbers(_ tensor: Tensor) -> [Double] { attempt { try tensor.values(as: Double.self) } ?? [] }
 
+  /// The numbers of tokens.
+  func tokens(_ tensor: Tensor) -> [Int] { numbers(tensor).map { Int($0) } }
+
   /// What `body` makes; nil where it throws, which the chapter then ends with.
   @discardableResult
   func attempt<Result>(_ body: () throws -> Result) -> Result? {

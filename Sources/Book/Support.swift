@@ -54,6 +54,13 @@ extension Page {
   }
 }
 
+extension Page {
+  /// Gives one network the parameters of another of the same names.
+  func copy(_ source: Module, to target: Module) {
+    attempt { try target.load(Dictionary(uniqueKeysWithValues: source.state.map { ($0.name, $0.tensor) })) }
+  }
+}
+
 /// The notes' `data_iter`: the samples in random order, a batch at a time.
 func batches(of data: any Dataset, _ batchSize: Int, epoch: Int) throws -> [Batch] {
   let sampler = Sampler(sampleCount: data.count, batchSize: batchSize, seed: 0)
@@ -62,19 +69,31 @@ func batches(of data: any Dataset, _ batchSize: Int, epoch: Int) throws -> [Batc
 }
 
 /// The notes' `sgd`: minibatch stochastic gradient descent from scratch.
-func sgd(_ parameters: [Tensor], _ learningRate: Double, batchSize: Int) throws {
-  try withoutGradient {
+func sgd(_ parameters: [Tensor], _ learningRate: Double, batchSize: Int) {
+  withoutGradient {
     for parameter in parameters {
       guard let gradient = parameter.gradient else { continue }
-      try parameter.assign(parameter - gradient * (learningRate / Double(batchSize)))
+      parameter.assign(parameter - gradient * (learningRate / Double(batchSize)))
       parameter.gradient = nil
     }
   }
 }
 
+extension Tensor {
+  /// The only element, for code whose way depends on it; no number where there is a fault, which travels on.
+  var number: Double {
+    do { return try item() } catch { return .nan }
+  }
+
+  /// The gradient that `backward()` left; a fault where it did not come by.
+  var derivative: Tensor {
+    gradient ?? Tensor(fault: TensorError("gradient", "backward did not reach a tensor of shape \(shape)"), shape)
+  }
+}
+
 /// `(ŷ - y)² / 2`, as the notes write it.
-func squaredLoss(_ prediction: Tensor, _ target: Tensor) throws -> Tensor {
-  try (prediction - target.reshaped(prediction.shape)).pow(2) * 0.5
+func squaredLoss(_ prediction: Tensor, _ target: Tensor) -> Tensor {
+  (prediction - target.reshaped(prediction.shape)).pow(2) * 0.5
 }
 
 /// Fashion-MNIST, converted once for all chapters that need it.
@@ -90,12 +109,12 @@ enum FashionMNIST {
   static func load() throws -> (train: ImageDataset, test: ImageDataset) { try splits.get() }
 }
 
-/// How many of a data set's images a classifier gets right.
-func accuracy(_ data: ImageDataset, _ classify: (Tensor) throws -> Tensor) throws -> Double {
-  var hits = 0.0
+/// Which share of a data set's images a classifier gets right.
+func accuracy(_ data: ImageDataset, _ classify: (Tensor) -> Tensor) throws -> Tensor {
+  var hits = Tensor.zeros([])
   for start in stride(from: 0, to: data.count, by: 1000) {
     let batch = try data.batch(Array(start..<min(start + 1000, data.count)))
-    hits += try withoutGradient { try (classify(batch.inputs).argmax(1) .== batch.targets).sum().item() }
+    hits = hits + withoutGradient { (classify(batch.inputs).argmax(1) .== batch.targets).sum() }
   }
   return hits / Double(data.count)
 }

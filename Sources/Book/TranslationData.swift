@@ -14,7 +14,7 @@ func translationDataChapter(_ page: Page) throws {
     page.show("  " + sentences.prefix(6).map { $0.joined(separator: " ") }.joined(separator: " | "))
   }
   page.expect("the first pair", source[0] == ["go", "."] && target[0] == ["va", "!"])
-  try page.draw("sentence-lengths", histogram(source, target))
+  page.draw("sentence-lengths", histogram(source, target))
 
   let reserved = ["<pad>", "<bos>", "<eos>"]
   let words = Vocab(Array(source.joined()), minimumFrequency: 2, reserved: reserved)

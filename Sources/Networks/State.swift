@@ -44,6 +44,12 @@ extension Module {
   /// The parameter or buffer of that dotted name, `2.bias` say.
   public final func tensor(named name: String) -> Tensor? { state.first { $0.name == name }?.tensor }
 
+  /// The same, for use in an expression: a fault where there is no such name.
+  public final subscript(name: String) -> Tensor {
+    let error = TensorError("\(type(of: self))", "has no parameter or buffer \(name)")
+    return tensor(named: name) ?? Tensor(fault: error, [])
+  }
+
   public final var parameterCount: Int { namedParameters.reduce(0) { $0 + $1.tensor.elementCount } }
 
   /// Overwrites the state.
@@ -63,7 +69,7 @@ extension Module {
     let text = faults.joined(separator: ", ")
     guard faults.isEmpty || !strict else { throw TensorError("load", "the state is of another model: \(text)") }
     for (name, tensor) in own {
-      if let value = values[name], value.shape == tensor.shape { try tensor.assign(value) }
+      if let value = values[name], value.shape == tensor.shape { tensor.assign(value) }
     }
     return faults.isEmpty ? nil : text
   }

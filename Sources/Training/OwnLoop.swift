@@ -28,7 +28,7 @@ extension Communicator {
     let share = Float(Double(samples) / sums[0])
     for (index, parameter) in parameters.enumerated() where sums[1 + index] > 0 {
       let gradient =
-        try present[index] > 0 ? parameter.gradient?.copy() ?? .zeros(parameter.shape) : .zeros(parameter.shape)
+        present[index] > 0 ? parameter.gradient?.copy() ?? .zeros(parameter.shape) : .zeros(parameter.shape)
       try gradient.withFloats { values in
         for i in values.indices { values[i] *= share }
         try allReduce(values, .sum)

@@ -55,7 +55,7 @@ public final class Trainer {
     try model.validate()
     (self.model, self.objective, self.configuration) = (model, objective, configuration)
     self.communicator = communicator
-    try model.initializeAll(seed: configuration.seed)
+    model.initializeAll(seed: configuration.seed)
     optimizer = configuration.makeOptimizer(model.namedParameters)
     parameters = model.namedParameters.map(\.tensor)
     statisticians = model.statisticians
@@ -272,7 +272,7 @@ extension Trainer {
     guard let memory = objective.memory else { return nil }
     let rows = try communicator.allGather(memory.rows).flatMap { $0 }
     let width = Int(try communicator.allReduce([Int64(memory.rowWidth)], .maximum)[0])
-    return width > 0 && position.stepInEpoch > 0 ? try Tensor(rows, shape: [rows.count / width, width]) : nil
+    return width > 0 && position.stepInEpoch > 0 ? Tensor(rows, shape: [rows.count / width, width]) : nil
   }
 
   private func checkpoint(totals: [Double], carried: Tensor?) throws -> Checkpoint {
@@ -293,7 +293,7 @@ extension Trainer {
       }
     }
     // Copies: the optimizer writes to them, and the checkpoint may be resumed from again.
-    optimizer.slots = try checkpoint.optimizer.mapValues { try $0.mapValues { try $0.copy() } }
+    optimizer.slots = checkpoint.optimizer.mapValues { $0.mapValues { $0.copy() } }
     optimizer.stepCount = checkpoint.optimizerSteps
     position = checkpoint.position
     try checkpoint.carried.map { try objective.memory?.restore($0) }

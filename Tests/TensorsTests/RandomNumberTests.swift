@@ -123,10 +123,10 @@ struct RandomNumberTests {
 @Suite("Dropout")
 struct DropoutTests {
   private func masks(_ samples: [Int], seed: UInt64 = 1, time: Int = 0, layers: Int = 1) throws -> [[Float]] {
-    let input = try Tensor.ones([samples.count, 64])
+    let input = Tensor.ones([samples.count, 64])
     let output = try ForwardScope.run(seed: seed, time: time, samples: samples) {
-      for _ in 1..<layers { _ = try input.droppedOut(0.5) }
-      return try input.droppedOut(0.5)
+      for _ in 1..<layers { _ = input.droppedOut(0.5) }
+      return input.droppedOut(0.5)
     }
     return try samples.indices.map { try output[$0].floats() }
   }
@@ -151,13 +151,13 @@ struct DropoutTests {
 
   @Test("Outside of a scope no two calls have the same mask")
   func unscoped() throws {
-    let input = try Tensor.ones([2, 64])
+    let input = Tensor.ones([2, 64])
     #expect(try input.droppedOut(0.5).floats() != input.droppedOut(0.5).floats())
   }
 
   @Test("The expectation stays, the derivative has the same mask, and evaluation hands the input on")
   func meaning() throws {
-    let input = try Tensor.ones([500, 100]).requiringGradient()
+    let input = Tensor.ones([500, 100]).requiringGradient()
     let layer = Dropout(0.3)
     let output = try layer(input)
     let values = try output.floats()

@@ -29,7 +29,7 @@ struct RecurrentTests {
     #expect(network.namedParameters.map(\.name) == fixture.parameterNames)
     for (entry, value) in zip(network.namedParameters, fixture.parameters) { try entry.tensor.assign(value.tensor()) }
     let input = try fixture.input.tensor()
-    if fixture.inputGradient != nil { try input.requiringGradient() }
+    if fixture.inputGradient != nil { input.requiringGradient() }
     let states = try fixture.states.map { try $0.tensor().requiringGradient() }
     let state = states.isEmpty ? nil : RecurrentState(hidden: states[0], cell: states.count > 1 ? states[1] : nil)
     let (outputs, last) = try network.run(input, from: state)
@@ -38,7 +38,7 @@ struct RecurrentTests {
     for (result, wanted) in zip(results, fixture.outputs) {
       try Fixture.expectNear(result, wanted, "output", 1e-4, 1e-5)
     }
-    var sum = try Tensor(Float(0))
+    var sum = Tensor(Float(0))
     for (result, weight) in zip(results, fixture.projections) { sum = try sum + (result * weight.tensor()).sum() }
     try sum.backward()
     for (entry, wanted) in zip(network.namedParameters, fixture.gradients) {
@@ -55,11 +55,11 @@ struct RecurrentTests {
   @Test("Two halves of a sequence make the whole", arguments: Recurrent.Cell.allCases)
   func continues(_ cell: Recurrent.Cell) throws {
     let network = Recurrent(cell, 3, 4, layers: 2)
-    let input = try Tensor.normal([7, 2, 3], key: RandomKey(seed: 1))
+    let input = Tensor.normal([7, 2, 3], key: RandomKey(seed: 1))
     let whole = try network.run(input)
     let first = try network.run(input[0..<3])
     let second = try network.run(input[3..<7], from: first.state)
-    let joined = try Tensor.concatenate([first.outputs, second.outputs])
+    let joined = Tensor.concatenate([first.outputs, second.outputs])
     #expect(try (joined - whole.outputs).abs().max().item() < 1e-6)
     #expect(try (second.state.hidden - whole.state.hidden).abs().max().item() < 1e-6)
   }
@@ -67,8 +67,8 @@ struct RecurrentTests {
   @Test("Dropout between layers is of training alone, and no layer's last")
   func dropout() throws {
     let network = Recurrent(.gru, 3, 4, layers: 2, dropout: 0.5)
-    let input = try Tensor.normal([5, 2, 3], key: RandomKey(seed: 2))
-    let kept = try network.evaluate().forward(try input.copy())
+    let input = Tensor.normal([5, 2, 3], key: RandomKey(seed: 2))
+    let kept = try network.evaluate().forward(input.copy())
     #expect(try kept.floats() == network(input).floats())
     network.train()
     #expect(try kept.floats() != network(input).floats())
@@ -82,7 +82,7 @@ struct RecurrentTests {
     }
     #expect(throws: TensorError.self) { try network(Tensor([[Int64(3)]])) }
     #expect(throws: TensorError.self) { try network(Tensor([[Int64(-1)]])) }
-    let state = RecurrentState(hidden: try .zeros([1, 3, 4]), cell: try .zeros([1, 3, 4]))
+    let state = RecurrentState(hidden: .zeros([1, 3, 4]), cell: .zeros([1, 3, 4]))
     #expect(throws: TensorError.self) { try network.run(.zeros([5, 2, 3]), from: state) }
     #expect(try network(.zeros([5, 0, 3])).shape == [5, 0, 4])
   }

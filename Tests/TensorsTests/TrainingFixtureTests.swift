@@ -117,7 +117,7 @@ struct TrainingFixtureTests {
   @Test("Clipping", arguments: try Fixture.load("clipping", ClippingCase.self))
   func clipping(_ fixture: ClippingCase) throws {
     let parameters = try fixture.gradients.map { gradient in
-      let parameter = try Tensor.zeros(Shape(gradient.shape)).requiringGradient()
+      let parameter = Tensor.zeros(Shape(gradient.shape)).requiringGradient()
       parameter.gradient = try gradient.tensor()
       return parameter
     }
@@ -160,6 +160,6 @@ struct TrainingFixtureTests {
     _ shape: Shape, _ scale: Double, _ frequency: Double, _ phase: Double, offset: Double = 0
   ) throws -> Tensor {
     let values = (0..<shape.elementCount).map { Float(offset + scale * sin(frequency * Double($0) + phase)) }
-    return try Tensor(values, shape: shape)
+    return Tensor(values, shape: shape)
   }
 }

@@ -7,7 +7,7 @@ extension TrainingRanksTests {
     /// Parameters of the given sizes.
     private func parameters(_ counts: [Int]) throws -> [Tensor] {
       try counts.map { count in
-        let tensor = try Tensor.zeros([count])
+        let tensor = Tensor.zeros([count])
         tensor.requiresGradient = true
         return tensor
       }
@@ -16,7 +16,7 @@ extension TrainingRanksTests {
     /// Rank r's gradient of parameter p at position i is r + 10 p + i.
     private func fill(_ parameters: [Tensor], rank: Int) throws {
       for (index, parameter) in parameters.enumerated() {
-        parameter.gradient = try Tensor((0..<parameter.elementCount).map { Float(rank + 10 * index + $0) })
+        parameter.gradient = Tensor((0..<parameter.elementCount).map { Float(rank + 10 * index + $0) })
       }
     }
 
@@ -70,8 +70,8 @@ extension TrainingRanksTests {
       let communicator = try Ranks.duplicate()
       let parameters = try parameters([2, 2])
       let reducer = try GradientReducer(parameters, over: communicator)
-      parameters[0].gradient = try Tensor([Float(1), 2])
-      if communicator.isRoot { parameters[1].gradient = try Tensor([Float(3), 4]) }
+      parameters[0].gradient = Tensor([Float(1), 2])
+      if communicator.isRoot { parameters[1].gradient = Tensor([Float(3), 4]) }
       try reducer.gradientReady(parameters[0])
       _ = try reducer.finish()
       let size = Float(communicator.size)

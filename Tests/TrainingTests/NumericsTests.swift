@@ -21,7 +21,7 @@ import Testing
       let rows = samples.map { sample -> [Float] in
         sample == infinite ? [1, .infinity, 0] : [Float(sample % 3), 1, Float(sample % 2)]
       }
-      return Batch(inputs: try Tensor(rows), targets: try Tensor(samples.map { Int64($0 % 2) }), samples: samples)
+      return Batch(inputs: Tensor(rows), targets: Tensor(samples.map { Int64($0 % 2) }), samples: samples)
     }
   }
 
