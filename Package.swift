@@ -51,13 +51,25 @@ let implementation: [Target] = [
     ]),
 ]
 
+// Tests mirror the sources. Their support sees all of the library, so that what several targets need is there once.
+let support: Target = .target(
+  name: "TestSupport", dependencies: ["Lockstep", "Zoo", "HDF5Files"], path: "Tests/Support",
+  exclude: ["fixture_format.py"])
+
 let tests: [Target] = [
-  .testTarget(name: "KernelsTests", dependencies: ["Kernels"]),
-  .testTarget(
-    name: "TensorsTests", dependencies: ["Tensors", "Networks", "Optimizers"], resources: [.copy("Fixtures")]),
-  .testTarget(name: "MessagePassingTests", dependencies: ["MessagePassing"]),
-  .testTarget(name: "FilesTests", dependencies: ["Failures", "HDF5Files", "Datasets"], resources: [.copy("Fixtures")]),
-  .testTarget(name: "TrainingTests", dependencies: ["Lockstep", "Zoo", "Kernels", "HDF5Files"]),
+  support,
+  .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"]),
+  .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], resources: [.copy("Fixtures")]),
+  .testTarget(name: "NetworksTests", dependencies: ["Networks", "TestSupport"], resources: [.copy("Fixtures")]),
+  .testTarget(name: "OptimizersTests", dependencies: ["Optimizers", "TestSupport"], resources: [.copy("Fixtures")]),
+  .testTarget(name: "MessagePassingTests", dependencies: ["MessagePassing", "TestSupport"]),
+  .testTarget(name: "HDF5FilesTests", dependencies: ["HDF5Files", "TestSupport"]),
+  .testTarget(name: "DataParallelTests", dependencies: ["DataParallel", "TestSupport"]),
+  .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "TestSupport"], resources: [.copy("Fixtures")]),
+  .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
+  .testTarget(name: "TrainingTests", dependencies: ["Training", "Kernels", "TestSupport"]),
+  .testTarget(name: "ZooTests", dependencies: ["Zoo", "TestSupport"]),
+  .testTarget(name: "CLITests", dependencies: ["CLI", "TestSupport"]),
 ]
 
 let package = Package(

@@ -57,7 +57,9 @@ extension ConvertCommand {
       (options.channels, options.size, options.seed) = (channels, try wantedSize, seed)
       let converter = try communicator.agreeing("start") {
         if communicator.isRoot { try AtomicFile.check(output) }
-        return try ImageFolderConverter(options)
+        let converter = try ImageFolderConverter(options)
+        if communicator.isRoot { try AtomicFile.check(output, from: converter.inputs) }
+        return converter
       }
       try Replicas.agree(["files \(converter.identity)", "skip-corrupt \(skipCorrupt)"], over: communicator)
       let (rank, ranks) = (communicator.rank, communicator.size)

@@ -23,6 +23,9 @@ struct EvaluateCommand: JobCommand {
       return (model, workload.objective, name, try workload.split(name, model.configuration, isTraining: false))
     }
     let totals = try model.evaluator(of: dataset, objective, communicator).evaluate(dataset)
+    if let measure = objective.measures(of: totals).first(where: { !$0.value.isFinite }) {
+      throw NotFiniteAnswer("the \(measure.name) of \(model.path) on /\(name) is \(measure.value)")
+    }
     if communicator.isRoot {
       let measures = objective.measures(of: totals).map { "\($0.name) \(String(format: "%.4f", $0.value))" }
       print(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Failures
 import Foundation
 import HDF5Files
 import Lockstep
@@ -22,6 +23,7 @@ struct LockstepCommand: ParsableCommand {
 enum Main {
   /// Every way out: 0, a code of `contract` with one line on standard error, or 128 + signal.
   static func main() {
+    StandardOutput.prepare()
     do {
       let arguments = try ConfigurationFile.expand(Array(CommandLine.arguments.dropFirst()))
       try checkNames(arguments)
@@ -32,6 +34,15 @@ enum Main {
       Environment.finish()
     } catch {
       end(error)
+    }
+    checkOutput()
+  }
+
+  /// The work is done, but nobody may have read what it says.
+  private static func checkOutput() {
+    do { try StandardOutput.check() } catch {
+      write("lockstep: \(error)")
+      exit(failureKind(of: error).rawValue)
     }
   }
 
@@ -57,7 +68,6 @@ enum Main {
     let failure = error as? any Failure
     let code = failure?.exitCode ?? FailureKind.internalError.rawValue
     if failure?.isAgreed ?? false || JobPlace.size == 1 {
-      if error is Interrupted && JobPlace.rank == 0 && isShownOnTerminal { print() }
       report("\(error)")
       Environment.finish()
       exit(code)
@@ -71,6 +81,7 @@ enum Main {
   private static func endOfArguments(_ error: any Error) -> Never {
     guard LockstepCommand.exitCode(for: error) != .success else {
       if JobPlace.rank == 0 { print(LockstepCommand.fullMessage(for: error)) }
+      checkOutput()
       exit(0)
     }
     tellForAll(LockstepCommand.message(for: error).split(separator: "\n").joined(separator: " "))
@@ -96,10 +107,10 @@ enum Main {
   /// A line that does not end the command.
   static func warn(_ text: String) { report("warning: " + text) }
 
-  /// A line of output, at once: `print` keeps lines back where standard output is a file or a pipe.
-  static func show(_ text: String) { FileHandle.standardOutput.write(Foundation.Data((text + "\n").utf8)) }
+  /// A line of output, which takes the place of a live one.
+  static func show(_ text: String) { StandardOutput.line(text) }
 
-  private static func write(_ text: String) { FileHandle.standardError.write(Foundation.Data((text + "\n").utf8)) }
+  private static func write(_ text: String) { StandardOutput.error(text) }
 }
 
 /// This process's place in the job, as its launcher's environment says it: known before MPI starts.

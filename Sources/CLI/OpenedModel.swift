@@ -1,3 +1,4 @@
+import Failures
 import Lockstep
 import Zoo
 
@@ -15,6 +16,9 @@ struct OpenedModel {
     configuration = try Configuration(json: checkpoint.configuration, path: file)
     guard let entry = Zoo.model(configuration.model) else {
       throw CheckpointError(file, "is of a model \"\(configuration.model)\" that this lockstep does not know")
+    }
+    if let fault = try Checkpoint.firstNotFinite(checkpoint.model) {
+      throw CheckpointError(file, "\(fault): it can't answer anything", kind: .internalError)
     }
     (self.entry, self.path, texts) = (entry, file, checkpoint.texts)
     try configuration.validate()
@@ -55,4 +59,12 @@ struct OpenedModel {
       rank: communicator.rank, rankCount: communicator.size, sliceSize: min(configuration.sliceSize, 256))
     return Evaluator(network, objective, sharding, communicator, configuration.kernels)
   }
+}
+
+/// An answer that is no number, which all ranks know of.
+struct NotFiniteAnswer: Failure {
+  let description: String
+  init(_ description: String) { self.description = description }
+  var kind: FailureKind { .internalError }
+  var isAgreed: Bool { true }
 }

@@ -27,8 +27,9 @@ struct PredictCommand: JobCommand {
   func run() throws {
     let communicator = try joinJob()
     let (model, inputs) = try communicator.agreeing("start") {
-      for path in [output, csv].compactMap({ $0 }) { try AtomicFile.check(path) }
       let model = try OpenedModel(checkpoint)
+      if let output { try AtomicFile.check(output, from: [data, model.path]) }
+      if let csv { try AtomicFile.check(csv, as: .other, from: [data, model.path]) }
       guard model.entry.task == .classification || model.entry.task == .regression else {
         let instead = model.entry.task == .language ? "generate continues a text" : "translate does that"
         throw ConfigurationError("predict is for models of images and tables, not \(model.entry.name): \(instead)")
@@ -41,6 +42,9 @@ struct PredictCommand: JobCommand {
     let predictions = try model.evaluator(of: inputs.dataset, inputs.objective, communicator).predict(inputs.dataset)
     try communicator.agreeing("write") {
       guard let (predicted, width) = predictions else { return }
+      if let place = predicted.firstIndex(where: { !$0.isFinite }) {
+        throw NotFiniteAnswer("of sample \(place / max(width, 1)) \(model.path) makes \(predicted[place])")
+      }
       var values = predicted
       if model.entry.task == .regression {
         let submission = try Submission(texts: model.texts, path: model.path)

@@ -1,4 +1,4 @@
-import Foundation
+import HDF5Files
 import Lockstep
 import Synchronization
 
@@ -27,11 +27,9 @@ final class ProgressBar: Sendable {
     let full = 20 * done / max(total, 1)
     let bar = String(repeating: "=", count: full) + String(repeating: " ", count: 20 - full)
     let left = (now - start) / Double(max(done, 1)) * Double(total - done)
-    write("\r\u{1B}[K\(title) [\(bar)] \(done)/\(total), \(Int(left.rounded())) s left")
+    StandardOutput.live("\(title) [\(bar)] \(done)/\(total), \(Int(left.rounded())) s left")
   }
 
   /// Takes the line away.
-  func finish() { if isShown { write("\r\u{1B}[K") } }
-
-  private func write(_ text: String) { FileHandle.standardOutput.write(Foundation.Data(text.utf8)) }
+  func finish() { if isShown { StandardOutput.clearLive() } }
 }

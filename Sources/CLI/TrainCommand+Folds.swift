@@ -61,7 +61,7 @@ extension TrainCommand {
     }
     guard let submission else { return }
     _ = try Self.tables(workload, "submission").split("test")
-    try AtomicFile.check(submission)
+    try AtomicFile.check(submission, as: .other)
   }
 
   private static func tables(_ workload: any Workload, _ option: String) throws -> RegressionWorkload {

@@ -89,10 +89,14 @@ struct TrainCommand: JobCommand {
     trainer.observers = job.observers.filter { validated == nil || !($0 is CurvePlotter) }
     try trainer.fit(job.train, test: job.test, saving: job.saving)
     if let validated, let writer = job.observers.lazy.compactMap({ $0 as? MetricsWriter }).first {
-      try writer.append(validated.summary(job.objective))
+      writer.append(validated.summary(job.objective))
     }
     try submit(job, communicator)
     if communicator.isRoot && !quiet { conclude(trainer) }
+    // The training is done and saved, but its exit code says that something is missing.
+    try communicator.agreeing("observe") {
+      if let failure = job.observers.lazy.compactMap(\.failure).first { throw failure }
+    }
   }
 
   /// All that a rank needs before the first collective of the training.
@@ -136,7 +140,7 @@ struct TrainCommand: JobCommand {
     return Job(
       workload: workload, configuration: configuration, network: network, objective: workload.objective,
       texts: workload.texts, train: train, test: test, resumed: resumed, saving: try savingPlan(resumed, communicator),
-      observers: try observers(configuration, communicator),
+      observers: try observers(configuration, resumed?.checkpoint.position, communicator),
       identity: communicator.size > 1 ? try identity(train, test, resumed?.checkpoint) : [])
   }
 
@@ -178,14 +182,16 @@ struct TrainCommand: JobCommand {
   }
 
   private func observers(
-    _ configuration: Configuration, _ communicator: Communicator
+    _ configuration: Configuration, _ position: TrainingPosition?, _ communicator: Communicator
   ) throws -> [any TrainingObserver] {
     var result: [any TrainingObserver] = verbose ? [StepPrinter()] : []
     guard communicator.isRoot else { return result }
     if !quiet { result.append(ProgressPrinter(epochs: configuration.epochs)) }
-    if let plot { result.append(try CurvePlotter(plot, title: "\(model), batch \(configuration.batchSize)")) }
+    if let plot {
+      result.append(try CurvePlotter(plot, title: "\(model), batch \(configuration.batchSize)", warn: Main.warn))
+    }
     // Last, as it empties the file of an earlier training.
-    if let metrics { result.append(try MetricsWriter(metrics, isAppending: resume != nil)) }
+    if let metrics { result.append(try MetricsWriter(metrics, resumingAt: position, warn: Main.warn)) }
     return result
   }
 

@@ -18,10 +18,10 @@ public class Tensor: @unchecked Sendable {
   public final var requiresGradient = false
   /// The sum of all derivatives that `backward()` computed since it was last cleared.
   public final var gradient: Tensor?
-  /// What it is to the module that holds it; nil for a value of the moment.
-  public final var role: StateRole?
   /// Whether this is what `backward()` computed, or was made of that: of such values nothing is recorded.
   final var isDerivative = false
+  /// What it is to the module that holds it; nil for a value of the moment.
+  public final var role: StateRole?
 
   init(storage: Storage, shape: Shape, strides: [Int], offset: Int, dtype: DType) {
     self.storage = storage

@@ -12,7 +12,7 @@ public enum Gnuplot {
     guard path.hasSuffix(".svg") || path.hasSuffix(".png") else {
       throw ConfigurationError("plot is \(path), but must end in .svg or .png")
     }
-    try AtomicFile.check(path)
+    try AtomicFile.check(path, as: .other)
     guard executable != nil else {
       throw FileError(.missing, path: "gnuplot", "is not installed; launch/setup installs it")
     }
@@ -33,7 +33,9 @@ public enum Gnuplot {
     process.standardError = FileHandle.nullDevice
     try process.run()
     let script = (["set terminal \(terminal)"] + lines).joined(separator: "\n") + "\n"
-    input.fileHandleForWriting.write(Foundation.Data(script.utf8))
+    // Should gnuplot end early, its exit status says so.
+    signal(SIGPIPE, SIG_IGN)
+    try? input.fileHandleForWriting.write(contentsOf: Foundation.Data(script.utf8))
     try input.fileHandleForWriting.close()
     let picture = output.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()

@@ -52,44 +52,19 @@ public struct EpochMetrics: Sendable {
   static func number(_ value: Double) -> String { value.isFinite ? "\(value)" : "null" }
 }
 
-/// Watches a training; called on every rank.
+/// Watches a training; called on every rank, after what is due was saved. What an observer throws ends the training, so
+/// one that can't write what it saw keeps it as its `failure` instead.
 public protocol TrainingObserver: AnyObject {
   func stepFinished(_ trainer: Trainer, totals: Totals, of stepsPerEpoch: Int)
   func epochFinished(_ metrics: EpochMetrics) throws
   func trainingFinished() throws
+  /// What could not be written; nil when all was.
+  var failure: FileError? { get }
 }
 
 extension TrainingObserver {
   public func stepFinished(_ trainer: Trainer, totals: Totals, of stepsPerEpoch: Int) {}
   public func epochFinished(_ metrics: EpochMetrics) throws {}
   public func trainingFinished() throws {}
-}
-
-/// Appends a line of JSON per epoch to a file.
-public final class MetricsWriter: TrainingObserver {
-  private let path: String
-  private let handle: FileHandle
-
-  /// Opens the file, anew or at its end.
-  public init(_ path: String, isAppending: Bool) throws {
-    self.path = path
-    let isThere = FileManager.default.fileExists(atPath: path)
-    let isReady = isThere && isAppending || FileManager.default.createFile(atPath: path, contents: nil)
-    guard isReady, let handle = FileHandle(forWritingAtPath: path) else {
-      throw FileError(.notWritable, path: path, "the metrics can't be written here")
-    }
-    self.handle = handle
-    _ = try? handle.seekToEnd()
-  }
-
-  public func epochFinished(_ metrics: EpochMetrics) throws { try append(metrics.json) }
-
-  /// One more line.
-  public func append(_ line: String) throws {
-    do {
-      try handle.write(contentsOf: Foundation.Data((line + "\n").utf8))
-    } catch {
-      throw FileError(.inputOutput, path: path, "writing the metrics failed: \(error.localizedDescription)")
-    }
-  }
+  public var failure: FileError? { nil }
 }

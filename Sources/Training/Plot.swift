@@ -1,29 +1,42 @@
 import Foundation
+import HDF5Files
 
-/// Draws the training curve with gnuplot.
+/// Draws the training curve with gnuplot. What can't be drawn is told once and tried again later.
 public final class CurvePlotter: TrainingObserver {
   private let path: String
   private let title: String
+  private let warn: (String) -> Void
+  private var isWarned = false
+  public private(set) var failure: FileError?
   private var history: [EpochMetrics] = []
   private var lastDrawn = 0.0
 
   /// Checks that the picture can be made, before any work is done.
-  public init(_ path: String, title: String) throws {
-    (self.path, self.title) = (path, title)
+  public init(
+    _ path: String, title: String, warn: @escaping (String) -> Void = { StandardOutput.error("warning: \($0)") }
+  ) throws {
+    (self.path, self.title, self.warn) = (path, title, warn)
     try Gnuplot.check(path)
   }
 
-  public func epochFinished(_ metrics: EpochMetrics) throws {
+  public func epochFinished(_ metrics: EpochMetrics) {
     history.append(metrics)
     // Starting gnuplot takes longer than an epoch of a small model.
-    if monotonicSeconds() - lastDrawn > 10 { try draw() }
+    if monotonicSeconds() - lastDrawn > 10 { draw() }
   }
 
-  public func trainingFinished() throws { if !history.isEmpty { try draw() } }
+  public func trainingFinished() { if !history.isEmpty { draw() } }
 
-  private func draw() throws {
-    try Gnuplot.draw(script, to: path)
+  private func draw() {
     lastDrawn = monotonicSeconds()
+    do {
+      try Gnuplot.draw(script, to: path)
+      failure = nil
+    } catch {
+      failure = error as? FileError ?? FileError(.inputOutput, path: path, "\(error)")
+      if !isWarned { warn("\(error); the training goes on without this picture") }
+      isWarned = true
+    }
   }
 
   private var script: [String] {

@@ -1,4 +1,5 @@
 import Foundation
+import HDF5Files
 
 /// Shows how a training goes: a live line on a terminal, plain lines elsewhere.
 public final class ProgressPrinter: TrainingObserver {
@@ -30,7 +31,7 @@ public final class ProgressPrinter: TrainingObserver {
       "epoch \(trainer.position.epoch + 1)/\(epochs) \(bar) "
       + Self.text(trainer.objective.measures(of: totals), separator: " ")
       + " \(Self.grouped(examples)) \(trainer.objective.unit)/s, \(Self.clock(left)) left"
-    write("\r\u{1B}[K" + text)
+    StandardOutput.live(text)
   }
 
   public func epochFinished(_ metrics: EpochMetrics) {
@@ -39,10 +40,8 @@ public final class ProgressPrinter: TrainingObserver {
     if let tested = metrics.testMeasures.last { line += "  test \(Self.text([tested], separator: ""))" }
     line += "  \(Self.grouped(metrics.examplesPerSecond)) \(metrics.objective.unit)/s"
     line += "  \(Self.fixed(metrics.seconds, 1)) s"
-    write((isTerminal ? "\r\u{1B}[K" : "") + line + "\n")
+    StandardOutput.line(line)
   }
-
-  private func write(_ text: String) { FileHandle.standardOutput.write(Foundation.Data(text.utf8)) }
 
   private static func text(_ measures: [Measure], separator: String) -> String {
     measures.map { "\($0.name) \(fixed($0.value, 4))" }.joined(separator: separator)
@@ -80,8 +79,7 @@ public final class StepPrinter: TrainingObserver {
 
   public func stepFinished(_ trainer: Trainer, totals: Totals, of stepsPerEpoch: Int) {
     guard let report = trainer.lastStep else { return }
-    // One write a line, so that ranks don't mix theirs.
-    FileHandle.standardOutput.write(Foundation.Data("\(report)\n".utf8))
+    StandardOutput.line("\(report)")
   }
 }
 

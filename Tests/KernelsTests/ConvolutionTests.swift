@@ -1,6 +1,8 @@
 import Kernels
 import Testing
 
+@testable import TestSupport
+
 @Suite("Convolution against its naive twin")
 struct ConvolutionTests {
   /// Any small convolution that has an output.

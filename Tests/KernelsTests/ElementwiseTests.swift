@@ -1,6 +1,8 @@
 import Kernels
 import Testing
 
+@testable import TestSupport
+
 @Suite("Activations and loops against their naive twins")
 struct ElementwiseTests {
   @Test("Activations over random lengths and the whole range", arguments: Activation.allCases)

@@ -1,5 +1,7 @@
 import Testing
 
+@testable import TestSupport
+
 /// Floats between two guard zones of NaN: a kernel that writes outside changes a zone, one that reads outside gets NaN.
 final class GuardedBuffer {
   private static let guardCount = 64
@@ -52,24 +54,8 @@ func expectNear(
   }
 }
 
-/// SplitMix64: numbers that are the same in every run.
-struct SeededNumbers: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(_ seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-
+extension SeededNumbers {
   mutating func floats(_ count: Int, in range: ClosedRange<Float> = -1...1) -> GuardedBuffer {
     GuardedBuffer((0..<count).map { _ in Float.random(in: range, using: &self) })
   }
-
-  mutating func int(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &self) }
-  mutating func pair(_ range: ClosedRange<Int>) -> [Int] { [int(range), int(range)] }
 }

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Kernels
+@testable import TestSupport
 
 /// A scope of options ends with it.
 @Suite("Kernel options")

@@ -1,6 +1,8 @@
 import Kernels
 import Testing
 
+@testable import TestSupport
+
 @Suite("Matrix product against its naive twin")
 struct MatrixProductTests {
   @Test("Random shapes, strides and transposes", arguments: 0..<6)

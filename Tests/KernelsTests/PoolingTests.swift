@@ -1,6 +1,8 @@
 import Kernels
 import Testing
 
+@testable import TestSupport
+
 @Suite("Pooling against its naive twin")
 struct PoolingTests {
   private static func randomShape(_ numbers: inout SeededNumbers) -> PoolingShape {

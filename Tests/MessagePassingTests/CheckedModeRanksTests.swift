@@ -1,6 +1,7 @@
 import Testing
 
 @testable import MessagePassing
+@testable import TestSupport
 
 extension CollectivesRanksTests {
   /// The last rank does something else than the others: every rank must be told, in the same words, and go on.

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import MessagePassing
+@testable import TestSupport
 
 /// Runs on one process under `swift test` and on 1, 2, 3 and 4 ranks under `launch/test-ranks`. Serialized, nested suites
 /// included: collectives must be called in the same order on all ranks.

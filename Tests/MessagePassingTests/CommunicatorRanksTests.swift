@@ -1,6 +1,7 @@
 import Testing
 
 @testable import MessagePassing
+@testable import TestSupport
 
 extension CollectivesRanksTests {
   @Suite struct Communicators {

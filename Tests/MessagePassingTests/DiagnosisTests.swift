@@ -1,6 +1,7 @@
 import Testing
 
 @testable import MessagePassing
+@testable import TestSupport
 
 /// For whom does a rank wait? Each case as the ranks of one host would show it.
 @Suite struct DiagnosisTests {

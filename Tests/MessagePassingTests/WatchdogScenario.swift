@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import MessagePassing
+@testable import TestSupport
 
 /// What the ranks of a job do that `WatchdogJobTests` starts: something goes wrong at step 41.
 @Suite(.serialized, .enabled(if: Scenario.current != nil)) struct WatchdogScenario {

@@ -1,24 +1,10 @@
-import Networks
-import Optimizers
 import Tensors
 import Testing
 
+@testable import TestSupport
+
 @Suite("Every mistake is an error of one line that names what is at fault")
 struct ErrorTests {
-  /// Something that can't be done, with the words that its error must have.
-  struct Mistake: Sendable, CustomTestStringConvertible {
-    let testDescription: String
-    let words: [String]
-    let body: @Sendable () throws -> Any
-    init(_ name: String, _ words: String..., body: @escaping @Sendable () throws -> Any) {
-      (testDescription, self.words, self.body) = (name, words, body)
-    }
-  }
-
-  private static func ones(_ extents: Int..., type: DType = .float32) throws -> Tensor {
-    .ones(Shape(extents), type)
-  }
-
   static let shapes: [Mistake] = [
     .init("sum of other shapes", "sum", "[2, 3]", "[4]") { try ones(2, 3) + ones(4) },
     .init("difference", "[2, 3]", "[3, 2]") { try ones(2, 3) - ones(3, 2) },
@@ -45,15 +31,15 @@ struct ErrorTests {
     .init("expand to fewer axes", "expand", "[2, 3]", "[3]") { try ones(2, 3).expanded(to: [3]) },
     .init("squeeze", "squeeze", "axis 0", "[2, 3]") { try ones(2, 3).squeezed(0) },
     .init("concatenate", "concatenate", "[2, 3]", "[2, 4]") { try Tensor.concatenate([ones(2, 3), ones(2, 4)]) },
-    .init("concatenate nothing", "concatenate", "nothing") { Tensor.concatenate([]) },
+    .init("concatenate nothing", "concatenate", "nothing") { try Tensor.concatenate([]) },
     .init("stack", "stack", "[2]", "[3]") { try Tensor.stack([ones(2), ones(3)]) },
-    .init("stack nothing", "stack", "nothing") { Tensor.stack([]) },
+    .init("stack nothing", "stack", "nothing") { try Tensor.stack([]) },
     .init("assign", "expand", "[3]", "[2]") { try ones(2).assign(ones(3)) },
     .init("item", "item", "[2]", "2 elements") { try ones(2).item() },
     .init("elements that don't fill", "5 elements", "[2, 3]") {
-      Tensor([Float](repeating: 0, count: 5), shape: [2, 3])
+      try Tensor([Float](repeating: 0, count: 5), shape: [2, 3])
     },
-    .init("ragged rows", "row 1", "1 elements") { Tensor([[Float(1), 2], [3]]) },
+    .init("ragged rows", "row 1", "1 elements") { try Tensor([[Float(1), 2], [3]]) },
     .init("gather", "gather", "[3, 2]", "[2, 3]") { try ones(2, 3).gathered(Tensor.zeros([3, 2], .int64), axis: 1) },
     .init("gradient of another shape", "backward", "[3]", "[2]") {
       try ones(2).requiringGradient().sum(0, keepingAxes: true).expanded(to: [2]).backward(gradient: ones(3))
@@ -148,70 +134,59 @@ struct ErrorTests {
     .init("negative label", "label -1", "row 0") { try ones(2, 3).crossEntropy(Tensor([Int64(-1), 0])) },
     .init("too few labels", "[2, 3]", "[1]") { try ones(2, 3).crossEntropy(Tensor([Int64(0)])) },
     .init("no classes", "cross-entropy") { try ones(2, 0).crossEntropy(Tensor([Int64(0), 0])) },
-    .init("squared error", "[2, 3]", "[3, 2]") { try meanSquaredError(ones(2, 3), ones(3, 2)) },
-    .init("a layer of absurd size", "linear") { try Linear(.max, .max)(ones(2, 3)) },
-    .init("a layer of negative size", "linear") { try Linear(-1, 5)(ones(2, 3)) },
-    .init("a convolution of three extents", "convolution") { try Conv2D(1, 1, kernel: [3, 3, 3])(ones(1, 1, 5, 5)) },
-    .init("a convolution of no groups", "convolution") { try Conv2D(1, 1, kernel: 3, groups: 0)(ones(1, 1, 5, 5)) },
     .init("dropout", "dropout", "1.5") { try ones(2).droppedOut(1.5) },
     .init("dropout of NaN", "dropout", "nan") { try ones(2).droppedOut(.nan) },
-    .init("a module without forward", "override forward") { try Module()(ones(2)) },
   ]
 
   static let sizes: [Mistake] = [
-    .init("absurd extents", "9223372036854775807") { Tensor.zeros([.max, 2]) },
-    .init("absurd product", "tensor") { Tensor.zeros([1 << 32, 1 << 32]) },
-    .init("absurd extents with a zero", "tensor") { Tensor.zeros([0, .max, .max]) },
-    .init("absurd extents before a zero", "tensor") { Tensor.zeros([.max, .max, 0]) },
-    .init("negative extents", "[-1, 2]") { Tensor.ones([-1, 2]) },
-    .init("two negative extents", "[-1, -2]") { Tensor.zeros([-1, -2]) },
-    .init("smallest number", "tensor") { Tensor.zeros([.min]) },
-    .init("more than memory", "1152921504606846976") { Tensor.zeros([1 << 60], .uint8) },
+    .init("absurd extents", "9223372036854775807") { try Tensor.zeros([.max, 2]) },
+    .init("absurd product", "tensor") { try Tensor.zeros([1 << 32, 1 << 32]) },
+    .init("absurd extents with a zero", "tensor") { try Tensor.zeros([0, .max, .max]) },
+    .init("absurd extents before a zero", "tensor") { try Tensor.zeros([.max, .max, 0]) },
+    .init("negative extents", "[-1, 2]") { try Tensor.ones([-1, 2]) },
+    .init("two negative extents", "[-1, -2]") { try Tensor.zeros([-1, -2]) },
+    .init("smallest number", "tensor") { try Tensor.zeros([.min]) },
+    .init("more than memory", "1152921504606846976") { try Tensor.zeros([1 << 60], .uint8) },
     .init("absurd expansion", "expand") { try ones().expanded(to: [.max, .max]) },
-    .init("absurd identity", "tensor") { Tensor.identity(.max) },
-    .init("negative identity", "tensor") { Tensor.identity(-1) },
-    .init("absurd range", "tensor") { Tensor.arange(.max) },
-    .init("range without a step", "arange") { Tensor.arange(0, 1, by: 0) },
-    .init("range to infinity", "arange") { Tensor.arange(0, .infinity) },
-    .init("range of NaN", "arange") { Tensor.arange(.nan, 1) },
-    .init("absurd random numbers", "tensor") { Tensor.normal([.max, .max], key: RandomKey(seed: 0)) },
-    .init("absurd permutation", "permutation") { Tensor.permutation(.max, key: RandomKey(seed: 0)) },
-    .init("negative permutation", "permutation", "-1") { Tensor.permutation(-1, key: RandomKey(seed: 0)) },
-    .init("probability", "bernoulli", "2") { Tensor.bernoulli([2], probability: 2, key: RandomKey(seed: 0)) },
+    .init("absurd identity", "tensor") { try Tensor.identity(.max) },
+    .init("negative identity", "tensor") { try Tensor.identity(-1) },
+    .init("absurd range", "tensor") { try Tensor.arange(.max) },
+    .init("range without a step", "arange") { try Tensor.arange(0, 1, by: 0) },
+    .init("range to infinity", "arange") { try Tensor.arange(0, .infinity) },
+    .init("range of NaN", "arange") { try Tensor.arange(.nan, 1) },
+    .init("absurd random numbers", "tensor") { try Tensor.normal([.max, .max], key: RandomKey(seed: 0)) },
+    .init("absurd permutation", "permutation") { try Tensor.permutation(.max, key: RandomKey(seed: 0)) },
+    .init("negative permutation", "permutation", "-1") { try Tensor.permutation(-1, key: RandomKey(seed: 0)) },
+    .init("probability", "bernoulli", "2") { try Tensor.bernoulli([2], probability: 2, key: RandomKey(seed: 0)) },
     .init("probabilities of nothing", "multinomial") {
-      Tensor.multinomial(draws: 1, probabilities: [], key: RandomKey(seed: 0))
+      try Tensor.multinomial(draws: 1, probabilities: [], key: RandomKey(seed: 0))
     },
     .init("negative probabilities", "multinomial", "-1") {
-      Tensor.multinomial(draws: 1, probabilities: [2, -1], key: RandomKey(seed: 0))
+      try Tensor.multinomial(draws: 1, probabilities: [2, -1], key: RandomKey(seed: 0))
     },
     .init("absurd join", "tensor") {
-      Tensor.concatenate([Tensor](repeating: Tensor.zeros([0, 1 << 56]), count: 200), axis: 1)
+      try Tensor.concatenate([Tensor](repeating: Tensor.zeros([0, 1 << 56]), count: 200), axis: 1)
     },
   ]
 
   static let empties: [Mistake] = [
-    .init("max of nothing", "max", "[0]") { Tensor.zeros([0]).max() },
-    .init("max of an empty axis", "max", "axis 1", "[3, 0]") { Tensor.zeros([3, 0]).max(1) },
-    .init("max over several", "max") { Tensor.zeros([3, 0]).max([0, 1]) },
-    .init("min of nothing", "min", "[0]") { Tensor.zeros([0]).min() },
-    .init("argmax of nothing", "max", "[0]") { Tensor.zeros([0]).argmax() },
-    .init("argmin of an empty axis", "min", "axis 0", "[0, 3]") { Tensor.zeros([0, 3]).argmin(0) },
-    .init("softmax of nothing", "max", "[2, 0]") { Tensor.zeros([2, 0]).softmax() },
-    .init("log sum exp of nothing", "max", "[2, 0]") { Tensor.zeros([2, 0]).logSumExp() },
+    .init("max of nothing", "max", "[0]") { try Tensor.zeros([0]).max() },
+    .init("max of an empty axis", "max", "axis 1", "[3, 0]") { try Tensor.zeros([3, 0]).max(1) },
+    .init("max over several", "max") { try Tensor.zeros([3, 0]).max([0, 1]) },
+    .init("min of nothing", "min", "[0]") { try Tensor.zeros([0]).min() },
+    .init("argmax of nothing", "max", "[0]") { try Tensor.zeros([0]).argmax() },
+    .init("argmin of an empty axis", "min", "axis 0", "[0, 3]") { try Tensor.zeros([0, 3]).argmin(0) },
+    .init("softmax of nothing", "max", "[2, 0]") { try Tensor.zeros([2, 0]).softmax() },
+    .init("log sum exp of nothing", "max", "[2, 0]") { try Tensor.zeros([2, 0]).logSumExp() },
   ]
 
-  @Test("Shapes", arguments: ErrorTests.shapes) func shapesMistakes(_ mistake: Mistake) { check(mistake) }
-  @Test("Axes and indices", arguments: ErrorTests.axes) func axesMistakes(_ mistake: Mistake) { check(mistake) }
-  @Test("Types", arguments: ErrorTests.types) func typesMistakes(_ mistake: Mistake) { check(mistake) }
-  @Test("Layers and losses", arguments: ErrorTests.layers) func layersMistakes(_ mistake: Mistake) { check(mistake) }
-  @Test("Sizes", arguments: ErrorTests.sizes) func sizesMistakes(_ mistake: Mistake) { check(mistake) }
-  @Test("Extrema of nothing", arguments: ErrorTests.empties) func emptiesMistakes(_ mistake: Mistake) { check(mistake) }
-
-  private func check(_ mistake: Mistake) {
-    let error = #expect(throws: (any Error).self) { try mistake.body() }
-    let text = error.map { "\($0)" } ?? ""
-    #expect(!text.contains("\n"))
-    for word in mistake.words { #expect(text.contains(word), "\(text)") }
+  @Test("Shapes", arguments: ErrorTests.shapes) func shapesMistakes(_ mistake: Mistake) { mistake.check() }
+  @Test("Axes and indices", arguments: ErrorTests.axes) func axesMistakes(_ mistake: Mistake) { mistake.check() }
+  @Test("Types", arguments: ErrorTests.types) func typesMistakes(_ mistake: Mistake) { mistake.check() }
+  @Test("Layers and losses", arguments: ErrorTests.layers) func layersMistakes(_ mistake: Mistake) { mistake.check() }
+  @Test("Sizes", arguments: ErrorTests.sizes) func sizesMistakes(_ mistake: Mistake) { mistake.check() }
+  @Test("Extrema of nothing", arguments: ErrorTests.empties) func emptiesMistakes(_ mistake: Mistake) {
+    mistake.check()
   }
 }
 
@@ -219,30 +194,12 @@ struct ErrorTests {
 struct EmptyTests {
   @Test("Sums and means of nothing")
   func reductions() throws {
-    let nothing = Tensor.zeros([0, 3])
+    let nothing = try Tensor.zeros([0, 3])
     #expect(try nothing.sum().item() == 0 && nothing.mean().item().isNaN && nothing.norm().item() == 0)
     #expect(try nothing.sum(0).floats() == [0, 0, 0] && nothing.sum(1).shape == [0])
     #expect(
       try nothing.max(1).shape == [0] && nothing.argmax(1).shape == [0] && nothing.cumulativeSum(1).shape == [0, 3])
     #expect(
       try Tensor.arange(3)[1..<1].shape == [0] && Tensor.arange(0).shape == [0] && Tensor.identity(0).shape == [0, 0])
-  }
-
-  @Test("A network with convolution, pooling, linear layers and loss: gradients of zero, not of garbage")
-  func network() throws {
-    let network = Sequential(
-      Conv2D(1, 3, kernel: 3, padding: 1), ReLU(), MaxPool2D(2), Conv2D(3, 4, kernel: 1), Sigmoid(), AvgPool2D(2),
-      Flatten(), Dropout(0.5), Linear(16, 5), Tanh(), Linear(5, 2))
-    let input = Tensor.zeros([0, 1, 8, 8]).requiringGradient()
-    let logits = try network(input)
-    #expect(logits.shape == [0, 2])
-    let loss = try crossEntropy(logits, Tensor.zeros([0], .int64), reduction: .sum)
-    #expect(try loss.item() == 0)
-    try loss.backward()
-    #expect(input.gradient?.shape == [0, 1, 8, 8])
-    for entry in network.namedParameters {
-      let gradient = try #require(entry.tensor.gradient).floats()
-      #expect(gradient == [Float](repeating: 0, count: gradient.count), "\(entry.name)")
-    }
   }
 }

@@ -1,6 +1,8 @@
 import Tensors
 import Testing
 
+@testable import TestSupport
+
 @Suite("Views, types and printing")
 struct ViewTests {
   @Test("The book's reductions over axes")

@@ -3,6 +3,7 @@ import HDF5Files
 import Lockstep
 import Testing
 
+@testable import TestSupport
 @testable import Training
 
 extension TrainingRanksTests {

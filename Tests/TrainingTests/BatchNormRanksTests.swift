@@ -1,6 +1,7 @@
 import Lockstep
 import Testing
 
+@testable import TestSupport
 @testable import Training
 
 /// Runs on one process under `swift test` and on 1, 2, 3 and 4 ranks under `launch/test-ranks`.

@@ -3,6 +3,7 @@ import HDF5Files
 import Lockstep
 import Testing
 
+@testable import TestSupport
 @testable import Training
 
 /// What a training is told and what it tells.
@@ -92,9 +93,10 @@ import Testing
     let endless = EpochMetrics(
       epoch: 2, step: 14, seconds: 3, train: Totals(loss: .infinity, hits: 0, samples: 100), test: nil,
       examplesPerSecond: 1, ranks: 2)
-    let writer = try MetricsWriter(path, isAppending: false)
-    try writer.epochFinished(tested)
-    try MetricsWriter(path, isAppending: true).epochFinished(endless)
+    try MetricsWriter(path).epochFinished(tested)
+    var position = TrainingPosition()
+    position.step = 7
+    try MetricsWriter(path, resumingAt: position).epochFinished(endless)
     let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map(String.init)
     #expect(
       lines == [
@@ -106,10 +108,10 @@ import Testing
     for line in lines {
       #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Foundation.Data(line.utf8)) }
     }
-    _ = try MetricsWriter(path, isAppending: false)
+    _ = try MetricsWriter(path)
     #expect(try InputFile.bytes(of: path) == [])
     let error = #expect(throws: FileError.self) {
-      try MetricsWriter(folder.file("missing/m.jsonl"), isAppending: false)
+      try MetricsWriter(folder.file("missing/m.jsonl"))
     }
     #expect(error?.kind == .cannotWrite)
   }

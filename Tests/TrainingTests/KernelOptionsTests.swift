@@ -2,6 +2,8 @@ import Kernels
 import Lockstep
 import Testing
 
+@testable import TestSupport
+
 /// Kernel options are a training's own, not the process's.
 @Suite struct KernelOptionsTests {
   /// 3×3 kernels of 16 channels on 8×8 pixels: what Winograd and bf16 change the rounding of.

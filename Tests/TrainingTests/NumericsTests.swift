@@ -1,6 +1,7 @@
 import Lockstep
 import Testing
 
+@testable import TestSupport
 @testable import Training
 
 /// `--check-numerics`: the first number that is not finite is named, with all that leads to it.

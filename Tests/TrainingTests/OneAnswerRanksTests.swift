@@ -3,6 +3,8 @@ import Lockstep
 import Testing
 import Zoo
 
+@testable import TestSupport
+
 /// The same between real ranks: under `swift test` one process, under `launch/test-ranks` 1 to 4.
 @Suite(.serialized) struct OneAnswerRanksTests {
   private static let joined: Result<Communicator, any Error> = Result {
@@ -29,8 +31,7 @@ import Zoo
     let world = try world()
     let lesson = Lesson(model: "mlp-dropout", optimizer: .adam, epochs: 2)
     let half = try world.split(color: world.rank < (world.size + 1) / 2 ? 0 : 1, key: world.rank)
-    let scratch = world.isRoot ? try Scratch() : nil
-    let path = String(decoding: try world.broadcast(Array((scratch?("half") ?? "").utf8), from: 0), as: UTF8.self)
+    let (path, owner) = try Ranks.sharedFolder(world)
     if world.isRoot { try CheckpointFolder(path).prepare() }
     try world.barrier()
     // Both halves train; the first one's checkpoint counts.
@@ -41,7 +42,7 @@ import Zoo
     let found = try lesson.train(on: world, from: checkpoint)
     #expect(found.differences(from: try lesson.train(on: .alone)) == [], "rank \(world.rank) of \(world.size)")
     try world.barrier()
-    withExtendedLifetime(scratch) {}
+    withExtendedLifetime(owner) {}
   }
 
   /// One bit of one weight of the last rank, between two steps.

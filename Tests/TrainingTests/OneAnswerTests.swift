@@ -2,6 +2,8 @@ import Lockstep
 import Testing
 import Zoo
 
+@testable import TestSupport
+
 /// Reproducible mode: one process and any job come to the same bits. One after the other: these take long, and would keep
 /// all quick tests waiting until their time is up.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct OneAnswerTests {
@@ -31,7 +33,7 @@ import Zoo
   /// Stopped in the middle of an epoch on 2 ranks, gone on with on 3.
   @Test(arguments: lessons) func sameBitsAfterAResumeOnOtherRanks(_ lesson: Lesson) throws {
     let alone = try lesson.train(on: .alone)
-    let folder = try Scratch()
+    let folder = try TemporaryFolder()
     let stop = (Lesson.data.count / lesson.batchSize + 1) / 2
     let stopped = try simulated(2) { try lesson.train(on: $0, until: stop, savingIn: folder.path) }
     #expect(stopped[0].position.stepInEpoch == stop && stopped[0].figures == [])

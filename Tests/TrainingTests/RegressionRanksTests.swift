@@ -1,6 +1,8 @@
 import Lockstep
 import Testing
 
+@testable import TestSupport
+
 /// What every job size must compute alike, under `launch/test-ranks` with 1 to 4 ranks.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct RegressionRanksTests {
   private func configuration(_ epochs: Int, reproducible: Bool = false) -> Configuration {

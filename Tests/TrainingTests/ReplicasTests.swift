@@ -3,6 +3,7 @@ import Testing
 import Zoo
 
 @testable import DataParallel
+@testable import TestSupport
 @testable import Training
 
 /// One bit of one tensor of one rank's replica is flipped after a step.
@@ -64,7 +65,7 @@ struct Accident {
 
   /// The interval is far away, but a checkpoint is to be saved: none with a broken replica is written.
   @Test func aSaveComparesFirst() throws {
-    let folder = try Scratch()
+    let folder = try TemporaryFolder()
     let lesson = Lesson(model: "softmax-regression", epochs: 2)
     let accident = Accident(lesson: lesson, rank: 1, step: 3, tensor: "1.weight")
     let error = drift(accident, ranks: 3, interval: 1000, savingIn: folder.path)
@@ -82,7 +83,7 @@ struct Accident {
     try trainer.fit(Lesson.data)
     for slot in trainer.optimizer.slots.keys {
       let tensor = "\(slot) of 1.weight"
-      let folder = try Scratch()
+      let folder = try TemporaryFolder()
       // Flipped after step 2, where a checkpoint is saved next.
       let error = drift(
         Accident(lesson: lesson, rank: 1, step: 2, tensor: tensor), ranks: 3, interval: 1000, savingIn: folder.path)
@@ -136,7 +137,7 @@ struct Accident {
 
   /// Beside the bits of a tensor, its place counts: two swapped numbers are no equal replica.
   @Test func digestsSeeEveryBitAndPlace() throws {
-    let tensor = try Tensor.normal([50], key: RandomKey(seed: 1))
+    let tensor = Tensor.normal([50], key: RandomKey(seed: 1))
     let before = try Replicas.digest(tensor)
     for index in 0..<50 {
       for bit in 0..<32 {

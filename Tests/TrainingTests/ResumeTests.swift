@@ -3,6 +3,7 @@ import Lockstep
 import Testing
 import Zoo
 
+@testable import TestSupport
 @testable import Training
 
 /// A training that was interrupted and goes on ends with the bits of one that never was.

@@ -2,6 +2,8 @@ import Networks
 import Testing
 import Zoo
 
+@testable import TestSupport
+
 /// Checkpoints are read by name, in Python too: no name and no shape of any model may ever change.
 @Suite struct StateNamesTests {
   /// A model's name behind `@`, the sizes of its data, then each tensor and its shape.

@@ -3,6 +3,7 @@ import Lockstep
 import Testing
 import Zoo
 
+@testable import TestSupport
 @testable import Training
 
 /// Runs on one process under `swift test` and on 1, 2, 3 and 4 ranks under `launch/test-ranks`. Serialized, nested suites

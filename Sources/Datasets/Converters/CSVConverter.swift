@@ -27,7 +27,7 @@ public struct CSVConverter: Sendable {
   /// Reads and checks everything, then writes the file at `output` as a whole.
   /// - Throws: `FileError` for missing inputs and an output that can't be written; `InputError` for bad data.
   public func convert(to output: String) throws -> Summary {
-    try AtomicFile.check(output)
+    try AtomicFile.check(output, from: [train] + (test.map { [$0] } ?? []))
     var hash = SHA256()
     func read(_ path: String) throws -> (table: DataFrame, path: String) {
       let bytes = try InputFile.bytes(of: path)

@@ -63,7 +63,7 @@ public struct IDXConverter: Sendable {
   /// Reads and checks everything, then writes the file at `output` as a whole.
   /// - Throws: `FileError` for missing inputs and an output that can't be written; `InputError` for bad data.
   public func convert(to output: String) throws -> Summary {
-    try AtomicFile.check(output)
+    try AtomicFile.check(output, from: sources.flatMap { [$0.images, $0.labels] })
     let digest = SourceDigest()
     let splits = try sources.map { try IDXConverter.read($0, into: digest) }
     let imageShapes = splits.map { [$0.channels, $0.height, $0.width] }

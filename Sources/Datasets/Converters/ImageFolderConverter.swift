@@ -30,6 +30,8 @@ public struct ImageFolderConverter: Sendable {
   public let classNames: [String]
   /// Files beside the images that were passed over.
   public let otherFiles: Int
+  /// Files that are read.
+  public var inputs: [String] { items.map(\.entry.path) + (options.labels.map { [$0] } ?? []) }
   /// Images, of both splits.
   public var count: Int { items.count }
 

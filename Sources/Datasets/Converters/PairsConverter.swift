@@ -36,7 +36,7 @@ public struct PairsConverter: Sendable {
   }
 
   public func convert(to output: String) throws -> Summary {
-    try AtomicFile.check(output)
+    try AtomicFile.check(output, from: [source])
     let bytes = try InputFile.bytes(of: source)
     let (first, second) = try sides(bytes)
     let (from, to) = (first.numbered(minimumFrequency, steps: steps), second.numbered(minimumFrequency, steps: steps))

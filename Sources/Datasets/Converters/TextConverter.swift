@@ -46,7 +46,7 @@ public struct TextConverter: Sendable {
   }
 
   public func convert(to output: String) throws -> Summary {
-    try AtomicFile.check(output)
+    try AtomicFile.check(output, from: [source])
     let (text, lineCount, digest) = try tokenize()
     let vocabulary = text.vocabulary
     let tokens = text.tokens.prefix(maximumTokens ?? .max)

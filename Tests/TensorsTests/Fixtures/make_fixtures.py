@@ -1,4 +1,4 @@
-"""Writes the JSON fixtures of this folder: PyTorch's results for the operators, losses, optimizers and networks.
+"""Writes the JSON fixtures of this folder: PyTorch's results for the operators.
 
     python make_fixtures.py        (needs PyTorch; used with 2.15)
 
@@ -6,16 +6,14 @@ Inputs are rounded to three decimals, so that they are short and exact to repeat
 precision on them, so that the figures are right to all of a float32's digits.
 """
 
+import pathlib
+import sys
+
 import torch
 import torch.nn.functional as F
 
-from fixture_format import tensor, write
-
-
-def normal(*shape):
-    """Normal values, three decimals, none closer to zero than 0.05 (abs and relu have a kink there)."""
-    value = (torch.randn(shape, dtype=torch.float64) * 1000).round() / 1000
-    return torch.where(value.abs() < 0.05, value + 0.1 * torch.sign(value + 1e-9), value)
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "Support"))
+from fixture_format import case, integers, normal, write_families
 
 
 def positive(*shape):
@@ -26,30 +24,6 @@ def distinct(*shape):
     """No two values equal, so that a maximum has one place."""
     count = torch.Size(shape).numel()
     return (torch.randperm(count).reshape(shape).double() - count / 2 + 0.25) / 20
-
-
-def integers(values):
-    return torch.tensor(values, dtype=torch.int64)
-
-
-def case(name, op, inputs, function, **arguments):
-    """One operator case: forward on `inputs`, backward with a random gradient of the output.
-
-    `gradients` has one entry per input, null for integers and booleans; it and `gradientOutput` are null where
-    the output has no gradient (argmax).
-    """
-    leaves = [x.clone().requires_grad_(x.is_floating_point()) for x in inputs]
-    output = function(*leaves)
-    result = {
-        "name": name, "op": op, "arguments": arguments, "inputs": [tensor(x) for x in inputs],
-        "output": tensor(output), "gradientOutput": None, "gradients": None,
-    }
-    if output.requires_grad:
-        gradient = normal(*output.shape)
-        output.backward(gradient)
-        result["gradientOutput"] = tensor(gradient)
-        result["gradients"] = [None if x.grad is None else tensor(x.grad) for x in leaves]
-    return result
 
 
 def elementwise():
@@ -284,32 +258,5 @@ def linear():
     return cases
 
 
-def losses():
-    cases = []
-    for reduction in ("mean", "sum", "none"):
-        cases.append(
-            case(f"cross entropy {reduction}", "crossEntropy", [normal(4, 5), integers([0, 4, 2, 2])],
-                 lambda x, y: F.cross_entropy(x, y, reduction=reduction), reduction=reduction))
-        cases.append(
-            case(f"mean squared error {reduction}", "meanSquaredError", [normal(3, 2), normal(3, 2)],
-                 lambda x, y: F.mse_loss(x, y, reduction=reduction), reduction=reduction))
-    large = torch.tensor([[1000.0, 0.0, -1000.0], [-500.0, 500.0, 499.0]], dtype=torch.float64)
-    cases.append(
-        case("cross entropy of large logits", "crossEntropy", [large, integers([0, 2])], F.cross_entropy,
-             reduction="mean"))
-    cases.append(
-        case("cross entropy of one sample", "crossEntropy", [normal(1, 10), integers([7])], F.cross_entropy,
-             reduction="mean"))
-    return cases
-
-
 if __name__ == "__main__":
-    from training_fixtures import clipping, networks, optimizers, schedules
-
-    families = [
-        elementwise, reductions, matmul, shapes, conv2d, pooling, normalization, linear, losses, optimizers, schedules, clipping,
-        networks,
-    ]
-    for family in families:
-        torch.manual_seed(0)
-        write(family.__name__, family())
+    write_families(__file__, [elementwise, reductions, matmul, shapes, conv2d, pooling, normalization, linear])

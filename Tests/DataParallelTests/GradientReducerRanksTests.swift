@@ -1,0 +1,127 @@
+import Lockstep
+import Testing
+
+@testable import TestSupport
+
+/// Sums of gradients over the ranks, and how many messages they take.
+@Suite(.serialized) struct GradientReducerRanksTests {
+  /// Parameters of the given sizes.
+  private func parameters(_ counts: [Int]) throws -> [Tensor] {
+    try counts.map { count in
+      let tensor = try Tensor.zeros([count])
+      tensor.requiresGradient = true
+      return tensor
+    }
+  }
+
+  /// Rank r's gradient of parameter p at position i is r + 10 p + i.
+  private func fill(_ parameters: [Tensor], rank: Int) throws {
+    for (index, parameter) in parameters.enumerated() {
+      parameter.gradient = try Tensor((0..<parameter.elementCount).map { Float(rank + 10 * index + $0) })
+    }
+  }
+
+  private func expectSums(_ parameters: [Tensor], ranks: Int) throws {
+    let rankSum = Float(ranks * (ranks - 1) / 2)
+    for (index, parameter) in parameters.enumerated() {
+      let wanted = (0..<parameter.elementCount).map { rankSum + Float(ranks * (10 * index + $0)) }
+      #expect(try parameter.gradient?.floats() == wanted)
+    }
+  }
+
+  /// Ten small gradients are one message; bytes decide about more.
+  @Test(arguments: [(4 << 20, 1), (1, 10), (400, 1), (360, 2), (80, 5), (0, 10)])
+  func messagesAStep(_ bucketBytes: Int, _ buckets: Int) throws {
+    let communicator = try Ranks.duplicate()
+    let parameters = try parameters([Int](repeating: 10, count: 10))
+    let reducer = try GradientReducer(parameters, over: communicator, bucketBytes: bucketBytes, signalCount: 2)
+    #expect(reducer.bucketCount == buckets)
+    for step in 1...3 {
+      try fill(parameters, rank: communicator.rank)
+      for parameter in parameters.reversed() { try reducer.gradientReady(parameter) }
+      _ = try reducer.finish()
+      try expectSums(parameters, ranks: communicator.size)
+      #expect(communicator.collectiveCount == (communicator.size == 1 ? 0 : step * buckets))
+    }
+  }
+
+  /// Backward may finish gradients in another order on each rank, and a rank may have none at all.
+  @Test func anyOrderAndNoGradient() throws {
+    let communicator = try Ranks.duplicate()
+    let parameters = try parameters([3, 1, 7, 2, 5])
+    let reducer = try GradientReducer(parameters, over: communicator, bucketBytes: 16)
+    for idle in 0..<communicator.size {
+      for parameter in parameters { parameter.gradient = nil }
+      if communicator.rank != idle || communicator.size == 1 {
+        try fill(parameters, rank: 0)
+        let turned = (0..<5).map { parameters[($0 * 3 + communicator.rank) % 5] }
+        for parameter in turned { try reducer.gradientReady(parameter) }
+      }
+      _ = try reducer.finish()
+      let busy = max(1, communicator.size - 1)
+      for (index, parameter) in parameters.enumerated() {
+        let wanted = (0..<parameter.elementCount).map { Float(busy * (10 * index + $0)) }
+        #expect(try parameter.gradient?.floats() == wanted)
+      }
+    }
+  }
+
+  /// A parameter that a rank's samples did not touch counts as zero there.
+  @Test func missingGradientsAreZero() throws {
+    let communicator = try Ranks.duplicate()
+    let parameters = try parameters([2, 2])
+    let reducer = try GradientReducer(parameters, over: communicator)
+    parameters[0].gradient = try Tensor([Float(1), 2])
+    if communicator.isRoot { parameters[1].gradient = try Tensor([Float(3), 4]) }
+    try reducer.gradientReady(parameters[0])
+    _ = try reducer.finish()
+    let size = Float(communicator.size)
+    #expect(try parameters[0].gradient?.floats() == [size, 2 * size])
+    #expect(try parameters[1].gradient?.floats() == [3, 4])
+  }
+
+  @Test func twiceInAStepIsAnError() throws {
+    let communicator = try Ranks.duplicate()
+    guard communicator.size > 1 else { return }
+    let parameters = try parameters([2, 3])
+    let reducer = try GradientReducer(parameters, over: communicator)
+    try fill(parameters, rank: 0)
+    try reducer.gradientReady(parameters[1])
+    let error = #expect(throws: TensorError.self) { try reducer.gradientReady(parameters[1]) }
+    #expect(error.map { "\($0)" } == "reduce: a gradient of shape [3] was added twice in one step")
+    // Somebody else's tensor is none of the reducer's business.
+    try reducer.gradientReady(Tensor.zeros([1]))
+    _ = try reducer.finish()
+    // The next step begins anew.
+    try fill(parameters, rank: 0)
+    try reducer.gradientReady(parameters[1])
+    _ = try reducer.finish()
+    #expect(try parameters[1].gradient?.floats() == [10, 11, 12].map { $0 * Float(communicator.size) })
+  }
+
+  /// This rank's sums over its slices; the ranks' add up elsewhere.
+  @Test func totalsOfSlices() throws {
+    let communicator = try Ranks.duplicate()
+    let reducer = try GradientReducer(parameters([1]), over: communicator)
+    for _ in 0..<2 {
+      try reducer.sliceFinished([1, 2, 3])
+      try reducer.sliceFinished([10, 20, Double(communicator.rank)])
+      #expect(try reducer.finish() == [11, 22, 3 + Double(communicator.rank)])
+    }
+    #expect(try reducer.finish() == [])
+  }
+
+  @Test func signalsTravelAlong() throws {
+    let communicator = try Ranks.duplicate()
+    let parameters = try parameters([4])
+    let reducer = try GradientReducer(parameters, over: communicator, signalCount: 3)
+    let isLast = communicator.rank == communicator.size - 1
+    reducer.signals = [1, isLast ? 5 : 0, 0]
+    try fill(parameters, rank: communicator.rank)
+    try reducer.gradientReady(parameters[0])
+    _ = try reducer.finish()
+    #expect(reducer.signals == [Float(communicator.size), 5, 0])
+    try expectSums(parameters, ranks: communicator.size)
+    #expect(communicator.collectiveCount == (communicator.size == 1 ? 0 : 1))
+  }
+}

@@ -1,0 +1,119 @@
+import Foundation
+import HDF5Files
+import Testing
+
+@testable import Datasets
+@testable import TestSupport
+
+@Suite struct TableFileTests {
+  private func options(_ target: String = "price") -> TablePreparation.Options {
+    var options = TablePreparation.Options(target: target)
+    (options.standardizes, options.isOneHot, options.identifier) = (true, true, "id")
+    return options
+  }
+
+  private let train = "id,x,kind,price\nr1,1,b,10\nr2,3,a,20\nr3,NA,,60\n"
+  private let test = "id,kind,x\nt1,c,5\nt2,a,NA\n"
+
+  private func convert(
+    _ train: String, _ test: String?, _ options: TablePreparation.Options, _ folder: TemporaryFolder
+  ) throws -> TableFile {
+    let main = try folder.put(Array(train.utf8), "train.csv")
+    let other = try test.map { try folder.put(Array($0.utf8), "test.csv") }
+    _ = try CSVConverter(train: main, test: other, options: options).convert(to: folder.file("t.h5"))
+    return try TableFile(folder.file("t.h5"))
+  }
+
+  /// Means and categories are those of both files together.
+  @Test func bothFilesShareTheirPreparation() throws {
+    let file = try convert(train, test, options(), TemporaryFolder())
+    #expect(file.featureNames == ["x", "kind_a", "kind_b", "kind_c", "kind_nan"])
+    #expect(try file.split("train").features == [-1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1])
+    #expect(try file.split("test").features == [1, 0, 0, 1, 0, 0, 1, 0, 0, 0])
+    #expect(try file.split("train").targets == [10, 20, 60])
+    #expect(try file.split("test").targets == nil)
+    #expect(try file.split("test").identifiers == ["t1", "t2"])
+    #expect(file.targetName == "price")
+  }
+
+  @Test func thePreparationIsRepeatedAndUndone() throws {
+    var options = options()
+    options.standardizesTarget = true
+    let file = try convert(train, test, options, TemporaryFolder())
+    let preparation = try #require(file.preparation)
+    let rows = try DataFrame(csv: Array(test.utf8), name: "new.csv")
+    #expect(try preparation.features(of: rows, "new.csv") == file.split("test").features)
+    let targets = try #require(try file.split("train").targets)
+    let undone = targets.map { Double($0) * preparation.targetScale + preparation.targetShift }
+    for (found, expected) in zip(undone, [10.0, 20, 60]) { #expect(abs(found - expected) < 1e-5) }
+
+    for (text, words) in [
+      ("id,kind,x\nt,zebra,1\n", "row 2, column \"kind\": \"zebra\" is none of the categories known"),
+      ("id,kind,x\nt,a,one\n", "row 2, column \"x\": expected a number, found \"one\""),
+      ("id,x\nt,1\n", "has no column \"kind\""),
+    ] {
+      let table = try DataFrame(csv: Array(text.utf8), name: "new.csv")
+      let found = message { _ = try preparation.features(of: table, "new.csv") }
+      #expect(found?.contains(words) == true, "\(found ?? "nothing")")
+    }
+  }
+
+  @Test(arguments: [
+    ("id,x,price\na,1,2\nb,2,NA\n", "row 3, column \"price\": expected a finite number to predict, found nothing"),
+    ("id,x,price\na,1,2\nb,2,dear\n", "row 3, column \"price\": expected a number, found \"dear\""),
+    ("id,x,price\na,1,1e60\n", "row 2, column \"price\": expected a finite number to predict, found 1e+60"),
+    ("id,x,price\na,inf,1\n", "row 2, column \"x\": inf is no finite number"),
+    ("id,x,y,price\na,1,NA,1\n", "column \"y\" holds no value at all"),
+    ("id,x\na,1\n", "has no column \"price\""), ("id,price\na,1\n", "no column left"), ("id,x,price\n", "no row below"),
+  ]) func badTables(_ text: String, _ words: String) throws {
+    let folder = try TemporaryFolder()
+    let found = message { _ = try convert(text, nil, options(), folder) }
+    #expect(found?.contains(words) == true, "\(found ?? "nothing")")
+    #expect(try !folder.names.contains("t.h5"))
+  }
+
+  @Test func wordsNeedOneHotAndConstantColumnsAreZero() throws {
+    var plain = options()
+    plain.isOneHot = false
+    let found = message { _ = try convert(train, nil, plain, TemporaryFolder()) }
+    #expect(found?.contains("column \"kind\" holds words") == true, "\(found ?? "")")
+    plain.dropped = ["kind"]
+    plain.filling = .constant(0)
+    let file = try convert("id,x,c,kind,price\na,1,5,q,1\nb,3,5,q,2\n", nil, plain, TemporaryFolder())
+    #expect(file.featureNames == ["x", "c"])
+    #expect(try file.split("train").features[1] == 0)
+  }
+
+  /// The Kaggle files as pandas prepares them.
+  @Test(.enabled(if: ProcessInfo.processInfo.environment["LOCKSTEP_DATASETS"] != nil)) func housePrices() throws {
+    struct Reference: Decodable {
+      let shape: [Int]
+      let train: Int
+      let names: [String]
+      let sums, squares: [Double]
+      let samples: [[Double]]
+      let priceSum: Double
+    }
+    let url = try #require(
+      Bundle.module.url(forResource: "house_prices", withExtension: "json", subdirectory: "Fixtures"))
+    let reference = try JSONDecoder().decode(Reference.self, from: Data(contentsOf: url))
+    let folder = try TemporaryFolder()
+    _ = try HousePricesConverter().convert(to: folder.file("h.h5"))
+    let file = try TableFile(folder.file("h.h5"))
+    let (train, test) = (try file.split("train"), try file.split("test"))
+    #expect(file.featureNames == reference.names && [train.count + test.count, train.width] == reference.shape)
+    let all = train.features + test.features
+    let width = train.width
+    for column in 0..<width {
+      let values = stride(from: column, to: all.count, by: width).map { Double(all[$0]) }
+      #expect(abs(values.reduce(0, +) - reference.sums[column]) < 1e-3)
+      #expect(abs(values.reduce(0) { $0 + $1 * $1 } - reference.squares[column]) < 1e-3)
+    }
+    for sample in reference.samples {
+      let found = Double(all[Int(sample[0]) * width + Int(sample[1])])
+      #expect(abs(found - sample[2]) <= 1e-6 * max(1, abs(sample[2])))
+    }
+    #expect((train.targets ?? []).reduce(0) { $0 + Double($1) } == reference.priceSum)
+    #expect(train.count == reference.train && test.identifiers?.first == "1461")
+  }
+}

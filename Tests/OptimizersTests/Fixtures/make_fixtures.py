@@ -1,0 +1,113 @@
+"""Fixtures of optimizers, schedules and clipping in PyTorch.
+
+    python make_fixtures.py
+"""
+
+import math
+import pathlib
+import sys
+
+import torch
+from torch import nn
+from torch.optim import lr_scheduler
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "Support"))
+from fixture_format import tensor, write_families
+
+STEPS = 5
+
+
+def optimizers():
+    """Parameters after each of five steps on the quadratic ½ Σ c (w − t)², with the gradients that were applied."""
+    sgd, adam, adamw = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW
+    # name, optimizer, class, PyTorch's arguments
+    rows = [
+        ("sgd", "sgd", sgd, {"lr": 0.1}),
+        ("sgd momentum", "sgd", sgd, {"lr": 0.1, "momentum": 0.9}),
+        ("sgd nesterov", "sgd", sgd, {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+        ("sgd weight decay", "sgd", sgd, {"lr": 0.1, "weight_decay": 0.05}),
+        ("sgd momentum dampening", "sgd", sgd, {"lr": 0.1, "momentum": 0.8, "dampening": 0.3}),
+        ("sgd all", "sgd", sgd, {"lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
+        ("adam", "adam", adam, {"lr": 0.1}),
+        ("adam betas", "adam", adam, {"lr": 0.02, "betas": (0.8, 0.95), "eps": 1e-4}),
+        ("adam weight decay", "adam", adam, {"lr": 0.1, "weight_decay": 0.05}),
+        ("adamw", "adamw", adamw, {"lr": 0.1, "weight_decay": 0.05}),
+    ]
+    start = torch.tensor([[1.5, -2.0, 0.3], [0.0, 0.75, -0.5]], dtype=torch.float64)
+    target = torch.tensor([[0.5, 1.0, -0.7], [0.2, 0.25, -2.0]], dtype=torch.float64)
+    curvature = torch.tensor([[1.0, 0.5, 2.0], [3.0, 0.1, 1.5]], dtype=torch.float64)
+    names = {"lr": "learningRate", "weight_decay": "weightDecay", "eps": "epsilon"}
+    cases = []
+    for name, kind, optimizer_class, settings in rows:
+        parameter = start.clone().requires_grad_(True)
+        optimizer = optimizer_class([parameter], **settings)
+        gradients, parameters = [], []
+        for _ in range(STEPS):
+            optimizer.zero_grad()
+            (0.5 * curvature * (parameter - target) ** 2).sum().backward()
+            gradients.append(tensor(parameter.grad))
+            optimizer.step()
+            parameters.append(tensor(parameter))
+        arguments = {names.get(key, key): value for key, value in settings.items()}
+        cases.append({
+            "name": name, "optimizer": kind, "arguments": arguments, "start": tensor(start), "gradients": gradients,
+            "parameters": parameters,
+        })
+    return cases
+
+
+def schedules():
+    """Learning rates of steps 0, 1, 2 … (the first is the one that the first step uses)."""
+    rate, count = 0.4, 12
+
+    def linear_warm_up(optimizer):
+        return lr_scheduler.LinearLR(optimizer, start_factor=0.2, total_iters=4)
+
+    def warm_up_then_cosine(optimizer):
+        cosine = lr_scheduler.CosineAnnealingLR(optimizer, T_max=8, eta_min=0.01)
+        return lr_scheduler.SequentialLR(optimizer, [linear_warm_up(optimizer), cosine], milestones=[4])
+
+    rows = [
+        ("step", {"stepSize": 3, "gamma": 0.5}, lambda o: lr_scheduler.StepLR(o, 3, 0.5)),
+        ("step", {"stepSize": 1, "gamma": 0.9}, lambda o: lr_scheduler.StepLR(o, 1, 0.9)),
+        ("cosine", {"totalSteps": 11, "minimum": 0.0}, lambda o: lr_scheduler.CosineAnnealingLR(o, 11)),
+        ("cosine", {"totalSteps": 11, "minimum": 0.05}, lambda o: lr_scheduler.CosineAnnealingLR(o, 11, 0.05)),
+        ("warmUp", {"warmUpSteps": 4, "startFactor": 0.2}, linear_warm_up),
+        ("warmUpCosine", {"warmUpSteps": 4, "startFactor": 0.2, "totalSteps": 8, "minimum": 0.01},
+         warm_up_then_cosine),
+    ]
+    cases = []
+    for index, (kind, arguments, make) in enumerate(rows):
+        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=rate)
+        schedule = make(optimizer)
+        rates = []
+        for _ in range(count):
+            rates.append(float(optimizer.param_groups[0]["lr"]))
+            optimizer.step()
+            schedule.step()
+        cases.append({
+            "name": f"{kind} {index}", "schedule": kind, "arguments": {"learningRate": rate, **arguments},
+            "learningRates": rates,
+        })
+    return cases
+
+
+def clipping():
+    """`clip_grad_norm_` on three gradients at once: the norm before, and what is left after."""
+    cases = []
+    for maximum in (0.5, 1.0, 100.0):
+        shapes = [(2, 3), (4,), ()]
+        gradients = [(torch.randn(shape, dtype=torch.float64) * 1000).round() / 1000 for shape in shapes]
+        parameters = [torch.zeros_like(g).requires_grad_(True) for g in gradients]
+        for parameter, gradient in zip(parameters, gradients):
+            parameter.grad = gradient.clone()
+        norm = nn.utils.clip_grad_norm_(parameters, maximum)
+        cases.append({
+            "name": f"maximum {maximum:g}", "maximumNorm": maximum, "gradients": [tensor(g) for g in gradients],
+            "totalNorm": float(norm), "clipped": [tensor(p.grad) for p in parameters],
+        })
+    return cases
+
+
+if __name__ == "__main__":
+    write_families(__file__, [optimizers, schedules, clipping])

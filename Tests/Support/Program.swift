@@ -1,0 +1,86 @@
+import Foundation
+import Testing
+
+/// Programs that tests start.
+enum Program {
+  struct Result {
+    let status: Int32
+    let output: String
+    /// Standard error without its last line break.
+    let errors: String
+    let seconds: Double
+
+    /// All that it said.
+    var text: String { output + errors }
+  }
+
+  /// Runs a program to its end, without input.
+  static func run(_ path: String, _ arguments: [String], environment: [String: String] = [:]) throws -> Result {
+    let folder = try TemporaryFolder()
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: path)
+    process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    // Files, not pipes: one that is full while the other is read would block the program.
+    let handles = try ["output", "errors"].map { name in
+      try #require(FileHandle(forWritingAtPath: folder.put([], name)))
+    }
+    (process.standardOutput, process.standardError) = (handles[0], handles[1])
+    process.standardInput = FileHandle.nullDevice
+    let start = Date()
+    try process.run()
+    process.waitUntilExit()
+    let texts = try ["output", "errors"].map { name in
+      String(decoding: try Data(contentsOf: URL(fileURLWithPath: folder.file(name))), as: UTF8.self)
+    }
+    return Result(
+      status: process.terminationStatus, output: texts[0],
+      errors: texts[1].hasSuffix("\n") ? String(texts[1].dropLast()) : texts[1],
+      seconds: Date().timeIntervalSince(start))
+  }
+
+  /// The program that runs the tests.
+  static var ofTests: String {
+    get throws { try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") }
+  }
+}
+
+/// Jobs under mpirun on any number of cores, as root or not: no binding, idle ranks yield, one thread each. Containers
+/// often forbid reading another process's memory, which Open MPI's single copies need.
+enum Job {
+  static let environment = ["OMP_NUM_THREADS": "1", "EVENT_NOEPOLL": "1"]  // As launch/local.
+
+  /// - Parameters:
+  ///   - programs: how many ranks run each, with its arguments.
+  ///   - limit: seconds after which the job is killed.
+  static func run(
+    _ programs: [(ranks: Int, words: [String])], limit: Int, options: [String] = [],
+    environment: [String: String] = [:]
+  ) throws -> Program.Result {
+    var words = ["timeout", "--kill-after=5", "\(limit)", "mpirun", "--allow-run-as-root", "--oversubscribe"] + options
+    words += ["--bind-to", "none", "--mca", "mpi_yield_when_idle", "1"]
+    words += ["--mca", "btl_vader_single_copy_mechanism", "none"]
+    for (index, program) in programs.enumerated() {
+      words += (index == 0 ? [] : [":"]) + ["-n", "\(program.ranks)"] + program.words
+    }
+    return try Program.run("/usr/bin/env", words, environment: Self.environment.merging(environment) { $1 })
+  }
+}
+
+/// A Python that has h5py, where there is one: `$LOCKSTEP_PYTHON`, else the system's.
+enum Python {
+  static let withH5py: String? = {
+    let named = ProcessInfo.processInfo.environment["LOCKSTEP_PYTHON"].map { [$0] } ?? []
+    return (named + ["/usr/bin/python3"]).first { path in
+      FileManager.default.isExecutableFile(atPath: path)
+        && (try? Program.run(path, ["-c", "import h5py"]))?.status == 0
+    }
+  }()
+
+  /// What the lines print; where they fail, the test fails with Python's own words.
+  static func run(_ lines: String, _ arguments: [String]) throws -> String {
+    let result = try Program.run(#require(withH5py), ["-c", lines] + arguments)
+    #expect(result.status == 0, "\(result.errors)")
+    return result.output.trimmingCharacters(in: .whitespacesAndNewlines)
+  }
+}
