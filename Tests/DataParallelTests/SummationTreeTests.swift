@@ -260,7 +260,7 @@ private struct LeafSums: Sendable {
 
   func totals(_ leaf: Int) -> [Double] { [Double(leaf) / 3 + Double(seed), Double(leaf % 2), 1] }
 
-  func parameters() throws -> [Tensor] { try sizes.map { .zeros([$0]) } }
+  func parameters() throws -> [Tensor] { sizes.map { .zeros([$0]) } }
 
   func reduced(ranks: Int) throws -> [Outcome] {
     let results = Mutex<[Int: Outcome]>([:])

@@ -31,4 +31,4 @@ struct Mistake: Sendable, CustomTestStringConvertible {
 }
 
 /// Tensors of ones, for mistakes.
-func ones(_ extents: Int..., type: DType = .float32) throws -> Tensor { try .ones(Shape(extents), type) }
+func ones(_ extents: Int..., type: DType = .float32) throws -> Tensor { .ones(Shape(extents), type) }

@@ -77,7 +77,7 @@ import Zoo
     let (x, y) = (Tensor.arange(4), Tensor.zeros([2, 3], .float64))
     try TensorFile.save(x, to: folder.file("x"))
     #expect(try TensorFile.tensor(folder.file("x")).values(as: Int64.self) == [0, 1, 2, 3])
-    let many = try (0..<12).map { Tensor(Float($0)) }
+    let many = (0..<12).map { Tensor(Float($0)) }
     try TensorFile.save(many, to: folder.file("list"))
     #expect(try TensorFile.list(folder.file("list")).map { try $0.item() } == (0..<12).map(Double.init))
     try TensorFile.save(["x": x, "y.z": y], to: folder.file("dictionary"))
