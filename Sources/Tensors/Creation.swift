@@ -21,7 +21,9 @@ extension Tensor {
       guard shape.checkedElementCount(of: T.dtype) == elements.count else {
         throw TensorError("tensor", "\(elements.count) elements don't fill shape \(shape)")
       }
-      elements.withUnsafeBytes { memory.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(memory), byteCount: $0.count) }
+      elements.withUnsafeBytes {
+        memory.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(memory), byteCount: $0.count)
+      }
     }
   }
 

@@ -117,9 +117,9 @@ struct AutogradTests {
 
   @Test("Only floats and leaves can require gradients")
   func requirements() throws {
-    #expect(throws: TensorError.self) { try Tensor.arange(3).requiringGradient() }
+    #expect(throws: TensorError.self) { try Tensor.arange(3).requiringGradient().check() }
     let x = try Self.leaf()
-    #expect(throws: TensorError.self) { try (x * 2).requiringGradient() }
+    #expect(throws: TensorError.self) { try (x * 2).requiringGradient().check() }
   }
 
   @Test("A leaf is told once, when its gradient is complete")

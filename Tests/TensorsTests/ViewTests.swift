@@ -15,14 +15,14 @@ struct ViewTests {
     #expect(try b.sum(0).shape == [4, 5] && b.sum(0).values(as: Int64.self) == (0..<20).map { Int64($0) })
     #expect(try b.sum(1).values(as: Int64.self) == [30, 34, 38, 42, 46])
     #expect(try b.sum(2).values(as: Int64.self) == [10, 35, 60, 85])
-    #expect(try b.sum(1, keepingAxes: true).shape == [1, 1, 5])
+    #expect(b.sum(1, keepingAxes: true).shape == [1, 1, 5])
     #expect(try a.mean().item() == 2.5 && a.mean().dtype == .float32)
   }
 
   @Test("The book's A / A.sum(axis: 1) is an error that names both shapes")
   func bookError() throws {
     let a = Tensor.arange(20).reshaped([5, 4])
-    let error = #expect(throws: TensorError.self) { try a / a.sum(1) }
+    let error = #expect(throws: TensorError.self) { try (a / a.sum(1)).floats() }
     #expect(error?.description == "divide: shapes [5, 4] and [5] don't broadcast: 4 against 5")
     let quotient = try (a / Tensor([Int64(1), 2, 3, 4])).floats()
     #expect(quotient[18] == 6 && quotient[19] == 4.75)
@@ -66,7 +66,7 @@ struct ViewTests {
     #expect(try (bytes - 201).values(as: Int64.self) == [255, 155])
     #expect(try (-bytes).values(as: Int64.self) == [-200, -100])
     #expect(try (bytes + 1000).values(as: Int64.self) == [1200, 1100])
-    #expect(try (bytes * 0.5).dtype == .float32)
+    #expect((bytes * 0.5).dtype == .float32)
     #expect(try (bytes < 300).values(as: Bool.self) == [true, true])
     let largest = Tensor([Int64.max, .min])
     #expect(try (largest + 1).values(as: Int64.self) == [.min, .min + 1])
@@ -74,7 +74,7 @@ struct ViewTests {
     #expect(try (-largest).values(as: Int64.self) == [-.max, .min])
     #expect(try largest.sum().values(as: Int64.self) == [-1])
     #expect(try largest.cumulativeSum(0).values(as: Int64.self) == [.max, -1])
-    #expect(try (largest * Double.infinity).dtype == .float32)
+    #expect((largest * Double.infinity).dtype == .float32)
     #expect(try Tensor([Float.nan, 1e30, -1e30]).to(.int32).values(as: Int32.self) == [0, .max, .min])
     #expect(try Tensor([Float(300), -5]).to(.uint8).values(as: UInt8.self) == [255, 0])
     #expect(try Tensor([true, false, true]).sum().item() == 2)
@@ -108,18 +108,18 @@ struct ViewTests {
   @Test("Nothing takes no time, however long its other axes are", .timeLimit(.minutes(10)))
   func longNothing() throws {
     let nothing = Tensor.zeros([1 << 50, 3, 0])
-    #expect(try nothing.sum(1).shape == [1 << 50, 0] && nothing.argmax(1).shape == [1 << 50, 0])
-    #expect(try nothing.selected([2, 0], axis: 1).shape == [1 << 50, 2, 0])
+    #expect(nothing.sum(1).shape == [1 << 50, 0] && nothing.argmax(1).shape == [1 << 50, 0])
+    #expect(nothing.selected([2, 0], axis: 1).shape == [1 << 50, 2, 0])
   }
 
   @Test("Printing")
   func printing() throws {
-    #expect(try Tensor.arange(6).reshaped([2, 3]).description == "[[0, 1, 2],\n [3, 4, 5]]")
-    #expect(try Tensor([Int64.max, .min]).description == "[9223372036854775807, -9223372036854775808]")
-    #expect(try Tensor([true, false]).description == "[true, false]")
-    #expect(try Tensor.arange(20).description == "[0, 1, 2, …, 17, 18, 19]")
-    #expect(try Tensor(Float(0.5)).description == "0.5")
-    #expect(try Tensor.zeros([0, 3]).description == "[]" && Tensor.zeros([1 << 50, 0]).description == "[]")
+    #expect(Tensor.arange(6).reshaped([2, 3]).description == "[[0, 1, 2],\n [3, 4, 5]]")
+    #expect(Tensor([Int64.max, .min]).description == "[9223372036854775807, -9223372036854775808]")
+    #expect(Tensor([true, false]).description == "[true, false]")
+    #expect(Tensor.arange(20).description == "[0, 1, 2, …, 17, 18, 19]")
+    #expect(Tensor(Float(0.5)).description == "0.5")
+    #expect(Tensor.zeros([0, 3]).description == "[]" && Tensor.zeros([1 << 50, 0]).description == "[]")
   }
 
   @Test("The transpose of the transpose, and of a sum")

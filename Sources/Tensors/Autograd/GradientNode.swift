@@ -20,7 +20,9 @@ final class GradientNode {
   /// Known while numbers are being checked.
   var origin: NumericsCheck.Origin?
 
-  init(_ inputs: [Tensor], needing needed: (Tensor?, Tensor?, Tensor?), _ function: StaticString, _ rule: @escaping Rule) {
+  init(
+    _ inputs: [Tensor], needing needed: (Tensor?, Tensor?, Tensor?), _ function: StaticString, _ rule: @escaping Rule
+  ) {
     self.inputs = inputs
     self.needed = (needed.0?.storage, needed.1?.storage, needed.2?.storage)
     self.function = function

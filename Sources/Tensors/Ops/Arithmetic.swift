@@ -74,7 +74,9 @@ extension Tensor {
   /// a float32 tensor with axes, as in PyTorch.
   final func dtype(with other: Tensor) -> DType {
     if dtype == other.dtype { return dtype }
-    if dtype.isFloat && other.dtype.isFloat && (rank == 0) != (other.rank == 0) { return rank == 0 ? other.dtype : dtype }
+    if dtype.isFloat && other.dtype.isFloat && (rank == 0) != (other.rank == 0) {
+      return rank == 0 ? other.dtype : dtype
+    }
     return Swift.max(dtype, other.dtype)
   }
 

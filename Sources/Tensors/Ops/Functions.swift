@@ -185,7 +185,8 @@ extension Tensor {
 
 /// A function that takes integers to integers.
 private enum WholeFunction {
-  case absolute, sign, positive, clamped(Double, Double)
+  case absolute, sign, positive
+  case clamped(Double, Double)
 }
 
 private struct MapWhole: TypedAction {

@@ -106,7 +106,9 @@ extension Tensor {
         "batch norm", "needs float32 [batch, channels] or [batch, channels, height, width], not \(dtype) \(shape)")
     }
     guard weight.shape == [shape[1]], bias.shape == weight.shape, weight.dtype == .float32, bias.dtype == .float32
-    else { throw TensorError("batch norm", "\(weight.elementCount) channels of weights for an input of shape \(shape)") }
+    else {
+      throw TensorError("batch norm", "\(weight.elementCount) channels of weights for an input of shape \(shape)")
+    }
     let input = rank == 4 ? detached().channelsLast() : detached().packed()
     let rows = shape[1] == 0 ? 0 : elementCount / shape[1]
     return (BatchNormalization(rows: rows, channels: shape[1]), input)

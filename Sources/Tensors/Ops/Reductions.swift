@@ -189,7 +189,8 @@ private struct SumAction: TypedAction {
     if plan.inner == 1, T.self == Float.self {
       try RowSum.sum(rows: plan.outer, count: plan.count, source.pointer(Float.self), into: result.pointer(Float.self))
     } else if plan.inner == 1, T.self == Double.self {
-      try RowSum.sum(rows: plan.outer, count: plan.count, source.pointer(Double.self), into: result.pointer(Double.self))
+      try RowSum.sum(
+        rows: plan.outer, count: plan.count, source.pointer(Double.self), into: result.pointer(Double.self))
     } else {
       try Loops.reduce(
         outer: plan.outer, count: plan.count, inner: plan.inner, source.pointer(T.self), into: result.pointer(T.self),

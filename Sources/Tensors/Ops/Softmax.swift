@@ -91,7 +91,8 @@ extension Tensor {
     if source.dtype == .float32 {
       try RowMaximum.maximum(rows: rows, count: columns, source.pointer(Float.self), into: largest.pointer(Float.self))
     } else {
-      try RowMaximum.maximum(rows: rows, count: columns, source.pointer(Double.self), into: largest.pointer(Double.self))
+      try RowMaximum.maximum(
+        rows: rows, count: columns, source.pointer(Double.self), into: largest.pointer(Double.self))
     }
     let shifted = source - largest
     return (shifted, shifted.exp())
