@@ -66,7 +66,7 @@ final class OwnAdditiveAttention: Module {
   /// `[batch, queries, width]` and the weights `[batch, queries, keys]`.
   func attend(
     _ query: Tensor, _ key: Tensor, _ value: Tensor, lengths: Tensor?
-) -> (means: Tensor, weights: Tensor) {
+  ) -> (means: Tensor, weights: Tensor) {
     let features = (queries(query).unsqueezed(2) + keys(key).unsqueezed(1)).tanh()
     let weights = maskedSoftmaxFromScratch(scores(features).squeezed(3), lengths: lengths)
     return (weights.matmul(value), weights)

@@ -11,7 +11,8 @@ func gatedRecurrentChapter(_ page: Page) throws {
   let order = [1, 0, 2]
   let tokens = text.batches(epoch: 0, isRandom: true)[0].x
   let first = tokens[.all, ..<1].copy()
-  model.expectSame(page, "the library's layer, step 1", as: model.library(.gru, gates: order, page), gates: order, first)
+  model.expectSame(
+    page, "the library's layer, step 1", as: model.library(.gru, gates: order, page), gates: order, first)
   page.show("  the book resets the state before the product with it, PyTorch behind it")
   page.train(
     "gru from scratch", model, text, epochs: text.epochs(page, quick: 2, full: 500), perplexity: 1.2)

@@ -67,7 +67,8 @@ func recurrentChapter(_ page: Page) throws {
     "shapes of outputs and state", y.shape == [35, 32, 256] && state.hidden.shape == [1, 32, 256],
     "\(y.shape), \(state.hidden.shape)")
   let model = LanguageModel(layer, vocabulary: count)
-  page.show("  untrained: \(page.attempt { text.text(try model.generate(text.indices("time traveller"), length: 10)) } ?? "")")
+  page.show(
+    "  untrained: \(page.attempt { text.text(try model.generate(text.indices("time traveller"), length: 10)) } ?? "")")
   let epochs = text.epochs(page, quick: 3, full: 500)
   page.train("rnn", model, text, epochs: epochs, perplexity: 1.5)
   let other = LanguageModel(Recurrent(.elman, count, 256), vocabulary: count)

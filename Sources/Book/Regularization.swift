@@ -35,7 +35,9 @@ func initializationChapter(_ page: Page) throws {
   let x = Tensor.arange(-8, 8.1, by: 0.1).requiringGradient()
   try x.sigmoid().sum().backward()
   let slopes = page.numbers(x.derivative)
-  page.expect("the sigmoid's slope vanishes at ±8", slopes.count == 161 && slopes[0] < 4e-4 && slopes[160] < 4e-4, "\(slopes.prefix(1))")
+  page.expect(
+    "the sigmoid's slope vanishes at ±8", slopes.count == 161 && slopes[0] < 4e-4 && slopes[160] < 4e-4,
+    "\(slopes.prefix(1))")
 
   var product = Tensor.normal([4, 4], key: RandomKey(seed: 0))
   for index in 1...100 { product = product.matmul(Tensor.normal([4, 4], key: RandomKey(seed: 0, layer: index))) }

@@ -71,8 +71,7 @@ public final class Recurrent: Module {
   public override func forward(_ input: Tensor) -> Tensor { run(input).outputs }
 
   /// The outputs of the last layer, and the state after the last step of each layer and direction.
-  public func run(_ input: Tensor, from state: RecurrentState? = nil) -> (outputs: Tensor, state: RecurrentState)
-  {
+  public func run(_ input: Tensor, from state: RecurrentState? = nil) -> (outputs: Tensor, state: RecurrentState) {
     var value = input
     var (hiddens, cells): ([Tensor], [Tensor]) = ([], [])
     for layer in 0..<layers {
