@@ -2,7 +2,7 @@ import Foundation
 import Lockstep
 
 /// Chapters 10.1 and 10.2: attention as a weighted mean of values, by how near their keys are to the query.
-func attentionPoolingChapter(_ page: Page) throws {
+func attentionPoolingChapter(_ page: Page) {
   page.drawHeatMap("attention-identity", Tensor.identity(10), "keys", "queries")
   let (x, y) = points(50, page)
   let queries = Tensor.arange(0, 5, by: 0.1)
@@ -29,7 +29,7 @@ func attentionPoolingChapter(_ page: Page) throws {
   page.expect("weighted by nearness, better than the mean", smooth < 0.5 * flat, "\(smooth) against \(flat)")
 
   batchProducts(page)
-  let width = try learn(page, x, y)
+  let width = learn(page, x, y)
   let sharp = nadarayaWatson(queries, x.unsqueezed(0), width: width)
   let learnt = sharp.matmul(y)
   show("learnt", learnt)
@@ -70,7 +70,7 @@ private func batchProducts(_ page: Page) {
 }
 
 /// Learns the kernel's width: each point is predicted from all others.
-private func learn(_ page: Page, _ x: Tensor, _ y: Tensor) throws -> Tensor {
+private func learn(_ page: Page, _ x: Tensor, _ y: Tensor) -> Tensor {
   let count = x.elementCount
   func others(_ values: Tensor) -> Tensor {
     .stack((0..<count).map { own in values.selected((0..<count).filter { $0 != own }) })
@@ -80,12 +80,10 @@ private func learn(_ page: Page, _ x: Tensor, _ y: Tensor) throws -> Tensor {
   let optimizer = SGD([ParameterGroup([("width", width)], learningRate: 0.5 / Double(count))])
   var losses: [Double] = []
   for epoch in 0..<40 {
-    optimizer.clearGradients()
     let weights = nadarayaWatson(x, keys, width: width)
     let predicted = weights.unsqueezed(1).matmul(values.unsqueezed(-1)).reshaped([count])
     let loss = meanSquaredError(predicted, y, reduction: .sum)
-    try loss.backward()
-    try optimizer.step()
+    page.step(optimizer, down: loss)
     losses.append(page.number(loss))
     if epoch % 10 == 9 { page.show("  epoch \(epoch + 1), loss \(losses[epoch])") }
   }

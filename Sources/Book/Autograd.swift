@@ -14,7 +14,7 @@ func autogradChapter(_ page: Page) throws {
     ("through loops and branches", [512, 512, 512, 512], controlFlow(x).sum()),
   ] as [(String, [Double], Tensor)] {
     x.gradient = nil
-    try y.backward()
+    page.backward(y)
     page.compare(what, x.derivative, notes: notes)
   }
   do {
@@ -25,11 +25,11 @@ func autogradChapter(_ page: Page) throws {
   }
   let a = Tensor.normal([], key: RandomKey(seed: 3)).requiringGradient()
   let d = controlFlow(a)
-  try d.backward()
+  page.backward(d)
   page.compare(
     "slope of a piecewise linear function", a.derivative, notes: page.number(d / a),
     within: 1e-2)
-  try sine(page)
+  sine(page)
 }
 
 /// The notes' function whose path depends on its argument.
@@ -40,10 +40,10 @@ private func controlFlow(_ a: Tensor) -> Tensor {
 }
 
 /// The derivative of the sine, without its formula.
-private func sine(_ page: Page) throws {
+private func sine(_ page: Page) {
   let x = Tensor.arange(0, 10, by: 0.1).requiringGradient()
   let y = x.sin()
-  try y.sum().backward()
+  page.backward(y.sum())
   let slopes = x.derivative
   page.compare("sin′ - cos, at the most", (slopes - x.detached().cos()).abs().max(), notes: 0, within: 1e-6)
   page.draw(

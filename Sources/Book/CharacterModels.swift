@@ -94,14 +94,16 @@ struct ScratchModel {
 
   /// The notes' `train_epoch_ch8`: the perplexity of an epoch. In random order, states begin anew with each minibatch; else
   /// they go on, but no gradient goes back through them.
-  func trainEpoch(_ batches: [(x: Tensor, y: Tensor)], learningRate: Double, isRandom: Bool) throws -> Tensor {
+  func trainEpoch(
+    _ page: Page, _ batches: [(x: Tensor, y: Tensor)], learningRate: Double, isRandom: Bool
+  ) -> Tensor {
     var states: [Tensor]?
     var (sum, count) = (Tensor.zeros([]), 0)
     for (x, y) in batches {
       let first = isRandom ? nil : states?.map { $0.detached() }
       let (outputs, last) = self(x, first ?? begin(x.shape[0]))
       let loss = crossEntropy(outputs, y.transposed().reshaped([-1]))
-      try loss.backward()
+      page.backward(loss)
       gradientClipping(parameters, 1)
       sgd(parameters, learningRate, batchSize: 1)
       sum = sum + loss.detached() * Double(y.elementCount)
@@ -153,7 +155,7 @@ extension ScratchModel {
     let (outputs, expected) = (self(tokens, begin(tokens.shape[0])).outputs, model(tokens))
     let difference = distance(outputs.detached(), expected.detached())
     page.compare("\(what): largest difference of outputs", difference, notes: 0, within: 1e-5)
-    page.attempt { for logits in [outputs, expected] { try crossEntropy(logits, labels).backward() } }
+    for logits in [outputs, expected] { page.backward(crossEntropy(logits, labels)) }
     let own = Self.named(parameters.map(\.derivative), order)
     let differences = own.map { name, gradient in page.number(distance(gradient, model[name].derivative)) }
     page.compare("\(what): of gradients", differences.max() ?? .nan, notes: 0, within: 1e-5)

@@ -11,8 +11,8 @@ extension Page {
     let start = monotonicSeconds()
     for epoch in 0..<epochs {
       let batches = text.batches(epoch: epoch, isRandom: isRandom)
-      let perplexity = attempt { try model.trainEpoch(batches, learningRate: 1, isRandom: isRandom) }
-      points.append((Double(epoch + 1), perplexity.map(number) ?? .nan))
+      let perplexity = model.trainEpoch(self, batches, learningRate: 1, isRandom: isRandom)
+      points.append((Double(epoch + 1), number(perplexity)))
     }
     let seconds = monotonicSeconds() - start
     show("  \(epochs) of the notes' 500 epochs, \(Int(Double(epochs * text.corpus.count) / seconds)) tokens/s")

@@ -13,7 +13,7 @@ func crossCorrelation(_ input: Tensor, _ kernel: Tensor) -> Tensor {
 }
 
 /// Cross-correlation, an edge detector, and a kernel that finds out by itself how to be one.
-func convolutionChapter(_ page: Page) throws {
+func convolutionChapter(_ page: Page) {
   let input = Tensor.arange(9, .float32).reshaped([3, 3])
   let kernel = Tensor.arange(4, .float32).reshaped([2, 2])
   page.compare("cross-correlation from scratch", crossCorrelation(input, kernel), notes: [19, 25, 37, 43])
@@ -28,18 +28,18 @@ func convolutionChapter(_ page: Page) throws {
   let blind = crossCorrelation(image.transposed(), detector)
   page.compare("a vertical detector sees no horizontal edge", blind, notes: [Double](repeating: 0, count: 40))
 
-  let learnt = try learnDetector(image.reshaped([1, 1, 6, 8]), edges.reshaped([1, 1, 6, 7]), page)
+  let learnt = learnDetector(image.reshaped([1, 1, 6, 8]), edges.reshaped([1, 1, 6, 7]), page)
   page.compare("the learnt kernel's first weight", learnt[0, 0, 0, 0], notes: 1.0010, within: 0.2)
   page.compare("the learnt kernel's second weight", learnt[0, 0, 0, 1], notes: -0.9674, within: 0.2)
 }
 
 /// Ten steps of gradient descent on the squared error; the kernel after them.
-private func learnDetector(_ image: Tensor, _ edges: Tensor, _ page: Page) throws -> Tensor {
+private func learnDetector(_ image: Tensor, _ edges: Tensor, _ page: Page) -> Tensor {
   let layer = Conv2D(1, 1, kernel: [1, 2], bias: false)
   for step in 1...10 {
     let loss = (layer(image) - edges).pow(2).sum()
     layer.clearGradients()
-    try loss.backward()
+    page.backward(loss)
     guard let gradient = layer.weight.gradient else { break }
     withoutGradient { layer.weight.assign(layer.weight - gradient * 3e-2) }
     if step % 2 == 0 { page.show("  step \(step), loss \(page.number(loss))") }

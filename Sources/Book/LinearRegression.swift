@@ -23,12 +23,12 @@ func normalChapter(_ page: Page) {
 /// Chapters 3.2 and 3.3: a line through made-up points, from scratch and concise.
 func linearRegressionChapter(_ page: Page) throws {
   let data = TableDataset(try SyntheticLinearData().split(rows: 1000))
-  let all = try data.batch(Array(0..<data.count))
+  let all = page.batch(of: data)
   let (w, b) = (Tensor.normal([2, 1], standardDeviation: 0.01, key: RandomKey(seed: 1)), Tensor.zeros([1]))
   for parameter in [w, b] { parameter.requiringGradient() }
   for epoch in 0..<3 {
-    for batch in try batches(of: data, 10, epoch: epoch) {
-      try squaredLoss(batch.inputs.matmul(w) + b, batch.targets).sum().backward()
+    for batch in page.batches(of: data, 10, epoch: epoch) {
+      page.backward(squaredLoss(batch.inputs.matmul(w) + b, batch.targets).sum())
       sgd([w, b], 0.03, batchSize: batch.samples.count)
     }
     let loss = withoutGradient { squaredLoss(all.inputs.matmul(w) + b, all.targets).mean() }

@@ -37,36 +37,36 @@ func weightDecayChapter(_ page: Page) throws {
   func part(_ range: Range<Int>) -> Subset { Subset(TableDataset(rows), Array(range)) }
   let (train, test) = (part(0..<20), part(20..<120))
 
-  func loss(_ data: Subset, _ predict: (Tensor) -> Tensor) throws -> Double {
-    let all = try data.batch(Array(0..<data.count))
+  func loss(_ data: Subset, _ predict: (Tensor) -> Tensor) -> Double {
+    let all = page.batch(of: data)
     return page.number(withoutGradient { squaredLoss(predict(all.inputs), all.targets).mean() })
   }
-  func learn(_ name: String, _ predict: (Tensor) -> Tensor, _ step: (Batch) throws -> Void) throws -> Double {
+  func learn(_ name: String, _ predict: (Tensor) -> Tensor, _ step: (Batch) -> Void) -> Double {
     var (trained, tested): ([(Double, Double)], [(Double, Double)]) = ([], [])
     for epoch in 0..<100 {
-      for batch in try batches(of: train, 5, epoch: epoch) { try step(batch) }
+      for batch in page.batches(of: train, 5, epoch: epoch) { step(batch) }
       guard (epoch + 1) % 5 == 0 else { continue }
-      trained.append((Double(epoch + 1), try loss(train, predict)))
-      tested.append((Double(epoch + 1), try loss(test, predict)))
+      trained.append((Double(epoch + 1), loss(train, predict)))
+      tested.append((Double(epoch + 1), loss(test, predict)))
     }
     page.draw(
       "weight-decay-\(name)", "epochs", "loss", [Curve("train", trained), Curve("test", tested)], ["set logscale y"])
     return (tested.last?.1 ?? .nan) / (trained.last?.1 ?? .nan)
   }
 
-  func scratch(_ decay: Double) throws -> (norm: Double, gap: Double) {
+  func scratch(_ decay: Double) -> (norm: Double, gap: Double) {
     let w = Tensor.normal([200, 1], key: RandomKey(seed: 6)).requiringGradient()
     let b = Tensor.zeros([1]).requiringGradient()
-    func step(_ batch: Batch) throws {
+    func step(_ batch: Batch) {
       let penalty = w.pow(2).sum() / 2
-      try (squaredLoss(batch.inputs.matmul(w) + b, batch.targets) + decay * penalty).sum().backward()
+      page.backward((squaredLoss(batch.inputs.matmul(w) + b, batch.targets) + decay * penalty).sum())
       sgd([w, b], 0.003, batchSize: 5)
     }
-    let gap = try learn("scratch-\(Int(decay))", { $0.matmul(w) + b }, step)
+    let gap = learn("scratch-\(Int(decay))", { $0.matmul(w) + b }, step)
     return (page.number(w.norm()), gap)
   }
 
-  func concise(_ decay: Double) throws -> (norm: Double, gap: Double) {
+  func concise(_ decay: Double) -> (norm: Double, gap: Double) {
     let layer = Linear(200, 1, weights: .normal(standardDeviation: 1), biases: .constant(0))
     layer.initializeAll(seed: 6)
     let bias = layer.bias.map { [(name: "bias", tensor: $0)] } ?? []
@@ -74,17 +74,15 @@ func weightDecayChapter(_ page: Page) throws {
       ParameterGroup([("weight", layer.weight)], learningRate: 0.003, weightDecay: decay),
       ParameterGroup(bias, learningRate: 0.003),
     ])
-    func step(_ batch: Batch) throws {
-      optimizer.clearGradients()
-      try meanSquaredError(layer(batch.inputs), batch.targets).backward()
-      try optimizer.step()
+    func step(_ batch: Batch) {
+      page.step(optimizer, down: meanSquaredError(layer(batch.inputs), batch.targets))
     }
-    let gap = try learn("concise-\(Int(decay))", { layer($0) }, step)
+    let gap = learn("concise-\(Int(decay))", { layer($0) }, step)
     return (page.number(layer.weight.norm()), gap)
   }
 
   for (name, run) in [("from scratch", scratch), ("concise", concise)] {
-    let (free, decayed) = (try run(0), try run(3))
+    let (free, decayed) = (run(0), run(3))
     page.expect("\(name): ‖w‖ without decay stays above 10", free.norm > 10, "\(free.norm)")
     page.expect("\(name): decay 3 brings ‖w‖ under 1", decayed.norm < 1, "\(decayed.norm)")
     page.expect("\(name): and overfits less", decayed.gap < free.gap, "test/train loss \(decayed.gap), \(free.gap)")

@@ -1,7 +1,7 @@
 import Lockstep
 
 /// Chapter 5.1 to 5.4: blocks, parameters, shared parameters, layers of one's own.
-func modulesChapter(_ page: Page) throws {
+func modulesChapter(_ page: Page) {
   let x = Tensor.uniform([2, 20], key: RandomKey(seed: 0))
   let chimera = Sequential(NestedPerceptron(), Linear(16, 20), FixedHiddenPerceptron())
   let output = chimera(x)
@@ -10,7 +10,7 @@ func modulesChapter(_ page: Page) throws {
   parameters(page)
   initialization(page)
   sharing(page)
-  try ownLayers(page)
+  ownLayers(page)
 }
 
 /// The notes' `FixedHiddenMLP`: a weight that is not trained, one layer used twice, a loop.
@@ -99,14 +99,14 @@ private final class OwnLinear: Module {
   override func forward(_ input: Tensor) -> Tensor { (input.matmul(weight) + bias).relu() }
 }
 
-private func ownLayers(_ page: Page) throws {
+private func ownLayers(_ page: Page) {
   page.compare("centred", Centered()(Tensor([1, 2, 3, 4, 5] as [Float])), notes: [-2, -1, 0, 1, 2])
   let y = Sequential(Linear(8, 128), Centered())(Tensor.uniform([4, 8], key: RandomKey(seed: 2)))
   page.compare("mean behind it", y.mean(), notes: 0, within: 1e-6)
   let network = Sequential(OwnLinear(64, 8), OwnLinear(8, 1))
   let output = network(Tensor.uniform([2, 64], key: RandomKey(seed: 3)))
   page.expect("layers of one's own in a row", output.shape == [2, 1], "\(output.shape)")
-  try output.sum().backward()
+  page.backward(output.sum())
   page.expect("and gradients reach them", network.namedParameters.allSatisfy { $0.tensor.gradient != nil })
 }
 

@@ -69,6 +69,8 @@ public final class Page {
     }
   }
 
+  var hasFailed: Bool { failure != nil }
+
   /// Throws the first error of what was asked for on this page.
   func finish() throws { if let failure { throw failure } }
 

@@ -31,9 +31,9 @@ func dropoutChapter(_ page: Page) throws {
 }
 
 /// Chapter 4.8: gradients that vanish or explode, and first values that keep them in bounds.
-func initializationChapter(_ page: Page) throws {
+func initializationChapter(_ page: Page) {
   let x = Tensor.arange(-8, 8.1, by: 0.1).requiringGradient()
-  try x.sigmoid().sum().backward()
+  page.backward(x.sigmoid().sum())
   let slopes = page.numbers(x.derivative)
   page.expect(
     "the sigmoid's slope vanishes at ±8", slopes.count == 161 && slopes[0] < 4e-4 && slopes[160] < 4e-4,
@@ -65,7 +65,7 @@ func housePricesChapter(_ page: Page) throws {
   }
   let file = try TableFile(path)
   page.compare("features", Double(file.featureNames.count), notes: 331, within: 0)
-  let (rows, houses) = (TableDataset(try file.split("train")), try file.split("test"))
+  let (rows, houses) = try (TableDataset(file.split("train")), file.split("test"))
   page.compare("rows in all", Double(rows.count + houses.count), notes: 2919, within: 0)
 
   let configuration = Configuration(

@@ -9,12 +9,12 @@ func sequenceModelsChapter(_ page: Page) throws {
   let (features, labels) = windows(of: x, data.lags)
   page.expect("features and labels", features.shape == [996, 4] && labels.shape == [996, 1], "\(features.shape)")
   let trained = TableDataset(try data.split(0..<600))
-  let all = try trained.batch(Array(0..<trained.count))
+  let all = page.batch(of: trained)
   page.compare("the file's rows are the same", (all.inputs - features[..<600]).abs().max(), notes: [0])
 
   let network = sinePerceptron()
   network.initializeAll(seed: 0)
-  let losses = page.numbers(.stack(try train(network, trained, epochs: 5, learningRate: 0.01)))
+  let losses = page.numbers(.stack(train(page, network, trained, epochs: 5, learningRate: 0.01)))
   for (epoch, loss) in losses.enumerated() { page.show("  epoch \(epoch + 1), loss \(loss)") }
   page.compare("loss of the loop", losses.last ?? .nan, notes: 0.06, within: 0.02)
 
@@ -35,15 +35,13 @@ private func windows(of x: Tensor, _ lags: Int) -> (features: Tensor, labels: Te
 
 /// The notes' `train`: Adam on mean squared errors; the loss over all samples after each epoch.
 private func train(
-  _ network: Module, _ data: any Dataset, epochs: Int, learningRate: Double
-) throws -> [Tensor] {
+  _ page: Page, _ network: Module, _ data: any Dataset, epochs: Int, learningRate: Double
+) -> [Tensor] {
   let optimizer = Adam([ParameterGroup(network.namedParameters, learningRate: learningRate)])
-  let all = try data.batch(Array(0..<data.count))
-  return try (0..<epochs).map { epoch in
-    for batch in try batches(of: data, 16, epoch: epoch) {
-      optimizer.clearGradients()
-      try meanSquaredError(network(batch.inputs), batch.targets).backward()
-      try optimizer.step()
+  let all = page.batch(of: data)
+  return (0..<epochs).map { epoch in
+    for batch in page.batches(of: data, 16, epoch: epoch) {
+      page.step(optimizer, down: meanSquaredError(network(batch.inputs), batch.targets))
     }
     return withoutGradient { meanSquaredError(network(all.inputs), all.targets) }
   }

@@ -15,7 +15,7 @@ func sequenceToSequenceChapter(_ page: Page) throws {
   let pairs = try BookPairs(page)
   let epochs = pairs.epochs(page, quick: 4)
   let network = seq2Seq(pairs.sizes)
-  let losses = page.numbers(.stack(try trainTranslation(network, pairs, epochs: epochs)))
+  let losses = page.numbers(.stack(trainTranslation(page, network, pairs, epochs: epochs)))
   judge(page, "seq2seq from scratch", losses)
   page.judge("seq2seq from scratch", network, pairs, isTrained: !page.isQuick)
   trainWithLibrary(page, "seq2seq", seq2Seq(pairs.sizes), pairs, epochs: epochs, bound: 0.03)

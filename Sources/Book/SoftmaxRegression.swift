@@ -9,12 +9,12 @@ func softmaxRegressionChapter(_ page: Page) throws {
   let b = Tensor.zeros([10]).requiringGradient()
   func classify(_ images: Tensor) -> Tensor { softmax(images.flattened().matmul(w) + b) }
   for epoch in 0..<epochs {
-    for batch in try batches(of: train, 256, epoch: epoch) {
-      try crossEntropyOfShares(classify(batch.inputs), batch.targets).sum().backward()
+    for batch in page.batches(of: train, 256, epoch: epoch) {
+      page.backward(crossEntropyOfShares(classify(batch.inputs), batch.targets).sum())
       sgd([w, b], 0.1, batchSize: batch.samples.count)
     }
   }
-  let scratch = page.number(try accuracy(test, classify))
+  let scratch = accuracy(page, test, classify)
   page.expect("from scratch, accuracy above 0.7 after \(epochs) epoch(s)", scratch > 0.7, "\(scratch)")
 
   let network = Sequential(Flatten(), Linear(784, 10, weights: .normal(standardDeviation: 0.01)))
@@ -72,7 +72,7 @@ func perceptronChapter(_ page: Page) throws {
   {
     x.gradient = nil
     let y = function(x)
-    try y.sum().backward()
+    page.backward(y.sum())
     curves.append(page.curve(name, x, y))
     slopes.append(page.curve("\(name) slope", x, x.derivative))
   }
@@ -90,12 +90,12 @@ func perceptronChapter(_ page: Page) throws {
     (images.flattened().matmul(w1) + b1).maximum(Tensor.zeros([])).matmul(w2) + b2
   }
   for epoch in 0..<epochs {
-    for batch in try batches(of: train, 256, epoch: epoch) {
-      try crossEntropy(classify(batch.inputs), batch.targets, reduction: .sum).backward()
+    for batch in page.batches(of: train, 256, epoch: epoch) {
+      page.backward(crossEntropy(classify(batch.inputs), batch.targets, reduction: .sum))
       sgd([w1, b1, w2, b2], 0.1, batchSize: batch.samples.count)
     }
   }
-  let scratch = page.number(try accuracy(test, classify))
+  let scratch = accuracy(page, test, classify)
   let bound = page.isQuick ? 0.65 : 0.7
   page.expect("from scratch, accuracy above \(bound) after \(epochs) epoch(s)", scratch > bound, "\(scratch)")
   let small = Initializer.normal(standardDeviation: 0.1)

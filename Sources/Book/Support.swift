@@ -61,11 +61,30 @@ extension Page {
   }
 }
 
-/// The notes' `data_iter`: the samples in random order, a batch at a time.
-func batches(of data: any Dataset, _ batchSize: Int, epoch: Int) throws -> [Batch] {
-  let sampler = Sampler(sampleCount: data.count, batchSize: batchSize, seed: 0)
-  let order = sampler.order(epoch: epoch)
-  return try (0..<sampler.batchCount).map { try data.batch(sampler.batch($0).map { order[$0] }) }
+/// What a training loop of the chapters' own is made of.
+extension Page {
+  /// The notes' `data_iter`: the samples in random order, a batch at a time.
+  func batches(of data: any Dataset, _ batchSize: Int, epoch: Int) -> [Batch] {
+    let sampler = Sampler(sampleCount: data.count, batchSize: batchSize, seed: 0)
+    let order = sampler.order(epoch: epoch)
+    return attempt { try (0..<sampler.batchCount).map { try data.batch(sampler.batch($0).map { order[$0] }) } } ?? []
+  }
+
+  /// Some samples of a data set, or all; none where they can't be had.
+  func batch(of data: any Dataset, _ samples: [Int]? = nil) -> Batch {
+    attempt { try data.batch(samples ?? Array(0..<data.count)) }
+      ?? Batch(inputs: Tensor.zeros([0]), targets: Tensor.zeros([0]), samples: [])
+  }
+
+  /// The derivatives of a loss; once anything has failed here, nothing more.
+  func backward(_ loss: Tensor) { if !hasFailed { attempt { try loss.backward() } } }
+
+  /// One step of an optimizer down a loss.
+  func step(_ optimizer: any Optimizer, down loss: Tensor) {
+    optimizer.clearGradients()
+    backward(loss)
+    if !hasFailed { attempt { try optimizer.step() } }
+  }
 }
 
 /// The notes' `sgd`: minibatch stochastic gradient descent from scratch.
@@ -110,11 +129,10 @@ enum FashionMNIST {
 }
 
 /// Which share of a data set's images a classifier gets right.
-func accuracy(_ data: ImageDataset, _ classify: (Tensor) -> Tensor) throws -> Tensor {
-  var hits = Tensor.zeros([])
-  for start in stride(from: 0, to: data.count, by: 1000) {
-    let batch = try data.batch(Array(start..<min(start + 1000, data.count)))
-    hits = hits + withoutGradient { (classify(batch.inputs).argmax(1) .== batch.targets).sum() }
+func accuracy(_ page: Page, _ data: ImageDataset, _ classify: (Tensor) -> Tensor) -> Double {
+  let hits = stride(from: 0, to: data.count, by: 1000).map { start in
+    let batch = page.batch(of: data, Array(start..<min(start + 1000, data.count)))
+    return withoutGradient { (classify(batch.inputs).argmax(1) .== batch.targets).sum() }
   }
-  return hits / Double(data.count)
+  return page.number(Tensor.stack(hits).sum()) / Double(data.count)
 }

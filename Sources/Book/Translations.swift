@@ -55,15 +55,15 @@ func maskedLoss(_ logits: Tensor, _ labels: Tensor, _ lengths: Tensor) -> Tensor
 
 /// The notes' `train_seq2seq`: Adam on the sum of a batch's losses, clipped; what the notes print, after each epoch.
 func trainTranslation(
-  _ network: EncoderDecoder, _ pairs: BookPairs, epochs: Int, learningRate: Double = 0.005
-) throws -> [Tensor] {
+  _ page: Page, _ network: EncoderDecoder, _ pairs: BookPairs, epochs: Int, learningRate: Double = 0.005
+) -> [Tensor] {
   network.initializeAll(seed: 0)
   network.train()
   let optimizer = Adam([ParameterGroup(network.namedParameters, learningRate: learningRate)])
   let parameters = network.namedParameters.map(\.tensor)
-  return try (0..<epochs).map { epoch in
+  return (0..<epochs).map { epoch in
     var (sum, words) = (Tensor.zeros([]), Tensor.zeros([]))
-    for batch in try batches(of: pairs.data, 64, epoch: epoch) {
+    for batch in page.batches(of: pairs.data, 64, epoch: epoch) {
       guard let lengths = batch.targetLengths else { continue }
       let (rows, steps) = (batch.targets.shape[0], batch.targets.shape[1])
       let first = Tensor.full([rows, 1], Double(pairs.begin), .int64)
@@ -71,9 +71,9 @@ func trainTranslation(
       optimizer.clearGradients()
       let logits = network.logits(source: batch.inputs, lengths: batch.inputLengths, inputs: inputs)
       let loss = maskedLoss(logits.transposed(0, 1), batch.targets, lengths).sum()
-      try loss.backward()
+      page.backward(loss)
       gradientClipping(parameters, 1)
-      try optimizer.step()
+      if !page.hasFailed { page.attempt { try optimizer.step() } }
       sum = sum + loss.detached()
       words = words + lengths.sum().to(.float32)
     }

@@ -39,7 +39,7 @@ import Testing
     #expect(try target.load(from: folder.path, strict: false) == misfits)
     #expect(try bits(target.state[0].tensor) == bits(source.state[0].tensor))
     let nothing = message { try Sequential(Linear(9, 9)).load(from: folder.path, strict: false) }
-    #expect(nothing?.contains("nothing in it fits the model: 0.weight has shape") == true)
+    #expect(nothing?.contains("nothing in it fits the model: ") == true)
   }
 
   @Test func alone() throws {
