@@ -99,7 +99,7 @@ public final class GradientReducer: Reducer {
       bucket.request = nil
       bucket.missing = bucket.entries.count
       guard let memory = bucket.memory else { continue }
-      for (tensor, range) in bucket.entries { tensor.gradient = try memory[range].reshaped(tensor.shape) }
+      for (tensor, range) in bucket.entries { tensor.gradient = memory[range].reshaped(tensor.shape) }
     }
     added.removeAll(keepingCapacity: true)
     nextToStart = 0
@@ -108,14 +108,14 @@ public final class GradientReducer: Reducer {
   private func fill(_ bucket: Bucket, _ entry: Int) throws {
     let (tensor, range) = bucket.entries[entry]
     guard let memory = bucket.memory else {
-      tensor.gradient = try tensor.gradient ?? .zeros(tensor.shape)
+      tensor.gradient = tensor.gradient ?? .zeros(tensor.shape)
       return
     }
-    let target = try memory[range]
+    let target = memory[range]
     if let gradient = tensor.gradient {
-      try target.reshaped(tensor.shape).assign(gradient)
+      target.reshaped(tensor.shape).assign(gradient)
     } else {
-      try target.fill(0)
+      target.fill(0)
     }
   }
 

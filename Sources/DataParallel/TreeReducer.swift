@@ -33,7 +33,7 @@ public final class TreeReducer {
   /// Takes the gradients of this rank's next virtual shard.
   public func add() throws {
     // Zeros rather than nothing for an empty slice: a zero's sign must not depend on who added it.
-    let gradients = try tensors.map { try $0.gradient ?? .zeros($0.shape) }
+    let gradients = tensors.map { $0.gradient ?? .zeros($0.shape) }
     for tensor in tensors { tensor.gradient = nil }
     try add(LocalSum(node: nextLeaf..<nextLeaf + 1, gradients: gradients))
     nextLeaf += 1
@@ -147,7 +147,7 @@ private struct SumMessage {
 
   /// Undefined sums, for a message to come.
   init(like tensors: [Tensor]) throws {
-    memory = try Tensor(uninitializedFloats: [tensors.reduce(0) { $0 + $1.elementCount }])
+    memory = Tensor(uninitializedFloats: [tensors.reduce(0) { $0 + $1.elementCount }])
   }
 
   init(_ sum: LocalSum) throws {
@@ -190,7 +190,7 @@ private struct SumMessage {
   func adopt(_ tensors: [Tensor]) throws {
     var start = 0
     for tensor in tensors {
-      tensor.gradient = try memory[start..<start + tensor.elementCount].reshaped(tensor.shape)
+      tensor.gradient = memory[start..<start + tensor.elementCount].reshaped(tensor.shape)
       start += tensor.elementCount
     }
   }

@@ -22,14 +22,14 @@ public struct LanguageModelling: Objective {
       throw TensorError("language modelling", "\(type(of: model)) is no LanguageModel")
     }
     let state = try batch.continuation.flatMap { try memory?.state(of: $0, model.rnn) }
-    let (logits, last) = try model.run(batch.inputs, from: state)
+    let (logits, last) = model.run(batch.inputs, from: state)
     if let continuation = batch.continuation { try memory?.keep(last, of: continuation) }
     return logits
   }
 
   public func loss(of logits: Tensor, on batch: Batch) throws -> (sum: Tensor, totals: Totals) {
-    let targets = try batch.targets.transposed().reshaped([-1])
-    let loss = try crossEntropy(logits, targets, reduction: .sum)
+    let targets = batch.targets.transposed().reshaped([-1])
+    let loss = crossEntropy(logits, targets, reduction: .sum)
     return (loss, Totals(sums, [try loss.item(), Double(targets.elementCount)]))
   }
 }
@@ -62,7 +62,7 @@ public final class SequenceMemory: @unchecked Sendable {
     func part(_ first: Int) throws -> Tensor {
       var values: [Float] = []
       for index in first..<first + count { for row in rows { values += row[index * width..<(index + 1) * width] } }
-      return try Tensor(values, shape: [count, rows.count, width])
+      return Tensor(values, shape: [count, rows.count, width])
     }
     return RecurrentState(hidden: try part(0), cell: isLSTM ? try part(count) : nil)
   }

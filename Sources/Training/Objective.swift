@@ -63,8 +63,8 @@ public struct Classification: Objective {
   }
 
   public func loss(of logits: Tensor, on batch: Batch) throws -> (sum: Tensor, totals: Totals) {
-    let loss = try crossEntropy(logits, batch.targets, reduction: .sum)
-    let hits = try (logits.argmax(1) .== batch.targets).sum()
+    let loss = crossEntropy(logits, batch.targets, reduction: .sum)
+    let hits = (logits.argmax(1) .== batch.targets).sum()
     return (loss, Totals(sums, [try loss.item(), try hits.item(), Double(batch.samples.count)]))
   }
 }

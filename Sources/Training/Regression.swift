@@ -15,7 +15,7 @@ public struct Regression: Objective {
 
   /// Predictions `[batch, 1]` against targets `[batch, 1]`.
   public func loss(of predictions: Tensor, on batch: Batch) throws -> (sum: Tensor, totals: Totals) {
-    let loss = try meanSquaredError(predictions, batch.targets, reduction: .sum)
+    let loss = meanSquaredError(predictions, batch.targets, reduction: .sum)
     let (sum, count) = (try loss.item(), Double(batch.samples.count))
     guard isLogarithmic else { return (loss, Totals(sums, [sum, count])) }
     return (loss, Totals(sums, [sum, try squaredLogarithms(predictions, batch.targets), count]))

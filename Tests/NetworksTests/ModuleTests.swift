@@ -11,7 +11,7 @@ struct ModuleTests {
   private final class Perceptron: Module {
     let hidden = Linear(4, 3)
     let output = Linear(3, 2, bias: false)
-    override func forward(_ input: Tensor) throws -> Tensor { try output(hidden(input).relu()) }
+    override func forward(_ input: Tensor) -> Tensor { output(hidden(input).relu()) }
   }
 
   /// A buffer, a parameter of its own, and one layer under two names.
@@ -106,13 +106,13 @@ struct ModuleTests {
   @Test("Initialisation is a function of the seed; layers differ from each other")
   func seeds() throws {
     let (first, second) = (Self.lenet(), Self.lenet())
-    try first.initializeAll(seed: 3)
-    try second.initializeAll(seed: 3)
+    first.initializeAll(seed: 3)
+    second.initializeAll(seed: 3)
     for (mine, theirs) in zip(first.state, second.state) { #expect(try mine.tensor.floats() == theirs.tensor.floats()) }
-    try second.initializeAll(seed: 4)
+    second.initializeAll(seed: 4)
     for (mine, theirs) in zip(first.state, second.state) { #expect(try mine.tensor.floats() != theirs.tensor.floats()) }
     let twins = Sequential(Linear(5, 5), Linear(5, 5))
-    try twins.initializeAll(seed: 0)
+    twins.initializeAll(seed: 0)
     #expect(try twins.state[0].tensor.floats() != twins.state[2].tensor.floats())
     #expect(try Linear(5, 5).weight.floats() != Linear(5, 5).weight.floats())
   }
@@ -132,8 +132,8 @@ struct ModuleTests {
   @Test("Initialisers have the ranges and variances of their sources", arguments: ModuleTests.expectations.indices)
   func initializers(index: Int) throws {
     let (initializer, mean, variance, bound) = Self.expectations[index]
-    let tensor = try Tensor.zeros([120, 16, 5, 5])
-    try initializer.fill(tensor, key: RandomKey(seed: 0))
+    let tensor = Tensor.zeros([120, 16, 5, 5])
+    initializer.fill(tensor, key: RandomKey(seed: 0))
     let values = try tensor.values(as: Double.self)
     let count = Double(values.count)
     let average = values.reduce(0, +) / count
@@ -155,15 +155,15 @@ struct ModuleTests {
 
   @Test("Optimizers leave parameters without gradient alone and refuse what does not fit")
   func optimizers() throws {
-    let (moved, still) = (try Tensor.ones([2]).requiringGradient(), try Tensor.ones([2]).requiringGradient())
-    moved.gradient = try Tensor(Float(2)).expanded(to: [2])
+    let (moved, still) = (Tensor.ones([2]).requiringGradient(), Tensor.ones([2]).requiringGradient())
+    moved.gradient = Tensor(Float(2)).expanded(to: [2])
     let group = ParameterGroup([("moved", moved), ("still", still)], learningRate: 0.25)
     for optimizer in [SGD([group]) as any Optimizer, Adam([group])] {
-      try moved.fill(1)
+      moved.fill(1)
       try optimizer.step()
       #expect(try moved.floats()[0] < 1 && still.floats() == [1, 1])
     }
-    moved.gradient = try Tensor.ones([3])
+    moved.gradient = Tensor.ones([3])
     let error = #expect(throws: TensorError.self) { try SGD([group]).step() }
     #expect(error?.description.contains("moved") == true && error?.description.contains("[3]") == true)
   }
@@ -172,14 +172,14 @@ struct ModuleTests {
   @Test("Running statistics follow the batches, and evaluation uses them")
   func runningStatistics() throws {
     let layer = BatchNorm1D(2)
-    let batch = try Tensor([[1, 10], [3, 20], [5, 60]] as [[Float]])
-    let normalized = try layer(batch)
+    let batch = Tensor([[1, 10], [3, 20], [5, 60]] as [[Float]])
+    let normalized = layer(batch)
     #expect(try layer.runningMean.floats().map { ($0 * 1e4).rounded() } == [3000, 30000])
     #expect(try layer.runningVariance.floats().map { ($0 * 1e3).rounded() } == [1300, 70900])
     #expect(try layer.batchesTracked.floats() == [1])
     #expect(try normalized.mean(0).floats().allSatisfy { abs($0) < 1e-6 })
     layer.evaluate()
-    let evaluated = try layer(Tensor([[0.3, 3]] as [[Float]]))
+    let evaluated = layer(Tensor([[0.3, 3]] as [[Float]]))
     #expect(try evaluated.floats().allSatisfy { abs($0) < 1e-6 })
     #expect(try layer.batchesTracked.floats() == [1])
     #expect(layer.state.map(\.name) == ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"])
@@ -187,8 +187,8 @@ struct ModuleTests {
 
   @Test("A batch of one value per channel has no statistics")
   func oneSample() throws {
-    #expect(throws: TensorError.self) { try BatchNorm1D(2)(Tensor([[1, 2]] as [[Float]])) }
-    #expect(throws: TensorError.self) { try BatchNorm2D(2)(.zeros([4, 2])) }
+    #expect(throws: TensorError.self) { try BatchNorm1D(2)(Tensor([[1, 2]] as [[Float]])).floats() }
+    #expect(throws: TensorError.self) { try BatchNorm2D(2)(.zeros([4, 2])).floats() }
     #expect(try BatchNorm1D(2).evaluate()(Tensor([[1, 2]] as [[Float]])).shape == [1, 2])
   }
 }

@@ -10,6 +10,7 @@ public struct ImageDataset: DigestedDataset {
   /// What each of the 256 values of a pixel becomes, channel by channel.
   private let values: [Float]
 
+  /// The images as they are: neither resized nor changed.
   public init(_ split: ImageSplit) { self.init(checked: split, ImageTransform()) }
 
   /// `transform` is applied to each image when it is loaded; the images in memory stay as they are.
@@ -48,7 +49,7 @@ public struct ImageDataset: DigestedDataset {
     if let wrong = samples.first(where: { !(0..<count).contains($0) }) {
       throw TensorError("batch", "sample \(wrong) of \(count)")
     }
-    let inputs = try Tensor(uninitializedFloats: [samples.count, split.channels, size.height, size.width])
+    let inputs = Tensor(uninitializedFloats: [samples.count, split.channels, size.height, size.width])
     let area = size.height * size.width
     let scratch = UnsafeMutablePointer<UInt8>.allocate(capacity: max(1, area + (resizer?.scratchBytes ?? 0)))
     defer { scratch.deallocate() }
@@ -70,7 +71,7 @@ public struct ImageDataset: DigestedDataset {
         }
       }
     }
-    return Batch(inputs: inputs, targets: try Tensor(samples.map { Int64(split.labels[$0]) }), samples: samples)
+    return Batch(inputs: inputs, targets: Tensor(samples.map { Int64(split.labels[$0]) }), samples: samples)
   }
 
   /// Turns a channel of an image into floats, moved and mirrored.

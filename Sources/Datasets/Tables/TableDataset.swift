@@ -4,9 +4,11 @@ import Tensors
 /// Rows of a table. Inputs are float32 `[batch, features]`, targets float32 `[batch, 1]`; rows without a target have
 /// targets of NaN.
 public struct TableDataset: DigestedDataset {
+  /// The rows that the batches are made of.
   public let split: TableSplit
   public let digest: String
 
+  /// A batch is features `[batch, features]` and targets `[batch, 1]`.
   public init(_ split: TableSplit) {
     self.split = split
     var hash = SHA256()
@@ -22,8 +24,8 @@ public struct TableDataset: DigestedDataset {
     if let wrong = samples.first(where: { !(0..<count).contains($0) }) {
       throw TensorError("batch", "sample \(wrong) of \(count)")
     }
-    let inputs = try Tensor(uninitializedFloats: [samples.count, split.width])
-    let targets = try Tensor(uninitializedFloats: [samples.count, 1])
+    let inputs = Tensor(uninitializedFloats: [samples.count, split.width])
+    let targets = Tensor(uninitializedFloats: [samples.count, 1])
     try inputs.withFloats { rows in
       split.features.withUnsafeBufferPointer { features in
         for (row, sample) in samples.enumerated() {
@@ -44,6 +46,7 @@ public struct Subset: DigestedDataset {
   private let whole: any DigestedDataset
   private let samples: [Int]
 
+  /// The samples of a dataset at these positions, in this order.
   public init(_ whole: any DigestedDataset, _ samples: [Int]) { (self.whole, self.samples) = (whole, samples) }
 
   public var count: Int { samples.count }

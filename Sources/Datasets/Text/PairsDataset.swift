@@ -4,6 +4,7 @@ import Tensors
 /// Sentences and their translations, as numbers of words. Inputs (the source) and targets are int64 `[batch, steps]`, padded,
 /// with their lengths int64 `[batch]`. Samples count as many times as their target has tokens, `<eos>` included.
 public struct PairsDataset: DigestedDataset {
+  /// Words of a sentence, padding included.
   public let steps: Int
   public let count: Int
   public let digest: String
@@ -44,8 +45,8 @@ public struct PairsDataset: DigestedDataset {
     }
     var batch = Batch(
       inputs: try rows(samples, of: source), targets: try rows(samples, of: target), samples: samples)
-    batch.inputLengths = try Tensor(samples.map { Int64(sourceLengths[$0]) })
-    batch.targetLengths = try Tensor(samples.map { Int64(targetLengths[$0]) })
+    batch.inputLengths = Tensor(samples.map { Int64(sourceLengths[$0]) })
+    batch.targetLengths = Tensor(samples.map { Int64(targetLengths[$0]) })
     return batch
   }
 
@@ -53,6 +54,6 @@ public struct PairsDataset: DigestedDataset {
     var values: [Int64] = []
     values.reserveCapacity(samples.count * steps)
     for sample in samples { for token in tokens[sample * steps..<(sample + 1) * steps] { values.append(Int64(token)) } }
-    return try Tensor(values, shape: [samples.count, steps])
+    return Tensor(values, shape: [samples.count, steps])
   }
 }

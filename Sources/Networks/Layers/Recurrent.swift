@@ -46,19 +46,19 @@ public final class Recurrent: Module {
       ]
     }
     super.init()
-    try? initialize(StandaloneKey.next())
+    initialize(StandaloneKey.next())
   }
 
   public var directions: Int { isBidirectional ? 2 : 1 }
 
-  public override func initialize(_ key: RandomKey) throws {
+  public override func initialize(_ key: RandomKey) {
     let bound = 1 / Double(max(hidden, 1)).squareRoot()
     for (index, tensor) in weights.enumerated() {
       var key = key
       // Layers of a network are 16 apart; the time tells those beyond apart.
       (key.layer, key.time) = (key.layer + index % 16, key.time + index / 16)
       let initializer = tensor.rank == 2 ? weightInitializer : nil
-      try (initializer ?? .uniform(-bound, bound)).fill(tensor, key: key)
+      (initializer ?? .uniform(-bound, bound)).fill(tensor, key: key)
     }
   }
 
@@ -68,31 +68,30 @@ public final class Recurrent: Module {
     return RecurrentWeights(input: four[0], hidden: four[1], inputBias: four[2], hiddenBias: four[3])
   }
 
-  public override func forward(_ input: Tensor) throws -> Tensor { try run(input).outputs }
+  public override func forward(_ input: Tensor) -> Tensor { run(input).outputs }
 
   /// The outputs of the last layer, and the state after the last step of each layer and direction.
-  public func run(_ input: Tensor, from state: RecurrentState? = nil) throws -> (outputs: Tensor, state: RecurrentState)
-  {
+  public func run(_ input: Tensor, from state: RecurrentState? = nil) -> (outputs: Tensor, state: RecurrentState) {
     var value = input
     var (hiddens, cells): ([Tensor], [Tensor]) = ([], [])
     for layer in 0..<layers {
       if layer > 0 && dropout > 0 && isTraining {
-        value = try value.transposed(0, 1).droppedOut(dropout).transposed(0, 1)
+        value = value.transposed(0, 1).droppedOut(dropout).transposed(0, 1)
       }
       var outputs: [Tensor] = []
       for direction in 0..<directions {
         let index = layer * directions + direction
-        let (output, cell) = try value.recurrent(
+        let (output, cell) = value.recurrent(
           cell, weights(of: index), state: state?.hidden[index], cellState: state?.cell?[index],
           isReversed: direction == 1)
         outputs.append(output)
-        hiddens.append(try output[direction == 1 ? 0 : -1])
+        hiddens.append(output[direction == 1 ? 0 : -1])
         if let cell { cells.append(cell) }
       }
-      value = directions == 1 ? outputs[0] : try Tensor.concatenate(outputs, axis: 2)
+      value = directions == 1 ? outputs[0] : Tensor.concatenate(outputs, axis: 2)
     }
     let last = RecurrentState(
-      hidden: try Tensor.stack(hiddens), cell: cells.isEmpty ? nil : try Tensor.stack(cells))
+      hidden: Tensor.stack(hiddens), cell: cells.isEmpty ? nil : Tensor.stack(cells))
     return (value, last)
   }
 }
