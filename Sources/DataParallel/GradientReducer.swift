@@ -64,7 +64,7 @@ public final class GradientReducer: Reducer {
     }
     if !bucket.entries.isEmpty { buckets.append(bucket) }
     for bucket in buckets {
-      if bucket.entries.count > 1 || bucket.count <= Self.blockingCount { bucket.memory = try .zeros([bucket.count]) }
+      if bucket.entries.count > 1 || bucket.count <= Self.blockingCount { bucket.memory = .zeros([bucket.count]) }
       bucket.missing = bucket.entries.count
     }
   }

@@ -55,7 +55,7 @@ public final class Replica {
       }
     }
     // Copies: the optimizer writes to them, and the state may be restored again.
-    optimizer.slots = try state.slots.mapValues { try $0.mapValues { try $0.copy() } }
+    optimizer.slots = state.slots.mapValues { $0.mapValues { $0.copy() } }
     optimizer.stepCount = state.optimizerSteps
   }
 }

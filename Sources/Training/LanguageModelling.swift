@@ -95,7 +95,7 @@ public final class SequenceMemory: @unchecked Sendable {
     let sources = ranks.contains(where: \.isOwn) ? ranks.filter(\.isOwn) : ranks
     let rows = Dictionary(sources.flatMap(\.rows).map { ($0[0], $0) }) { first, _ in first }
     guard let width = rows.values.first?.count else { return nil }
-    return try Tensor(rows.sorted { $0.key < $1.key }.flatMap(\.value), shape: [rows.count, width])
+    return Tensor(rows.sorted { $0.key < $1.key }.flatMap(\.value), shape: [rows.count, width])
   }
 
   func restore(_ rows: Tensor) throws {

@@ -40,7 +40,7 @@ public protocol Objective: Sendable {
 }
 
 extension Objective {
-  public func outputs(of model: Module, on batch: Batch) throws -> Tensor { try model(batch.inputs) }
+  public func outputs(of model: Module, on batch: Batch) throws -> Tensor { model(batch.inputs) }
   public var sums: [SumName] { [.loss, .weight] }
   public func measures(of totals: Totals) -> [Measure] { [Measure("loss", totals.meanLoss)] }
   public var unit: String { "examples" }

@@ -57,7 +57,7 @@ public final class Trainer {
     drawing model: Module, _ objective: any Objective, _ configuration: Configuration,
     on communicator: Communicator = .alone
   ) throws {
-    try model.initializeAll(seed: configuration.seed)
+    model.initializeAll(seed: configuration.seed)
     try self.init(model, objective, configuration, on: communicator)
   }
 
