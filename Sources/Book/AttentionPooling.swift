@@ -5,7 +5,7 @@ import Lockstep
 func attentionPoolingChapter(_ page: Page) throws {
   try page.drawHeatMap("attention-identity", Tensor.identity(10), "keys", "queries")
   let (x, y) = try points(50)
-  let queries = try Tensor.arange(0, 5, by: 0.1)
+  let queries = Tensor.arange(0, 5, by: 0.1)
   let truth = try function(queries)
   func distance(_ found: Tensor) throws -> Double { try (found.reshaped([-1]) - truth).pow(2).mean().item() }
   func show(_ name: String, _ found: Tensor) throws {
@@ -14,12 +14,12 @@ func attentionPoolingChapter(_ page: Page) throws {
       [try curve("truth", queries, truth), try curve("prediction", queries, found)], points: [("samples", x, y)])
   }
 
-  let average = try y.mean().expanded(to: queries.shape)
+  let average = y.mean().expanded(to: queries.shape)
   try show("average", average)
 
   // Parameter-free: softmax(-(query - key)² / 2), whatever the query.
   let weights = try nadarayaWatson(queries, x.unsqueezed(0))
-  let fixed = try weights.matmul(y)
+  let fixed = weights.matmul(y)
   try page.compare("weights of a query add up to", weights.sum(1).max(), notes: [1])
   try show("fixed", fixed)
   let library = try NadarayaWatson.pool(queries, x, y).output
@@ -31,7 +31,7 @@ func attentionPoolingChapter(_ page: Page) throws {
   try batchProducts(page)
   let width = try learn(page, x, y)
   let sharp = try nadarayaWatson(queries, x.unsqueezed(0), width: width)
-  let learnt = try sharp.matmul(y)
+  let learnt = sharp.matmul(y)
   try show("learnt", learnt)
   try page.drawHeatMap("attention-learnt-weights", sharp, "keys", "queries")
   let (before, after) = (try weights.max(1).mean().item(), try sharp.max(1).mean().item())
@@ -42,28 +42,28 @@ func attentionPoolingChapter(_ page: Page) throws {
 }
 
 /// The notes' function, `2 sin x + x^0.8`.
-private func function(_ x: Tensor) throws -> Tensor { try 2 * x.sin() + x.pow(0.8) }
+private func function(_ x: Tensor) throws -> Tensor { 2 * x.sin() + x.pow(0.8) }
 
 /// Points of the function in order, with normal noise of deviation 0.5.
 private func points(_ count: Int) throws -> (x: Tensor, y: Tensor) {
   let x = try Tensor(Tensor.uniform([count], 0, 5, key: RandomKey(seed: 0)).floats().sorted())
-  let noise = try Tensor.normal([count], standardDeviation: 0.5, key: RandomKey(seed: 1))
+  let noise = Tensor.normal([count], standardDeviation: 0.5, key: RandomKey(seed: 1))
   return (x, try function(x) + noise)
 }
 
 /// Attention weights `[queries, keys]` of a Gaussian kernel; a large `width` makes it narrow, as the notes write it.
 private func nadarayaWatson(_ queries: Tensor, _ keys: Tensor, width: Tensor? = nil) throws -> Tensor {
-  var distance = try queries.unsqueezed(1) - keys
-  if let width { distance = try distance * width }
-  return try (distance.pow(2) * -0.5).softmax(1)
+  var distance = queries.unsqueezed(1) - keys
+  if let width { distance = distance * width }
+  return (distance.pow(2) * -0.5).softmax(1)
 }
 
 /// Weighted means of a batch are one product of matrices for each sample.
 private func batchProducts(_ page: Page) throws {
-  let product = try Tensor.ones([2, 1, 4]).matmul(Tensor.ones([2, 4, 6]))
+  let product = Tensor.ones([2, 1, 4]).matmul(Tensor.ones([2, 4, 6]))
   page.expect("a batch of products", product.shape == [2, 1, 6], "\(product.shape)")
-  let weights = try Tensor.full([2, 10], 0.1)
-  let values = try Tensor.arange(20, .float32).reshaped([2, 10])
+  let weights = Tensor.full([2, 10], 0.1)
+  let values = Tensor.arange(20, .float32).reshaped([2, 10])
   try page.compare(
     "weighted means", weights.unsqueezed(1).matmul(values.unsqueezed(-1)).reshaped([2]), notes: [4.5, 14.5])
 }
@@ -72,16 +72,16 @@ private func batchProducts(_ page: Page) throws {
 private func learn(_ page: Page, _ x: Tensor, _ y: Tensor) throws -> Tensor {
   let count = x.elementCount
   func others(_ values: Tensor) throws -> Tensor {
-    try .stack((0..<count).map { own in try values.selected((0..<count).filter { $0 != own }) })
+    .stack((0..<count).map { own in values.selected((0..<count).filter { $0 != own }) })
   }
   let (keys, values) = (try others(x), try others(y))
-  let width = try Tensor.uniform([1], key: RandomKey(seed: 3)).requiringGradient()
+  let width = Tensor.uniform([1], key: RandomKey(seed: 3)).requiringGradient()
   let optimizer = SGD([ParameterGroup([("width", width)], learningRate: 0.5 / Double(count))])
   var losses: [Double] = []
   for epoch in 0..<40 {
     optimizer.clearGradients()
     let weights = try nadarayaWatson(x, keys, width: width)
-    let predicted = try weights.unsqueezed(1).matmul(values.unsqueezed(-1)).reshaped([count])
+    let predicted = weights.unsqueezed(1).matmul(values.unsqueezed(-1)).reshaped([count])
     let loss = try meanSquaredError(predicted, y, reduction: .sum)
     try loss.backward()
     try optimizer.step()

@@ -2,22 +2,22 @@ import Lockstep
 
 /// Chapter 10.3: softmax over the keys that count, and two ways to score a query against a key.
 func attentionScoringChapter(_ page: Page) throws {
-  let scores = try Tensor.uniform([2, 2, 4], key: RandomKey(seed: 0))
+  let scores = Tensor.uniform([2, 2, 4], key: RandomKey(seed: 0))
   let weights = try maskedSoftmaxFromScratch(scores, rows: [[2, 2], [3, 3]])
   try page.compare("weights of a query add up to", weights.sum(2).reshaped([-1]), notes: [1, 1, 1, 1])
   try page.compare("behind 2 and 3 keys they are", weights[.all, .all, 3].reshaped([-1]), notes: [0, 0, 0, 0])
   try page.compare("behind 2 keys, too", weights[0, .all, 2].reshaped([-1]), notes: [0, 0])
-  let lengthsOfRows = try Tensor([[2, 2], [3, 3]] as [[Int64]])
+  let lengthsOfRows = Tensor([[2, 2], [3, 3]] as [[Int64]])
   let same = try (scores.maskedSoftmax(lengthsOfRows) - weights).abs().max().item()
   page.compare("the library's, largest difference", same, notes: 0, within: 1e-6)
   let uneven = try maskedSoftmaxFromScratch(scores, rows: [[1, 3], [2, 4]])
   try page.compare("a query that may look at one key", uneven[0, 0], notes: [1, 0, 0, 0])
-  let all = try uneven[1, 1]
+  let all = uneven[1, 1]
   page.expect("one that may look at all", try all.min().item() > 0, "\(all)")
 
-  let keys = try Tensor.ones([2, 10, 2])
-  let values = try Tensor.arange(40, .float32).reshaped([1, 10, 4]).expanded(to: [2, 10, 4])
-  let lengths = try Tensor([2, 6] as [Int64])
+  let keys = Tensor.ones([2, 10, 2])
+  let values = Tensor.arange(40, .float32).reshaped([1, 10, 4]).expanded(to: [2, 10, 4])
+  let lengths = Tensor([2, 6] as [Int64])
   let notes: [Double] = [2, 3, 4, 5, 10, 11, 12, 13]
   let additive = OwnAdditiveAttention(keys: 2, queries: 20, hidden: 8)
   let (found, shares) = try additive.attend(
@@ -25,12 +25,12 @@ func attentionScoringChapter(_ page: Page) throws {
   try page.compare("additive attention to equal keys", found.reshaped([-1]), notes: notes, within: 1e-4)
   let library = AdditiveAttention(keys: 2, queries: 20, hidden: 8)
   try library.load(Dictionary(uniqueKeysWithValues: additive.state.map { ($0.name, $0.tensor) }))
-  let queries = try Tensor.normal([2, 1, 20], key: RandomKey(seed: 1))
+  let queries = Tensor.normal([2, 1, 20], key: RandomKey(seed: 1))
   let difference = try (library.attend(queries, keys, values, lengths: lengths).weights - shares).abs().max()
   page.compare("the library's weights, largest difference", try difference.item(), notes: 0, within: 1e-6)
   try page.drawHeatMap("attention-additive", shares.squeezed(1), "keys", "queries")
 
-  let narrow = try Tensor.normal([2, 1, 2], key: RandomKey(seed: 2))
+  let narrow = Tensor.normal([2, 1, 2], key: RandomKey(seed: 2))
   let (dot, even) = try dotProductAttention(narrow, keys, values, lengths: lengths)
   let ready = try ScaledDotProductAttention().attend(narrow, keys, values, lengths: lengths).output
   page.compare("the library's, largest difference", try (ready - dot).abs().max().item(), notes: 0, within: 1e-5)
@@ -41,14 +41,14 @@ func attentionScoringChapter(_ page: Page) throws {
 
 /// The notes' `masked_softmax`: over the first keys of each query, as many as `rows` says, `[batch][queries]`.
 func maskedSoftmaxFromScratch(_ scores: Tensor, rows: [[Int64]]) throws -> Tensor {
-  let counts = try Tensor(rows).unsqueezed(2)
-  let mask = try Tensor.arange(scores.shape[2]).reshaped([1, 1, scores.shape[2]]) < counts
-  return try scores.chosen(where: mask, else: Tensor.full([], -1e6)).softmax(2)
+  let counts = Tensor(rows).unsqueezed(2)
+  let mask = Tensor.arange(scores.shape[2]).reshaped([1, 1, scores.shape[2]]) < counts
+  return scores.chosen(where: mask, else: Tensor.full([], -1e6)).softmax(2)
 }
 
 /// The same where all queries of a sequence may look at as many keys, int64 `[batch]`; nil for all.
 func maskedSoftmaxFromScratch(_ scores: Tensor, lengths: Tensor?) throws -> Tensor {
-  guard let lengths else { return try scores.softmax(2) }
+  guard let lengths else { return scores.softmax(2) }
   let rows = try lengths.values(as: Int64.self).map { [Int64](repeating: $0, count: scores.shape[1]) }
   return try maskedSoftmaxFromScratch(scores, rows: rows)
 }
@@ -70,7 +70,7 @@ final class OwnAdditiveAttention: Module {
   ) throws -> (means: Tensor, weights: Tensor) {
     let features = try (queries(query).unsqueezed(2) + keys(key).unsqueezed(1)).tanh()
     let weights = try maskedSoftmaxFromScratch(scores(features).squeezed(3), lengths: lengths)
-    return (try weights.matmul(value), weights)
+    return (weights.matmul(value), weights)
   }
 }
 
@@ -78,7 +78,7 @@ final class OwnAdditiveAttention: Module {
 func dotProductAttention(
   _ query: Tensor, _ key: Tensor, _ value: Tensor, lengths: Tensor?
 ) throws -> (means: Tensor, weights: Tensor) {
-  let scores = try query.matmul(key.transposed()) / Double(query.shape[2]).squareRoot()
+  let scores = query.matmul(key.transposed()) / Double(query.shape[2]).squareRoot()
   let weights = try maskedSoftmaxFromScratch(scores, lengths: lengths)
-  return (try weights.matmul(value), weights)
+  return (weights.matmul(value), weights)
 }

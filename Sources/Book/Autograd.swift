@@ -3,7 +3,7 @@ import Lockstep
 
 /// Chapter 2.5.
 func autogradChapter(_ page: Page) throws {
-  let x = try Tensor.arange(4, .float32).requiringGradient()
+  let x = Tensor.arange(4, .float32).requiringGradient()
   page.expect("no gradient at first", x.gradient == nil)
   func gradient(_ what: String, notes: [Double], _ compute: () throws -> Tensor) throws {
     x.gradient = nil
@@ -11,11 +11,11 @@ func autogradChapter(_ page: Page) throws {
     try page.compare(what, x.gradient ?? .empty, notes: notes)
   }
   try page.compare("y = 2 x·x", 2 * x.dot(x), notes: [28])
-  try gradient("its gradient", notes: [0, 4, 8, 12]) { try 2 * x.dot(x) }
-  try gradient("of the sum", notes: [1, 1, 1, 1]) { try x.sum() }
-  try gradient("of Σ x²", notes: [0, 2, 4, 6]) { try (x * x).sum() }
-  try gradient("x² detached, times x", notes: [0, 1, 4, 9]) { try ((x * x).detached() * x).sum() }
-  try gradient("and x² itself", notes: [0, 2, 4, 6]) { try (x * x).sum() }
+  try gradient("its gradient", notes: [0, 4, 8, 12]) { 2 * x.dot(x) }
+  try gradient("of the sum", notes: [1, 1, 1, 1]) { x.sum() }
+  try gradient("of Σ x²", notes: [0, 2, 4, 6]) { (x * x).sum() }
+  try gradient("x² detached, times x", notes: [0, 1, 4, 9]) { ((x * x).detached() * x).sum() }
+  try gradient("and x² itself", notes: [0, 2, 4, 6]) { (x * x).sum() }
   do {
     try (x * x).backward()
     page.expect("backward of a vector is refused", false)
@@ -23,7 +23,7 @@ func autogradChapter(_ page: Page) throws {
     page.expect("backward of a vector is refused", "\(error)".contains("scalar"), "\(error)")
   }
   try gradient("through loops and branches", notes: [512, 512, 512, 512]) { try controlFlow(x).sum() }
-  let a = try Tensor.normal([], key: RandomKey(seed: 3)).requiringGradient()
+  let a = Tensor.normal([], key: RandomKey(seed: 3)).requiringGradient()
   let d = try controlFlow(a)
   try d.backward()
   page.compare(
@@ -34,15 +34,15 @@ func autogradChapter(_ page: Page) throws {
 
 /// The notes' function whose path depends on its argument.
 private func controlFlow(_ a: Tensor) throws -> Tensor {
-  var b = try a * 2
-  while try b.norm().item() < 1000 { b = try b * 2 }
+  var b = a * 2
+  while try b.norm().item() < 1000 { b = b * 2 }
   return try b.sum().item() > 0 ? b : 100 * b
 }
 
 /// The derivative of the sine, without its formula.
 private func sine(_ page: Page) throws {
-  let x = try Tensor.arange(0, 10, by: 0.1).requiringGradient()
-  let y = try x.sin()
+  let x = Tensor.arange(0, 10, by: 0.1).requiringGradient()
+  let y = x.sin()
   try y.sum().backward()
   let slopes = x.gradient ?? .empty
   let error = try (slopes - x.detached().cos()).abs().max().item()
@@ -61,18 +61,18 @@ func probabilityChapter(_ page: Page) throws {
   let fair = [Double](repeating: 1.0 / 6, count: 6)
   let key = RandomKey(seed: 0)
   for draws in [1, 10] {
-    let counts = try Tensor.multinomial(draws: draws, probabilities: fair, key: key)
+    let counts = Tensor.multinomial(draws: draws, probabilities: fair, key: key)
     page.expect("\(draws) throw(s) of a die", try counts.sum().item() == Double(draws), "\(counts)")
   }
-  let shares = try Tensor.multinomial(draws: 1000, probabilities: fair, key: key) / 1000
+  let shares = Tensor.multinomial(draws: 1000, probabilities: fair, key: key) / 1000
   // Four standard deviations of a share.
   try page.compare("shares of 1000 throws", shares, notes: fair, within: 4 * (5.0 / 36 / 1000).squareRoot())
 
-  let counts = try Tensor.multinomial(draws: 10, probabilities: fair, groups: 500, key: RandomKey(seed: 1))
+  let counts = Tensor.multinomial(draws: 10, probabilities: fair, groups: 500, key: RandomKey(seed: 1))
   page.expect("500 groups of 10 throws", counts.shape == [500, 6], "\(counts.shape)")
-  let running = try counts.cumulativeSum(0)
+  let running = counts.cumulativeSum(0)
   try page.compare("throws after the first and the last group", running.sum(1).selected([0, 499]), notes: [10, 5000])
-  let estimates = try running / running.sum(1, keepingAxes: true)
+  let estimates = running / running.sum(1, keepingAxes: true)
   try page.compare("estimates in the end", estimates[499], notes: fair, within: 4 * (5.0 / 36 / 5000).squareRoot())
   let curves = try (0..<6).map { face in
     let values = try estimates.selected([face], axis: 1).values(as: Double.self)

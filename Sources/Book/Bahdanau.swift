@@ -11,7 +11,7 @@ func bahdanauChapter(_ page: Page) throws {
   let (english, _) = pairs.examples[3]
   let (text, weights) = try translate(english, network, pairs)
   let words = english.split(separator: " ").map(String.init) + [Vocabulary.end]
-  let matrix = try Tensor.stack(weights)
+  let matrix = Tensor.stack(weights)
   let sums = try matrix.sum(1).values(as: Double.self)
   page.expect("each word's weights add up to 1", sums.allSatisfy { abs($0 - 1) < 1e-5 })
   let behind = try matrix[.all, words.count...].max().item()
@@ -25,7 +25,7 @@ func bahdanauChapter(_ page: Page) throws {
 private func shapes(_ page: Page) throws {
   let encoder = Seq2SeqEncoder(vocabulary: 10, width: 8, hidden: 16, layers: 2).evaluate()
   let decoder = OwnAttentionDecoder(vocabulary: 10, width: 8, hidden: 16, layers: 2).evaluate()
-  let x = try Tensor.zeros([4, 7], .int64)
+  let x = Tensor.zeros([4, 7], .int64)
   let encoding = try encoder.encode(x, lengths: nil)
   var state = try decoder.begin(encoding)
   let logits = try decoder.decode(x, &state)
@@ -37,7 +37,7 @@ private func shapes(_ page: Page) throws {
 
   let library = AttentionDecoder(vocabulary: 10, width: 8, hidden: 16, layers: 2).evaluate()
   try library.load(Dictionary(uniqueKeysWithValues: decoder.state.map { ($0.name, $0.tensor) }))
-  for lengths in [nil, try Tensor([3, 7, 1, 5] as [Int64])] {
+  for lengths in [nil, Tensor([3, 7, 1, 5] as [Int64])] {
     let encoding = try encoder.encode(x, lengths: lengths)
     var (first, second) = (try decoder.begin(encoding), try library.begin(encoding))
     let difference = try (decoder.decode(x, &first) - library.decode(x, &second)).abs().max().item()
@@ -61,11 +61,11 @@ private final class OwnAttentionDecoder: SequenceDecoder {
 
   override func decode(_ tokens: Tensor, _ state: inout DecoderState) throws -> Tensor {
     let words = try embedding(tokens.transposed())
-    let values = try state.encoding.outputs.transposed(0, 1)
+    let values = state.encoding.outputs.transposed(0, 1)
     let outputs = try (0..<words.shape[0]).map { step in
-      let query = try state.recurrent.hidden[-1].unsqueezed(1)
+      let query = state.recurrent.hidden[-1].unsqueezed(1)
       let (context, _) = try attention.attend(query, values, values, lengths: state.encoding.lengths)
-      let input = try Tensor.concatenate([context, words[step].unsqueezed(1)], axis: 2)
+      let input = Tensor.concatenate([context, words[step].unsqueezed(1)], axis: 2)
       let (output, last) = try rnn.run(input.transposed(0, 1), from: state.recurrent)
       state.recurrent = last
       return output

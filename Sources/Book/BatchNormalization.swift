@@ -12,20 +12,20 @@ private final class BatchNormFromScratch: Module {
     (movingMean, movingVariance) = (.buffer(shape, 0), .buffer(shape, 1))
     axes = dimensions == 2 ? [0] : [0, 2, 3]
     super.init()
-    try? gamma.fill(1)
+    gamma.fill(1)
   }
 
   override func forward(_ input: Tensor) throws -> Tensor {
-    let mean = isTraining ? try input.mean(axes, keepingAxes: true) : movingMean
-    let centred = try input - mean
-    let variance = isTraining ? try centred.pow(2).mean(axes, keepingAxes: true) : movingVariance
+    let mean = isTraining ? input.mean(axes, keepingAxes: true) : movingMean
+    let centred = input - mean
+    let variance = isTraining ? centred.pow(2).mean(axes, keepingAxes: true) : movingVariance
     if isTraining {
-      try withoutGradient {
-        try movingMean.assign(movingMean * 0.9 + mean * 0.1)
-        try movingVariance.assign(movingVariance * 0.9 + variance * 0.1)
+      withoutGradient {
+        movingMean.assign(movingMean * 0.9 + mean * 0.1)
+        movingVariance.assign(movingVariance * 0.9 + variance * 0.1)
       }
     }
-    return try gamma * centred / (variance + 1e-5).sqrt() + beta
+    return gamma * centred / (variance + 1e-5).sqrt() + beta
   }
 }
 
@@ -33,7 +33,7 @@ private final class BatchNormFromScratch: Module {
 func batchNormalizationChapter(_ page: Page) throws {
   let key = RandomKey(seed: 3, .synthesis)
   for shape in [[8, 5], [4, 3, 6, 6]] as [[Int]] {
-    let input = try Tensor.normal(Shape(shape), key: key) * 3 + 2
+    let input = Tensor.normal(Shape(shape), key: key) * 3 + 2
     let scratch = BatchNormFromScratch(shape[1], axes: shape.count)
     let concise: Module = shape.count == 2 ? BatchNorm1D(shape[1]) : BatchNorm2D(shape[1])
     let output = try scratch(input)
@@ -50,7 +50,7 @@ func batchNormalizationChapter(_ page: Page) throws {
 func shapes(of network: Sequential, _ input: Shape) throws -> [[Int]] {
   network.evaluate()
   return try withoutGradient {
-    var value = try Tensor.zeros(input)
+    var value = Tensor.zeros(input)
     return try network.layers.map { layer in
       value = try layer(value)
       return value.shape.extents

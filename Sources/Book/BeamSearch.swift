@@ -118,9 +118,9 @@ private final class TinyDecoder: SequenceDecoder {
     let read = try zip(known, tokens.values(as: Int64.self)).map { known, token in
       token == Self.begin ? 0 : 5 * known + token + 1
     }
-    state.recurrent = RecurrentState(hidden: try Tensor(read.map(Float.init), shape: [1, read.count, 1]))
+    state.recurrent = RecurrentState(hidden: Tensor(read.map(Float.init), shape: [1, read.count, 1]))
     let logits = read.map { model.next(Self.tokens($0)).map { Float(log($0)) } }
-    return try Tensor(logits).unsqueezed(0)
+    return Tensor(logits).unsqueezed(0)
   }
 
   private static func tokens(_ number: Int64) -> [Int] {
@@ -128,7 +128,7 @@ private final class TinyDecoder: SequenceDecoder {
   }
 
   func search(_ width: Int, steps: Int, penalty: Double) throws -> BeamSearch.Candidate {
-    let nothing = try Tensor.zeros([1, 1, 1])
+    let nothing = Tensor.zeros([1, 1, 1])
     let encoding = Encoding(outputs: nothing, state: RecurrentState(hidden: nothing), lengths: nil)
     let search = BeamSearch(
       width: width, lengthPenalty: penalty, begin: Self.begin, end: 3, words: 4, steps: steps)

@@ -18,22 +18,22 @@ func paddingChapter(_ page: Page) throws {
 
 /// Several channels in and out, and 1×1 as a matrix product.
 func channelsChapter(_ page: Page) throws {
-  let plane = try Tensor.arange(9, .float32).reshaped([3, 3])
-  let input = try Tensor.stack([plane, plane + 1])
-  let small = try Tensor.arange(4, .float32).reshaped([2, 2])
-  let kernel = try Tensor.stack([small, small + 1])
+  let plane = Tensor.arange(9, .float32).reshaped([3, 3])
+  let input = Tensor.stack([plane, plane + 1])
+  let small = Tensor.arange(4, .float32).reshaped([2, 2])
+  let kernel = Tensor.stack([small, small + 1])
   try page.compare("two channels in", correlateIn(input, kernel), notes: [56, 72, 104, 120])
 
-  let kernels = try Tensor.stack([kernel, kernel + 1, kernel + 2])
+  let kernels = Tensor.stack([kernel, kernel + 1, kernel + 2])
   let scratch = try Tensor.stack(kernels.rows().map { try correlateIn(input, $0) })
   try page.compare(
     "three channels out", scratch, notes: [56, 72, 104, 120, 76, 100, 148, 172, 96, 128, 192, 224])
-  let concise = try input.unsqueezed(0).convolved(kernels)
+  let concise = input.unsqueezed(0).convolved(kernels)
   page.expect("the library's convolution gives the same", try distance(concise, scratch) < 1e-4)
 
-  let image = try Tensor.normal([3, 3, 3], key: RandomKey(seed: 1, .synthesis))
-  let weights = try Tensor.normal([2, 3, 1, 1], key: RandomKey(seed: 2, .synthesis))
-  let product = try weights.reshaped([2, 3]).matmul(image.reshaped([3, 9])).reshaped([2, 3, 3])
+  let image = Tensor.normal([3, 3, 3], key: RandomKey(seed: 1, .synthesis))
+  let weights = Tensor.normal([2, 3, 1, 1], key: RandomKey(seed: 2, .synthesis))
+  let product = weights.reshaped([2, 3]).matmul(image.reshaped([3, 9])).reshaped([2, 3, 3])
   let correlated = try Tensor.stack(weights.rows().map { try correlateIn(image, $0) })
   page.expect("1×1 is a matrix product over the channels", try distance(product, correlated) < 1e-6)
 }
@@ -41,7 +41,7 @@ func channelsChapter(_ page: Page) throws {
 /// The sum of the channels' cross-correlations.
 private func correlateIn(_ input: Tensor, _ kernel: Tensor) throws -> Tensor {
   let parts = try zip(input.rows(), kernel.rows()).map { try crossCorrelation($0, $1) }
-  return try Tensor.stack(parts).sum(0)
+  return Tensor.stack(parts).sum(0)
 }
 
 /// The largest difference of two tensors' elements in their order.
@@ -51,5 +51,5 @@ func distance(_ first: Tensor, _ second: Tensor) throws -> Double {
 
 extension Tensor {
   /// The parts along the first axis.
-  fileprivate func rows() throws -> [Tensor] { try (0..<shape[0]).map { try self[$0] } }
+  fileprivate func rows() throws -> [Tensor] { (0..<shape[0]).map { self[$0] } }
 }

@@ -34,8 +34,8 @@ struct Characters {
       isRandom
       ? randomSequences(corpus, batchSize: batchSize, steps: steps, offset: offset, key: key)
       : sequentialSequences(corpus, batchSize: batchSize, steps: steps, offset: offset)
-    return try parts.map { part in
-      (try Tensor(part.x.map { $0.map(Int64.init) }), try Tensor(part.y.map { $0.map(Int64.init) }))
+    return parts.map { part in
+      (Tensor(part.x.map { $0.map(Int64.init) }), Tensor(part.y.map { $0.map(Int64.init) }))
     }
   }
 
@@ -68,7 +68,7 @@ struct ScratchModel {
 
   /// The notes' `begin_state`.
   func begin(_ batchSize: Int) throws -> [Tensor] {
-    try (0..<stateCount).map { _ in try Tensor.zeros([batchSize, hidden]) }
+    (0..<stateCount).map { _ in Tensor.zeros([batchSize, hidden]) }
   }
 
   /// Tokens `[batch, steps]`.
@@ -119,28 +119,28 @@ struct ScratchModel {
 }
 
 /// Integers `[…]` as rows of zeros with a single one: `[…, count]`.
-func oneHot(_ tokens: Tensor, _ count: Int) throws -> Tensor { try Tensor.identity(count).rows(tokens) }
+func oneHot(_ tokens: Tensor, _ count: Int) throws -> Tensor { Tensor.identity(count).rows(tokens) }
 
 /// The notes' `grad_clipping`: scales all gradients down together to a norm of at most `limit`.
 func gradientClipping(_ parameters: [Tensor], _ limit: Double) throws {
   let gradients = parameters.compactMap(\.gradient)
   let norm = try gradients.reduce(0) { $0 + (try $1.pow(2).sum().item()) }.squareRoot()
-  if norm > limit { for gradient in gradients { try gradient.assign(gradient * (limit / norm)) } }
+  if norm > limit { for gradient in gradients { gradient.assign(gradient * (limit / norm)) } }
 }
 
 /// Parameters in the notes' order: for each gate inputs, state and bias, then the output's; small random weights.
 func scratchParameters(vocabulary: Int, hidden: Int, gates: Int, seed: UInt64 = 0) throws -> [Tensor] {
   func normal(_ shape: Shape, _ index: Int) throws -> Tensor {
-    try .normal(shape, standardDeviation: 0.01, key: RandomKey(seed: seed, .initialization, layer: index))
+    .normal(shape, standardDeviation: 0.01, key: RandomKey(seed: seed, .initialization, layer: index))
   }
   var result: [Tensor] = []
   for gate in 0..<gates {
     result += [
-      try normal([vocabulary, hidden], 2 * gate), try normal([hidden, hidden], 2 * gate + 1), try .zeros([hidden]),
+      try normal([vocabulary, hidden], 2 * gate), try normal([hidden, hidden], 2 * gate + 1), .zeros([hidden]),
     ]
   }
-  result += [try normal([hidden, vocabulary], 2 * gates), try .zeros([vocabulary])]
-  return try result.map { try $0.requiringGradient() }
+  result += [try normal([hidden, vocabulary], 2 * gates), .zeros([vocabulary])]
+  return result.map { $0.requiringGradient() }
 }
 
 extension ScratchModel {
@@ -148,14 +148,14 @@ extension ScratchModel {
   func library(_ cell: Recurrent.Cell, gates order: [Int]) throws -> LanguageModel {
     let model = LanguageModel(Recurrent(cell, vocabulary, hidden), vocabulary: vocabulary)
     var values = try Self.named(parameters, order)
-    values["rnn.bias_hh_l0"] = try Tensor.zeros([cell.gateCount * hidden])
+    values["rnn.bias_hh_l0"] = Tensor.zeros([cell.gateCount * hidden])
     try model.load(values)
     return model
   }
 
   /// Compares outputs and gradients on the same tokens with the library's model of the same parameters.
   func expectSame(_ page: Page, _ what: String, as model: LanguageModel, gates order: [Int], _ tokens: Tensor) throws {
-    let labels = try tokens.transposed().reshaped([-1])
+    let labels = tokens.transposed().reshaped([-1])
     let (outputs, expected) = (try self(tokens, begin(tokens.shape[0])).outputs, try model(tokens))
     func largest(_ a: Tensor, _ b: Tensor) throws -> Double { try (a.detached() - b.detached()).abs().max().item() }
     page.compare("\(what): largest difference of outputs", try largest(outputs, expected), notes: 0, within: 1e-5)
@@ -173,15 +173,15 @@ extension ScratchModel {
   /// Parameters, or their gradients, under PyTorch's names: gates below each other, matrices the other way round.
   private static func named(_ values: [Tensor], _ order: [Int]) throws -> [String: Tensor] {
     func gates(_ part: Int) throws -> Tensor {
-      try .concatenate(
+      .concatenate(
         order.map { gate in
           let value = values[3 * gate + part]
-          return value.rank == 2 ? try value.detached().transposed() : value.detached()
+          return value.rank == 2 ? value.detached().transposed() : value.detached()
         })
     }
     return [
       "rnn.weight_ih_l0": try gates(0), "rnn.weight_hh_l0": try gates(1), "rnn.bias_ih_l0": try gates(2),
-      "linear.weight": try values[values.count - 2].detached().transposed(),
+      "linear.weight": values[values.count - 2].detached().transposed(),
       "linear.bias": values[values.count - 1].detached(),
     ]
   }

@@ -3,25 +3,25 @@ import Lockstep
 /// Cross-correlation as the chapter writes it, from scratch: `[height, width]` with a kernel `[h, w]`.
 func crossCorrelation(_ input: Tensor, _ kernel: Tensor) throws -> Tensor {
   let (height, width) = (kernel.shape[0], kernel.shape[1])
-  let rows = try (0...input.shape[0] - height).map { row in
-    try Tensor.stack(
+  let rows = (0...input.shape[0] - height).map { row in
+    Tensor.stack(
       (0...input.shape[1] - width).map { column in
-        try (input[row..<row + height, column..<column + width] * kernel).sum()
+        (input[row..<row + height, column..<column + width] * kernel).sum()
       })
   }
-  return try Tensor.stack(rows)
+  return Tensor.stack(rows)
 }
 
 /// Cross-correlation, an edge detector, and a kernel that finds out by itself how to be one.
 func convolutionChapter(_ page: Page) throws {
-  let input = try Tensor.arange(9, .float32).reshaped([3, 3])
-  let kernel = try Tensor.arange(4, .float32).reshaped([2, 2])
+  let input = Tensor.arange(9, .float32).reshaped([3, 3])
+  let kernel = Tensor.arange(4, .float32).reshaped([2, 2])
   try page.compare("cross-correlation from scratch", crossCorrelation(input, kernel), notes: [19, 25, 37, 43])
-  let concise = try input.reshaped([1, 1, 3, 3]).convolved(kernel.reshaped([1, 1, 2, 2]))
+  let concise = input.reshaped([1, 1, 3, 3]).convolved(kernel.reshaped([1, 1, 2, 2]))
   try page.compare("the library's convolution", concise, notes: [19, 25, 37, 43])
 
-  let image = try Tensor([[Float]](repeating: [1, 1, 0, 0, 0, 0, 1, 1], count: 6))
-  let detector = try Tensor([[1, -1]] as [[Float]])
+  let image = Tensor([[Float]](repeating: [1, 1, 0, 0, 0, 0, 1, 1], count: 6))
+  let detector = Tensor([[1, -1]] as [[Float]])
   let edges = try crossCorrelation(image, detector)
   let row: [Double] = [0, 1, 0, 0, 0, -1, 0]
   try page.compare("vertical edges", edges, notes: [[Double]](repeating: row, count: 6).flatMap { $0 })
@@ -42,7 +42,7 @@ private func learnDetector(_ image: Tensor, _ edges: Tensor, _ page: Page) throw
     layer.clearGradients()
     try loss.backward()
     guard let gradient = layer.weight.gradient else { break }
-    try withoutGradient { try layer.weight.assign(layer.weight - gradient * 3e-2) }
+    withoutGradient { layer.weight.assign(layer.weight - gradient * 3e-2) }
     if step % 2 == 0 { page.show("  step \(step), loss \(try loss.item())") }
   }
   return layer.weight

@@ -10,7 +10,7 @@ func gatedRecurrentChapter(_ page: Page) throws {
   // PyTorch resets the product with the state, the book the state: the same where there is none yet.
   let order = [1, 0, 2]
   let tokens = try text.batches(epoch: 0, isRandom: true)[0].x
-  let first = try tokens[.all, ..<1].copy()
+  let first = tokens[.all, ..<1].copy()
   try model.expectSame(page, "the library's layer, step 1", as: model.library(.gru, gates: order), gates: order, first)
   page.show("  the book resets the state before the product with it, PyTorch behind it")
   try page.train(
@@ -24,15 +24,15 @@ private func gru(
   _ inputs: Tensor, _ states: [Tensor], _ p: [Tensor]
 ) throws -> (outputs: Tensor, states: [Tensor]) {
   var h = states[0]
-  let outputs = try (0..<inputs.shape[0]).map { step in
-    let x = try inputs[step]
-    let z = try (x.matmul(p[0]) + h.matmul(p[1]) + p[2]).sigmoid()
-    let r = try (x.matmul(p[3]) + h.matmul(p[4]) + p[5]).sigmoid()
-    let candidate = try (x.matmul(p[6]) + (r * h).matmul(p[7]) + p[8]).tanh()
-    h = try z * h + (1 - z) * candidate
-    return try h.matmul(p[9]) + p[10]
+  let outputs = (0..<inputs.shape[0]).map { step in
+    let x = inputs[step]
+    let z = (x.matmul(p[0]) + h.matmul(p[1]) + p[2]).sigmoid()
+    let r = (x.matmul(p[3]) + h.matmul(p[4]) + p[5]).sigmoid()
+    let candidate = (x.matmul(p[6]) + (r * h).matmul(p[7]) + p[8]).tanh()
+    h = z * h + (1 - z) * candidate
+    return h.matmul(p[9]) + p[10]
   }
-  return (try .concatenate(outputs), [h])
+  return (.concatenate(outputs), [h])
 }
 
 /// Chapter 9.2: long short-term memory, from scratch and concise.
@@ -57,17 +57,17 @@ private func lstm(
   _ inputs: Tensor, _ states: [Tensor], _ p: [Tensor]
 ) throws -> (outputs: Tensor, states: [Tensor]) {
   var (h, c) = (states[0], states[1])
-  let outputs = try (0..<inputs.shape[0]).map { step in
-    let x = try inputs[step]
-    let i = try (x.matmul(p[0]) + h.matmul(p[1]) + p[2]).sigmoid()
-    let f = try (x.matmul(p[3]) + h.matmul(p[4]) + p[5]).sigmoid()
-    let o = try (x.matmul(p[6]) + h.matmul(p[7]) + p[8]).sigmoid()
-    let candidate = try (x.matmul(p[9]) + h.matmul(p[10]) + p[11]).tanh()
-    c = try f * c + i * candidate
-    h = try o * c.tanh()
-    return try h.matmul(p[12]) + p[13]
+  let outputs = (0..<inputs.shape[0]).map { step in
+    let x = inputs[step]
+    let i = (x.matmul(p[0]) + h.matmul(p[1]) + p[2]).sigmoid()
+    let f = (x.matmul(p[3]) + h.matmul(p[4]) + p[5]).sigmoid()
+    let o = (x.matmul(p[6]) + h.matmul(p[7]) + p[8]).sigmoid()
+    let candidate = (x.matmul(p[9]) + h.matmul(p[10]) + p[11]).tanh()
+    c = f * c + i * candidate
+    h = o * c.tanh()
+    return h.matmul(p[12]) + p[13]
   }
-  return (try .concatenate(outputs), [h, c])
+  return (.concatenate(outputs), [h, c])
 }
 
 /// Chapter 9.3: two layers of long short-term memory.

@@ -7,7 +7,7 @@ func normalChapter(_ page: Page) throws {
     exp(-0.5 * pow((x - mean) / deviation, 2)) / (2 * Double.pi * deviation * deviation).squareRoot()
   }
   page.compare("density at the mean", density(0, 0, 1), notes: 0.398942, within: 1e-6)
-  let draws = try Tensor.normal([20_000], mean: 3, standardDeviation: 2, key: RandomKey(seed: 4))
+  let draws = Tensor.normal([20_000], mean: 3, standardDeviation: 2, key: RandomKey(seed: 4))
   let mean = try draws.mean().item()
   page.compare("mean of 20,000 draws", mean, notes: 3, within: 0.06)
   page.compare("their deviation", try (draws - mean).pow(2).mean().sqrt().item(), notes: 2, within: 0.05)
@@ -24,8 +24,8 @@ func normalChapter(_ page: Page) throws {
 func linearRegressionChapter(_ page: Page) throws {
   let data = TableDataset(try SyntheticLinearData().split(rows: 1000))
   let all = try data.batch(Array(0..<data.count))
-  let (w, b) = (try Tensor.normal([2, 1], standardDeviation: 0.01, key: RandomKey(seed: 1)), try Tensor.zeros([1]))
-  for parameter in [w, b] { try parameter.requiringGradient() }
+  let (w, b) = (Tensor.normal([2, 1], standardDeviation: 0.01, key: RandomKey(seed: 1)), Tensor.zeros([1]))
+  for parameter in [w, b] { parameter.requiringGradient() }
   for epoch in 0..<3 {
     for batch in try batches(of: data, 10, epoch: epoch) {
       try squaredLoss(batch.inputs.matmul(w) + b, batch.targets).sum().backward()

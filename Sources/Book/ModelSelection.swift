@@ -55,14 +55,14 @@ func weightDecayChapter(_ page: Page) throws {
   }
 
   func scratch(_ decay: Double) throws -> (norm: Double, gap: Double) {
-    let w = try Tensor.normal([200, 1], key: RandomKey(seed: 6)).requiringGradient()
-    let b = try Tensor.zeros([1]).requiringGradient()
+    let w = Tensor.normal([200, 1], key: RandomKey(seed: 6)).requiringGradient()
+    let b = Tensor.zeros([1]).requiringGradient()
     func step(_ batch: Batch) throws {
-      let penalty = try w.pow(2).sum() / 2
+      let penalty = w.pow(2).sum() / 2
       try (squaredLoss(batch.inputs.matmul(w) + b, batch.targets) + decay * penalty).sum().backward()
       try sgd([w, b], 0.003, batchSize: 5)
     }
-    let gap = try learn("scratch-\(Int(decay))", { try $0.matmul(w) + b }, step)
+    let gap = try learn("scratch-\(Int(decay))", { $0.matmul(w) + b }, step)
     return (try w.norm().item(), gap)
   }
 

@@ -3,7 +3,7 @@ import Zoo
 
 /// A residual block keeps its input's shape, or halves it with more channels.
 func residualChapter(_ page: Page) throws {
-  let input = try Tensor.uniform([4, 3, 6, 6], key: RandomKey(seed: 4, .synthesis))
+  let input = Tensor.uniform([4, 3, 6, 6], key: RandomKey(seed: 4, .synthesis))
   page.expect("a block keeps the shape", try Residual(3, 3)(input).shape == [4, 3, 6, 6])
   let halved = try Residual(3, 6, projecting: true, stride: 2)(input).shape
   page.expect("a block with stride 2 halves it", halved == [4, 6, 3, 3], "\(halved)")

@@ -5,17 +5,17 @@ private func pool(_ input: Tensor, _ size: Int, _ summary: (Tensor) throws -> Te
   let rows = try (0...input.shape[0] - size).map { row in
     try Tensor.stack((0...input.shape[1] - size).map { try summary(input[row..<row + size, $0..<$0 + size]) })
   }
-  return try Tensor.stack(rows)
+  return Tensor.stack(rows)
 }
 
 func poolingChapter(_ page: Page) throws {
-  let input = try Tensor.arange(9, .float32).reshaped([3, 3])
-  try page.compare("largest of each window", pool(input, 2) { try $0.max() }, notes: [4, 5, 7, 8])
-  try page.compare("mean of each window", pool(input, 2) { try $0.mean() }, notes: [2, 3, 5, 6])
+  let input = Tensor.arange(9, .float32).reshaped([3, 3])
+  try page.compare("largest of each window", pool(input, 2) { $0.max() }, notes: [4, 5, 7, 8])
+  try page.compare("mean of each window", pool(input, 2) { $0.mean() }, notes: [2, 3, 5, 6])
 
-  let image = try Tensor.arange(16, .float32).reshaped([1, 1, 4, 4])
+  let image = Tensor.arange(16, .float32).reshaped([1, 1, 4, 4])
   try page.compare("the library, windows of 3", MaxPool2D(3)(image), notes: [10])
-  let both = try Tensor.concatenate([image, image + 1], axis: 1)
+  let both = Tensor.concatenate([image, image + 1], axis: 1)
   try page.compare(
     "each channel by itself, padding 1 and stride 2", MaxPool2D(3, stride: 2, padding: 1)(both),
     notes: [5, 7, 13, 15, 6, 8, 14, 16])

@@ -8,7 +8,7 @@ func recurrentScratchChapter(_ page: Page) throws {
   let two = try oneHot(Tensor([0, 2] as [Int64]), 28)
   page.expect(
     "0 and 2 one-hot", try two.argmax(1).values(as: Int64.self) == [0, 2] && two.sum().item() == 2, "\(two.shape)")
-  let x = try Tensor.arange(10).reshaped([2, 5])
+  let x = Tensor.arange(10).reshaped([2, 5])
   page.expect("steps come first", try oneHot(x.transposed(), 28).shape == [5, 2, 28])
 
   let wide = try elmanModel(vocabulary: count, hidden: 512)
@@ -40,11 +40,11 @@ private func elman(
 ) throws -> (outputs: Tensor, states: [Tensor]) {
   let (wxh, whh, bh, whq, bq) = (parameters[0], parameters[1], parameters[2], parameters[3], parameters[4])
   var h = states[0]
-  let outputs = try (0..<inputs.shape[0]).map { step in
-    h = try (inputs[step].matmul(wxh) + h.matmul(whh) + bh).tanh()
-    return try h.matmul(whq) + bq
+  let outputs = (0..<inputs.shape[0]).map { step in
+    h = (inputs[step].matmul(wxh) + h.matmul(whh) + bh).tanh()
+    return h.matmul(whq) + bq
   }
-  return (try .concatenate(outputs), [h])
+  return (.concatenate(outputs), [h])
 }
 
 private func clipping(_ page: Page, _ model: ScratchModel, _ x: Tensor) throws {
@@ -63,7 +63,7 @@ func recurrentChapter(_ page: Page) throws {
   let text = try Characters(page)
   let (count, batch) = (text.vocabulary.count, 32)
   let layer = Recurrent(.elman, count, 256)
-  let zeros = RecurrentState(hidden: try Tensor.zeros([1, batch, 256]))
+  let zeros = RecurrentState(hidden: Tensor.zeros([1, batch, 256]))
   let (y, state) = try layer.run(Tensor.uniform([35, batch, count], key: RandomKey(seed: 0)), from: zeros)
   page.expect(
     "shapes of outputs and state", y.shape == [35, 32, 256] && state.hidden.shape == [1, 32, 256],

@@ -28,9 +28,9 @@ func sequenceModelsChapter(_ page: Page) throws {
 /// Rows of `lags` points in a row, and the point after each.
 private func windows(of x: Tensor, _ lags: Int) throws -> (features: Tensor, labels: Tensor) {
   let count = x.elementCount - lags
-  let features = try Tensor.zeros([count, lags])
-  for lag in 0..<lags { try features[.all, lag].assign(x[lag..<count + lag]) }
-  return (features, try x[lags...].reshaped([-1, 1]))
+  let features = Tensor.zeros([count, lags])
+  for lag in 0..<lags { features[.all, lag].assign(x[lag..<count + lag]) }
+  return (features, x[lags...].reshaped([-1, 1]))
 }
 
 /// The notes' `train`: Adam on mean squared errors; the loss over all samples after each epoch.
@@ -59,7 +59,7 @@ private func predictions(_ page: Page, _ network: Module, _ x: Tensor, _ lags: I
     page.compare("one step ahead, root mean square error", error, notes: 0.23, within: 0.04)
 
     // From point 604 on, nothing but predictions.
-    let multistep = try x.copy()
+    let multistep = x.copy()
     for time in 600 + lags..<count {
       try multistep[time].assign(network(multistep[time - lags..<time].unsqueezed(0)).reshaped([]))
     }
@@ -79,9 +79,9 @@ private func predictions(_ page: Page, _ network: Module, _ x: Tensor, _ lags: I
 private func steps(_ page: Page, _ network: Module, _ x: Tensor, _ lags: Int) throws {
   let (most, count) = (64, x.elementCount)
   let rows = count - lags - most + 1
-  let table = try Tensor.zeros([rows, lags + most])
+  let table = Tensor.zeros([rows, lags + most])
   page.expect("the table of steps", table.shape == [933, 68], "\(table.shape)")
-  for lag in 0..<lags { try table[.all, lag].assign(x[lag..<lag + rows]) }
+  for lag in 0..<lags { table[.all, lag].assign(x[lag..<lag + rows]) }
   for column in lags..<lags + most {
     try table[.all, column].assign(network(table[.all, column - lags..<column]).reshaped([-1]))
   }

@@ -50,7 +50,7 @@ private func judge(_ page: Page, _ name: String, _ losses: [Double]) throws {
 private func shapes(_ page: Page) throws {
   let encoder = Seq2SeqEncoder(vocabulary: 10, width: 8, hidden: 16, layers: 2).evaluate()
   let decoder = Seq2SeqDecoder(vocabulary: 10, width: 8, hidden: 16, layers: 2).evaluate()
-  let x = try Tensor.zeros([4, 7], .int64)
+  let x = Tensor.zeros([4, 7], .int64)
   let encoding = try encoder.encode(x, lengths: nil)
   page.expect("the encoder's outputs", encoding.outputs.shape == [7, 4, 16], "\(encoding.outputs.shape)")
   page.expect("the encoder's state", encoding.state.hidden.shape == [2, 4, 16], "\(encoding.state.hidden.shape)")
@@ -62,13 +62,13 @@ private func shapes(_ page: Page) throws {
 
 /// What is behind the end of a sentence does not count.
 private func masks(_ page: Page) throws {
-  let x = try Tensor([[1, 2, 3], [4, 5, 6]] as [[Float]])
+  let x = Tensor([[1, 2, 3], [4, 5, 6]] as [[Float]])
   try page.compare("masked", sequenceMask(x, Tensor([1, 2] as [Int64])), notes: [1, 0, 0, 4, 5, 0])
   let other = try sequenceMask(Tensor.ones([2, 3, 4]), Tensor([1, 2] as [Int64]), value: -1)
   try page.compare("with -1 behind the end", other[.all, .all, 0], notes: [1, -1, -1, 1, 1, -1])
 
-  let (logits, labels) = (try Tensor.ones([3, 4, 10]), try Tensor.ones([3, 4], .int64))
-  let lengths = try Tensor([4, 2, 0] as [Int64])
+  let (logits, labels) = (Tensor.ones([3, 4, 10]), Tensor.ones([3, 4], .int64))
+  let lengths = Tensor([4, 2, 0] as [Int64])
   let notes = [2.3026, 1.1513, 0]
   try page.compare("masked losses", maskedLoss(logits, labels, lengths), notes: notes, within: 1e-4)
   let library = try maskedCrossEntropy(logits.transposed(0, 1), labels, lengths: lengths, reduction: .none).mean(1)

@@ -5,8 +5,8 @@ func softmaxRegressionChapter(_ page: Page) throws {
   try pieces(page)
   let (train, test) = try FashionMNIST.load()
   let epochs = page.isQuick ? 1 : 10
-  let w = try Tensor.normal([784, 10], standardDeviation: 0.01, key: RandomKey(seed: 1)).requiringGradient()
-  let b = try Tensor.zeros([10]).requiringGradient()
+  let w = Tensor.normal([784, 10], standardDeviation: 0.01, key: RandomKey(seed: 1)).requiringGradient()
+  let b = Tensor.zeros([10]).requiringGradient()
   func classify(_ images: Tensor) throws -> Tensor { try softmax(images.flattened().matmul(w) + b) }
   for epoch in 0..<epochs {
     for batch in try batches(of: train, 256, epoch: epoch) {
@@ -38,13 +38,13 @@ func judge(
 
 /// What softmax regression is made of, on numbers that can be checked.
 private func pieces(_ page: Page) throws {
-  let x = try Tensor([[1, 2, 3], [4, 5, 6]] as [[Float]])
+  let x = Tensor([[1, 2, 3], [4, 5, 6]] as [[Float]])
   try page.compare("sum over rows", x.sum(0, keepingAxes: true), notes: [5, 7, 9])
   try page.compare("sum over columns", x.sum(1, keepingAxes: true), notes: [6, 15])
   let shares = try softmax(Tensor.normal([2, 5], key: RandomKey(seed: 2)))
   try page.compare("shares add up to", shares.sum(1), notes: [1, 1])
-  let predicted = try Tensor([[0.1, 0.3, 0.6], [0.3, 0.2, 0.5]] as [[Float]])
-  let labels = try Tensor([0, 2] as [Int64])
+  let predicted = Tensor([[0.1, 0.3, 0.6], [0.3, 0.2, 0.5]] as [[Float]])
+  let labels = Tensor([0, 2] as [Int64])
   try page.compare(
     "probabilities of the labels", predicted.gathered(labels.unsqueezed(1), axis: 1), notes: [0.1, 0.5])
   try page.compare("cross-entropy", crossEntropyOfShares(predicted, labels), notes: [2.3026, 0.6931], within: 1e-4)
@@ -53,21 +53,21 @@ private func pieces(_ page: Page) throws {
 
 /// From scratch, as the notes have it.
 private func softmax(_ x: Tensor) throws -> Tensor {
-  let powers = try x.exp()
-  return try powers / powers.sum(1, keepingAxes: true)
+  let powers = x.exp()
+  return powers / powers.sum(1, keepingAxes: true)
 }
 
 /// `-ln` of the label's share in each row.
 private func crossEntropyOfShares(_ shares: Tensor, _ labels: Tensor) throws -> Tensor {
-  try -shares.gathered(labels.unsqueezed(1), axis: 1).log()
+  -shares.gathered(labels.unsqueezed(1), axis: 1).log()
 }
 
 /// Chapters 4.1 to 4.3: a hidden layer.
 func perceptronChapter(_ page: Page) throws {
   let range = stride(from: -8.0, to: 8.05, by: 0.1)
-  let x = try Tensor(Array(range).map { Float($0) }).requiringGradient()
+  let x = Tensor(Array(range).map { Float($0) }).requiringGradient()
   var (curves, slopes): ([Curve], [Curve]) = ([], [])
-  for (name, function) in [("ReLU", { try $0.relu() }), ("sigmoid", { try $0.sigmoid() }), ("tanh", { try $0.tanh() })]
+  for (name, function) in [("ReLU", { $0.relu() }), ("sigmoid", { $0.sigmoid() }), ("tanh", { $0.tanh() })]
     as [(String, (Tensor) throws -> Tensor)]
   {
     x.gradient = nil
@@ -83,11 +83,11 @@ func perceptronChapter(_ page: Page) throws {
 
   let (train, test) = try FashionMNIST.load()
   let epochs = page.isQuick ? 1 : 10
-  let w1 = try Tensor.normal([784, 256], standardDeviation: 0.01, key: RandomKey(seed: 1)).requiringGradient()
-  let w2 = try Tensor.normal([256, 10], standardDeviation: 0.01, key: RandomKey(seed: 2)).requiringGradient()
-  let (b1, b2) = (try Tensor.zeros([256]).requiringGradient(), try Tensor.zeros([10]).requiringGradient())
+  let w1 = Tensor.normal([784, 256], standardDeviation: 0.01, key: RandomKey(seed: 1)).requiringGradient()
+  let w2 = Tensor.normal([256, 10], standardDeviation: 0.01, key: RandomKey(seed: 2)).requiringGradient()
+  let (b1, b2) = (Tensor.zeros([256]).requiringGradient(), Tensor.zeros([10]).requiringGradient())
   func classify(_ images: Tensor) throws -> Tensor {
-    try (images.flattened().matmul(w1) + b1).maximum(Tensor.zeros([])).matmul(w2) + b2
+    (images.flattened().matmul(w1) + b1).maximum(Tensor.zeros([])).matmul(w2) + b2
   }
   for epoch in 0..<epochs {
     for batch in try batches(of: train, 256, epoch: epoch) {

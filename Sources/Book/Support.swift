@@ -59,10 +59,10 @@ func batches(of data: any Dataset, _ batchSize: Int, epoch: Int) throws -> [Batc
 
 /// The notes' `sgd`: minibatch stochastic gradient descent from scratch.
 func sgd(_ parameters: [Tensor], _ learningRate: Double, batchSize: Int) throws {
-  try withoutGradient {
+  withoutGradient {
     for parameter in parameters {
       guard let gradient = parameter.gradient else { continue }
-      try parameter.assign(parameter - gradient * (learningRate / Double(batchSize)))
+      parameter.assign(parameter - gradient * (learningRate / Double(batchSize)))
       parameter.gradient = nil
     }
   }
@@ -70,7 +70,7 @@ func sgd(_ parameters: [Tensor], _ learningRate: Double, batchSize: Int) throws 
 
 /// `(ŷ - y)² / 2`, as the notes write it.
 func squaredLoss(_ prediction: Tensor, _ target: Tensor) throws -> Tensor {
-  try (prediction - target.reshaped(prediction.shape)).pow(2) * 0.5
+  (prediction - target.reshaped(prediction.shape)).pow(2) * 0.5
 }
 
 /// Fashion-MNIST, converted once for all chapters that need it.

@@ -40,9 +40,9 @@ struct BookPairs {
 
 /// The notes' `sequence_mask`: `[batch, steps, …]` with `value` behind the first `lengths` steps of each row.
 func sequenceMask(_ x: Tensor, _ lengths: Tensor, value: Double = 0) throws -> Tensor {
-  let mask = try Tensor.arange(x.shape[1]).unsqueezed(0) < lengths.unsqueezed(1)
+  let mask = Tensor.arange(x.shape[1]).unsqueezed(0) < lengths.unsqueezed(1)
   let ones = [Int](repeating: 1, count: x.rank - 2)
-  return try x.chosen(where: mask.reshaped(Shape(mask.shape.extents + ones)), else: Tensor.full([], value, x.dtype))
+  return x.chosen(where: mask.reshaped(Shape(mask.shape.extents + ones)), else: Tensor.full([], value, x.dtype))
 }
 
 /// The notes' `MaskedSoftmaxCELoss`: the mean over all steps of each row, padding counted as 0. Logits `[batch, steps, words]`,
@@ -66,8 +66,8 @@ func trainTranslation(
     for batch in try batches(of: pairs.data, 64, epoch: epoch) {
       guard let lengths = batch.targetLengths else { continue }
       let (rows, steps) = (batch.targets.shape[0], batch.targets.shape[1])
-      let first = try Tensor.full([rows, 1], Double(pairs.begin), .int64)
-      let inputs = try Tensor.concatenate([first, batch.targets[.all, ..<(steps - 1)]], axis: 1)
+      let first = Tensor.full([rows, 1], Double(pairs.begin), .int64)
+      let inputs = Tensor.concatenate([first, batch.targets[.all, ..<(steps - 1)]], axis: 1)
       optimizer.clearGradients()
       let logits = try network.logits(source: batch.inputs, lengths: batch.inputLengths, inputs: inputs)
       let loss = try maskedLoss(logits.transposed(0, 1), batch.targets, lengths).sum()
@@ -89,7 +89,7 @@ func translate(_ sentence: String, _ network: EncoderDecoder, _ pairs: BookPairs
   let (file, target) = (pairs.file, pairs.file.targetVocabulary)
   let words = (sentence.split(separator: " ").map(String.init) + [Vocabulary.end]).prefix(file.steps)
   let padding = [String](repeating: Vocabulary.padding, count: file.steps - words.count)
-  let source = try Tensor([(words + padding).map { Int64(file.sourceVocabulary[$0]) }])
+  let source = Tensor([(words + padding).map { Int64(file.sourceVocabulary[$0]) }])
   network.evaluate()
   return try withoutGradient {
     var state = try network.decoder.begin(
@@ -98,7 +98,7 @@ func translate(_ sentence: String, _ network: EncoderDecoder, _ pairs: BookPairs
     var weights: [Tensor] = []
     for _ in 0..<file.steps {
       token = Int(try network.decoder.decode(Tensor([[Int64(token)]]), &state).argmax().item())
-      weights += try network.decoder.attentionWeights.map { try $0.squeezed(0) }
+      weights += network.decoder.attentionWeights.map { $0.squeezed(0) }
       if target.tokens[token] == Vocabulary.end { break }
       result.append(target.tokens[token])
     }

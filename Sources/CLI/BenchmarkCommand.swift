@@ -10,14 +10,12 @@ struct BenchmarkCommand: JobCommand {
   @Argument(help: "A model; `lockstep models` lists them.") var model: String
   @Option(help: "Steps that are measured, after a few that are not.") var steps = 30
   @Option(help: "Samples of one step, over all ranks together.") var batchSize: Int?
-  @Option(help: "Samples that go through the network at once.") var sliceSize: Int?
   @Option(help: "Measures one shuffled epoch of this dataset through the loader alone, no training.") var loader:
     String?
-  @Option(help: "automatic (Winograd where it is faster) or direct.") var convolution: String?
-  @Option(help: "float32, or bf16 for convolutions and dense layers.") var precision: String?
   @Flag(help: "Measures reproducible mode.") var reproducible = false
   @Flag(help: "Also prints how fast the bare convolutions would be, and how close the model comes.") var roof = false
   @Flag(help: "Prints one line of JSON.") var json = false
+  @OptionGroup(title: "Kernels") var kernelling: SettingOptions<KernelSettings>
 
   private static let warmUpSteps = 5
 
@@ -28,16 +26,13 @@ struct BenchmarkCommand: JobCommand {
   func run() throws {
     let entry = try Zoo.find(model)
     let communicator = try joinJob()
-    var configuration = entry.configuration
+    var configuration = try entry.configuration.with(kernelling.given)
     if let batchSize { configuration.batchSize = batchSize }
-    if let sliceSize { configuration.sliceSize = sliceSize }
     guard configuration.batchSize <= (1 << 30) / entry.inputShape.reduce(1, *) else {
       throw ConfigurationError(
         "batch-size is \(configuration.batchSize), but must be less than 1 GiB of \(model)'s inputs")
     }
     configuration.reproducible = reproducible
-    if let convolution { configuration.convolution = try .named(convolution) }
-    if let precision { configuration.precision = try .named(precision) }
     try configuration.validate()
     if let loader {
       return try measureLoader(entry.open(loader).split("train"), configuration, communicator)

@@ -35,12 +35,12 @@ struct SummaryCommand: SoloCommand {
       return [("rnn", network.rnn, outputs.shape), ("linear", network.linear, logits.shape)]
     }
     if let network = network as? EncoderDecoder {
-      let tokens = try Tensor.zeros(Shape(shape), .int64)
+      let tokens = Tensor.zeros(Shape(shape), .int64)
       let outputs = try network.encoder.encode(tokens, lengths: nil).outputs
       let logits = try network.logits(source: tokens, lengths: nil, inputs: tokens)
       return [("encoder", network.encoder, outputs.shape), ("decoder", network.decoder, logits.shape)]
     }
-    var value = try Tensor.zeros(Shape(shape))
+    var value = Tensor.zeros(Shape(shape))
     return try network.children.map { name, layer in
       do { value = try layer(value) } catch {
         throw ConfigurationError("input \(shape) does not fit \(model): layer \(name) (\(type(of: layer))): \(error)")

@@ -9,7 +9,7 @@ extension TrainCommand {
   func crossValidate(_ folds: Int, _ job: Job, _ communicator: Communicator) throws -> [CrossValidation.Fold] {
     let entry = try Zoo.find(model)
     let validation = try communicator.agreeing("cross-validate") {
-      try CrossValidation(folds: folds, of: job.train, job.configuration, job.objective, on: communicator)
+      try CrossValidation(folds: folds, of: job.train, job.asked, job.objective, on: communicator)
     }
     let results = try validation.run(job.train) { entry.make(job.configuration.sizes) }
     guard communicator.isRoot else { return results }

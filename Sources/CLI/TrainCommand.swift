@@ -10,24 +10,6 @@ struct TrainCommand: JobCommand {
 
   @Argument(help: "A model; `lockstep models` lists them.") var model: String
   @Option(help: "The HDF5 dataset.") var data: String
-  @Option(parsing: .unconditional, help: "How often all samples are seen.") var epochs: Int?
-  @Option(parsing: .unconditional, help: "Ends the training after so many optimizer steps.") var steps: Int?
-  @Option(parsing: .unconditional, help: "Samples of one optimizer step, over all ranks together.") var batchSize: Int?
-  @Option(parsing: .unconditional, help: "Step size of the optimizer.") var learningRate: Double?
-  @Option(help: "sgd, adam or adamw.") var optimizer: String?
-  @Option(parsing: .unconditional, help: "Momentum of SGD.") var momentum: Double?
-  @Option(parsing: .unconditional, help: "Decay of the weights (L2).") var weightDecay: Double?
-  @Option(parsing: .unconditional, help: "Scales gradients down to this common norm.") var clipNorm: Double?
-  @Option(help: "How sequences are taken from a text: random or sequential.") var sampling: String?
-  @Option(parsing: .unconditional, help: "Trains on the first so many tokens of a text; 0 for all.") var maxTokens: Int?
-  @Option(parsing: .unconditional, help: "Defines every random number of the training.") var seed: UInt64?
-  @Option(parsing: .unconditional, help: "Frames images by so many black pixels and cuts them back at a random place.")
-  var randomCrop: Int?
-  @Flag(help: "Mirrors every other image at random, left to right.") var randomFlip = false
-  @Option(
-    help:
-      "Normalises channels: 'data' by the training images, or means:deviations such as 0.49,0.48,0.45:0.25,0.24,0.26.")
-  var normalize: String?
   @Option(help: "Folder for checkpoints, one file per save.") var checkpoint: String?
   @Option(help: "How often to save: 1epoch, 100steps.") var checkpointEvery: String?
   @Flag(help: "Removes another run's checkpoints from the folder for checkpoints.") var overwrite = false
@@ -38,17 +20,26 @@ struct TrainCommand: JobCommand {
   var folds: Int?
   @Option(help: "Predicts /test after the training, as a CSV file for Kaggle: Id,SalePrice.") var submission: String?
   @Option(help: "Reads options from a YAML file.") var config: String?
-  @Flag(help: "The same bits on any number of ranks.") var reproducible = false
-  @Option(parsing: .unconditional, help: "Slices of the global batch in reproducible mode.") var virtualShards: Int?
   @Option(parsing: .unconditional, help: "Multiplies vgg11's channels: 4 has those of the paper.") var width: Int?
-  @Option(help: "automatic (Winograd where it is faster) or direct.") var convolution: String?
-  @Option(help: "float32, or bf16 for convolutions and dense layers.") var precision: String?
   @Flag(help: "Lets a checkpoint of another mode or number of virtual shards be resumed.") var allowModeChange = false
   @Option(help: "Plays a job of so many ranks in one process, for debugging.") var simulateRanks: Int?
   @Flag(help: "Prints each step's samples, loss and gradient norm, rank by rank.") var verbose = false
   @Flag(help: "Names the first operation, layer, step, rank and samples of a number that is not finite.")
   var checkNumerics = false
   @Flag(help: "Prints nothing but errors.") var quiet = false
+  @OptionGroup(title: "Optimization") var optimization: SettingOptions<Optimization>
+  @OptionGroup(title: "Learning rate") var scheduling: SettingOptions<Scheduling>
+  @OptionGroup(title: "Texts") var sequences: SettingOptions<SequenceSettings>
+  @OptionGroup(title: "Images") var images: SettingOptions<ImageSettings>
+  @OptionGroup(title: "Reproducibility") var reproducibility: SettingOptions<Reproducibility>
+  @OptionGroup(title: "Kernels") var kernelling: SettingOptions<KernelSettings>
+
+  /// What the options say of the configuration.
+  var given: [String: String] {
+    [
+      optimization.given, scheduling.given, sequences.given, images.given, reproducibility.given, kernelling.given,
+    ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
+  }
 
   /// What every rank can tell by itself, before it joins a job.
   func validate() throws {
@@ -78,6 +69,9 @@ struct TrainCommand: JobCommand {
     if let resumed = job.resumed {
       try communicator.agreeing("resume") {
         do {
+          if let change = job.configuration.optimizerChange(from: resumed.checkpoint), communicator.isRoot {
+            Main.warn("\(resumed.path): \(change)")
+          }
           try trainer.resume(from: resumed.checkpoint)
         } catch let error as TensorError {
           throw CheckpointError(resumed.path, "\(error)")
@@ -103,6 +97,8 @@ struct TrainCommand: JobCommand {
   struct Job {
     let workload: any Workload
     let configuration: Configuration
+    /// The same before the schedule was given the training's length.
+    let asked: Configuration
     let network: Module
     let objective: any Objective
     let texts: [String: [String]]
@@ -132,14 +128,18 @@ struct TrainCommand: JobCommand {
     if !workload.isLabelled("train") { throw InputError(data, "/train has no targets to learn from") }
     if train.count == 0 { throw InputError(data, "/train holds no samples") }
     let samples = train.arranged(epoch: 0, batchSize: configuration.batchSize, seed: configuration.seed).count
-    try resumed.map { try checkPosition($0.checkpoint.position, configuration, samples, $0.path) }
+    try resumed.map { try checkPosition(of: $0, configuration, train, samples) }
+    let asked = configuration
+    configuration = asked.spanningSchedule(
+      stepsPerEpoch: Sampler(sampleCount: samples, batchSize: asked.batchSize).batchCount)
     let network = entry.make(configuration.sizes)
     try checkStatistics(of: network, configuration, samples)
     let isTested = workload.splitNames.contains("test") && workload.isLabelled("test")
     let test = isTested ? try workload.split("test", configuration, isTraining: false) : nil
     return Job(
-      workload: workload, configuration: configuration, network: network, objective: workload.objective,
-      texts: workload.texts, train: train, test: test, resumed: resumed, saving: try savingPlan(resumed, communicator),
+      workload: workload, configuration: configuration, asked: asked, network: network, objective: workload.objective,
+      texts: workload.texts.merging([Self.digestKey: [train.digest]]) { old, _ in old }, train: train, test: test,
+      resumed: resumed, saving: try savingPlan(resumed, communicator),
       observers: try observers(configuration, resumed?.checkpoint.position, communicator),
       identity: communicator.size > 1 ? try identity(train, test, resumed?.checkpoint) : [])
   }

@@ -58,7 +58,7 @@ public final class GradientReducer: Reducer {
     for (index, bucket) in buckets.enumerated() {
       let isLast = index == buckets.count - 1
       if isLast || bucket.entries.count > 1 || bucket.count <= Self.blockingCount {
-        bucket.memory = try .zeros([bucket.count + (isLast ? signalCount : 0)])
+        bucket.memory = .zeros([bucket.count + (isLast ? signalCount : 0)])
       }
       bucket.missing = bucket.entries.count
     }
@@ -100,7 +100,7 @@ public final class GradientReducer: Reducer {
       bucket.missing = bucket.entries.count
       guard let memory = bucket.memory else { continue }
       for (parameter, range) in bucket.entries {
-        parameter.gradient = try memory[range].reshaped(parameter.shape)
+        parameter.gradient = memory[range].reshaped(parameter.shape)
       }
     }
     try readSignals()
@@ -112,14 +112,14 @@ public final class GradientReducer: Reducer {
   private func fill(_ bucket: Bucket, _ entry: Int) throws {
     let (parameter, range) = bucket.entries[entry]
     guard let memory = bucket.memory else {
-      parameter.gradient = try parameter.gradient ?? .zeros(parameter.shape)
+      parameter.gradient = parameter.gradient ?? .zeros(parameter.shape)
       return
     }
-    let target = try memory[range]
+    let target = memory[range]
     if let gradient = parameter.gradient {
-      try target.reshaped(parameter.shape).assign(gradient)
+      target.reshaped(parameter.shape).assign(gradient)
     } else {
-      try target.fill(0)
+      target.fill(0)
     }
   }
 

@@ -32,7 +32,7 @@ public final class TreeReducer: Reducer {
 
   public func sliceFinished(_ totals: [Double]) throws {
     // Zeros rather than nothing for an empty slice: a zero's sign must not depend on who added it.
-    let gradients = try parameters.map { try $0.gradient ?? .zeros($0.shape) }
+    let gradients = parameters.map { $0.gradient ?? .zeros($0.shape) }
     for parameter in parameters { parameter.gradient = nil }
     try add(LocalSum(node: nextLeaf..<nextLeaf + 1, gradients: gradients, totals: totals))
     nextLeaf += 1
@@ -161,7 +161,7 @@ private struct SumMessage {
   /// Undefined sums, for a message to come.
   init(like parameters: [Tensor]) throws {
     let count = parameters.reduce(2 * Self.totalCount) { $0 + $1.elementCount }
-    memory = try Tensor(uninitializedFloats: [count])
+    memory = Tensor(uninitializedFloats: [count])
   }
 
   init(_ sum: LocalSum) throws {
@@ -209,7 +209,7 @@ private struct SumMessage {
   func adopt(_ parameters: [Tensor]) throws -> [Double] {
     var start = 0
     for parameter in parameters {
-      parameter.gradient = try memory[start..<start + parameter.elementCount].reshaped(parameter.shape)
+      parameter.gradient = memory[start..<start + parameter.elementCount].reshaped(parameter.shape)
       start += parameter.elementCount
     }
     return try memory.withFloats(read)

@@ -67,7 +67,9 @@ func lastHDF5Failure() -> String {
         return 0
       }, list)
   }
-  guard let outermost = causes.first, let innermost = causes.last else { return "libhdf5 gives no reason" }
+  guard let outermost = causes.first, var innermost = causes.last else { return "libhdf5 gives no reason" }
+  // HDF5 1.14 keeps to itself what its filters say.
+  if innermost.hasPrefix("filter returned failure") { innermost = "a Fletcher32 checksum or compressed data are wrong" }
   let line = causes.count == 1 ? outermost : "\(outermost): \(innermost)"
   return String(line.map { $0.isNewline ? " " : $0 })
 }

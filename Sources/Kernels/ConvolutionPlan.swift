@@ -29,7 +29,9 @@ final class ConvolutionPlan: @unchecked Sendable {
 
     /// What measures fastest; figures are of ResNet-18 at 96×96 and AlexNet on a Zen 5 core.
     init(_ shape: ConvolutionShape, _ pass: Pass, _ options: KernelOptions) {
-      self = .direct
+      // oneDNN 3.7 (AVX-512) goes wrong channels-last where one channel comes in and one column goes out in a wide stride.
+      let isMiscomputed = shape.inChannels == 1 && shape.outWidth == 1 && shape.stride[1] > 1
+      self = pass.isForward && isMiscomputed && lockstep_dnnl_major() > 2 ? .blocked : .direct
       guard lockstep_vector_lanes() == 16, shape.groups == 1, shape.outChannels % 16 == 0 else { return }
       let isGradient = pass == .weightsGradient
       // A first layer's weights' gradient takes 17.7 ms channels-last, 6.3 in blocks, 5 of reorders beside.

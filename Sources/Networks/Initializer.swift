@@ -23,13 +23,13 @@ public enum Initializer: Sendable {
     let fans =
       fans ?? (shape.rank > 1 ? (shape[1] * receptive, shape[0] * receptive) : (shape.elementCount, shape.elementCount))
     let (fanIn, fanOut) = (Double(max(fans.in, 1)), Double(max(fans.out, 1)))
-    func uniform(_ bound: Double) throws -> Tensor { try .uniform(shape, -bound, bound, key: key) }
-    func normal(_ deviation: Double) throws -> Tensor { try .normal(shape, standardDeviation: deviation, key: key) }
+    func uniform(_ bound: Double) throws -> Tensor { .uniform(shape, -bound, bound, key: key) }
+    func normal(_ deviation: Double) throws -> Tensor { .normal(shape, standardDeviation: deviation, key: key) }
     switch self {
-    case .constant(let value): try tensor.fill(value)
-    case .uniform(let low, let high): try tensor.assign(.uniform(shape, low, high, key: key))
+    case .constant(let value): tensor.fill(value)
+    case .uniform(let low, let high): tensor.assign(.uniform(shape, low, high, key: key))
     case .normal(let mean, let deviation):
-      try tensor.assign(.normal(shape, mean: mean, standardDeviation: deviation, key: key))
+      tensor.assign(.normal(shape, mean: mean, standardDeviation: deviation, key: key))
     case .xavierUniform: try tensor.assign(uniform((6 / (fanIn + fanOut)).squareRoot()))
     case .xavierNormal: try tensor.assign(normal((2 / (fanIn + fanOut)).squareRoot()))
     case .kaimingUniform: try tensor.assign(uniform((6 / fanIn).squareRoot()))

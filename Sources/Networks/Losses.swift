@@ -7,8 +7,8 @@ public enum LossReduction: Sendable {
   func reduce(_ losses: Tensor) throws -> Tensor {
     switch self {
     case .none: losses
-    case .sum: try losses.sum()
-    case .mean: try losses.mean()
+    case .sum: losses.sum()
+    case .mean: losses.mean()
     }
   }
 }
@@ -24,13 +24,13 @@ public func meanSquaredError(_ prediction: Tensor, _ target: Tensor, reduction: 
   guard prediction.shape == target.shape else {
     throw TensorError("mean squared error", "prediction \(prediction.shape) and target \(target.shape) differ")
   }
-  if case .none = reduction { return try (prediction - target).pow(2) }
+  if case .none = reduction { return (prediction - target).pow(2) }
   // Of float tensors that are one type; any other pair takes the way of single operations.
   guard prediction.dtype == target.dtype, prediction.dtype.isFloat else {
     return try reduction.reduce((prediction - target).pow(2))
   }
-  let sum = try prediction.squaredErrorSum(target)
-  if case .mean = reduction { return try sum / Double(prediction.elementCount) }
+  let sum = prediction.squaredErrorSum(target)
+  if case .mean = reduction { return sum / Double(prediction.elementCount) }
   return sum
 }
 
@@ -49,11 +49,11 @@ public func maskedCrossEntropy(
   // Step by step, as the logits lie.
   var mask = [Float](repeating: 0, count: steps * batch)
   for (row, length) in valid.enumerated() { for step in 0..<length { mask[step * batch + row] = 1 } }
-  let losses = try logits.reshaped([steps * batch, logits.shape[2]]).crossEntropy(labels.transposed().reshaped([-1]))
-  let masked = try losses * Tensor(mask)
+  let losses = logits.reshaped([steps * batch, logits.shape[2]]).crossEntropy(labels.transposed().reshaped([-1]))
+  let masked = losses * Tensor(mask)
   switch reduction {
-  case .none: return try masked.reshaped([steps, batch]).transposed()
-  case .sum: return try masked.sum()
-  case .mean: return try masked.sum() / Double(max(valid.reduce(0, +), 1))
+  case .none: return masked.reshaped([steps, batch]).transposed()
+  case .sum: return masked.sum()
+  case .mean: return masked.sum() / Double(max(valid.reduce(0, +), 1))
   }
 }

@@ -2,8 +2,8 @@ import Synchronization
 import Tensors
 
 extension Tensor {
-  /// A zero leaf that training changes. A shape that can't be (negative, or past memory) gives an empty parameter, at which
-  /// the layer's first use then throws: so that layers can stand as plain properties of a module.
+  /// A zero leaf that training changes. A shape that can't be (negative, or past memory) gives a parameter that carries the
+  /// fault, and so does what the layer then computes.
   ///
   /// - Parameter name: instead of the property's.
   public static func parameter(_ shape: Shape, named name: String? = nil) -> Parameter {
@@ -15,12 +15,12 @@ extension Tensor {
   /// A tensor that belongs to a module's state but is not trained.
   public static func buffer(_ shape: Shape, _ value: Double, named name: String? = nil) -> Tensor {
     let tensor = zeros(shape, StateRole(.buffer, name: name))
-    if value != 0 { try? tensor.fill(value) }
+    if value != 0 { tensor.fill(value) }
     return tensor
   }
 
   private static func zeros(_ shape: Shape, _ role: StateRole) -> Tensor {
-    let tensor = (try? zeros(shape)) ?? (try? Tensor.empty.copy()) ?? .empty
+    let tensor = zeros(shape)
     tensor.role = role
     return tensor
   }

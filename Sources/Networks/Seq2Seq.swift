@@ -37,8 +37,8 @@ public final class Seq2SeqDecoder: SequenceDecoder {
 
   public override func decode(_ tokens: Tensor, _ state: inout DecoderState) throws -> Tensor {
     let words = try embedding(steps(of: tokens))
-    let context = try state.encoding.state.hidden[-1]
-    let repeated = try context.unsqueezed(0).expanded(to: [words.shape[0], context.shape[0], context.shape[1]])
+    let context = state.encoding.state.hidden[-1]
+    let repeated = context.unsqueezed(0).expanded(to: [words.shape[0], context.shape[0], context.shape[1]])
     let (outputs, last) = try rnn.run(Tensor.concatenate([words, repeated], axis: 2), from: state.recurrent)
     state.recurrent = last
     return try dense(outputs)
@@ -65,18 +65,18 @@ public final class AttentionDecoder: SequenceDecoder {
 
   public override func decode(_ tokens: Tensor, _ state: inout DecoderState) throws -> Tensor {
     let words = try embedding(steps(of: tokens))
-    let values = try state.encoding.outputs.transposed(0, 1)
+    let values = state.encoding.outputs.transposed(0, 1)
     let keys = try attention.projected(keys: values)
     weights = []
     var outputs: [Tensor] = []
     for step in 0..<words.shape[0] {
-      let query = try state.recurrent.hidden[-1].unsqueezed(1)
+      let query = state.recurrent.hidden[-1].unsqueezed(1)
       let (context, shares) = try attention.attend(
         query, projectedKeys: keys, values, lengths: state.encoding.lengths)
-      let input = try Tensor.concatenate([context.squeezed(1), words[step]], axis: 1)
+      let input = Tensor.concatenate([context.squeezed(1), words[step]], axis: 1)
       let (output, last) = try rnn.run(input.unsqueezed(0), from: state.recurrent)
       state.recurrent = last
-      weights.append(try shares.detached().squeezed(1))
+      weights.append(shares.detached().squeezed(1))
       outputs.append(output)
     }
     return try dense(Tensor.concatenate(outputs, axis: 0))
@@ -88,5 +88,5 @@ private func steps(of tokens: Tensor) throws -> Tensor {
   guard tokens.rank == 2, !tokens.dtype.isFloat else {
     throw TensorError("sequence", "needs integers [batch, steps], not \(tokens.dtype) \(tokens.shape)")
   }
-  return try tokens.to(.int64).transposed()
+  return tokens.to(.int64).transposed()
 }

@@ -64,7 +64,7 @@ extension Module {
       throw TensorError("load", "the state is of another model: " + faults.joined(separator: ", "))
     }
     for (name, tensor) in own {
-      if let value = values[name], value.shape == tensor.shape { try tensor.assign(value) }
+      if let value = values[name], value.shape == tensor.shape { tensor.assign(value) }
     }
     return faults
   }

@@ -40,7 +40,7 @@ extension Optimizer {
       }
       return known
     }
-    let fresh = try Tensor.zeros(parameter.shape, parameter.dtype)
+    let fresh = Tensor.zeros(parameter.shape, parameter.dtype)
     memory[slot, parameter] = fresh
     return fresh
   }

@@ -1,12 +1,16 @@
 import Foundation
 
 /// The learning rate's factor over the steps of a training.
-public enum Schedule: Sendable {
+public enum Schedule: Sendable, Equatable {
   case constant
-  /// Times `factor` after every `period` steps.
+  /// Times `factor` after every `period` steps (PyTorch's `StepLR`).
   case step(period: Int, factor: Double)
-  /// Half a cosine from 1 to `end` over `steps`. Source: Loshchilov and Hutter 2017.
+  /// Times `factor` after each of these numbers of steps (PyTorch's `MultiStepLR`).
+  case multistep([Int], factor: Double)
+  /// Half a cosine from 1 to `end` over `steps`, where it stays. Source: Loshchilov and Hutter 2017.
   case cosine(steps: Int, end: Double = 0)
+  /// Straight from 1 to `end` over `steps`, where it stays (PyTorch's `LinearLR`).
+  case linear(steps: Int, end: Double = 0)
   /// Linear from `start` to 1 over `steps`, then the other schedule from its own beginning.
   indirect case warmUp(steps: Int, start: Double = 0, then: Schedule = .constant)
 
@@ -15,12 +19,16 @@ public enum Schedule: Sendable {
     switch self {
     case .constant: return 1
     case .step(let period, let factor): return pow(factor, Double(step / max(period, 1)))
+    case .multistep(let milestones, let factor): return pow(factor, Double(milestones.count { $0 <= step }))
     case .cosine(let steps, let end):
-      let progress = min(Double(step) / Double(max(steps, 1)), 1)
-      return end + (1 - end) * (1 + cos(.pi * progress)) / 2
+      return end + (1 - end) * (1 + cos(.pi * Self.progress(step, of: steps))) / 2
+    case .linear(let steps, let end): return 1 + (end - 1) * Self.progress(step, of: steps)
     case .warmUp(let steps, let start, let next):
       guard step < steps else { return next.factor(at: step - steps) }
       return start + (1 - start) * Double(step) / Double(steps)
     }
   }
+
+  /// From 0 at the beginning to 1 after `steps`.
+  private static func progress(_ step: Int, of steps: Int) -> Double { min(Double(step) / Double(max(steps, 1)), 1) }
 }

@@ -30,11 +30,13 @@ public enum Device: Hashable, Sendable, CustomStringConvertible {
 
 extension Tensor {
   /// This tensor on another device: itself where it is there already.
-  /// - Throws: `TensorError` for a device that is not there.
-  public final func to(_ device: Device) throws -> Tensor {
-    guard device.isAvailable else {
-      throw TensorError("to", "there is no device \(device): this Lockstep has \(Device.cudaCount) GPUs and the cpu")
+  /// A fault for a device that is not there.
+  public final func to(_ device: Device) -> Tensor {
+    attempt {
+      guard device.isAvailable else {
+        throw TensorError("to", "there is no device \(device): this Lockstep has \(Device.cudaCount) GPUs and the cpu")
+      }
+      return self
     }
-    return self
   }
 }

@@ -1,6 +1,8 @@
 extension Tensor: CustomStringConvertible {
-  /// As NumPy prints it; long axes are cut to their first and last three entries, and nothing is `[]`.
+  /// As NumPy prints it; long axes are cut to their first and last three entries, and nothing is `[]`. Of a tensor that
+  /// carries a fault, the fault.
   public var description: String {
+    if let fault { return "\(fault)" }
     if elementCount == 0 { return "[]" }
     guard let texts = try? texts() else { return "tensor \(shape) \(dtype)" }
     var position = 0

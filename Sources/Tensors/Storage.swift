@@ -4,19 +4,33 @@ import Synchronization
 /// A block of memory that tensors share: 64 bytes aligned, given back to a pool when its last tensor is gone.
 public final class Storage: @unchecked Sendable {
   let memory: UnsafeMutableRawPointer
+  /// 0 where the memory is nobody's.
   private let sizeClass: Int
+  /// Why what should be here could not be computed or changed.
+  final var fault: (any Error)?
+  /// Of a faulted view: the memory that it would have looked at.
+  let viewed: Storage?
+  /// Grows with every change in place, so that backward finds out that a value is no longer what forward saw.
+  final var version = 0
 
   init(byteCount: Int) throws {
     sizeClass = MemoryPool.sizeClass(of: byteCount)
     memory = try MemoryPool.shared.take(sizeClass)
+    viewed = nil
   }
 
-  private init() { (memory, sizeClass) = (.allocate(byteCount: 64, alignment: 64), 0) }
+  /// In place of memory that can't be had; or for no elements at all.
+  init(fault: (any Error)? = nil, viewed: Storage? = nil) {
+    (memory, sizeClass, self.fault, self.viewed) = (Nothing.shared.memory, 0, fault, viewed)
+  }
 
-  /// Memory for tensors without elements.
-  static let empty = Storage()
+  deinit { if sizeClass > 0 { MemoryPool.shared.give(memory, sizeClass) } }
 
-  deinit { MemoryPool.shared.give(memory, sizeClass) }
+  /// An address for those who have no elements.
+  private struct Nothing: @unchecked Sendable {
+    static let shared = Nothing()
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
+  }
 }
 
 /// Freed blocks, kept for the next step: a training step asks for the same sizes again, and fresh pages from the system

@@ -18,6 +18,8 @@ public class Tensor: @unchecked Sendable {
   public final var requiresGradient = false
   /// The sum of all derivatives that `backward()` computed since it was last cleared.
   public final var gradient: Tensor?
+  /// Whether this is what `backward()` computed, or was made of that: of such values nothing is recorded.
+  final var isDerivative = false
   /// What it is to the module that holds it; nil for a value of the moment.
   public final var role: StateRole?
 
@@ -32,7 +34,7 @@ public class Tensor: @unchecked Sendable {
   /// A tensor of undefined content.
   convenience init(uninitialized shape: Shape, _ dtype: DType, strides: [Int]? = nil) throws {
     guard let count = shape.checkedElementCount(of: dtype) else {
-      throw TensorError("tensor", "can't make one of shape \(shape) and type \(dtype)")
+      throw TensorError.impossible(shape, dtype)
     }
     let storage = try Storage(byteCount: count * dtype.byteCount)
     self.init(storage: storage, shape: shape, strides: strides ?? shape.rowMajorStrides, offset: 0, dtype: dtype)
@@ -47,8 +49,10 @@ public class Tensor: @unchecked Sendable {
 
   /// The first element's address. `T` must be the tensor's own type. The tensor must have a name while the address is
   /// used: the memory of an unnamed intermediate result goes back to the pool at once, and to the next thread that asks.
-  final func pointer<T: Element>(_ type: T.Type = T.self) -> UnsafeMutablePointer<T> {
-    (storage.memory + offset * dtype.byteCount).assumingMemoryBound(to: T.self)
+  /// Throws the fault of a tensor that carries one, whose memory is never touched.
+  final func pointer<T: Element>(_ type: T.Type = T.self) throws -> UnsafeMutablePointer<T> {
+    try check()
+    return (storage.memory + offset * dtype.byteCount).assumingMemoryBound(to: T.self)
   }
 
   /// Whether the elements lie in row-major order without gaps.
@@ -77,29 +81,29 @@ public class Tensor: @unchecked Sendable {
   }
 
   /// The elements in row-major order without gaps: this tensor where it is so already, else a copy. Not recorded.
-  public final func packed() throws -> Tensor {
-    isContiguous ? self : try copied(strides: shape.rowMajorStrides)
-  }
+  public final func packed() -> Tensor { isContiguous ? self : copied(strides: shape.rowMajorStrides) }
 
   /// `[batch, channels, height, width]` with the channels innermost; a copy where needed. Not recorded.
-  final func channelsLast() throws -> Tensor {
-    isChannelsLast ? self : try copied(strides: shape.channelsLastStrides)
-  }
+  final func channelsLast() -> Tensor { isChannelsLast ? self : copied(strides: shape.channelsLastStrides) }
 
   /// A copy with the given dense strides.
-  final func copied(strides: [Int]) throws -> Tensor {
-    let result = try Tensor(uninitialized: shape, dtype, strides: strides)
-    try dtype.perform(CopyElements(source: self, target: result))
-    return result
+  final func copied(strides: [Int]) -> Tensor {
+    attempt {
+      let result = try Tensor(uninitialized: shape, dtype, strides: strides)
+      try dtype.perform(CopyElements(source: self, target: result))
+      return result
+    }
   }
 }
 
 extension Tensor {
   /// Calls `body` with the elements of a contiguous float32 tensor, in place: what optimizers and reducers work on.
   public final func withFloats<Result>(_ body: (UnsafeMutableBufferPointer<Float>) throws -> Result) throws -> Result {
+    try check()
     guard dtype == .float32, isContiguous else {
       throw TensorError("withFloats", "needs contiguous float32, not \(dtype) \(shape) with strides \(strides)")
     }
+    storage.version &+= 1
     return try body(UnsafeMutableBufferPointer(start: pointer(Float.self), count: elementCount))
   }
 }

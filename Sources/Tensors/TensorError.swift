@@ -10,5 +10,9 @@ public struct TensorError: Failure {
     self.detail = detail
   }
 
+  static func impossible(_ shape: Shape, _ dtype: DType) -> TensorError {
+    TensorError("tensor", "can't make one of shape \(shape) and type \(dtype)")
+  }
+
   public var description: String { "\(operation): \(detail)" }
 }

@@ -1,103 +1,128 @@
 import Datasets
 import Failures
 import Foundation
-import HDF5Files
 import Kernels
 import Networks
 import Optimizers
 
 /// All that defines a training, save the data themselves and the machine: printed at start, kept in every checkpoint and
 /// compared over the ranks.
-public struct Configuration: Codable, Sendable, Equatable {
-  public enum OptimizerName: String, Codable, Sendable, CaseIterable { case sgd, adam, adamw }
+///
+/// A setting is declared in its group (`ConfigurationGroups.swift`) and nowhere else; here it goes by its name,
+/// `configuration.learningRate`.
+@dynamicMemberLookup
+public struct Configuration: Sendable, Equatable {
+  public enum OptimizerName: String, SettingName { case sgd, adam, adamw }
 
   public var model: String
   /// What the data decided about the model.
   public var sizes = ModelSizes()
-  public var epochs: Int
-  /// Ends the training after so many steps, if epochs have not before.
-  public var steps: Int?
-  /// Samples of one optimizer step over all ranks.
-  public var batchSize: Int
-  public var learningRate: Double
-  public var optimizer: OptimizerName
-  public var momentum: Double
-  public var nesterov: Bool
-  public var weightDecay: Double
-  /// Gradients are scaled down to this common norm.
-  public var clipNorm: Double?
-  /// How sequences are taken from a text; nil where there are none.
-  public var sampling: SequenceSampling?
-  /// The first tokens of a text are trained on, 0 for all; nil for as many as its file says.
-  public var maxTokens: Int?
-  public var seed: UInt64
-  /// Samples that go through the network at once; more gain nothing once a slice fills the cache.
-  public var sliceSize: Int
-  /// The same bits on any number of ranks: the global batch is computed in fixed virtual shards, summed in a fixed tree.
-  public var reproducible = false
-  public var virtualShards = 8
-  /// Random changes of training images.
-  public var augmentation: Augmentation?
-  /// Of images, in training and ever after.
-  public var normalization: Normalization?
-  public var convolution = ConvolutionMethod.automatic
-  public var precision = Precision.float32
+  public var optimization = Optimization()
+  public var scheduling = Scheduling()
+  public var sequences = SequenceSettings()
+  public var images = ImageSettings()
+  public var reproducibility = Reproducibility()
+  public var kernelling = KernelSettings()
 
+  public init(model: String) { self.model = model }
+
+  /// With the settings that most trainings have.
   public init(
     model: String, epochs: Int, steps: Int? = nil, batchSize: Int, learningRate: Double,
     optimizer: OptimizerName = .sgd, momentum: Double = 0, nesterov: Bool = false, weightDecay: Double = 0,
     clipNorm: Double? = nil, seed: UInt64 = 0, sliceSize: Int = .max
   ) {
-    (self.model, self.epochs, self.steps, self.batchSize) = (model, epochs, steps, batchSize)
+    self.init(model: model)
+    (self.epochs, self.steps, self.batchSize) = (epochs, steps, batchSize)
     (self.learningRate, self.optimizer, self.momentum) = (learningRate, optimizer, momentum)
     (self.nesterov, self.weightDecay, self.clipNorm) = (nesterov, weightDecay, clipNorm)
     (self.seed, self.sliceSize) = (seed, sliceSize)
   }
 
-  public func validate() throws {
-    func require(_ isGood: Bool, _ name: String, _ value: Any, _ wanted: String) throws {
-      if !isGood { throw ConfigurationError("\(name) is \(value), but must be \(wanted)") }
+  /// The settings of all groups, in the order of their declaration.
+  public var settings: [NamedSetting] { NamedSetting.all(of: self) }
+
+  /// The same with other values for some settings, given as texts by the names of their options.
+  public func with(_ texts: [String: String]) throws -> Configuration {
+    let result = copied()
+    for named in result.settings {
+      if let text = texts[named.option] { try named.setting.fill(from: text, named.option) }
     }
-    try require(epochs >= 0, "epochs", epochs, "0 or more")
-    try require(steps ?? 0 >= 0, "steps", steps ?? 0, "0 or more")
-    try require(batchSize >= 1, "batch-size", batchSize, "at least 1")
-    try require(batchSize <= 1 << 30, "batch-size", batchSize, "at most \(1 << 30)")
-    try require(learningRate.isFinite && learningRate >= 0, "learning-rate", learningRate, "0 or more, and finite")
-    try require((0..<1).contains(momentum), "momentum", momentum, "in 0..<1")
-    try require(weightDecay.isFinite && weightDecay >= 0, "weight-decay", weightDecay, "0 or more, and finite")
-    try require(clipNorm ?? 1 > 0, "clip-norm", clipNorm ?? 1, "above 0")
-    try require(maxTokens ?? 0 >= 0, "max-tokens", maxTokens ?? 0, "0 or more")
-    try require((1...4096).contains(virtualShards), "virtual-shards", virtualShards, "in 1…4096")
-    try require(sliceSize >= 1, "slice-size", sliceSize, "at least 1")
-    try require(optimizer == .sgd || momentum == 0, "momentum", momentum, "left out with \(optimizer)")
-    let padding = augmentation?.cropPadding ?? 0
-    try require((0...1024).contains(padding), "random-crop", padding, "in 0…1024")
-    if let normalization {
-      let isGood =
-        normalization.means.allSatisfy(\.isFinite) && normalization.deviations.allSatisfy { $0 > 0 && $0.isFinite }
-      try require(isGood, "normalize", normalization.text, "finite, deviations above 0")
-    }
-    try kernels.validate()
-    try require(!nesterov || momentum > 0, "nesterov", nesterov, "used with a momentum")
+    return result
+  }
+
+  /// With boxes of its own, so that they can be filled.
+  private func copied() -> Configuration {
+    var result = Configuration(model: model)
+    result.sizes = sizes
+    for (new, old) in zip(result.settings, settings) { new.setting.fill(from: old.setting) }
+    return result
   }
 
   /// As the command line's options, one a line: what ranks compare.
   var lines: [String] {
-    [
-      "model \(model)", "sizes \(sizes)", "epochs \(epochs)", "steps \(steps.map(String.init) ?? "all")",
-      "batch-size \(batchSize)",
-      "learning-rate \(learningRate)", "optimizer \(optimizer.rawValue)", "momentum \(momentum)",
-      "nesterov \(nesterov)",
-      "weight-decay \(weightDecay)", "clip-norm \(clipNorm.map { "\($0)" } ?? "none")", "seed \(seed)",
-      "sampling \(sampling?.rawValue ?? "none")", "max-tokens \(maxTokens.map(String.init) ?? "default")",
-      "slice-size \(sliceSize)", "reproducible \(reproducible)", "virtual-shards \(virtualShards)",
-      "convolution \(convolution.rawValue)", "precision \(precision.rawValue)",
-      "random-crop \(augmentation?.cropPadding ?? 0)", "random-flip \(augmentation?.flips ?? false)",
-      "normalize \(normalization?.text ?? "none")",
-    ]
+    ["model \(model)", "sizes \(sizes)"] + settings.map { "\($0.option) \($0.setting.text ?? "none")" }
   }
 
-  /// As JSON with sorted keys, so that equal configurations are equal texts.
+  /// The settings that must stay until the end of an epoch that another training began, but differ from its.
+  public func changesWithinEpoch(
+    from old: Configuration
+  ) -> [(option: String, value: String, old: String)] {
+    zip(settings, old.settings).filter { $0.setting.declaration.staysInEpoch && $0.setting.text != $1.setting.text }
+      .map { ($0.option, $0.setting.text ?? "none", $1.setting.text ?? "none") }
+  }
+}
+
+/// Settings by their names alone, as if the groups were not there.
+extension Configuration {
+  public subscript<Value>(dynamicMember path: WritableKeyPath<Optimization, Value>) -> Value {
+    get { optimization[keyPath: path] }
+    set { optimization[keyPath: path] = newValue }
+  }
+  public subscript<Value>(dynamicMember path: WritableKeyPath<Scheduling, Value>) -> Value {
+    get { scheduling[keyPath: path] }
+    set { scheduling[keyPath: path] = newValue }
+  }
+  public subscript<Value>(dynamicMember path: WritableKeyPath<SequenceSettings, Value>) -> Value {
+    get { sequences[keyPath: path] }
+    set { sequences[keyPath: path] = newValue }
+  }
+  public subscript<Value>(dynamicMember path: WritableKeyPath<ImageSettings, Value>) -> Value {
+    get { images[keyPath: path] }
+    set { images[keyPath: path] = newValue }
+  }
+  public subscript<Value>(dynamicMember path: WritableKeyPath<Reproducibility, Value>) -> Value {
+    get { reproducibility[keyPath: path] }
+    set { reproducibility[keyPath: path] = newValue }
+  }
+  public subscript<Value>(dynamicMember path: WritableKeyPath<KernelSettings, Value>) -> Value {
+    get { kernelling[keyPath: path] }
+    set { kernelling[keyPath: path] = newValue }
+  }
+}
+
+/// As JSON: all settings side by side, whatever their groups, those that are not set left out.
+extension Configuration: Codable {
+  public func encode(to encoder: any Encoder) throws {
+    var fields = encoder.container(keyedBy: SettingKey.self)
+    try fields.encode(model, forKey: "model")
+    try fields.encode(sizes, forKey: "sizes")
+    for named in settings { try named.setting.write(to: &fields, named.key) }
+  }
+
+  /// What an older Lockstep did not know, and its checkpoints don't say, is as it was then: the default.
+  public init(from decoder: any Decoder) throws {
+    let fields = try decoder.container(keyedBy: SettingKey.self)
+    self.init(model: try fields.decode(String.self, forKey: "model"))
+    sizes = try fields.decodeIfPresent(ModelSizes.self, forKey: "sizes") ?? sizes
+    for named in settings { try named.setting.fill(from: fields, named.key) }
+    // The first Lockstep had the two of them as one.
+    if let augmentation = try fields.decodeIfPresent(Augmentation.self, forKey: "augmentation") {
+      images.augmentation = augmentation
+    }
+  }
+
+  /// With sorted keys, so that equal configurations are equal texts.
   public func json() throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -110,37 +135,6 @@ public struct Configuration: Codable, Sendable, Equatable {
     } catch {
       throw ConfigurationError("\(path): its configuration can't be read: \(error)")
     }
-  }
-
-  public func makeOptimizer(_ parameters: [(name: String, tensor: Parameter)]) -> any Optimizer {
-    let groups = [ParameterGroup(parameters, learningRate: learningRate, weightDecay: weightDecay)]
-    return switch optimizer {
-    case .sgd: SGD(groups, momentum: momentum, nesterov: nesterov)
-    case .adam: Adam(groups)
-    case .adamw: Adam(groups, isDecoupled: true)
-    }
-  }
-}
-
-/// What an older Lockstep did not know, and its checkpoints don't say, is as it was then: the default.
-extension Configuration {
-  public init(from decoder: any Decoder) throws {
-    let fields = try decoder.container(keyedBy: CodingKeys.self)
-    func value<Value: Decodable>(_ key: CodingKeys) throws -> Value { try fields.decode(Value.self, forKey: key) }
-    func value<Value: Decodable>(_ key: CodingKeys, or standard: Value) throws -> Value {
-      try fields.decodeIfPresent(Value.self, forKey: key) ?? standard
-    }
-    self.init(
-      model: try value(.model), epochs: try value(.epochs), batchSize: try value(.batchSize),
-      learningRate: try value(.learningRate), optimizer: try value(.optimizer), momentum: try value(.momentum),
-      nesterov: try value(.nesterov), weightDecay: try value(.weightDecay), seed: try value(.seed),
-      sliceSize: try value(.sliceSize))
-    sizes = try value(.sizes, or: sizes)
-    (steps, clipNorm) = (try value(.steps, or: nil), try value(.clipNorm, or: nil))
-    (sampling, maxTokens) = (try value(.sampling, or: nil), try value(.maxTokens, or: nil))
-    (reproducible, virtualShards) = (try value(.reproducible, or: false), try value(.virtualShards, or: virtualShards))
-    (augmentation, normalization) = (try value(.augmentation, or: nil), try value(.normalization, or: nil))
-    (convolution, precision) = (try value(.convolution, or: convolution), try value(.precision, or: precision))
   }
 }
 

@@ -58,7 +58,8 @@ public struct CrossValidation {
 
   private func train(_ fold: Int, _ dataset: any DigestedDataset, _ network: Module, _ laps: Laps) throws -> Fold {
     let (rest, left) = Subset.fold(fold, of: folds, dataset)
-    let trainer = try Trainer(network, objective, configuration)
+    let steps = Sampler(sampleCount: rest.count, batchSize: configuration.batchSize).batchCount
+    let trainer = try Trainer(network, objective, configuration.spanningSchedule(stepsPerEpoch: steps))
     trainer.observers = [laps]
     try trainer.fit(rest, test: left)
     let evaluator = Evaluator(

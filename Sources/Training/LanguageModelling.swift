@@ -22,7 +22,7 @@ public struct LanguageModelling: Objective {
     let state = try batch.continuation.flatMap { try memory?.state(of: $0, model.rnn) }
     let (logits, last) = try model.run(batch.inputs, from: state)
     if let continuation = batch.continuation { try memory?.keep(last, of: continuation) }
-    let targets = try batch.targets.transposed().reshaped([-1])
+    let targets = batch.targets.transposed().reshaped([-1])
     let loss = try crossEntropy(logits, targets, reduction: .sum)
     return (loss, Totals(loss: try loss.item(), hits: 0, samples: Double(targets.elementCount)))
   }
@@ -54,7 +54,7 @@ public final class SequenceMemory: @unchecked Sendable {
     func part(_ first: Int) throws -> Tensor {
       var values: [Float] = []
       for index in first..<first + count { for row in rows { values += row[index * width..<(index + 1) * width] } }
-      return try Tensor(values, shape: [count, rows.count, width])
+      return Tensor(values, shape: [count, rows.count, width])
     }
     return RecurrentState(hidden: try part(0), cell: isLSTM ? try part(count) : nil)
   }

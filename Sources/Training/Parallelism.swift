@@ -11,20 +11,22 @@ extension Configuration {
   ///   batch need.
   public func sharding(_ communicator: Communicator, keepingWhole: Bool = false) -> Sharding {
     Sharding(
-      rank: communicator.rank, rankCount: communicator.size, sliceSize: keepingWhole ? .max : sliceSize,
-      virtualShards: reproducible ? virtualShards : nil, keepsEmpty: keepingWhole)
+      rank: communicator.rank, rankCount: communicator.size, sliceSize: keepingWhole ? .max : self.sliceSize,
+      virtualShards: self.reproducible ? self.virtualShards : nil, keepsEmpty: keepingWhole)
   }
 
   /// How kernels compute. On several threads they may add in another order.
   public var kernels: KernelOptions {
-    KernelOptions(precision: precision, convolution: convolution, threads: reproducible ? 1 : nil)
+    KernelOptions(
+      backend: self.backend, precision: self.precision, convolution: self.convolution,
+      threads: self.reproducible ? 1 : nil)
   }
 
   func makeReducer(_ parameters: [Tensor], _ communicator: Communicator) throws -> any Reducer {
-    guard reproducible else {
+    guard self.reproducible else {
       return try GradientReducer(parameters, over: communicator, signalCount: StepSignals.count)
     }
-    let tree = SummationTree(leafCount: virtualShards, rankCount: communicator.size)
+    let tree = SummationTree(leafCount: self.virtualShards, rankCount: communicator.size)
     return TreeReducer(parameters, over: communicator, tree: tree, signalCount: StepSignals.count)
   }
 }

@@ -15,7 +15,7 @@ public final class Trainer {
   public let configuration: Configuration
   public let communicator: Communicator
   public let optimizer: any Optimizer
-  public var schedule = Schedule.constant
+  public var schedule: Schedule
   /// Told of steps and epochs; they watch, and change nothing.
   public var observers: [any TrainingObserver] = []
   public private(set) var position = TrainingPosition()
@@ -57,6 +57,7 @@ public final class Trainer {
     self.communicator = communicator
     try model.initializeAll(seed: configuration.seed)
     optimizer = configuration.makeOptimizer(model.namedParameters)
+    schedule = try configuration.makeSchedule()
     parameters = model.namedParameters.map(\.tensor)
     statisticians = model.statisticians
     sharding = configuration.sharding(communicator, keepingWhole: !statisticians.isEmpty)
@@ -273,7 +274,7 @@ extension Trainer {
     guard let memory = objective.memory else { return nil }
     let rows = try communicator.allGather(memory.rows).flatMap { $0 }
     let width = Int(try communicator.allReduce([Int64(memory.rowWidth)], .maximum)[0])
-    return width > 0 && position.stepInEpoch > 0 ? try Tensor(rows, shape: [rows.count / width, width]) : nil
+    return width > 0 && position.stepInEpoch > 0 ? Tensor(rows, shape: [rows.count / width, width]) : nil
   }
 
   private func checkpoint(totals: [Double], carried: Tensor?) throws -> Checkpoint {
@@ -294,8 +295,9 @@ extension Trainer {
       }
     }
     // Copies: the optimizer writes to them, and the checkpoint may be resumed from again.
-    optimizer.slots = try checkpoint.optimizer.mapValues { try $0.mapValues { try $0.copy() } }
-    optimizer.stepCount = checkpoint.optimizerSteps
+    let isAnother = configuration.optimizerChange(from: checkpoint) != nil
+    optimizer.slots = isAnother ? [:] : checkpoint.optimizer.mapValues { $0.mapValues { $0.copy() } }
+    optimizer.stepCount = isAnother ? 0 : checkpoint.optimizerSteps
     position = checkpoint.position
     try checkpoint.carried.map { try objective.memory?.restore($0) }
     // The sums so far are of all ranks together; rank 0 keeps them.

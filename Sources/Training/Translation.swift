@@ -29,8 +29,8 @@ public struct Translation: Objective {
     guard let lengths = batch.targetLengths, batch.targets.rank == 2 else {
       throw TensorError("translation", "a batch without lengths of its targets \(batch.targets.shape)")
     }
-    let first = try Tensor.full([batch.targets.shape[0], 1], Double(begin), .int64)
-    let inputs = try Tensor.concatenate([first, batch.targets[0..., ..<(batch.targets.shape[1] - 1)]], axis: 1)
+    let first = Tensor.full([batch.targets.shape[0], 1], Double(begin), .int64)
+    let inputs = Tensor.concatenate([first, batch.targets[0..., ..<(batch.targets.shape[1] - 1)]], axis: 1)
     let logits = try model.logits(source: batch.inputs, lengths: batch.inputLengths, inputs: inputs)
     let loss = try maskedCrossEntropy(logits, batch.targets, lengths: lengths, reduction: .sum)
     let words = try lengths.values(as: Double.self).reduce(0, +)

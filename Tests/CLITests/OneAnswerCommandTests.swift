@@ -236,7 +236,7 @@ private struct Command {
         "/usr/bin/env", ["timeout", "--kill-after=5", "120", programs[0]] + arguments, environment: Job.environment)
     }
     let further = zip(programs.dropFirst(), others).map { (ranks: 1, words: [$0] + $1) }
-    return try Job.run([(ranks, [programs[0]] + arguments)] + further, limit: 120, options: ["--quiet"])
+    return try Job.run([(ranks, [programs[0]] + arguments)] + further, limit: 120)
   }
 }
 

@@ -22,7 +22,7 @@ import Testing
 
   @Test func whatATrainingHasNotYet() throws {
     let empty = Checkpoint(
-      model: [("0.weight", try .ones([2]))], optimizer: [:], optimizerSteps: 0, position: TrainingPosition(),
+      model: [("0.weight", .ones([2]))], optimizer: [:], optimizerSteps: 0, position: TrainingPosition(),
       configuration: "{}")
     #expect(try written(CheckpointFile.decode(CheckpointFile.encode(empty), "c.h5")) == written(empty))
   }

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import re
+import shlex
 import signal
 import subprocess
 import time
@@ -41,10 +42,15 @@ class Jobs(CommandTest):
             process.communicate()
 
     def ranks_of(self, process):
-        """The processes of the job's ranks: mpirun's children."""
-        path = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        children = [int(word) for word in path.read_text().split()]
-        return [child for child in children if os.readlink(f"/proc/{child}/exe") == str(BINARY.resolve())]
+        """The processes of the job's ranks: somewhere below the launcher."""
+        return [child for child in self.processes_below(process.pid)
+                if os.readlink(f"/proc/{child}/exe") == str(BINARY.resolve())]
+
+    def processes_below(self, parent):
+        children = pathlib.Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        for child in map(int, children):
+            yield child
+            yield from self.processes_below(child)
 
     def assert_resumes(self, folder, ranks=None):
         """What was saved goes on to the end of an undisturbed run, bit for bit."""
@@ -130,9 +136,10 @@ class Jobs(CommandTest):
                     self.assertIn(word, done.stderr)
 
     def unlike_ranks(self, first, second):
-        words = ["mpirun", "--quiet", "--oversubscribe", "--bind-to", "none"]
-        words += ["--allow-run-as-root"] if os.geteuid() == 0 else []
-        words += ["-n", 1, BINARY, *first, ":", "-n", 1, BINARY, *second]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "EVENT_NOEPOLL": "1"}  # As launch/local.
+        """Rank 0 runs the command with the first arguments, rank 1 with the second."""
+        own, other = (shlex.join(str(word) for word in (BINARY, *arguments)) for arguments in (first, second))
+        choice = f'if [ "$OMPI_COMM_WORLD_RANK" = 0 ]; then exec {own}; else exec {other}; fi'
+        words = [ROOT / "launch" / "mpirun", "-n", 2, "sh", "-c", choice]
         return subprocess.run(
-            [str(word) for word in words], capture_output=True, text=True, timeout=TIME_LIMIT, env=environment)
+            [str(word) for word in words], capture_output=True, text=True, timeout=TIME_LIMIT,
+            env={**os.environ, "OMP_NUM_THREADS": "1"})

@@ -7,8 +7,8 @@ import Testing
 @Suite(.serialized) struct GradientReducerRanksTests {
   /// Parameters of the given sizes.
   private func parameters(_ counts: [Int]) throws -> [Tensor] {
-    try counts.map { count in
-      let tensor = try Tensor.zeros([count])
+    counts.map { count in
+      let tensor = Tensor.zeros([count])
       tensor.requiresGradient = true
       return tensor
     }
@@ -17,7 +17,7 @@ import Testing
   /// Rank r's gradient of parameter p at position i is r + 10 p + i.
   private func fill(_ parameters: [Tensor], rank: Int) throws {
     for (index, parameter) in parameters.enumerated() {
-      parameter.gradient = try Tensor((0..<parameter.elementCount).map { Float(rank + 10 * index + $0) })
+      parameter.gradient = Tensor((0..<parameter.elementCount).map { Float(rank + 10 * index + $0) })
     }
   }
 
@@ -71,8 +71,8 @@ import Testing
     let communicator = try Ranks.duplicate()
     let parameters = try parameters([2, 2])
     let reducer = try GradientReducer(parameters, over: communicator)
-    parameters[0].gradient = try Tensor([Float(1), 2])
-    if communicator.isRoot { parameters[1].gradient = try Tensor([Float(3), 4]) }
+    parameters[0].gradient = Tensor([Float(1), 2])
+    if communicator.isRoot { parameters[1].gradient = Tensor([Float(3), 4]) }
     try reducer.gradientReady(parameters[0])
     _ = try reducer.finish()
     let size = Float(communicator.size)

@@ -255,12 +255,12 @@ private struct LeafSums: Sendable {
   }
 
   func gradient(_ parameter: Int, leaf: Int, count: Int) throws -> Tensor {
-    try .normal([count], key: RandomKey(seed: seed, layer: parameter, time: leaf))
+    .normal([count], key: RandomKey(seed: seed, layer: parameter, time: leaf))
   }
 
   func totals(_ leaf: Int) -> [Double] { [Double(leaf) / 3 + Double(seed), Double(leaf % 2), 1] }
 
-  func parameters() throws -> [Tensor] { try sizes.map { try .zeros([$0]) } }
+  func parameters() throws -> [Tensor] { sizes.map { .zeros([$0]) } }
 
   func reduced(ranks: Int) throws -> [Outcome] {
     let results = Mutex<[Int: Outcome]>([:])

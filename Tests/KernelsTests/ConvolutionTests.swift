@@ -81,6 +81,21 @@ struct ConvolutionTests {
     }
   }
 
+  /// oneDNN 3.7 took the wrong rows for the second line of such an output.
+  @Test("One channel in, one column out, in wide strides", arguments: 1...9)
+  func oneColumn(kernelWidth: Int) throws {
+    var numbers = SeededNumbers(UInt64(kernelWidth))
+    for kernelHeight in 1...4 {
+      for outChannels in [1, 3, 16, 20] {
+        let shape = ConvolutionShape(
+          batch: 2, inChannels: 1, inHeight: 7, inWidth: kernelWidth + 1, outChannels: outChannels,
+          kernelHeight: kernelHeight, kernelWidth: kernelWidth, stride: [1, numbers.int(2...7)], padding: [1, 0],
+          dilation: [1, 1], groups: 1)
+        try Self.check(shape, hasBias: true, &numbers)
+      }
+    }
+  }
+
   @Test("LeNet's layers at their true size")
   func lenet() throws {
     var numbers = SeededNumbers(7)

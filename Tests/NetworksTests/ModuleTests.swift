@@ -132,7 +132,7 @@ struct ModuleTests {
   @Test("Initialisers have the ranges and variances of their sources", arguments: ModuleTests.expectations.indices)
   func initializers(index: Int) throws {
     let (initializer, mean, variance, bound) = Self.expectations[index]
-    let tensor = try Tensor.zeros([120, 16, 5, 5])
+    let tensor = Tensor.zeros([120, 16, 5, 5])
     try initializer.fill(tensor, key: RandomKey(seed: 0))
     let values = try tensor.values(as: Double.self)
     let count = Double(values.count)
@@ -155,15 +155,15 @@ struct ModuleTests {
 
   @Test("Optimizers leave parameters without gradient alone and refuse what does not fit")
   func optimizers() throws {
-    let (moved, still) = (try Tensor.ones([2]).requiringGradient(), try Tensor.ones([2]).requiringGradient())
-    moved.gradient = try Tensor(Float(2)).expanded(to: [2])
+    let (moved, still) = (Tensor.ones([2]).requiringGradient(), Tensor.ones([2]).requiringGradient())
+    moved.gradient = Tensor(Float(2)).expanded(to: [2])
     let group = ParameterGroup([("moved", moved), ("still", still)], learningRate: 0.25)
     for optimizer in [SGD([group]) as any Optimizer, Adam([group])] {
-      try moved.fill(1)
+      moved.fill(1)
       try optimizer.step()
       #expect(try moved.floats()[0] < 1 && still.floats() == [1, 1])
     }
-    moved.gradient = try Tensor.ones([3])
+    moved.gradient = Tensor.ones([3])
     let error = #expect(throws: TensorError.self) { try SGD([group]).step() }
     #expect(error?.description.contains("moved") == true && error?.description.contains("[3]") == true)
   }
@@ -172,7 +172,7 @@ struct ModuleTests {
   @Test("Running statistics follow the batches, and evaluation uses them")
   func runningStatistics() throws {
     let layer = BatchNorm1D(2)
-    let batch = try Tensor([[1, 10], [3, 20], [5, 60]] as [[Float]])
+    let batch = Tensor([[1, 10], [3, 20], [5, 60]] as [[Float]])
     let normalized = try layer(batch)
     #expect(try layer.runningMean.floats().map { ($0 * 1e4).rounded() } == [3000, 30000])
     #expect(try layer.runningVariance.floats().map { ($0 * 1e3).rounded() } == [1300, 70900])
@@ -187,8 +187,8 @@ struct ModuleTests {
 
   @Test("A batch of one value per channel has no statistics")
   func oneSample() throws {
-    #expect(throws: TensorError.self) { try BatchNorm1D(2)(Tensor([[1, 2]] as [[Float]])) }
-    #expect(throws: TensorError.self) { try BatchNorm2D(2)(.zeros([4, 2])) }
+    #expect(throws: TensorError.self) { try BatchNorm1D(2)(Tensor([[1, 2]] as [[Float]])).floats() }
+    #expect(throws: TensorError.self) { try BatchNorm2D(2)(.zeros([4, 2])).floats() }
     #expect(try BatchNorm1D(2).evaluate()(Tensor([[1, 2]] as [[Float]])).shape == [1, 2])
   }
 }

@@ -64,6 +64,6 @@ struct NetworkFixtureTests {
     _ shape: Shape, _ scale: Double, _ frequency: Double, _ phase: Double, offset: Double = 0
   ) throws -> Tensor {
     let values = (0..<shape.elementCount).map { Float(offset + scale * sin(frequency * Double($0) + phase)) }
-    return try Tensor(values, shape: shape)
+    return Tensor(values, shape: shape)
   }
 }

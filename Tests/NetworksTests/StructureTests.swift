@@ -15,7 +15,7 @@ struct StructureTests {
     let second = Linear(2, 2, bias: false)
     let mean = Tensor.buffer([3], 0, named: "running_mean")
     let rate = 0.5
-    var latest: Tensor? = try? .zeros([2])
+    var latest: Tensor? = .zeros([2])
   }
 
   @Test("Private ones and those of superclasses are found, the superclass's first; plain tensors are not state")

@@ -44,7 +44,7 @@ struct TranslationTests {
     #expect(abs(try loss.item() - fixture.loss) < 1e-4 * max(1, fixture.loss))
     try loss.backward()
     for (name, wanted) in zip(fixture.parameterNames, fixture.gradients) {
-      let gradient = try network.tensor(named: name)?.gradient ?? .zeros(Shape(wanted.shape))
+      let gradient = network.tensor(named: name)?.gradient ?? .zeros(Shape(wanted.shape))
       try Fixture.expectNear(gradient, wanted, name, 1e-4, 1e-5)
     }
   }
@@ -57,7 +57,7 @@ struct TranslationTests {
       ? AttentionDecoder(vocabulary: 7, width: 3, hidden: 4, layers: 2)
       : Seq2SeqDecoder(vocabulary: 7, width: 3, hidden: 4, layers: 2)
     let encoding = try encoder.encode(Tensor([[Int64(1), 2, 5], [4, 3, 0]]), lengths: Tensor([Int64(3), 2]))
-    let inputs = try Tensor([[Int64(2), 6, 1], [2, 3, 5]])
+    let inputs = Tensor([[Int64(2), 6, 1], [2, 3, 5]])
     var state = try decoder.begin(encoding)
     let whole = try decoder.decode(inputs, &state)
     var again = try decoder.begin(encoding)
@@ -72,9 +72,9 @@ struct TranslationTests {
   @Test("Steps behind a sentence's end cost nothing and have no gradient")
   func mask() throws {
     // The notes' example: lengths 4, 2 and 0 of uniform logits over 10 words.
-    let logits = try Tensor.ones([4, 3, 10]).requiringGradient()
-    let labels = try Tensor.ones([3, 4], .int64)
-    let lengths = try Tensor([Int64(4), 2, 0])
+    let logits = Tensor.ones([4, 3, 10]).requiringGradient()
+    let labels = Tensor.ones([3, 4], .int64)
+    let lengths = Tensor([Int64(4), 2, 0])
     let means = try maskedCrossEntropy(logits, labels, lengths: lengths, reduction: .none).mean([1]).floats()
     #expect(zip(means, [2.3026, 1.1513, 0]).allSatisfy { abs($0 - $1) < 1e-4 })
     let mean = try maskedCrossEntropy(logits, labels, lengths: lengths)

@@ -93,7 +93,7 @@ struct OptimizerTests {
   @Test("Clipping", arguments: try Fixture.load("clipping", ClippingCase.self, in: .module))
   func clipping(_ fixture: ClippingCase) throws {
     let parameters = try fixture.gradients.map { gradient in
-      let parameter = try Tensor.zeros(Shape(gradient.shape)).requiringGradient()
+      let parameter = Tensor.zeros(Shape(gradient.shape)).requiringGradient()
       parameter.gradient = try gradient.tensor()
       return parameter
     }

@@ -15,7 +15,7 @@ struct FixtureTensor: Decodable, Sendable {
       case "bool": .bool
       default: floatType
       }
-    return try Tensor(values, shape: Shape(shape)).to(dtype)
+    return Tensor(values, shape: Shape(shape)).to(dtype)
   }
 }
 
@@ -59,7 +59,7 @@ enum Fixture {
     let compute = try #require(calls[fixture.op], "no Swift call for the operator \(fixture.op)")
     let inputs = try fixture.inputs.map { try $0.tensor(dtype) }
     for (index, input) in inputs.enumerated() where input.dtype.isFloat && fixture.gradients?[index] != nil {
-      try input.requiringGradient()
+      input.requiringGradient()
     }
     let output = try compute(fixture.arguments, inputs)
     try expectNear(output, fixture.output, "output", relative, absolute)

@@ -11,26 +11,26 @@ func checkGradient(
   _ inputs: [Tensor], step: Double = 1e-5, tolerance: Double = 1e-7, _ what: String = "",
   _ operation: ([Tensor]) throws -> Tensor, sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
-  let leaves = try inputs.map { try $0.detached().requiringGradient() }
+  let leaves = inputs.map { $0.detached().requiringGradient() }
   let output = try operation(leaves)
-  let weights = try Tensor.normal(output.shape, key: RandomKey(seed: 1)).to(output.dtype)
+  let weights = Tensor.normal(output.shape, key: RandomKey(seed: 1)).to(output.dtype)
   try output.backward(gradient: weights)
 
   func objective(_ direction: [Tensor], _ amount: Double) throws -> Double {
-    let moved = try zip(inputs, direction).map { try $0 + $1 * amount }
+    let moved = zip(inputs, direction).map { $0 + $1 * amount }
     return try withoutGradient { try (operation(moved).to(.float64) * weights.to(.float64)).sum().item() }
   }
 
   for trial in 0..<3 {
-    let direction = try inputs.enumerated().map { index, input in
-      try Tensor.normal(input.shape, key: RandomKey(seed: 2, layer: index, time: trial)).to(input.dtype)
+    let direction = inputs.enumerated().map { index, input in
+      Tensor.normal(input.shape, key: RandomKey(seed: 2, layer: index, time: trial)).to(input.dtype)
     }
     let numeric = (try objective(direction, step) - objective(direction, -step)) / (2 * step)
     var (analytic, magnitude) = (0.0, 1.0)
     for (leaf, toward) in zip(leaves, direction) {
       let gradient = try #require(leaf.gradient, "\(what)", sourceLocation: sourceLocation)
       #expect(gradient.shape == leaf.shape && gradient.dtype == leaf.dtype, "\(what)", sourceLocation: sourceLocation)
-      let terms = try (gradient * toward).to(.float64)
+      let terms = (gradient * toward).to(.float64)
       analytic += try terms.sum().item()
       magnitude += try terms.abs().sum().item()
     }
@@ -44,7 +44,7 @@ func checkGradient(
 enum Layouts {
   /// Normal numbers, float64 unless said otherwise.
   static func normal(_ shape: Shape, seed: UInt64 = 0, _ dtype: DType = .float64) throws -> Tensor {
-    try Tensor.normal(shape, key: RandomKey(seed: seed, layer: shape.elementCount)).to(dtype)
+    Tensor.normal(shape, key: RandomKey(seed: seed, layer: shape.elementCount)).to(dtype)
   }
 
   struct View: Sendable {
@@ -57,10 +57,10 @@ enum Layouts {
   /// Matrices `[3, 4]` in several layouts, batches of images `[2, 3, 2, 4]` with the channels last, and a batch of zero.
   static let views: [View] = [
     View(name: "plain", leaf: [3, 4]) { $0 },
-    View(name: "transposed", leaf: [4, 3]) { try $0.transposed() },
-    View(name: "every second column", leaf: [3, 8]) { try $0[.all, .every(2, from: 1)] },
-    View(name: "a row repeated", leaf: [1, 4]) { try $0.expanded(to: [3, 4]) },
-    View(name: "channels last", leaf: [2, 2, 4, 3]) { try $0.permuted([0, 3, 1, 2]) },
+    View(name: "transposed", leaf: [4, 3]) { $0.transposed() },
+    View(name: "every second column", leaf: [3, 8]) { $0[.all, .every(2, from: 1)] },
+    View(name: "a row repeated", leaf: [1, 4]) { $0.expanded(to: [3, 4]) },
+    View(name: "channels last", leaf: [2, 2, 4, 3]) { $0.permuted([0, 3, 1, 2]) },
     View(name: "a batch of zero", leaf: [0, 4]) { $0 },
   ]
 

@@ -9,12 +9,12 @@ func oddCheckpoint(step: Int = 12, isFinite: Bool = false) throws -> Checkpoint 
   (position.seed, position.totals) = (.max - 5, [1.5, 1 / 3, 100])
   return Checkpoint(
     model: [
-      ("0.weight", try Tensor(odd, shape: [2, 5])), ("1.1.running_mean", try Tensor(odd)),
-      ("2.0.p1_1.weight", try Tensor([Float(7)], shape: [1, 1, 1, 1])), ("scalar", try Tensor(Float(2.5))),
+      ("0.weight", Tensor(odd, shape: [2, 5])), ("1.1.running_mean", Tensor(odd)),
+      ("2.0.p1_1.weight", Tensor([Float(7)], shape: [1, 1, 1, 1])), ("scalar", Tensor(Float(2.5))),
     ],
     optimizer: [
-      "momentum": ["0.weight": try Tensor(odd, shape: [2, 5])],
-      "square": ["0.weight": try Tensor(odd, shape: [2, 5]), "scalar": try Tensor(Float(4))],
+      "momentum": ["0.weight": Tensor(odd, shape: [2, 5])],
+      "square": ["0.weight": Tensor(odd, shape: [2, 5]), "scalar": Tensor(Float(4))],
     ],
     optimizerSteps: 12, position: position, configuration: "{\"model\":\"häuser\"}")
 }

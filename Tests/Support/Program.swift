@@ -45,25 +45,39 @@ enum Program {
   }
 }
 
-/// Jobs under mpirun on any number of cores, as root or not: no binding, idle ranks yield, one thread each. Containers
-/// often forbid reading another process's memory, which Open MPI's single copies need.
+/// Jobs of several ranks, started as the scripts do: idle ranks yield, one thread each. Containers often forbid reading
+/// another process's memory, which Open MPI's single copies need (of two names one is Open MPI 4's, the other 5's).
 enum Job {
-  static let environment = ["OMP_NUM_THREADS": "1", "EVENT_NOEPOLL": "1"]  // As launch/local.
+  static let environment = [
+    "OMP_NUM_THREADS": "1", "OMPI_MCA_mpi_yield_when_idle": "1", "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
+    "OMPI_MCA_smsc": "^cma",
+  ]
+
+  private static let launcher = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().appendingPathComponent("../../launch/mpirun").standardizedFileURL.path
 
   /// - Parameters:
   ///   - programs: how many ranks run each, with its arguments.
   ///   - limit: seconds after which the job is killed.
   static func run(
-    _ programs: [(ranks: Int, words: [String])], limit: Int, options: [String] = [],
-    environment: [String: String] = [:]
+    _ programs: [(ranks: Int, words: [String])], limit: Int, environment: [String: String] = [:]
   ) throws -> Program.Result {
-    var words = ["timeout", "--kill-after=5", "\(limit)", "mpirun", "--allow-run-as-root", "--oversubscribe"] + options
-    words += ["--bind-to", "none", "--mca", "mpi_yield_when_idle", "1"]
-    words += ["--mca", "btl_vader_single_copy_mechanism", "none"]
-    for (index, program) in programs.enumerated() {
-      words += (index == 0 ? [] : [":"]) + ["-n", "\(program.ranks)"] + program.words
-    }
+    let ranks = programs.reduce(0) { $0 + $1.ranks }
+    var words = ["timeout", "--kill-after=5", "\(limit)", launcher, "-n", "\(ranks)"]
+    words += programs.count == 1 ? programs[0].words : ["/bin/sh", "-c", choice(of: programs)]
     return try Program.run("/usr/bin/env", words, environment: Self.environment.merging(environment) { $1 })
+  }
+
+  /// Lines of shell that run each rank's program. (Programs joined by ":" crash mpirun of Open MPI 5.0.7.)
+  private static func choice(of programs: [(ranks: Int, words: [String])]) -> String {
+    var first = 0
+    let cases = programs.map { program in
+      defer { first += program.ranks }
+      let ranks = (first..<first + program.ranks).map(String.init).joined(separator: "|")
+      let words = program.words.map { "'" + $0.replacingOccurrences(of: "'", with: "'\\''") + "'" }
+      return "\(ranks)) exec \(words.joined(separator: " ")) ;;"
+    }
+    return "case $OMPI_COMM_WORLD_RANK in \(cases.joined(separator: " ")) esac"
   }
 }
 

@@ -15,44 +15,44 @@ struct GradientCheckTests {
   }
 
   static let unary: [Operation<Unary>] = [
-    .init("exp") { try $0.exp() },
-    .init("log") { try ($0 * $0 + 0.3).log() },
-    .init("sqrt") { try ($0 * $0 + 0.3).sqrt() },
-    .init("square") { try $0.pow(2) },
-    .init("cube") { try $0.pow(3) },
-    .init("power -1.5") { try ($0 * $0 + 0.3).pow(-1.5) },
-    .init("abs") { try $0.abs() },
-    .init("sin") { try $0.sin() },
-    .init("cos") { try $0.cos() },
-    .init("tanh") { try $0.tanh() },
-    .init("sigmoid") { try $0.sigmoid() },
-    .init("relu") { try $0.relu() },
-    .init("clamp") { try $0.clamped(-0.6, 0.9) },
-    .init("negation") { try -$0 },
-    .init("copy to float32 and back") { try $0.to(.float64) },
-    .init("sum") { try $0.sum() },
-    .init("sum axis 0") { try $0.sum(0) },
-    .init("sum of first and last axis, kept") { try $0.sum([0, -1], keepingAxes: true) },
-    .init("mean axis -1") { try $0.mean(-1, keepingAxes: true) },
-    .init("norm axis 1") { try ($0 + 5).norm([1]) },
-    .init("max axis -1") { try $0.max(-1) },
-    .init("min axis 1, kept") { try $0.min(1, keepingAxes: true) },
-    .init("max of two axes") { try $0.unsqueezed(0).max([0, 2]) },
-    .init("cumulative sum axis 0") { try $0.shape[0] == 0 ? $0 : $0.cumulativeSum(0) },
-    .init("softmax") { try $0.softmax() },
-    .init("softmax axis 1 of more") { try $0.unsqueezed(-1).softmax(1) },
-    .init("log softmax") { try $0.logSoftmax() },
-    .init("log sum exp") { try $0.logSumExp() },
-    .init("transpose") { try $0.transposed() },
-    .init("flatten") { try $0.flattened() },
-    .init("reshape after transpose") { try $0.transposed().reshaped([$0.elementCount]) },
-    .init("expand") { try $0.unsqueezed(0).expanded(to: Shape([2] + $0.shape.extents)) },
-    .init("slice") { try $0[.all, 1..<3] },
-    .init("steps") { try $0[.all, .every(2)] },
-    .init("select with repeats") { try $0.selected([1, 0, 1, 1], axis: 1) },
+    .init("exp") { $0.exp() },
+    .init("log") { ($0 * $0 + 0.3).log() },
+    .init("sqrt") { ($0 * $0 + 0.3).sqrt() },
+    .init("square") { $0.pow(2) },
+    .init("cube") { $0.pow(3) },
+    .init("power -1.5") { ($0 * $0 + 0.3).pow(-1.5) },
+    .init("abs") { $0.abs() },
+    .init("sin") { $0.sin() },
+    .init("cos") { $0.cos() },
+    .init("tanh") { $0.tanh() },
+    .init("sigmoid") { $0.sigmoid() },
+    .init("relu") { $0.relu() },
+    .init("clamp") { $0.clamped(-0.6, 0.9) },
+    .init("negation") { -$0 },
+    .init("copy to float32 and back") { $0.to(.float64) },
+    .init("sum") { $0.sum() },
+    .init("sum axis 0") { $0.sum(0) },
+    .init("sum of first and last axis, kept") { $0.sum([0, -1], keepingAxes: true) },
+    .init("mean axis -1") { $0.mean(-1, keepingAxes: true) },
+    .init("norm axis 1") { ($0 + 5).norm([1]) },
+    .init("max axis -1") { $0.max(-1) },
+    .init("min axis 1, kept") { $0.min(1, keepingAxes: true) },
+    .init("max of two axes") { $0.unsqueezed(0).max([0, 2]) },
+    .init("cumulative sum axis 0") { $0.shape[0] == 0 ? $0 : $0.cumulativeSum(0) },
+    .init("softmax") { $0.softmax() },
+    .init("softmax axis 1 of more") { $0.unsqueezed(-1).softmax(1) },
+    .init("log softmax") { $0.logSoftmax() },
+    .init("log sum exp") { $0.logSumExp() },
+    .init("transpose") { $0.transposed() },
+    .init("flatten") { $0.flattened() },
+    .init("reshape after transpose") { $0.transposed().reshaped([$0.elementCount]) },
+    .init("expand") { $0.unsqueezed(0).expanded(to: Shape([2] + $0.shape.extents)) },
+    .init("slice") { $0[.all, 1..<3] },
+    .init("steps") { $0[.all, .every(2)] },
+    .init("select with repeats") { $0.selected([1, 0, 1, 1], axis: 1) },
     .init("gather") { x in
-      let indices = try (Tensor.arange(x.elementCount).reshaped(x.shape) * 0 + 1)
-      return try x.gathered(indices, axis: 1)
+      let indices = (Tensor.arange(x.elementCount).reshaped(x.shape) * 0 + 1)
+      return x.gathered(indices, axis: 1)
     },
   ]
 
@@ -63,14 +63,14 @@ struct GradientCheckTests {
   }
 
   static let binary: [Operation<Binary>] = [
-    .init("sum") { try $0 + $1 },
-    .init("difference") { try $0 - $1 },
-    .init("product") { try $0 * $1 },
-    .init("quotient") { try $0 / ($1 * $1 + 0.5) },
-    .init("maximum") { try $0.maximum($1) },
-    .init("minimum") { try $0.minimum($1) },
-    .init("power") { try ($0 * $0 + 0.3).pow($1) },
-    .init("where") { try $0.chosen(where: $0 > 0.1, else: $1) },
+    .init("sum") { $0 + $1 },
+    .init("difference") { $0 - $1 },
+    .init("product") { $0 * $1 },
+    .init("quotient") { $0 / ($1 * $1 + 0.5) },
+    .init("maximum") { $0.maximum($1) },
+    .init("minimum") { $0.minimum($1) },
+    .init("power") { ($0 * $0 + 0.3).pow($1) },
+    .init("where") { $0.chosen(where: $0 > 0.1, else: $1) },
   ]
 
   @Test("Functions of two tensors, over random broadcasting shapes", arguments: binary, 0..<12)
@@ -91,10 +91,10 @@ struct GradientCheckTests {
   @Test("Matrix products", arguments: products)
   func matmul(first: Shape, second: Shape) throws {
     let pair = [try Layouts.normal(first, seed: 1), try Layouts.normal(second, seed: 2)]
-    try checkGradient(pair) { try $0[0].matmul($0[1]) }
+    try checkGradient(pair) { $0[0].matmul($0[1]) }
     guard first.rank > 1, second.rank > 1 else { return }
     try checkGradient([pair[0].transposed().copy(), pair[1].transposed().copy()], "transposed") {
-      try $0[0].transposed().matmul($0[1].transposed())
+      $0[0].transposed().matmul($0[1].transposed())
     }
   }
 
@@ -103,15 +103,15 @@ struct GradientCheckTests {
     let inputs = [
       try Layouts.normal(Shape(shape)), try Layouts.normal([3, 4], seed: 1), try Layouts.normal([3], seed: 2),
     ]
-    try checkGradient(inputs) { try $0[0].linear($0[1], $0[2]) }
-    try checkGradient(Array(inputs.dropLast())) { try $0[0].linear($0[1], nil) }
+    try checkGradient(inputs) { $0[0].linear($0[1], $0[2]) }
+    try checkGradient(Array(inputs.dropLast())) { $0[0].linear($0[1], nil) }
   }
 
   @Test("Joining", arguments: [0, 1, -1])
   func joining(axis: Int) throws {
     let inputs = [try Layouts.normal([2, 3]), try Layouts.normal([2, 3], seed: 1)]
-    try checkGradient(inputs) { try .concatenate([$0[0], $0[1], $0[0]], axis: axis) }
-    try checkGradient(inputs) { try .stack([$0[1], $0[0].sin()], axis: axis) }
+    try checkGradient(inputs) { .concatenate([$0[0], $0[1], $0[0]], axis: axis) }
+    try checkGradient(inputs) { .stack([$0[1], $0[0].sin()], axis: axis) }
   }
 
   struct Convolving: Sendable {
@@ -137,7 +137,7 @@ struct GradientCheckTests {
       try Layouts.normal([fixture.weights[0]], seed: 2, .float32),
     ]
     try checkGradient(inputs, step: 0.05, tolerance: 1e-3) {
-      try $0[0].convolved(
+      $0[0].convolved(
         $0[1], bias: $0[2], stride: fixture.stride, padding: fixture.padding, dilation: fixture.dilation,
         groups: fixture.groups)
     }
@@ -147,14 +147,14 @@ struct GradientCheckTests {
   func pooling(shape: [Int]) throws {
     // Far from each other, so that no step changes which is the largest.
     let count = Shape(shape).elementCount
-    let values = try Tensor.permutation(count, key: RandomKey(seed: 5)).to(.float32).reshaped(Shape(shape))
+    let values = Tensor.permutation(count, key: RandomKey(seed: 5)).to(.float32).reshaped(Shape(shape))
     for (kernel, stride, padding) in [([2, 2], [2, 2], [0, 0]), ([3, 2], [2, 1], [1, 0])] {
       try checkGradient([values], step: 0.05, tolerance: 1e-3) {
-        try $0[0].maxPooled(kernel, stride: stride, padding: padding)
+        $0[0].maxPooled(kernel, stride: stride, padding: padding)
       }
       for countingPadding in [true, false] {
         try checkGradient([values * 0.01], step: 0.05, tolerance: 1e-3) {
-          try $0[0].averagePooled(kernel, stride: stride, padding: padding, countingPadding: countingPadding)
+          $0[0].averagePooled(kernel, stride: stride, padding: padding, countingPadding: countingPadding)
         }
       }
     }
@@ -167,9 +167,9 @@ struct GradientCheckTests {
       try Layouts.normal([8], seed: 2, .float32),
     ]
     try checkGradient(inputs, step: 0.05, tolerance: 1e-3) {
-      let images = try $0[0].permuted([0, 3, 1, 2])
-      let weights = try $0[1].permuted([2, 3, 0, 1])
-      return try images.convolved(weights, bias: $0[2][.every(2)]).averagePooled([2, 2])
+      let images = $0[0].permuted([0, 3, 1, 2])
+      let weights = $0[1].permuted([2, 3, 0, 1])
+      return images.convolved(weights, bias: $0[2][.every(2)]).averagePooled([2, 2])
     }
   }
 }

@@ -18,6 +18,20 @@ import Testing
     ("momentum is 1.0, but must be in 0..<1", { $0.momentum = 1 }),
     ("weight-decay is inf, but must be 0 or more, and finite", { $0.weightDecay = .infinity }),
     ("clip-norm is 0.0, but must be above 0", { $0.clipNorm = 0 }),
+    ("clip-norm is inf, but must be above 0, and finite", { $0.clipNorm = .infinity }),
+    ("random-crop is 1025, but must be in 0…1024", { $0.randomCrop = 1025 }),
+    ("virtual-shards is 0, but must be in 1…4096", { $0.virtualShards = 0 }),
+    ("schedule is step, which needs --schedule-steps", { $0.schedule = .step }),
+    ("schedule is cosine, which needs --schedule-steps", { $0.schedule = .cosine }),
+    ("schedule-steps is 5, but must be left out with the schedule constant", { $0.scheduleSteps = [5] }),
+    ("schedule-steps is 0, but must be at least 1", { ($0.schedule, $0.scheduleSteps) = (.linear, [0]) }),
+    (
+      "schedule-steps is 1,2, but must be one number with the schedule step",
+      { ($0.schedule, $0.scheduleSteps) = (.step, [1, 2]) }
+    ),
+    (
+      "schedule-steps is 3,3, but must be in rising order", { ($0.schedule, $0.scheduleSteps) = (.multistep, [3, 3]) }
+    ),
     ("slice-size is 0, but must be at least 1", { $0.sliceSize = 0 }),
     ("momentum is 0.9, but must be left out with adam", { ($0.optimizer, $0.momentum) = (.adam, 0.9) }),
     ("nesterov is true, but must be used with a momentum", { $0.nesterov = true }),
@@ -29,7 +43,10 @@ import Testing
     var configuration = smallConfiguration()
     try configuration.validate()
     change(&configuration)
-    let error = #expect(throws: ConfigurationError.self) { try configuration.validate() }
+    let error = #expect(throws: ConfigurationError.self) {
+      try configuration.validate()
+      _ = try configuration.makeSchedule()
+    }
     #expect(error?.description == text)
     #expect(error?.kind == .usage)
     #expect(throws: ConfigurationError.self) { try Trainer(smallNetwork(), Classification(), configuration) }
@@ -51,26 +68,93 @@ import Testing
     }
   }
 
-  /// A checkpoint of the first Lockstep, which knew no texts, widths or precisions.
+  /// The configurations of checkpoints that the first Lockstep wrote, which knew no schedules, and its beginnings, which
+  /// knew no texts, widths or precisions.
   @Test func olderTextsAreRead() throws {
-    let json = #"""
+    let lenet = #"""
       {"batchSize":256,"epochs":10,"learningRate":0.9,"model":"lenet","momentum":0,"nesterov":false,"optimizer":"sgd",
       "seed":7,"sizes":{"channels":1,"classes":10},"sliceSize":128,"weightDecay":0}
       """#
-    let expected = Configuration(model: "lenet", epochs: 10, batchSize: 256, learningRate: 0.9, seed: 7, sliceSize: 128)
-    #expect(try Configuration(json: json, path: "x") == expected)
+    var expected = Configuration(
+      model: "lenet", epochs: 10, batchSize: 256, learningRate: 0.9, seed: 7, sliceSize: 128)
+    #expect(try Configuration(json: lenet, path: "x") == expected)
+    let images = #"""
+      {"augmentation":{"cropPadding":2,"flips":true},"batchSize":100,"clipNorm":1.5,"convolution":"direct","epochs":10,
+      "learningRate":0.9,"model":"lenet","momentum":0,"nesterov":false,"normalization":{"deviations":[0.5],
+      "means":[0.25]},"optimizer":"adamw","precision":"float32","reproducible":true,"seed":18446744073709551615,
+      "sizes":{"channels":1,"classes":10,"features":1,"targetVocabulary":28,"vocabulary":28,"width":1},"sliceSize":32,
+      "steps":2,"virtualShards":8,"weightDecay":0.01}
+      """#
+    expected = Configuration(
+      model: "lenet", epochs: 10, steps: 2, batchSize: 100, learningRate: 0.9, optimizer: .adamw, weightDecay: 0.01,
+      clipNorm: 1.5, seed: .max, sliceSize: 32)
+    (expected.randomCrop, expected.randomFlip) = (2, true)
+    expected.normalization = Normalization(means: [0.25], deviations: [0.5])
+    (expected.convolution, expected.reproducible) = (.direct, true)
+    #expect(try Configuration(json: images, path: "x") == expected)
+    let text = #"""
+      {"batchSize":32,"clipNorm":1,"convolution":"automatic","epochs":500,"learningRate":1,"maxTokens":900,"model":"rnn",
+      "momentum":0,"nesterov":false,"optimizer":"sgd","precision":"float32","reproducible":false,"sampling":"random",
+      "seed":0,"sizes":{"channels":1,"classes":10,"features":1,"targetVocabulary":28,"vocabulary":13,"width":1},
+      "sliceSize":9223372036854775807,"steps":2,"virtualShards":8,"weightDecay":0}
+      """#
+    expected = Configuration(model: "rnn", epochs: 500, steps: 2, batchSize: 32, learningRate: 1, clipNorm: 1)
+    (expected.sampling, expected.maxTokens, expected.sizes.vocabulary) = (.random, 900, 13)
+    #expect(try Configuration(json: text, path: "x") == expected)
+    #expect(try expected.makeSchedule() == .constant)
   }
 
-  @Test func everyFieldIsRead() throws {
-    var changed = smallConfiguration()
-    changed.sizes = .classes(3)
-    (changed.sizes.channels, changed.sizes.features, changed.sizes.width) = (2, 5, 4)
-    (changed.sizes.vocabulary, changed.sizes.targetVocabulary) = (11, 12)
-    (changed.sampling, changed.maxTokens, changed.reproducible, changed.virtualShards) = (.random, 99, true, 4)
-    changed.augmentation = Augmentation(cropPadding: 4, flips: true)
-    changed.normalization = Normalization(means: [0.5], deviations: [0.25])
-    (changed.convolution, changed.precision) = (.direct, .bf16)
+  /// A setting is declared once: here is one of each, and nothing is said of it anywhere else.
+  @Test func everySettingIsAnOptionAFieldAndALine() throws {
+    let texts = [
+      "epochs": "3", "steps": "4", "batch-size": "5", "learning-rate": "0.125", "optimizer": "adamw",
+      "momentum": "0.5", "nesterov": "true", "weight-decay": "0.25", "clip-norm": "2.5", "schedule": "multistep",
+      "schedule-steps": "7,9", "schedule-factor": "0.5", "schedule-end": "0.75", "warmup": "6",
+      "sampling": "sequential", "max-tokens": "99", "random-crop": "4", "random-flip": "true",
+      "normalize": "0.5,0.25:0.125,2.0", "seed": "18446744073709551615", "reproducible": "true",
+      "virtual-shards": "16", "kernels": "onednn", "convolution": "direct", "precision": "bf16", "slice-size": "77",
+    ]
+    let standard = Configuration(model: "small")
+    #expect(Set(standard.settings.map(\.option)) == Set(texts.keys))
+    let changed = try standard.with(texts)
+    for (old, new) in zip(standard.settings, changed.settings) {
+      #expect(new.setting.text == texts[new.option])
+      #expect(!new.setting.declaration.help.isEmpty)
+      // Alone, it makes another configuration, which JSON keeps and ranks see.
+      let alone = try standard.with([new.option: new.setting.text ?? ""])
+      #expect(try Configuration(json: alone.json(), path: "x") == alone)
+      guard new.option != "kernels" else { continue }
+      #expect(alone != standard && old.setting.text != new.setting.text)
+      #expect(
+        zip(alone.lines, standard.lines).filter { $0 != $1 }.map(\.0) == ["\(new.option) \(new.setting.text ?? "")"])
+    }
+    // Neither was changed by what was made of it.
+    #expect(standard == Configuration(model: "small"))
     #expect(try Configuration(json: changed.json(), path: "x") == changed)
+    #expect((changed.scheduleSteps, changed.normalization?.means) == ([7, 9], [0.5, 0.25]))
+  }
+
+  @Test func wrongTextsAreNamed() throws {
+    let faults = [
+      ("epochs", "x", "a whole number"), ("learning-rate", "fast", "a number"),
+      ("seed", "-1", "a whole number from 0 to 18446744073709551615"), ("reproducible", "yes", "true or false"),
+      ("optimizer", "rms", "sgd, adam or adamw"), ("convolution", "fft", "automatic or direct"),
+      ("schedule-steps", "1;2", "a number of steps, or several such as 1000,2000"),
+      ("normalize", "1:2,3", "data, or as many means as deviations such as 0.5,0.5,0.5:0.2,0.2,0.2"),
+    ]
+    for (option, text, wanted) in faults {
+      let found = message { _ = try smallConfiguration().with([option: text]) }
+      #expect(found == "\(option) is '\(text)', but must be \(wanted)")
+    }
+  }
+
+  @Test func whatMustStayWithinAnEpoch() throws {
+    let old = smallConfiguration()
+    var new = old
+    (new.learningRate, new.epochs, new.sampling, new.batchSize) = (3, 99, .random, 8)
+    let changes = new.changesWithinEpoch(from: old)
+    #expect(changes.map(\.option) == ["batch-size", "sampling"])
+    #expect(changes.map(\.value) == ["8", "random"] && changes.map(\.old) == ["16", "none"])
   }
 
   @Test func intervals() {

@@ -38,8 +38,8 @@ import Zoo
     let network = Sequential(Linear(1, 1))
     try network.load(["0.weight": Tensor([Float(2)], shape: [1, 1]), "0.bias": Tensor([Float(0)])])
     let batch = Batch(
-      inputs: try Tensor([1, 2, -5] as [Float], shape: [3, 1]),
-      targets: try Tensor([3, 4, 1] as [Float], shape: [3, 1]),
+      inputs: Tensor([1, 2, -5] as [Float], shape: [3, 1]),
+      targets: Tensor([3, 4, 1] as [Float], shape: [3, 1]),
       samples: [0, 1, 2])
     let plain = Regression()
     let totals = try plain.evaluate(network, batch).totals
@@ -74,10 +74,10 @@ import Zoo
 
   @Test func tensorsInFiles() throws {
     let folder = try TemporaryFolder()
-    let (x, y) = (try Tensor.arange(4), try Tensor.zeros([2, 3], .float64))
+    let (x, y) = (Tensor.arange(4), Tensor.zeros([2, 3], .float64))
     try TensorFile.save(x, to: folder.file("x"))
     #expect(try TensorFile.tensor(folder.file("x")).values(as: Int64.self) == [0, 1, 2, 3])
-    let many = try (0..<12).map { try Tensor(Float($0)) }
+    let many = (0..<12).map { Tensor(Float($0)) }
     try TensorFile.save(many, to: folder.file("list"))
     #expect(try TensorFile.list(folder.file("list")).map { try $0.item() } == (0..<12).map(Double.init))
     try TensorFile.save(["x": x, "y.z": y], to: folder.file("dictionary"))
@@ -89,11 +89,11 @@ import Zoo
   }
 
   @Test func devices() throws {
-    let x = try Tensor([Float(1)])
-    #expect(try x.to(.cpu) === x && x.device == .cpu)
+    let x = Tensor([Float(1)])
+    #expect(x.to(.cpu) === x && x.device == .cpu)
     #expect(Device.tryAllGPUs().count == max(1, Device.cudaCount))
     let missing = Device.cuda(Device.cudaCount)
-    #expect(message { _ = try x.to(missing) }?.contains("\(missing)") == true)
+    #expect(message { _ = try x.to(missing).floats() }?.contains("\(missing)") == true)
     #expect(Device.tryGPU(-1) == .cpu && Device.tryGPU(1000) == .cpu)
   }
 }

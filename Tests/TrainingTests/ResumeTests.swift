@@ -95,6 +95,39 @@ import Zoo
     }
   }
 
+  /// The moments of Adam begin with zeros, and so must the count of steps that corrects them for it: as a new Adam's.
+  @Test func anotherOptimizerStartsAnew() throws {
+    let data = ImageDataset(smallImages(100))
+    let folder = try TemporaryFolder()
+    let plain = try Trainer(smallNetwork(), Classification(), smallConfiguration(epochs: 1))
+    try plain.fit(data, saving: CheckpointPlan(CheckpointFolder(folder.path)))
+    let (_, checkpoint) = try CheckpointFolder.load(folder.path)
+    var configuration = smallConfiguration(epochs: 2, learningRate: 0.01)
+    configuration.optimizer = .adam
+    #expect(
+      configuration.optimizerChange(from: checkpoint)
+        == "was trained with sgd; adam starts with no memory, at its step 0")
+    let resumed = try Trainer(smallNetwork(), Classification(), configuration)
+    try resumed.resume(from: checkpoint)
+    #expect(resumed.position.step == 7 && resumed.optimizer.stepCount == 0 && resumed.optimizer.slots.isEmpty)
+    let before = try resumed.model.namedParameters.map { try $0.tensor.floats() }
+    let sampler = Sampler(sampleCount: 100, batchSize: 16, seed: 7)
+    let batch = try #require(try resumed.fetch(resumed.loader(data, sampler, epoch: 1)))
+    try resumed.step(batch)
+    // The first step of Adam is of the learning rate, whatever the gradient.
+    for (old, new) in zip(before, try resumed.model.namedParameters.map { try $0.tensor.floats() }) {
+      for (old, new) in zip(old, new) { #expect(abs(old - new) < 0.0101) }
+    }
+    #expect(resumed.optimizer.stepCount == 1)
+    // adamw goes on with the moments of adam, sgd drops them.
+    let moments = Checkpoint(
+      model: checkpoint.model, optimizer: resumed.optimizer.slots, optimizerSteps: 1, position: resumed.position,
+      configuration: try configuration.json())
+    configuration.optimizer = .adamw
+    #expect(configuration.optimizerChange(from: moments) == nil)
+    #expect(smallConfiguration().optimizerChange(from: moments) != nil)
+  }
+
   @Test func anotherModelIsRefusedByName() throws {
     let folder = try TemporaryFolder()
     let trainer = try Trainer(smallNetwork(), Classification(), smallConfiguration(epochs: 0))

@@ -63,7 +63,7 @@ import Zoo
       (configuration.optimizer, configuration.clipNorm, configuration.steps) = (optimizer, 1, Self.steps)
       configuration.reproducible = isReproducible
       let together = try Trainer(make(), objective(), configuration, on: communicator)
-      let before = try together.model.namedParameters.map { try $0.tensor.copy() }
+      let before = together.model.namedParameters.map { $0.tensor.copy() }
       try together.fit(data)
       let alone = try Trainer(make(), objective(), configuration)
       try alone.fit(data)

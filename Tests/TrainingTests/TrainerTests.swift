@@ -34,7 +34,7 @@ import Testing
     let data = ImageDataset(smallImages(10))
     let (trainer, _) = try trainer(smallConfiguration(epochs: 1, batchSize: 10, learningRate: 0.25))
     let twin = smallNetwork()
-    try twin.load(Dictionary(uniqueKeysWithValues: trainer.model.state.map { ($0.name, try $0.tensor.copy()) }))
+    try twin.load(Dictionary(uniqueKeysWithValues: trainer.model.state.map { ($0.name, $0.tensor.copy()) }))
     try trainer.fit(data)
     let batch = try data.batch(Sampler(sampleCount: 10, batchSize: 10, seed: 7).order(epoch: 0))
     try crossEntropy(twin(batch.inputs), batch.targets).backward()

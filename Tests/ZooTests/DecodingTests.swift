@@ -86,7 +86,7 @@ struct DecodingTests {
     // All sentences at once, by teacher forcing.
     model.evaluate()
     let all = try sentences(words: 5, end: 3, steps: 4).map { tokens in
-      let inputs = try Tensor([([2] + tokens.dropLast()).map { Int64($0) }])
+      let inputs = Tensor([([2] + tokens.dropLast()).map { Int64($0) }])
       let logits = try model.logits(
         source: Tensor([[Int64(4), 0, 3, 1]]), lengths: Tensor([Int64(3)]), inputs: inputs)
       let shares = try logits.to(.float64).logSoftmax().values(as: Double.self)
@@ -181,16 +181,16 @@ private final class MadeUpDecoder: SequenceDecoder {
       $1 == 9 ? 0 : $0 * 5 + Double($1 + 1)
     }
     let rows = histories.count
-    state.recurrent = RecurrentState(hidden: try Tensor(histories.map { Float($0) }, shape: [1, rows, 1]))
-    weights = [try Tensor(histories.flatMap { [Float($0), 1] }, shape: [rows, 2])]
+    state.recurrent = RecurrentState(hidden: Tensor(histories.map { Float($0) }, shape: [1, rows, 1]))
+    weights = [Tensor(histories.flatMap { [Float($0), 1] }, shape: [rows, 2])]
     let logits = histories.map { rule(Self.tokens($0)) }
-    return try Tensor(logits.flatMap { $0.map { Float($0) } }, shape: [1, rows, logits.first?.count ?? 0])
+    return Tensor(logits.flatMap { $0.map { Float($0) } }, shape: [1, rows, logits.first?.count ?? 0])
   }
 
   func search(width: Int, penalty: Double) throws -> BeamSearch.Candidate {
     let search = BeamSearch(
       width: width, lengthPenalty: penalty, begin: 9, end: Self.end, words: Self.words, steps: Self.steps)
-    let hidden = try Tensor.zeros([1, 1, 1])
+    let hidden = Tensor.zeros([1, 1, 1])
     return try search.best(
       self, Encoding(outputs: hidden, state: RecurrentState(hidden: hidden), lengths: Tensor([Int64(1)])))
   }

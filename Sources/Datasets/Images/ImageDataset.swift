@@ -48,7 +48,7 @@ public struct ImageDataset: DigestedDataset {
     if let wrong = samples.first(where: { !(0..<count).contains($0) }) {
       throw TensorError("batch", "sample \(wrong) of \(count)")
     }
-    let inputs = try Tensor(uninitializedFloats: [samples.count, split.channels, size.height, size.width])
+    let inputs = Tensor(uninitializedFloats: [samples.count, split.channels, size.height, size.width])
     let area = size.height * size.width
     let scratch = UnsafeMutablePointer<UInt8>.allocate(capacity: max(1, area + (resizer?.scratchBytes ?? 0)))
     defer { scratch.deallocate() }
@@ -70,7 +70,7 @@ public struct ImageDataset: DigestedDataset {
         }
       }
     }
-    return Batch(inputs: inputs, targets: try Tensor(samples.map { Int64(split.labels[$0]) }), samples: samples)
+    return Batch(inputs: inputs, targets: Tensor(samples.map { Int64(split.labels[$0]) }), samples: samples)
   }
 
   /// Turns a channel of an image into floats, moved and mirrored.

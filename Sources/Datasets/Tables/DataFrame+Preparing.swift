@@ -67,7 +67,7 @@ extension DataFrame {
     var elements: [Double] = []
     elements.reserveCapacity(rowCount * numbers.count)
     for row in 0..<rowCount { for column in numbers { elements.append(column[row]) } }
-    return try Tensor(elements, shape: [rowCount, numbers.count]).to(dtype)
+    return Tensor(elements, shape: [rowCount, numbers.count]).to(dtype)
   }
 
   /// The table as CSV (RFC 4180 with `\n`): missing values empty, quotes where a field needs them.

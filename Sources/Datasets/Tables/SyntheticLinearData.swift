@@ -16,12 +16,12 @@ public struct SyntheticLinearData: Sendable {
 
   public func split(rows: Int) throws -> TableSplit {
     let key = RandomKey(seed: seed, .synthesis)
-    let features = try Tensor.normal([rows, weights.count], key: key)
+    let features = Tensor.normal([rows, weights.count], key: key)
     var other = key
     other.layer += 1
-    let errors = try Tensor.normal([rows, 1], standardDeviation: noise, key: other)
-    let slopes = try Tensor(weights.map { Float($0) }, shape: [weights.count, 1])
-    let targets = try features.matmul(slopes) + bias + errors
+    let errors = Tensor.normal([rows, 1], standardDeviation: noise, key: other)
+    let slopes = Tensor(weights.map { Float($0) }, shape: [weights.count, 1])
+    let targets = features.matmul(slopes) + bias + errors
     return TableSplit(features: try features.floats(), width: weights.count, targets: try targets.floats())
   }
 

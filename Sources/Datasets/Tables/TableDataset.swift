@@ -22,8 +22,8 @@ public struct TableDataset: DigestedDataset {
     if let wrong = samples.first(where: { !(0..<count).contains($0) }) {
       throw TensorError("batch", "sample \(wrong) of \(count)")
     }
-    let inputs = try Tensor(uninitializedFloats: [samples.count, split.width])
-    let targets = try Tensor(uninitializedFloats: [samples.count, 1])
+    let inputs = Tensor(uninitializedFloats: [samples.count, split.width])
+    let targets = Tensor(uninitializedFloats: [samples.count, 1])
     try inputs.withFloats { rows in
       split.features.withUnsafeBufferPointer { features in
         for (row, sample) in samples.enumerated() {

@@ -44,8 +44,8 @@ public struct PairsDataset: DigestedDataset {
     }
     var batch = Batch(
       inputs: try rows(samples, of: source), targets: try rows(samples, of: target), samples: samples)
-    batch.inputLengths = try Tensor(samples.map { Int64(sourceLengths[$0]) })
-    batch.targetLengths = try Tensor(samples.map { Int64(targetLengths[$0]) })
+    batch.inputLengths = Tensor(samples.map { Int64(sourceLengths[$0]) })
+    batch.targetLengths = Tensor(samples.map { Int64(targetLengths[$0]) })
     return batch
   }
 
@@ -53,6 +53,6 @@ public struct PairsDataset: DigestedDataset {
     var values: [Int64] = []
     values.reserveCapacity(samples.count * steps)
     for sample in samples { for token in tokens[sample * steps..<(sample + 1) * steps] { values.append(Int64(token)) } }
-    return try Tensor(values, shape: [samples.count, steps])
+    return Tensor(values, shape: [samples.count, steps])
   }
 }

@@ -92,8 +92,8 @@ public struct TextDataset: DigestedDataset {
     let inputs = samples.flatMap { tokens[start(of: $0)..<start(of: $0) + steps].map(Int64.init) }
     let targets = samples.flatMap { tokens[start(of: $0) + 1...start(of: $0) + steps].map(Int64.init) }
     var batch = Batch(
-      inputs: try Tensor(inputs, shape: [samples.count, steps]),
-      targets: try Tensor(targets, shape: [samples.count, steps]), samples: samples)
+      inputs: Tensor(inputs, shape: [samples.count, steps]),
+      targets: Tensor(targets, shape: [samples.count, steps]), samples: samples)
     if let rows {
       batch.continuation = Continuation(
         rows: samples.map { $0 % rows }, isStart: samples.allSatisfy { $0 < rows })

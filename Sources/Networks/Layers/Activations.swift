@@ -2,7 +2,7 @@ import Tensors
 
 /// `max(x, 0)`.
 public final class ReLU: Module {
-  public override func forward(_ input: Tensor) throws -> Tensor { try input.relu() }
+  public override func forward(_ input: Tensor) throws -> Tensor { input.relu() }
 }
 
 /// A layer whose kernel can cut off what is below zero on its way out.
@@ -18,12 +18,12 @@ extension ReLUFusing {
 
 /// `1 / (1 + exp(-x))`.
 public final class Sigmoid: Module {
-  public override func forward(_ input: Tensor) throws -> Tensor { try input.sigmoid() }
+  public override func forward(_ input: Tensor) throws -> Tensor { input.sigmoid() }
 }
 
 /// `tanh x`.
 public final class Tanh: Module {
-  public override func forward(_ input: Tensor) throws -> Tensor { try input.tanh() }
+  public override func forward(_ input: Tensor) throws -> Tensor { input.tanh() }
 }
 
 /// Zeros elements with the given probability while training; hands its input on in evaluation.
@@ -33,6 +33,6 @@ public final class Dropout: Module {
   public init(_ probability: Double = 0.5) { self.probability = probability }
 
   public override func forward(_ input: Tensor) throws -> Tensor {
-    isTraining ? try input.droppedOut(probability) : input
+    isTraining ? input.droppedOut(probability) : input
   }
 }

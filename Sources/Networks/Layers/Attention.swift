@@ -5,13 +5,13 @@ extension Tensor {
   /// `lengths` says, int64 `[batch]` or `[batch, queries]`; nil for all. The others' scores become -10⁶, as in the book, so
   /// that their weights are 0, and uniform in a row of length 0.
   public final func maskedSoftmax(_ lengths: Tensor?) throws -> Tensor {
-    guard let lengths else { return try softmax() }
+    guard let lengths else { return softmax() }
     guard rank == 3, lengths.shape == [shape[0]] || lengths.shape == [shape[0], shape[1]] else {
       throw TensorError("masked softmax", "lengths of shape \(lengths.shape) for scores of shape \(shape)")
     }
-    let limits = try lengths.rank == 2 ? lengths.unsqueezed(2) : lengths.reshaped([shape[0], 1, 1])
-    let counts = try Tensor.arange(shape[2]) < limits
-    return try chosen(where: counts, else: Tensor.full([], -1e6, dtype)).softmax()
+    let limits = lengths.rank == 2 ? lengths.unsqueezed(2) : lengths.reshaped([shape[0], 1, 1])
+    let counts = Tensor.arange(shape[2]) < limits
+    return chosen(where: counts, else: Tensor.full([], -1e6, dtype)).softmax()
   }
 }
 
@@ -62,7 +62,7 @@ public final class ScaledDotProductAttention: Module {
     guard queries.rank == 3, keys.rank == 3 else {
       throw TensorError("attention", "needs queries and keys [batch, …, width], not \(queries.shape) and \(keys.shape)")
     }
-    let scores = try queries.matmul(keys.transposed()) / Double(max(queries.shape[2], 1)).squareRoot()
+    let scores = queries.matmul(keys.transposed()) / Double(max(queries.shape[2], 1)).squareRoot()
     return try pooled(scores, values, lengths: lengths, dropout: isTraining ? dropout : 0)
   }
 }
@@ -72,6 +72,6 @@ private func pooled(
   _ scores: Tensor, _ values: Tensor, lengths: Tensor?, dropout: Double
 ) throws -> (output: Tensor, weights: Tensor) {
   let weights = try scores.maskedSoftmax(lengths)
-  let used = dropout > 0 ? try weights.droppedOut(dropout) : weights
-  return (try used.matmul(values), weights)
+  let used = dropout > 0 ? weights.droppedOut(dropout) : weights
+  return (used.matmul(values), weights)
 }

@@ -35,5 +35,5 @@ extension Sequential: CustomReflectable {
 
 /// Everything behind the batch laid flat: `[batch, …]` to `[batch, features]`.
 public final class Flatten: Module {
-  public override func forward(_ input: Tensor) throws -> Tensor { try input.flattened() }
+  public override func forward(_ input: Tensor) throws -> Tensor { input.flattened() }
 }

@@ -20,7 +20,7 @@ public final class Conv2D: WeightedLayer, ReLUFusing {
   public override func forward(_ input: Tensor) throws -> Tensor { try forward(input, thenReLU: false) }
 
   public func forward(_ input: Tensor, thenReLU: Bool) throws -> Tensor {
-    try input.convolved(
+    input.convolved(
       weight, bias: bias, stride: stride, padding: padding, dilation: dilation, groups: groups, thenReLU: thenReLU)
   }
 }

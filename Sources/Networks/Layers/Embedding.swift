@@ -16,5 +16,5 @@ public final class Embedding: Module {
     try Initializer.normal(standardDeviation: 1).fill(weight, key: key)
   }
 
-  public override func forward(_ input: Tensor) throws -> Tensor { try weight.rows(input) }
+  public override func forward(_ input: Tensor) throws -> Tensor { weight.rows(input) }
 }

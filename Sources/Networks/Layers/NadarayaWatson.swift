@@ -36,9 +36,9 @@ public final class NadarayaWatson: Module {
         "needs queries [queries], keys and values [keys] or [queries, keys], not \(queries.shape), \(keys.shape) and "
           + "\(values.shape)")
     }
-    var distances = try queries.unsqueezed(1) - keys
-    if let w { distances = try distances * w }
-    let weights = try (distances.pow(2) * -0.5).softmax()
-    return (try (weights * values).sum(1), weights)
+    var distances = queries.unsqueezed(1) - keys
+    if let w { distances = distances * w }
+    let weights = (distances.pow(2) * -0.5).softmax()
+    return ((weights * values).sum(1), weights)
   }
 }

@@ -23,18 +23,18 @@ public class BatchNorm: Module, ReLUFusing {
     runningMean = .buffer([channels], 0, named: "running_mean")
     runningVariance = .buffer([channels], 1, named: "running_var")
     batchesTracked = .buffer([], 0, named: "num_batches_tracked")
-    sums = (try? .zeros([2 * max(channels, 0) + 1])) ?? .empty
+    sums = .zeros([2 &* max(channels, 0) &+ 1])
     (self.epsilon, self.momentum) = (epsilon, momentum)
     super.init()
-    try? weight.fill(1)
+    weight.fill(1)
   }
 
   public override func initialize(_ key: RandomKey) throws {
-    try weight.fill(1)
-    try bias.fill(0)
-    try runningMean.fill(0)
-    try runningVariance.fill(1)
-    try batchesTracked.fill(0)
+    weight.fill(1)
+    bias.fill(0)
+    runningMean.fill(0)
+    runningVariance.fill(1)
+    batchesTracked.fill(0)
   }
 
   public override func forward(_ input: Tensor) throws -> Tensor { try forward(input, thenReLU: false) }
@@ -44,10 +44,10 @@ public class BatchNorm: Module, ReLUFusing {
       throw TensorError("\(type(of: self))", "needs \(rankOfInput) axes, not an input of shape \(input.shape)")
     }
     guard isTraining else {
-      return try input.normalized(
+      return input.normalized(
         mean: runningMean, variance: runningVariance, weight, bias, epsilon: epsilon, thenReLU: thenReLU)
     }
-    let (output, statistics) = try input.batchNormalized(weight, bias, epsilon: epsilon, thenReLU: thenReLU)
+    let (output, statistics) = input.batchNormalized(weight, bias, epsilon: epsilon, thenReLU: thenReLU)
     try collect(statistics)
     return output
   }
@@ -59,7 +59,7 @@ public class BatchNorm: Module, ReLUFusing {
     let count = Double(statistics.count)
     let unbiased = statistics.variance.map { statistics.count > 1 ? $0 * count / (count - 1) : $0 }
     let numbers = [count] + statistics.mean.map { $0 * count } + unbiased.map { $0 * count }
-    try accumulate(Tensor(numbers.map { Float($0) }), into: &sums.gradient)
+    accumulate(Tensor(numbers.map { Float($0) }), into: &sums.gradient)
     if !ForwardScope.isActive { try updateStatistics() }
   }
 

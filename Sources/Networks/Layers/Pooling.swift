@@ -9,7 +9,7 @@ public final class MaxPool2D: Module {
   }
 
   public override func forward(_ input: Tensor) throws -> Tensor {
-    try input.maxPooled(kernel, stride: stride, padding: padding)
+    input.maxPooled(kernel, stride: stride, padding: padding)
   }
 }
 
@@ -24,7 +24,7 @@ public final class AvgPool2D: Module {
   }
 
   public override func forward(_ input: Tensor) throws -> Tensor {
-    try input.averagePooled(kernel, stride: stride, padding: padding, countingPadding: countsPadding)
+    input.averagePooled(kernel, stride: stride, padding: padding, countingPadding: countsPadding)
   }
 }
 
@@ -35,5 +35,5 @@ public final class AdaptiveAvgPool2D: Module {
 
   public init(_ outputs: Extent) { self.outputs = outputs.both }
 
-  public override func forward(_ input: Tensor) throws -> Tensor { try input.adaptivelyAveraged(outputs) }
+  public override func forward(_ input: Tensor) throws -> Tensor { input.adaptivelyAveraged(outputs) }
 }

@@ -77,22 +77,22 @@ public final class Recurrent: Module {
     var (hiddens, cells): ([Tensor], [Tensor]) = ([], [])
     for layer in 0..<layers {
       if layer > 0 && dropout > 0 && isTraining {
-        value = try value.transposed(0, 1).droppedOut(dropout).transposed(0, 1)
+        value = value.transposed(0, 1).droppedOut(dropout).transposed(0, 1)
       }
       var outputs: [Tensor] = []
       for direction in 0..<directions {
         let index = layer * directions + direction
-        let (output, cell) = try value.recurrent(
+        let (output, cell) = value.recurrent(
           cell, weights(of: index), state: state?.hidden[index], cellState: state?.cell?[index],
           isReversed: direction == 1)
         outputs.append(output)
-        hiddens.append(try output[direction == 1 ? 0 : -1])
+        hiddens.append(output[direction == 1 ? 0 : -1])
         if let cell { cells.append(cell) }
       }
-      value = directions == 1 ? outputs[0] : try Tensor.concatenate(outputs, axis: 2)
+      value = directions == 1 ? outputs[0] : Tensor.concatenate(outputs, axis: 2)
     }
     let last = RecurrentState(
-      hidden: try Tensor.stack(hiddens), cell: cells.isEmpty ? nil : try Tensor.stack(cells))
+      hidden: Tensor.stack(hiddens), cell: cells.isEmpty ? nil : Tensor.stack(cells))
     return (value, last)
   }
 }

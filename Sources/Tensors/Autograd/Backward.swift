@@ -8,6 +8,7 @@ extension Tensor {
   public final func backward(
     seed: Double = 1, keepingGraph: Bool = false, ready: ((Tensor) throws -> Void)? = nil
   ) throws {
+    try check()
     guard elementCount == 1 else {
       throw TensorError("backward", "needs a scalar, but shape is \(shape): reduce it first, by sum() say")
     }
@@ -18,19 +19,26 @@ extension Tensor {
   public final func backward(
     gradient: Tensor, keepingGraph: Bool = false, ready: ((Tensor) throws -> Void)? = nil
   ) throws {
-    guard tracksGradient else { throw TensorError("backward", "nothing that requires a gradient led to this tensor") }
+    try check()
+    try gradient.check()
+    guard tracksGradient else {
+      if isDerivative {
+        throw TensorError("backward", "this is made of derivatives, which are not recorded: there are no second ones")
+      }
+      throw TensorError("backward", "nothing that requires a gradient led to this tensor")
+    }
     guard gradient.shape == shape else {
       throw TensorError("backward", "gradient of shape \(gradient.shape) for a tensor of shape \(shape)")
     }
     guard gradient.dtype.isFloat else { throw TensorError("backward", "a gradient is float, not \(gradient.dtype)") }
     try withoutGradient {
       guard let root = node else {
-        try accumulate(gradient.to(dtype), intoLeaf: self)
+        accumulate(gradient.to(dtype), intoLeaf: self)
         try ready?(self)
         return
       }
       var pass = try BackwardPass(from: root)
-      root.arrived = try gradient.to(dtype)
+      root.arrived = gradient.to(dtype)
       defer { pass.forget() }
       try pass.run(keepingGraph: keepingGraph, ready: ready)
     }
@@ -38,27 +46,28 @@ extension Tensor {
 }
 
 /// Adds `derivative` to `sum`: in place where nobody else can see that memory. Not recorded.
-public func accumulate(_ derivative: Tensor, into sum: inout Tensor?) throws {
+public func accumulate(_ derivative: Tensor, into sum: inout Tensor?) {
   guard var total = sum.take() else {
     sum = derivative
     return
   }
   let isOwn = isKnownUniquelyReferenced(&total) && isKnownUniquelyReferenced(&total.storage)
   if isOwn && total.isDense && total.strides == derivative.strides && total.dtype == derivative.dtype {
-    try total.addInPlace(derivative)
+    total.addInPlace(derivative)
   } else {
-    total = try total + derivative
+    total = total + derivative
   }
   sum = total
 }
 
 /// Adds `derivative` to the gradient of `leaf`, in memory of its own: clipping and reducing change gradients in place, and
 /// a rule may hand the same tensor to both of its inputs, or a view of what it was given.
-private func accumulate(_ derivative: consuming Tensor, intoLeaf leaf: Tensor) throws {
-  if leaf.gradient != nil { return try accumulate(derivative, into: &leaf.gradient) }
+private func accumulate(_ derivative: consuming Tensor, intoLeaf leaf: Tensor) {
+  if leaf.gradient != nil { return accumulate(derivative, into: &leaf.gradient) }
   var own = derivative
   let isOwn = isKnownUniquelyReferenced(&own) && isKnownUniquelyReferenced(&own.storage) && own.isContiguous
-  leaf.gradient = isOwn ? own : try own.copy()
+  leaf.gradient = isOwn ? own : own.copy()
+  leaf.gradient?.isDerivative = true
 }
 
 /// A walk over the recorded graph from the youngest operation to the oldest.
@@ -91,7 +100,11 @@ private struct BackwardPass {
     for node in nodes {
       let inputs = node.inputs
       var derivatives: [Tensor?] = []
-      if let arrived = node.arrived.take(), let rule = node.rule { derivatives = try rule(arrived) }
+      if let arrived = node.arrived.take(), let rule = node.rule {
+        try node.checkVersions()
+        derivatives = try rule(arrived)
+        for derivative in derivatives { try derivative?.check() }
+      }
       if let check = NumericsCheck.current, let origin = node.origin {
         for derivative in derivatives { if let derivative { check.inspect(derivative: derivative, of: origin) } }
       }
@@ -101,9 +114,9 @@ private struct BackwardPass {
         let derivative = index < derivatives.count ? derivatives[index].take() : nil
         if let source = input.node {
           guard let derivative else { continue }
-          try accumulate(derivative, into: &source.arrived)
+          accumulate(derivative, into: &source.arrived)
         } else if input.requiresGradient {
-          if let derivative { try accumulate(derivative, intoLeaf: input) }
+          if let derivative { accumulate(derivative, intoLeaf: input) }
           try finishUse(of: input, ready)
         }
       }

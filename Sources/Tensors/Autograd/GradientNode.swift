@@ -13,18 +13,42 @@ final class GradientNode {
   var rule: Rule?
   /// The derivatives that have arrived so far.
   var arrived: Tensor?
+  /// The memory that the rule reads again, and how often all of it had been changed in place when it was first read.
+  private var needed: (Storage?, Storage?, Storage?)
+  private let versions: Int
+  private let function: StaticString
   /// Known while numbers are being checked.
   var origin: NumericsCheck.Origin?
 
-  init(_ inputs: [Tensor], _ rule: @escaping Rule) {
+  init(
+    _ inputs: [Tensor], needing needed: (Tensor?, Tensor?, Tensor?), _ function: StaticString, _ rule: @escaping Rule
+  ) {
     self.inputs = inputs
+    self.needed = (needed.0?.storage, needed.1?.storage, needed.2?.storage)
+    self.function = function
     self.rule = rule
+    versions = Self.versions(self.needed)
+  }
+
+  private static func versions(_ needed: (Storage?, Storage?, Storage?)) -> Int {
+    (needed.0?.version ?? 0) &+ (needed.1?.version ?? 0) &+ (needed.2?.version ?? 0)
+  }
+
+  /// The function that computed the result, without its parameters' names.
+  var operation: String { String("\(function)".prefix { $0 != "(" }) }
+
+  /// Throws if a value that the rule reads was changed in place since.
+  func checkVersions() throws {
+    guard Self.versions(needed) == versions else {
+      throw TensorError("backward", "a value that \(operation) needs was changed in place after it was used")
+    }
   }
 
   /// Forgets the graph behind this operation, so that its intermediate results are freed.
   func release() {
     inputs = []
     rule = nil
+    needed = (nil, nil, nil)
   }
 
   /// Long chains are taken apart in a loop: one destructor inside the other would overflow the stack.
@@ -55,25 +79,39 @@ public func withoutGradient<Result>(_ body: () throws -> Result) rethrows -> Res
 
 extension Tensor {
   /// This tensor as the result of an operation on `inputs`, with the rule for its gradient.
+  ///
+  /// - Parameter first, second, third: the tensors whose elements the rule reads, which nobody may change in place until then.
   final func recorded(
-    _ inputs: [Tensor], function: String = #function, _ rule: @escaping GradientNode.Rule
+    _ inputs: [Tensor], needing first: Tensor? = nil, _ second: Tensor? = nil, _ third: Tensor? = nil,
+    function: StaticString = #function, _ rule: @escaping GradientNode.Rule
   ) -> Tensor {
-    if inputs.contains(where: \.tracksGradient) && Recording.isOn {
-      node = GradientNode(inputs, rule)
-      node?.origin = NumericsCheck.current?.inspect(self, of: inputs, function: function)
+    if inputs.contains(where: \.tracksGradient) {
+      guard Recording.isOn else { return self }
+      let node = GradientNode(inputs, needing: (first, second, third), function, rule)
+      node.origin = NumericsCheck.current?.inspect(self, of: inputs, operation: node.operation)
+      self.node = node
+    } else if inputs.contains(where: \.isDerivative) {
+      isDerivative = true
     }
     return self
   }
 
   /// The same elements, cut off from the graph that computed them.
-  public final func detached() -> Tensor { view(shape, strides: strides, offset: offset) }
+  public final func detached() -> Tensor {
+    let result = view(shape, strides: strides, offset: offset)
+    result.isDerivative = isDerivative
+    return result
+  }
 
-  /// Marks this leaf as one whose gradient is wanted, and returns it.
+  /// Marks this leaf as one whose gradient is wanted, and returns it. What can't have one, integers or a computed tensor, is
+  /// handed back as a fault and stays what it is.
   @discardableResult
-  public final func requiringGradient(_ wanted: Bool = true) throws -> Tensor {
-    guard dtype.isFloat || !wanted else { throw TensorError("gradient", "\(dtype) tensors have none") }
-    guard node == nil else { throw TensorError("gradient", "this tensor is computed; only leaves can require one") }
-    requiresGradient = wanted
-    return self
+  public final func requiringGradient(_ wanted: Bool = true) -> Tensor {
+    attempt {
+      guard dtype.isFloat || !wanted else { throw TensorError("gradient", "\(dtype) tensors have none") }
+      guard node == nil else { throw TensorError("gradient", "this tensor is computed; only leaves can require one") }
+      requiresGradient = wanted
+      return self
+    }
   }
 }

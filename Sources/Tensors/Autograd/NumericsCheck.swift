@@ -42,8 +42,8 @@ public final class NumericsCheck: @unchecked Sendable {
   }
 
   /// Looks at a new result and tells where it came from. A parameter that was no good before is named itself.
-  func inspect(_ result: Tensor, of inputs: [Tensor], function: String) -> Origin {
-    let origin = (operation: String(function.prefix { $0 != "(" }), layer: layers.last)
+  func inspect(_ result: Tensor, of inputs: [Tensor], operation: String) -> Origin {
+    let origin = (operation: operation, layer: layers.last)
     guard fault == nil, let bad = Self.firstBad(result) else { return origin }
     let culprit = inputs.first { names[ObjectIdentifier($0)] != nil && Self.firstBad($0) != nil }
     let parameter = culprit.flatMap { names[ObjectIdentifier($0)] }.map { "parameter \($0)" }

@@ -4,37 +4,36 @@ infix operator .== : ComparisonPrecedence
 infix operator .!= : ComparisonPrecedence
 
 extension Tensor {
-  public static func .== (left: Tensor, right: Tensor) throws -> Tensor { try left.compared(right, Equal.self) }
-  public static func .!= (left: Tensor, right: Tensor) throws -> Tensor { try left.compared(right, Unequal.self) }
-  public static func < (left: Tensor, right: Tensor) throws -> Tensor { try left.compared(right, Less.self) }
-  public static func <= (left: Tensor, right: Tensor) throws -> Tensor { try left.compared(right, LessOrEqual.self) }
-  public static func > (left: Tensor, right: Tensor) throws -> Tensor { try right < left }
-  public static func >= (left: Tensor, right: Tensor) throws -> Tensor { try right <= left }
+  public static func .== (left: Tensor, right: Tensor) -> Tensor { left.compared(right, Equal.self) }
+  public static func .!= (left: Tensor, right: Tensor) -> Tensor { left.compared(right, Unequal.self) }
+  public static func < (left: Tensor, right: Tensor) -> Tensor { left.compared(right, Less.self) }
+  public static func <= (left: Tensor, right: Tensor) -> Tensor { left.compared(right, LessOrEqual.self) }
+  // Turned round by hand rather than by exchanging operands, so that the left one's fault comes first.
+  public static func > (left: Tensor, right: Tensor) -> Tensor { left.compared(right, Greater.self) }
+  public static func >= (left: Tensor, right: Tensor) -> Tensor { left.compared(right, GreaterOrEqual.self) }
 
-  public static func .== (left: Tensor, right: Double) throws -> Tensor { try left .== left.scalar(right) }
-  public static func < (left: Tensor, right: Double) throws -> Tensor { try left < left.scalar(right) }
-  public static func > (left: Tensor, right: Double) throws -> Tensor { try left > left.scalar(right) }
-  public static func <= (left: Tensor, right: Double) throws -> Tensor { try left <= left.scalar(right) }
-  public static func >= (left: Tensor, right: Double) throws -> Tensor { try left >= left.scalar(right) }
-
-  private func compared<Rule: ComparisonRule>(_ other: Tensor, _ rule: Rule.Type) throws -> Tensor {
-    let dtype = Swift.max(self.dtype, other.dtype)
-    return try dtype.perform(Compare<Rule>(left: try to(dtype), right: try other.to(dtype)))
+  private func compared<Rule: ComparisonRule>(_ other: Tensor, _ rule: Rule.Type) -> Tensor {
+    attempt(other, as: shape.stretched(with: other.shape), .bool) {
+      let dtype = self.dtype(with: other)
+      return try dtype.perform(Compare<Rule>(left: to(dtype), right: other.to(dtype)))
+    }
   }
 
   /// `self` where `condition` holds, else `other`; the derivative goes to the one chosen.
-  public final func chosen(where condition: Tensor, else other: Tensor) throws -> Tensor {
-    let mask = try condition.to(.bool).to(Swift.max(dtype, other.dtype))
-    let inverse = try 1 - mask
-    // A product would turn an unchosen infinity into NaN, so the values are picked rather than multiplied.
-    let shape = try self.shape.broadcast(with: other.shape, for: "where").broadcast(with: mask.shape, for: "where")
-    let result = try mask.dtype.perform(
-      Choose(
-        mask: try condition.to(.bool).expanded(to: shape).packed(),
-        first: try to(mask.dtype).expanded(to: shape).packed(),
-        second: try other.to(mask.dtype).expanded(to: shape).packed()))
-    return result.recorded([self, other]) {
-      [try self.unbroadcast($0 * mask), try other.unbroadcast($0 * inverse)]
+  public final func chosen(where condition: Tensor, else other: Tensor) -> Tensor {
+    attempt(condition, other, as: shape.stretched(with: other.shape).stretched(with: condition.shape)) {
+      let dtype = self.dtype(with: other)
+      let flags = condition.to(.bool)
+      // A product would turn an unchosen infinity into NaN, so the values are picked rather than multiplied.
+      let shape = try self.shape.broadcast(with: other.shape, for: "where").broadcast(with: flags.shape, for: "where")
+      let result = try dtype.perform(
+        Choose(
+          mask: flags.expanded(to: shape).packed(), first: to(dtype).expanded(to: shape).packed(),
+          second: other.to(dtype).expanded(to: shape).packed()))
+      return result.recorded([self, other]) { gradient in
+        let mask = flags.to(gradient.dtype)
+        return [self.unbroadcast(gradient * mask), other.unbroadcast(gradient * (1 - mask))]
+      }
     }
   }
 }
@@ -54,6 +53,12 @@ private enum Less: ComparisonRule {
 private enum LessOrEqual: ComparisonRule {
   static func apply<T: Element>(_ left: T, _ right: T) -> Bool { left == right || T.isLess(left, right) }
 }
+private enum Greater: ComparisonRule {
+  static func apply<T: Element>(_ left: T, _ right: T) -> Bool { T.isLess(right, left) }
+}
+private enum GreaterOrEqual: ComparisonRule {
+  static func apply<T: Element>(_ left: T, _ right: T) -> Bool { left == right || T.isLess(right, left) }
+}
 
 private struct Compare<Rule: ComparisonRule>: TypedAction {
   let left, right: Tensor
@@ -68,8 +73,8 @@ private struct Choose: TypedAction {
 
   func run<T: Element>(_ type: T.Type) throws -> Tensor {
     let result = try Tensor(uninitialized: first.shape, T.dtype)
-    let (flags, a, b) = (mask.pointer(Bool.self), first.pointer(T.self), second.pointer(T.self))
-    let target = result.pointer(T.self)
+    let (flags, a, b) = (try mask.pointer(Bool.self), try first.pointer(T.self), try second.pointer(T.self))
+    let target = try result.pointer(T.self)
     for i in 0..<result.elementCount { target[i] = flags[i] ? a[i] : b[i] }
     return result
   }

@@ -10,11 +10,20 @@ extension Tensor {
   public final func convolved(
     _ weights: Tensor, bias: Tensor? = nil, stride: [Int] = [1, 1], padding: [Int] = [0, 0],
     dilation: [Int] = [1, 1], groups: Int = 1, thenReLU: Bool = false
+  ) -> Tensor {
+    attempt(weights, bias, as: convolvedShape(weights, stride, padding, dilation), .float32) {
+      try convolution(weights, bias, stride, padding, dilation, groups, thenReLU)
+    }
+  }
+
+  private final func convolution(
+    _ weights: Tensor, _ bias: Tensor?, _ stride: [Int], _ padding: [Int], _ dilation: [Int], _ groups: Int,
+    _ thenReLU: Bool
   ) throws -> Tensor {
     let extents = try convolutionShape(weights, bias, stride, padding, dilation, groups)
     let kernels = KernelOptions.current
-    let (input, kernel) = (try detached().channelsLast(), try weights.detached().packed())
-    let offsets = try bias?.packed()
+    let (input, kernel) = (detached().channelsLast(), weights.detached().packed())
+    let offsets = bias?.packed()
     let outShape: Shape = [extents.batch, extents.outChannels, extents.outHeight, extents.outWidth]
     let result = try Tensor(uninitialized: outShape, .float32, strides: outShape.channelsLastStrides)
     try Convolution.forward(
@@ -22,8 +31,10 @@ extension Tensor {
       output: result.pointer(), thenReLU: thenReLU)
     let kept = thenReLU ? result.detached() : nil
 
-    return result.recorded([self, weights] + (bias.map { [$0] } ?? [])) { gradient in
-      var gradient = try gradient.channelsLast()
+    return result.recorded(
+      [self, weights] + (bias.map { [$0] } ?? []), needing: input, kernel, kept, function: "convolved"
+    ) { gradient in
+      var gradient = gradient.channelsLast()
       if let kept { gradient = try gradient.passing(kept) }
       var derivatives: [Tensor?] = [nil, nil, nil]
       if self.tracksGradient {
@@ -37,8 +48,8 @@ extension Tensor {
         let derivative = try Tensor(uninitialized: weights.shape, .float32)
         let biasDerivative = try bias.map { try Tensor(uninitialized: $0.shape, .float32) }
         if extents.batch == 0 {
-          try derivative.fill(0)
-          try biasDerivative?.fill(0)
+          derivative.fill(0)
+          biasDerivative?.fill(0)
         }
         try Convolution.weightsGradient(
           extents, kernels, input: input.pointer(), outputGradient: gradient.pointer(),
@@ -47,6 +58,19 @@ extension Tensor {
       }
       return derivatives
     }
+  }
+
+  /// The result's shape, and about that where this does not fit.
+  private final func convolvedShape(
+    _ weights: Tensor, _ stride: [Int], _ padding: [Int], _ dilation: [Int]
+  ) -> Shape {
+    guard rank == 4, weights.rank == 4, [stride, padding, dilation].allSatisfy({ $0.count == 2 }) else { return shape }
+    let pixels = (0..<2).map { way in
+      let window = dilation[way] &* (weights.shape[2 + way] &- 1) &+ 1
+      let places = shape[2 + way] &+ 2 &* padding[way] &- window
+      return places < 0 || stride[way] < 1 ? 1 : places / stride[way] + 1
+    }
+    return Shape([shape[0], weights.shape[0]] + pixels)
   }
 
   private final func convolutionShape(

@@ -1,95 +1,128 @@
 import Glibc
 import Kernels
 
-// Functions of single elements. Integer tensors are taken as float32. A result lies in memory like its argument.
+// Functions of single elements. Integer tensors are taken as float32, but where the result is whole too. A result lies in
+// memory like its argument.
 
 extension Tensor {
   /// `exp x`; derivative `exp x`.
-  public final func exp() throws -> Tensor {
-    let y = try vectorized(.exp) { Glibc.exp($0) }
-    let kept = y.detached()
-    return y.recorded([self]) { [try $0 * kept] }
+  public final func exp() -> Tensor {
+    attempt(as: nil, floatType) {
+      let y = try vectorized(.exp) { Glibc.exp($0) }
+      let kept = y.detached()
+      return y.recorded([self], needing: kept) { [$0 * kept] }
+    }
   }
 
   /// `ln x`; derivative `1 / x`.
-  public final func log() throws -> Tensor {
-    try mapped({ Glibc.logf($0) }, { Glibc.log($0) }).recorded([self]) { [try $0 / self] }
+  public final func log() -> Tensor {
+    attempt(as: nil, floatType) {
+      try mapped({ Glibc.logf($0) }, { Glibc.log($0) }).recorded([self], needing: self) { [$0 / self] }
+    }
   }
 
   /// `√x`; derivative `1 / (2 √x)`.
-  public final func sqrt() throws -> Tensor {
-    try mapped({ $0.squareRoot() }, { $0.squareRoot() }).recorded([self]) { [try $0 / (2 * self.sqrt())] }
+  public final func sqrt() -> Tensor {
+    attempt(as: nil, floatType) {
+      try mapped({ $0.squareRoot() }, { $0.squareRoot() }).recorded([self], needing: self) { [$0 / (2 * self.sqrt())] }
+    }
   }
 
   /// `xᵉ`; derivative `e xᵉ⁻¹`.
-  public final func pow(_ exponent: Double) throws -> Tensor {
-    if exponent == 2 { return try mapped({ $0 * $0 }, { $0 * $0 }).recorded([self]) { [try $0 * self * 2] } }
-    return try mapped({ Glibc.powf($0, Float(exponent)) }, { Glibc.pow($0, exponent) }).recorded([self]) {
-      [exponent == 0 ? try $0 * 0 : try $0 * self.pow(exponent - 1) * exponent]
+  public final func pow(_ exponent: Double) -> Tensor {
+    attempt(as: nil, floatType) {
+      if exponent == 2 {
+        return try mapped({ $0 * $0 }, { $0 * $0 }).recorded([self], needing: self) { [$0 * self * 2] }
+      }
+      return try mapped({ Glibc.powf($0, Float(exponent)) }, { Glibc.pow($0, exponent) })
+        .recorded([self], needing: self) { [exponent == 0 ? $0 * 0 : $0 * self.pow(exponent - 1) * exponent] }
     }
   }
 
   /// `xᵉ` of each broadcast pair; derivatives `e xᵉ⁻¹` and `xᵉ ln x`, where 0 to any power counts as constant in e.
-  public final func pow(_ exponent: Tensor) throws -> Tensor {
-    let dtype = Swift.max(self.dtype, exponent.dtype, DType.float32)
-    let (x, e) = (try to(dtype), try exponent.to(dtype))
-    let y = try x.paired(e, "pow", { Glibc.powf($0, $1) }, { Glibc.pow($0, $1) })
-    let kept = y.detached()
-    return y.recorded([x, e]) { gradient in
-      var derivatives: [Tensor?] = [nil, nil]
-      if x.tracksGradient {
-        let slope = try x.paired(
-          e, "pow", { $1 == 0 ? 0 : $1 * Glibc.powf($0, $1 - 1) }, { $1 == 0 ? 0 : $1 * Glibc.pow($0, $1 - 1) })
-        derivatives[0] = try x.unbroadcast(gradient * slope)
+  public final func pow(_ exponent: Tensor) -> Tensor {
+    attempt(exponent, as: shape.stretched(with: exponent.shape), Swift.max(dtype(with: exponent), .float32)) {
+      let dtype = Swift.max(dtype(with: exponent), .float32)
+      let (x, e) = (to(dtype), exponent.to(dtype))
+      let y = try x.paired(e, "pow", { Glibc.powf($0, $1) }, { Glibc.pow($0, $1) })
+      let kept = y.detached()
+      return y.recorded([x, e], needing: x, e, kept) { gradient in
+        var derivatives: [Tensor?] = [nil, nil]
+        if x.tracksGradient {
+          let slope = try x.paired(
+            e, "pow", { $1 == 0 ? 0 : $1 * Glibc.powf($0, $1 - 1) }, { $1 == 0 ? 0 : $1 * Glibc.pow($0, $1 - 1) })
+          derivatives[0] = x.unbroadcast(gradient * slope)
+        }
+        if e.tracksGradient {
+          let slope = try x.paired(
+            kept, "pow", { $0 == 0 ? 0 : $1 * Glibc.logf($0) }, { $0 == 0 ? 0 : $1 * Glibc.log($0) })
+          derivatives[1] = e.unbroadcast(gradient * slope)
+        }
+        return derivatives
       }
-      if e.tracksGradient {
-        let slope = try x.paired(
-          kept, "pow", { $0 == 0 ? 0 : $1 * Glibc.logf($0) }, { $0 == 0 ? 0 : $1 * Glibc.log($0) })
-        derivatives[1] = try e.unbroadcast(gradient * slope)
-      }
-      return derivatives
     }
   }
 
-  /// `|x|`; derivative the sign of x, 0 at 0.
-  public final func abs() throws -> Tensor {
-    try mapped({ Swift.abs($0) }, { Swift.abs($0) }).recorded([self]) { [try $0 * self.sign()] }
+  /// `|x|`, of integers too; derivative the sign of x, 0 at 0.
+  public final func abs() -> Tensor {
+    attempt {
+      if let whole = try mappedWhole(.absolute) { return whole }
+      return try mapped({ Swift.abs($0) }, { Swift.abs($0) }).recorded([self], needing: self) { [$0 * self.sign()] }
+    }
   }
 
-  /// -1, 0 or 1; no gradient.
-  public final func sign() throws -> Tensor {
-    try mapped({ $0 > 0 ? 1 : $0 < 0 ? -1 : 0 }, { $0 > 0 ? 1 : $0 < 0 ? -1 : 0 })
+  /// -1, 0 or 1, of integers too; no gradient.
+  public final func sign() -> Tensor {
+    attempt {
+      if let whole = try mappedWhole(.sign) { return whole }
+      return try mapped({ $0 > 0 ? 1 : $0 < 0 ? -1 : 0 }, { $0 > 0 ? 1 : $0 < 0 ? -1 : 0 })
+    }
   }
 
   /// `sin x`; derivative `cos x`.
-  public final func sin() throws -> Tensor {
-    try mapped({ Glibc.sinf($0) }, { Glibc.sin($0) }).recorded([self]) { [try $0 * self.cos()] }
+  public final func sin() -> Tensor {
+    attempt(as: nil, floatType) {
+      try mapped({ Glibc.sinf($0) }, { Glibc.sin($0) }).recorded([self], needing: self) { [$0 * self.cos()] }
+    }
   }
 
   /// `cos x`; derivative `-sin x`.
-  public final func cos() throws -> Tensor {
-    try mapped({ Glibc.cosf($0) }, { Glibc.cos($0) }).recorded([self]) { [try -($0 * self.sin())] }
+  public final func cos() -> Tensor {
+    attempt(as: nil, floatType) {
+      try mapped({ Glibc.cosf($0) }, { Glibc.cos($0) }).recorded([self], needing: self) { [-($0 * self.sin())] }
+    }
   }
 
   /// `tanh x`; derivative `1 - y²`.
-  public final func tanh() throws -> Tensor {
-    let y = try vectorized(.tanh) { Glibc.tanh($0) }
-    let kept = y.detached()
-    return y.recorded([self]) { [try $0.paired(kept, "tanh", { $0 * (1 - $1 * $1) }, { $0 * (1 - $1 * $1) })] }
+  public final func tanh() -> Tensor {
+    attempt(as: nil, floatType) {
+      let y = try vectorized(.tanh) { Glibc.tanh($0) }
+      let kept = y.detached()
+      return y.recorded([self], needing: kept) {
+        [try $0.paired(kept, "tanh", { $0 * (1 - $1 * $1) }, { $0 * (1 - $1 * $1) })]
+      }
+    }
   }
 
   /// `1 / (1 + exp(-x))`; derivative `y (1 - y)`.
-  public final func sigmoid() throws -> Tensor {
-    let y = try vectorized(.sigmoid) { 1 / (1 + Glibc.exp(-$0)) }
-    let kept = y.detached()
-    return y.recorded([self]) { [try $0.paired(kept, "sigmoid", { $0 * $1 * (1 - $1) }, { $0 * $1 * (1 - $1) })] }
+  public final func sigmoid() -> Tensor {
+    attempt(as: nil, floatType) {
+      let y = try vectorized(.sigmoid) { 1 / (1 + Glibc.exp(-$0)) }
+      let kept = y.detached()
+      return y.recorded([self], needing: kept) {
+        [try $0.paired(kept, "sigmoid", { $0 * $1 * (1 - $1) }, { $0 * $1 * (1 - $1) })]
+      }
+    }
   }
 
-  /// `max(x, 0)`; derivative 1 where x > 0, else 0. NaN stays NaN.
-  public final func relu() throws -> Tensor {
-    let y = try mapped({ $0 < 0 ? 0 : $0 }, { $0 < 0 ? 0 : $0 })
-    let kept = y.detached()
-    return y.recorded([self]) { [try $0.passing(kept)] }
+  /// `max(x, 0)`, of integers too; derivative 1 where x > 0, else 0. NaN stays NaN.
+  public final func relu() -> Tensor {
+    attempt {
+      if let whole = try mappedWhole(.positive) { return whole }
+      let y = try mapped({ $0 < 0 ? 0 : $0 }, { $0 < 0 ? 0 : $0 })
+      let kept = y.detached()
+      return y.recorded([self], needing: kept) { [try $0.passing(kept)] }
+    }
   }
 
   /// This gradient where a ReLU's output was above zero, else 0. Not recorded.
@@ -97,26 +130,35 @@ extension Tensor {
     try paired(output, "relu", { $1 > 0 ? $0 : 0 }, { $1 > 0 ? $0 : 0 })
   }
 
-  /// x cut to `low…high`, either of which may be infinite; derivative 1 inside, 0 outside.
-  public final func clamped(_ low: Double, _ high: Double) throws -> Tensor {
-    try mapped({ Swift.min(Swift.max($0, Float(low)), Float(high)) }, { Swift.min(Swift.max($0, low), high) })
-      .recorded([self]) { gradient in
-        [try gradient * (self >= low).to(gradient.dtype) * (self <= high).to(gradient.dtype)]
+  /// x cut to `low…high`, either of which may be infinite; derivative 1 inside, 0 outside. Integers stay integers unless a
+  /// bound is a fraction.
+  public final func clamped(_ low: Double, _ high: Double) -> Tensor {
+    attempt {
+      let areWhole = [low, high].allSatisfy { $0.isInfinite || $0 == $0.rounded() }
+      if areWhole, let whole = try mappedWhole(.clamped(low, high)) { return whole }
+      return try mapped(
+        { Swift.min(Swift.max($0, Float(low)), Float(high)) }, { Swift.min(Swift.max($0, low), high) }
+      ).recorded([self], needing: self) { gradient in
+        [gradient * (self >= low).to(gradient.dtype) * (self <= high).to(gradient.dtype)]
       }
+    }
   }
 }
 
 extension Tensor {
+  /// The type in which functions of floats are computed.
+  final var floatType: DType { Swift.max(dtype, .float32) }
+
   /// A function of each element, once per float type. Not recorded.
   @inline(__always)
   final func mapped(_ float: (Float) -> Float, _ double: (Double) -> Double) throws -> Tensor {
-    let source = try to(Swift.max(dtype, .float32)).dense()
+    let source = to(floatType).dense()
     let result = try Tensor(uninitialized: source.shape, source.dtype, strides: source.strides)
     if source.dtype == .float64 {
-      let (from, to) = (source.pointer(Double.self), result.pointer(Double.self))
+      let (from, to) = (try source.pointer(Double.self), try result.pointer(Double.self))
       for i in 0..<source.elementCount { to[i] = double(from[i]) }
     } else {
-      let (from, to) = (source.pointer(Float.self), result.pointer(Float.self))
+      let (from, to) = (try source.pointer(Float.self), try result.pointer(Float.self))
       for i in 0..<source.elementCount { to[i] = float(from[i]) }
     }
     return result
@@ -124,13 +166,45 @@ extension Tensor {
 
   /// A function that oneDNN vectorises for float32. Not recorded.
   private final func vectorized(_ kernel: Activation, _ double: (Double) -> Double) throws -> Tensor {
-    let source = try to(Swift.max(dtype, .float32)).dense()
+    let source = to(floatType).dense()
     if source.dtype == .float64 { return try source.mapped({ $0 }, double) }
     let result = try Tensor(uninitialized: source.shape, source.dtype, strides: source.strides)
     try kernel.apply(source.pointer(), into: result.pointer(), count: source.elementCount)
     return result
   }
 
+  /// A function of each integer, nil for floats and bool.
+  private final func mappedWhole(_ function: WholeFunction) throws -> Tensor? {
+    if dtype.isFloat || dtype == .bool { return nil }
+    return try dtype.perform(MapWhole(source: dense(), function: function))
+  }
+
   /// This tensor where it has no gaps, else a row-major copy.
-  final func dense() throws -> Tensor { isDense ? self : try packed() }
+  final func dense() -> Tensor { isDense ? self : packed() }
+}
+
+/// A function that takes integers to integers.
+private enum WholeFunction {
+  case absolute, sign, positive
+  case clamped(Double, Double)
+}
+
+private struct MapWhole: TypedAction {
+  let source: Tensor
+  let function: WholeFunction
+
+  func run<T: Element>(_ type: T.Type) throws -> Tensor {
+    let result = try Tensor(uninitialized: source.shape, T.dtype, strides: source.strides)
+    let (from, to) = (try source.pointer(T.self), try result.pointer(T.self))
+    func map(_ rule: (T) -> T) { for i in 0..<source.elementCount { to[i] = rule(from[i]) } }
+    switch function {
+    case .absolute: map { T.isLess($0, .zero) ? T.subtracting(.zero, $0) : $0 }
+    case .sign: map { T.isLess(.zero, $0) ? .one : T.isLess($0, .zero) ? T.subtracting(.zero, .one) : .zero }
+    case .positive: map { T.isLess($0, .zero) ? .zero : $0 }
+    case .clamped(let low, let high):
+      let (low, high) = (T(converting: low), T(converting: high))
+      map { T.isLess(high, $0) ? high : T.isLess($0, low) ? low : $0 }
+    }
+    return result
+  }
 }

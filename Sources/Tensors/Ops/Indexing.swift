@@ -1,34 +1,58 @@
 import Kernels
 
+// Subscripts: `x[0]`, `x[1..<3]`, `x[.all, 2...]`. Negative numbers count from the end, in ranges too: `x[-3...]` are the last
+// three, `x[0..<(-1)]` all but the last, `x[1...(-1)]` all but the first. What lies outside is a fault, never a trap.
+
 /// What a subscript takes of one axis.
 public protocol TensorIndex {
   var selection: TensorSelection { get }
 }
 
+/// A `TensorIndex` that may run backwards in writing, from the start to so many from the end: all but Swift's own ranges, which
+/// trap before anybody sees them. The subscript prefers these, so that a range written in it becomes a `TensorSelection`.
+public protocol SafeTensorIndex: TensorIndex {}
+
 public enum TensorSelection: Sendable {
   case one(Int)
   case range(start: Int, end: Int?, step: Int)
+
+  /// Up to and with `last`, where -1 is the axis's last index.
+  static func through(_ last: Int, from start: Int) -> TensorSelection {
+    .range(start: start, end: last == -1 ? nil : last == .max ? .max : last + 1, step: 1)
+  }
 }
 
-extension Int: TensorIndex { public var selection: TensorSelection { .one(self) } }
+extension TensorSelection: TensorIndex, SafeTensorIndex { public var selection: TensorSelection { self } }
+extension Int: TensorIndex, SafeTensorIndex { public var selection: TensorSelection { .one(self) } }
 extension Range<Int>: TensorIndex {
   public var selection: TensorSelection { .range(start: lowerBound, end: upperBound, step: 1) }
 }
 extension ClosedRange<Int>: TensorIndex {
-  /// The end -1 is the axis's last index, so that `-3 ... -1` are the last three.
-  public var selection: TensorSelection {
-    .range(start: lowerBound, end: upperBound == -1 ? nil : upperBound == .max ? .max : upperBound + 1, step: 1)
+  public var selection: TensorSelection { .through(upperBound, from: lowerBound) }
+}
+extension PartialRangeFrom<Int>: TensorIndex, SafeTensorIndex {
+  public var selection: TensorSelection { .range(start: lowerBound, end: nil, step: 1) }
+  /// `-3...` is Swift's `-(3...)`.
+  public static prefix func - (range: PartialRangeFrom<Int>) -> TensorSelection {
+    .range(start: 0 &- range.lowerBound, end: nil, step: 1)
   }
 }
-extension PartialRangeFrom<Int>: TensorIndex {
-  public var selection: TensorSelection { .range(start: lowerBound, end: nil, step: 1) }
-}
-extension PartialRangeUpTo<Int>: TensorIndex {
+extension PartialRangeUpTo<Int>: TensorIndex, SafeTensorIndex {
   public var selection: TensorSelection { .range(start: 0, end: upperBound, step: 1) }
 }
-extension TensorSelection: TensorIndex { public var selection: TensorSelection { self } }
+extension PartialRangeThrough<Int>: TensorIndex, SafeTensorIndex {
+  public var selection: TensorSelection { .through(upperBound, from: 0) }
+}
 
-extension TensorIndex where Self == TensorSelection {
+extension Int {
+  // Taken within a tensor's subscript alone; everywhere else Swift's own operators are.
+  @_disfavoredOverload
+  public static func ..< (start: Int, end: Int) -> TensorSelection { .range(start: start, end: end, step: 1) }
+  @_disfavoredOverload
+  public static func ... (start: Int, last: Int) -> TensorSelection { .through(last, from: start) }
+}
+
+extension SafeTensorIndex where Self == TensorSelection {
   /// A whole axis.
   public static var all: TensorSelection { .range(start: 0, end: nil, step: 1) }
   /// Every `step`-th index of a range.
@@ -38,21 +62,33 @@ extension TensorIndex where Self == TensorSelection {
 }
 
 extension Tensor {
-  /// A view of part of the elements: `x[0]`, `x[1..<3]`, `x[.all, 2...]`. An integer removes its axis; negative ones count
-  /// from the end. Writing to the view with `fill` or `assign` writes to this tensor.
+  /// A view of part of the elements. An integer removes its axis. Writing to the view, with `fill`, `assign` or
+  /// `x[0] = y`, writes to this tensor and is not recorded.
+  public final subscript(_ indices: any SafeTensorIndex...) -> Tensor {
+    get { selecting(indices.map(\.selection)) }
+    set { selecting(indices.map(\.selection)).assign(newValue) }
+  }
+
+  /// The same with ranges that have a name.
+  @_disfavoredOverload
   public final subscript(_ indices: any TensorIndex...) -> Tensor {
-    get throws { try selecting(indices.map(\.selection)) }
+    get { selecting(indices.map(\.selection)) }
+    set { selecting(indices.map(\.selection)).assign(newValue) }
   }
 
   /// The view that `selections` take; the derivative is put at their places among zeros.
-  private func selecting(_ selections: [TensorSelection]) throws -> Tensor {
+  private func selecting(_ selections: [TensorSelection]) -> Tensor {
+    attempt(as: shape.selecting(selections), isView: true) { try viewed(selections) }
+  }
+
+  private func viewed(_ selections: [TensorSelection]) throws -> Tensor {
     guard selections.count <= rank else {
       throw TensorError("subscript", "\(selections.count) indices for the \(rank) axes of shape \(shape)")
     }
     var (extents, steps, start): ([Int], [Int], Int) = ([], [], offset)
     for axis in shape.indices {
       let extent = shape[axis]
-      switch axis < selections.count ? selections[axis] : .all {
+      switch axis < selections.count ? selections[axis] : TensorSelection.all {
       case .one(let index):
         let resolved = index < 0 ? index &+ extent : index
         guard (0..<extent).contains(resolved) else {
@@ -71,26 +107,30 @@ extension Tensor {
       }
     }
     let whole = shape
-    return view(Shape(extents), strides: steps, offset: start).recorded([self]) { gradient in
-      let result = try Tensor.zeros(whole, gradient.dtype)
-      try result.selecting(selections).assign(gradient)
+    return view(Shape(extents), strides: steps, offset: start).recorded([self], function: "subscript") { gradient in
+      let result = Tensor.zeros(whole, gradient.dtype)
+      result.selecting(selections).assign(gradient)
       return [result]
     }
   }
 
   /// The slices of `axis` at the given positions, which may repeat: PyTorch's `index_select`.
-  public final func selected(_ positions: [Int], axis: Int = 0) throws -> Tensor {
+  public final func selected(_ positions: [Int], axis: Int = 0) -> Tensor {
+    attempt(as: shape.replacing(axis, by: positions.count)) { try slices(positions, axis) }
+  }
+
+  private final func slices(_ positions: [Int], _ axis: Int) throws -> Tensor {
     let axis = try shape.axis(axis, for: "select")
     if let bad = positions.first(where: { !(0..<shape[axis]).contains($0) }) {
       throw TensorError("select", "index \(bad) is outside of axis \(axis) of shape \(shape)")
     }
-    let source = try packed()
+    let source = packed()
     var extents = shape.extents
     extents[axis] = positions.count
     let result = try Tensor(uninitialized: Shape(extents), dtype)
     let (outer, inner) = (shape.extents[..<axis].reduce(1, *), shape.extents[(axis + 1)...].reduce(1, *))
     let bytes = inner * dtype.byteCount
-    let (from, to) = (source.pointer(UInt8.self), result.pointer(UInt8.self))
+    let (from, to) = (try source.pointer(UInt8.self), try result.pointer(UInt8.self))
     for block in 0..<(bytes == 0 || positions.isEmpty ? 0 : outer) {
       for (index, position) in positions.enumerated() {
         let target = to + (block * positions.count + index) * bytes
@@ -98,12 +138,12 @@ extension Tensor {
       }
     }
     let whole = shape
-    return result.recorded([self]) { gradient in
-      let sum = try Tensor.zeros(whole, gradient.dtype)
+    return result.recorded([self], function: "selected") { gradient in
+      let sum = Tensor.zeros(whole, gradient.dtype)
       for (index, position) in positions.enumerated() {
         let all = [TensorSelection](repeating: .all, count: axis)
-        let target = try sum.selecting(all + [.one(position)])
-        try target.assign(target + gradient.selecting(all + [.one(index)]))
+        let target = sum.selecting(all + [.one(position)])
+        target.assign(target + gradient.selecting(all + [.one(index)]))
       }
       return [sum]
     }
@@ -111,7 +151,11 @@ extension Tensor {
 
   /// `result[i][j] = self[i][indices[i][j]]` along `axis`, for index tensors of the same rank: PyTorch's `gather`.
   /// The derivative is added at the places that were taken.
-  public final func gathered(_ indices: Tensor, axis: Int) throws -> Tensor {
+  public final func gathered(_ indices: Tensor, axis: Int) -> Tensor {
+    attempt(indices, as: indices.shape) { try picked(at: indices, axis) }
+  }
+
+  private final func picked(at indices: Tensor, _ axis: Int) throws -> Tensor {
     let axis = try shape.axis(axis, for: "gather")
     guard indices.rank == rank, indices.shape.indices.allSatisfy({ $0 == axis || indices.shape[$0] <= shape[$0] })
     else {
@@ -127,8 +171,8 @@ extension Tensor {
     let offsets = gatherOffsets(positions, indices.shape, axis)
     let result = try dtype.perform(PickElements(source: packed(), offsets: offsets, shape: indices.shape))
     let whole = shape
-    return result.recorded([self]) { gradient in
-      let sum = try Tensor.zeros(whole, gradient.dtype)
+    return result.recorded([self], function: "gathered") { gradient in
+      let sum = Tensor.zeros(whole, gradient.dtype)
       try gradient.dtype.perform(AddElements(target: sum, offsets: offsets, values: gradient.packed()))
       return [sum]
     }
@@ -151,8 +195,8 @@ private struct PickElements: TypedAction {
   let shape: Shape
 
   func run<T: Element>(_ type: T.Type) throws -> Tensor {
-    let from = source.pointer(T.self)
-    return try Tensor(offsets.map { from[$0] }, shape: shape)
+    let from = try source.pointer(T.self)
+    return Tensor(offsets.map { from[$0] }, shape: shape)
   }
 }
 
@@ -162,7 +206,7 @@ private struct AddElements: TypedAction {
   let values: Tensor
 
   func run<T: Element>(_ type: T.Type) throws {
-    let (sum, addend) = (target.pointer(T.self), values.pointer(T.self))
+    let (sum, addend) = (try target.pointer(T.self), try values.pointer(T.self))
     for (index, offset) in offsets.enumerated() { sum[offset] = T.adding(sum[offset], addend[index]) }
   }
 }

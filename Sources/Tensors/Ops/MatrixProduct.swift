@@ -3,44 +3,55 @@ import Kernels
 extension Tensor {
   /// The matrix product over the last two axes, with broadcast leading axes; vectors count as a row on the left and a
   /// column on the right, and their axis goes away. Derivatives: `g · bᵀ` and `aᵀ · g`.
-  public final func matmul(_ other: Tensor) throws -> Tensor {
+  public final func matmul(_ other: Tensor) -> Tensor {
+    attempt(other, as: shape.multiplied(with: other.shape)) { try product(other) }
+  }
+
+  private final func product(_ other: Tensor) throws -> Tensor {
     guard rank > 0, other.rank > 0 else { throw TensorError("matmul", "a scalar is no matrix") }
-    if rank == 1 { return try unsqueezed(0).matmul(other).squeezed(other.rank == 1 ? 0 : -2) }
-    if other.rank == 1 { return try matmul(other.unsqueezed(1)).squeezed(-1) }
+    if rank == 1 { return unsqueezed(0).matmul(other).squeezed(other.rank == 1 ? 0 : -2) }
+    if other.rank == 1 { return matmul(other.unsqueezed(1)).squeezed(-1) }
     guard shape[rank - 1] == other.shape[other.rank - 2] else {
       throw TensorError(
         "matmul",
         "shapes \(shape) and \(other.shape): \(shape[rank - 1]) columns meet \(other.shape[other.rank - 2]) rows")
     }
     let dtype = Swift.max(self.dtype, other.dtype)
-    let (left, right) = (try to(dtype), try other.to(dtype))
+    let (left, right) = (to(dtype), other.to(dtype))
     let result = try left.rank == 2 && right.rank == 2 ? left.multiplied(right) : left.multipliedInBatches(right)
-    return result.recorded([left, right]) { gradient in
+    let needed = (right.tracksGradient ? left : nil, left.tracksGradient ? right : nil)
+    return result.recorded([left, right], needing: needed.0, needed.1, function: "matmul") { gradient in
       [
-        left.tracksGradient ? try left.unbroadcast(gradient.matmul(right.transposed())) : nil,
-        right.tracksGradient ? try right.unbroadcast(left.transposed().matmul(gradient)) : nil,
+        left.tracksGradient ? left.unbroadcast(gradient.matmul(right.transposed())) : nil,
+        right.tracksGradient ? right.unbroadcast(left.transposed().matmul(gradient)) : nil,
       ]
     }
   }
 
   /// `Σ aᵢ bᵢ` of two vectors of one length.
-  public final func dot(_ other: Tensor) throws -> Tensor {
-    guard rank == 1, shape == other.shape else {
-      throw TensorError("dot", "needs two vectors of one length, not shapes \(shape) and \(other.shape)")
+  public final func dot(_ other: Tensor) -> Tensor {
+    attempt(other, as: []) {
+      guard rank == 1, shape == other.shape else {
+        throw TensorError("dot", "needs two vectors of one length, not shapes \(shape) and \(other.shape)")
+      }
+      return (self * other).sum()
     }
-    return try (self * other).sum()
   }
 
   /// `x · weightᵀ + bias`: `[…, in]`, `[out, in]` and `[out]` to `[…, out]`.
   /// Derivatives: `g · weight`, `gᵀ · x` and the sum of g over the batch.
-  public final func linear(_ weight: Tensor, _ bias: Tensor?) throws -> Tensor {
+  public final func linear(_ weight: Tensor, _ bias: Tensor?) -> Tensor {
+    attempt(weight, bias, as: shape.replacing(-1, by: weight.shape.first ?? 1)) { try affine(weight, bias) }
+  }
+
+  private final func affine(_ weight: Tensor, _ bias: Tensor?) throws -> Tensor {
     guard rank > 0, weight.rank == 2, shape[rank - 1] == weight.shape[1] else {
       throw TensorError("linear", "input of shape \(shape) does not fit weights of shape \(weight.shape)")
     }
     if rank != 2 {
       let lead = Array(shape.extents.dropLast())
-      let rows = try reshaped([lead.reduce(1, *), shape[rank - 1]])
-      return try rows.linear(weight, bias).reshaped(Shape(lead + [weight.shape[0]]))
+      let rows = reshaped([lead.reduce(1, *), shape[rank - 1]])
+      return rows.linear(weight, bias).reshaped(Shape(lead + [weight.shape[0]]))
     }
     guard bias.map({ $0.shape == [weight.shape[0]] }) ?? true else {
       throw TensorError("linear", "bias of shape \(bias?.shape ?? []) for weights of shape \(weight.shape)")
@@ -50,8 +61,8 @@ extension Tensor {
     }
     if dtype == .float32 && KernelOptions.current.precision == .bf16 {
       // A dense layer is a convolution of one pixel, for which there are kernels of half precision.
-      let (images, kernels) = (try unsqueezed(-1).unsqueezed(-1), try weight.unsqueezed(-1).unsqueezed(-1))
-      return try images.convolved(kernels, bias: bias).flattened()
+      let (images, kernels) = (unsqueezed(-1).unsqueezed(-1), weight.unsqueezed(-1).unsqueezed(-1))
+      return images.convolved(kernels, bias: bias).flattened()
     }
     let result = try Tensor(uninitialized: [shape[0], weight.shape[0]], dtype)
     if let bias {
@@ -60,11 +71,14 @@ extension Tensor {
       try dtype.perform(CopyElements(source: rows, target: result))
     }
     try result.addProduct(self, weight.turned, keeping: bias != nil)
-    return result.recorded([self, weight] + (bias.map { [$0] } ?? [])) { gradient in
+    let needed = (weight.tracksGradient ? self : nil, self.tracksGradient ? weight : nil)
+    return result.recorded(
+      [self, weight] + (bias.map { [$0] } ?? []), needing: needed.0, needed.1, function: "linear"
+    ) { gradient in
       [
         self.tracksGradient ? try gradient.multiplied(weight) : nil,
         weight.tracksGradient ? try gradient.turned.multiplied(self) : nil,
-        bias?.tracksGradient ?? false ? try gradient.sum(0) : nil,
+        bias?.tracksGradient ?? false ? gradient.sum(0) : nil,
       ]
     }
   }
@@ -83,7 +97,7 @@ extension Tensor {
 
   /// `self = left · right + (keeping ? self : 0)`, for a row-major `self`.
   private final func addProduct(_ left: Tensor, _ right: Tensor, keeping: Bool) throws {
-    let (left, right) = (try left.withUnitStride(), try right.withUnitStride())
+    let (left, right) = (left.withUnitStride(), right.withUnitStride())
     let (rows, columns, inner) = (shape[0], shape[1], left.shape[1])
     if dtype == .float32 {
       try MatrixProduct.multiply(
@@ -98,8 +112,8 @@ extension Tensor {
     let lead = try Shape(Array(shape.extents.dropLast(2))).broadcast(
       with: Shape(Array(other.shape.extents.dropLast(2))), for: "matmul")
     let (left, right) = (
-      try detached().expanded(to: Shape(lead.extents + shape.extents.suffix(2))),
-      try other.detached().expanded(to: Shape(lead.extents + other.shape.extents.suffix(2)))
+      detached().expanded(to: Shape(lead.extents + shape.extents.suffix(2))),
+      other.detached().expanded(to: Shape(lead.extents + other.shape.extents.suffix(2)))
     )
     let matrix: Shape = [shape[rank - 2], other.shape[other.rank - 1]]
     let result = try Tensor(uninitialized: Shape(lead.extents + matrix.extents), dtype)
@@ -121,15 +135,15 @@ extension Tensor {
   }
 
   /// This matrix, copied if neither its rows nor its columns are without gaps.
-  private final func withUnitStride() throws -> Tensor {
+  private final func withUnitStride() -> Tensor {
     let isRows = (strides[1] == 1 || shape[1] == 1) && strides[0] >= Swift.max(shape[1], 1)
     let isColumns = (strides[0] == 1 || shape[0] == 1) && strides[1] >= Swift.max(shape[0], 1)
-    return isRows || isColumns ? self : try packed()
+    return isRows || isColumns ? self : packed()
   }
 
-  fileprivate final func operand<T: Element>(_ type: T.Type = T.self) -> MatrixProduct.Operand<T> {
+  fileprivate final func operand<T: Element>(_ type: T.Type = T.self) throws -> MatrixProduct.Operand<T> {
     let isRows = (strides[1] == 1 || shape[1] == 1) && strides[0] >= Swift.max(shape[1], 1)
-    return .init(pointer(), isTransposed: !isRows, rowStride: Swift.max(isRows ? strides[0] : strides[1], 1))
+    return .init(try pointer(), isTransposed: !isRows, rowStride: Swift.max(isRows ? strides[0] : strides[1], 1))
   }
 }
 
@@ -138,7 +152,7 @@ private struct NaiveProduct: TypedAction {
   let keeping: Bool
 
   func run<T: Element>(_ type: T.Type) throws {
-    let (a, b, target) = (left.pointer(T.self), right.pointer(T.self), result.pointer(T.self))
+    let (a, b, target) = (try left.pointer(T.self), try right.pointer(T.self), try result.pointer(T.self))
     for row in 0..<result.shape[0] {
       for column in 0..<result.shape[1] {
         var sum = keeping ? target[row * result.shape[1] + column] : T.zero

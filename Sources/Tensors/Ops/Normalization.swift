@@ -18,6 +18,18 @@ extension Tensor {
   /// Source: Ioffe and Szegedy 2015.
   public final func batchNormalized(
     _ weight: Tensor, _ bias: Tensor, epsilon: Double = 1e-5, thenReLU: Bool = false
+  ) -> (output: Tensor, statistics: BatchStatistics) {
+    var statistics = BatchStatistics.none(channels: weight.elementCount)
+    let output = attempt(weight, bias, as: nil, .float32) {
+      let (output, own) = try batchNormalization(weight, bias, epsilon, thenReLU)
+      statistics = own
+      return output
+    }
+    return (output, statistics)
+  }
+
+  private final func batchNormalization(
+    _ weight: Tensor, _ bias: Tensor, _ epsilon: Double, _ thenReLU: Bool
   ) throws -> (output: Tensor, statistics: BatchStatistics) {
     let (rows, input) = try rowsOfChannels(weight, bias)
     let gather = ForwardScope.gather
@@ -27,14 +39,14 @@ extension Tensor {
     }
     let affine = try Affine(statistics.mean, statistics.variance, weight, bias, epsilon)
     let result = try input.applied(rows, affine, thenReLU)
-    let output = result.recorded([self, weight, bias]) { gradient in
-      let gradient = input.rank == 4 ? try gradient.channelsLast() : try gradient.packed()
+    let output = result.recorded([self, weight, bias], needing: input, function: "batchNormalized") { gradient in
+      let gradient = input.rank == 4 ? gradient.channelsLast() : gradient.packed()
       let relu = thenReLU ? (affine.scale, affine.shift) : nil
-      let own = rows.gradientSums(
+      let own = try rows.gradientSums(
         input.pointer(), gradient.pointer(), mean: statistics.mean.map { Float($0) }, relu: relu)
       var derivatives: [Tensor?] = [
-        nil, try Tensor(zip(own.product, affine.inverse).map { Float($0 * $1) }),
-        try Tensor(own.gradient.map { Float($0) }),
+        nil, Tensor(zip(own.product, affine.inverse).map { Float($0 * $1) }),
+        Tensor(own.gradient.map { Float($0) }),
       ]
       // All ranks' sums, even where no input derivative is wanted here: the others wait for ours.
       let (sum, product) = try Self.total(own, gather)
@@ -43,7 +55,7 @@ extension Tensor {
         let b = rows.perChannel { -affine.factor[$0] * affine.inverse[$0] * affine.inverse[$0] * product[$0] / n }
         let c = rows.perChannel { -affine.factor[$0] * sum[$0] / n - b[$0] * statistics.mean[$0] }
         let derivative = try Tensor(uninitialized: input.shape, .float32, strides: input.strides)
-        rows.inputGradient(
+        try rows.inputGradient(
           input.pointer(), gradient.pointer(), a: affine.scale, b: b.map { Float($0) }, c: c.map { Float($0) },
           relu: relu, result: derivative.pointer())
         derivatives[0] = derivative
@@ -56,24 +68,34 @@ extension Tensor {
   /// The same with given statistics, as in evaluation. Derivatives of input, weight and bias as of an affine function.
   public final func normalized(
     mean: Tensor, variance: Tensor, _ weight: Tensor, _ bias: Tensor, epsilon: Double = 1e-5, thenReLU: Bool = false
+  ) -> Tensor {
+    attempt(weight, bias, as: nil, .float32) {
+      try mean.check()
+      try variance.check()
+      return try normalization(mean, variance, weight, bias, epsilon, thenReLU)
+    }
+  }
+
+  private final func normalization(
+    _ mean: Tensor, _ variance: Tensor, _ weight: Tensor, _ bias: Tensor, _ epsilon: Double, _ thenReLU: Bool
   ) throws -> Tensor {
     let (rows, input) = try rowsOfChannels(weight, bias)
     let means = try mean.values(as: Double.self)
     let affine = try Affine(means, variance.values(as: Double.self), weight, bias, epsilon)
     let result = try input.applied(rows, affine, thenReLU)
-    return result.recorded([self, weight, bias]) { gradient in
-      let gradient = input.rank == 4 ? try gradient.channelsLast() : try gradient.packed()
+    return result.recorded([self, weight, bias], needing: input, function: "normalized") { gradient in
+      let gradient = input.rank == 4 ? gradient.channelsLast() : gradient.packed()
       let relu = thenReLU ? (affine.scale, affine.shift) : nil
-      let sums = rows.gradientSums(
+      let sums = try rows.gradientSums(
         input.pointer(), gradient.pointer(), mean: means.map { Float($0) }, relu: relu)
       let derivative = try Tensor(uninitialized: input.shape, .float32, strides: input.strides)
       let zeros = [Float](repeating: 0, count: rows.channels)
-      rows.inputGradient(
+      try rows.inputGradient(
         input.pointer(), gradient.pointer(), a: affine.scale, b: zeros, c: zeros, relu: relu,
         result: derivative.pointer())
       return [
-        derivative, try Tensor(zip(sums.product, affine.inverse).map { Float($0 * $1) }),
-        try Tensor(sums.gradient.map { Float($0) }),
+        derivative, Tensor(zip(sums.product, affine.inverse).map { Float($0 * $1) }),
+        Tensor(sums.gradient.map { Float($0) }),
       ]
     }
   }
@@ -84,15 +106,17 @@ extension Tensor {
         "batch norm", "needs float32 [batch, channels] or [batch, channels, height, width], not \(dtype) \(shape)")
     }
     guard weight.shape == [shape[1]], bias.shape == weight.shape, weight.dtype == .float32, bias.dtype == .float32
-    else { throw TensorError("batch norm", "\(weight.shape[0]) channels of weights for an input of shape \(shape)") }
-    let input = rank == 4 ? try detached().channelsLast() : try detached().packed()
+    else {
+      throw TensorError("batch norm", "\(weight.elementCount) channels of weights for an input of shape \(shape)")
+    }
+    let input = rank == 4 ? detached().channelsLast() : detached().packed()
     let rows = shape[1] == 0 ? 0 : elementCount / shape[1]
     return (BatchNormalization(rows: rows, channels: shape[1]), input)
   }
 
   private final func applied(_ rows: BatchNormalization, _ affine: Affine, _ thenReLU: Bool) throws -> Tensor {
     let result = try Tensor(uninitialized: shape, .float32, strides: strides)
-    rows.apply(pointer(), scale: affine.scale, shift: affine.shift, thenReLU: thenReLU, output: result.pointer())
+    try rows.apply(pointer(), scale: affine.scale, shift: affine.shift, thenReLU: thenReLU, output: result.pointer())
     return result
   }
 
@@ -125,6 +149,12 @@ private struct Affine {
 }
 
 extension BatchStatistics {
+  /// Of no sample: what a faulted batch has.
+  fileprivate static func none(channels: Int) -> BatchStatistics {
+    let zeros = [Double](repeating: 0, count: channels)
+    return BatchStatistics(mean: zeros, variance: zeros, count: 0)
+  }
+
   /// Of this rank's batch, merged with the other ranks' in their order. Source: Chan, Golub and LeVeque 1979.
   fileprivate init(
     _ own: (mean: [Double], deviations: [Double]), count: Int, _ gather: ForwardScope.Gather?

@@ -2,43 +2,65 @@ import Kernels
 
 extension Tensor {
   /// The maximum of each window of `[batch, channels, height, width]`; its derivative goes to the maximum's place.
-  public final func maxPooled(_ kernel: [Int], stride: [Int]? = nil, padding: [Int] = [0, 0]) throws -> Tensor {
-    try pooled(.maximum, kernel, stride ?? kernel, padding)
+  public final func maxPooled(_ kernel: [Int], stride: [Int]? = nil, padding: [Int] = [0, 0]) -> Tensor {
+    pooled(.maximum, kernel, stride ?? kernel, padding)
   }
 
   /// The mean of each window, padded zeros counted or not; its derivative is spread evenly over the window.
   public final func averagePooled(
     _ kernel: [Int], stride: [Int]? = nil, padding: [Int] = [0, 0], countingPadding: Bool = true
-  ) throws -> Tensor {
-    try pooled(countingPadding || padding == [0, 0] ? .average : .averageInside, kernel, stride ?? kernel, padding)
+  ) -> Tensor {
+    pooled(countingPadding || padding == [0, 0] ? .average : .averageInside, kernel, stride ?? kernel, padding)
   }
 
   /// The mean of each of `outputs` windows each way, window i from `⌊i n / outputs⌋` to `⌈(i + 1) n / outputs⌉`.
-  public final func adaptivelyAveraged(_ outputs: [Int]) throws -> Tensor {
+  public final func adaptivelyAveraged(_ outputs: [Int]) -> Tensor {
+    attempt(as: rank == 4 && outputs.count == 2 ? Shape(Array(shape.prefix(2)) + outputs) : nil) {
+      try averaged(to: outputs)
+    }
+  }
+
+  private final func averaged(to outputs: [Int]) throws -> Tensor {
     guard rank == 4, outputs.count == 2, outputs.min() ?? 0 > 0, outputs.max() ?? 0 <= Int32.max else {
       throw TensorError("adaptive pooling", "shape \(shape) to \(outputs)")
     }
     let extents = Array(shape.suffix(2))
     if extents.min() ?? 0 > 0, zip(extents, outputs).allSatisfy({ $0 % $1 == 0 }) {
-      return try averagePooled(zip(extents, outputs).map { $0 / $1 })
+      return averagePooled(zip(extents, outputs).map { $0 / $1 })
     }
     let (rows, columns) = (
-      try Self.windowMeans(extents[0], outputs[0]), try Self.windowMeans(extents[1], outputs[1])
+      Self.windowMeans(extents[0], outputs[0]), Self.windowMeans(extents[1], outputs[1])
     )
-    return try rows.matmul(matmul(columns.transposed()))
+    return rows.matmul(matmul(columns.transposed()))
   }
 
   /// The matrix `[outputs, inputs]` that takes the mean of each adaptive window.
-  private static func windowMeans(_ inputs: Int, _ outputs: Int) throws -> Tensor {
+  private static func windowMeans(_ inputs: Int, _ outputs: Int) -> Tensor {
     var matrix = [Float](repeating: 0, count: inputs * outputs)
     for output in 0..<outputs {
       let window = output * inputs / outputs..<((output + 1) * inputs + outputs - 1) / outputs
       for input in window { matrix[output * inputs + input] = 1 / Float(window.count) }
     }
-    return try Tensor(matrix, shape: [outputs, inputs])
+    return Tensor(matrix, shape: [outputs, inputs])
   }
 
-  private final func pooled(_ kind: Pooling, _ kernel: [Int], _ stride: [Int], _ padding: [Int]) throws -> Tensor {
+  private final func pooled(_ kind: Pooling, _ kernel: [Int], _ stride: [Int], _ padding: [Int]) -> Tensor {
+    attempt(as: pooledShape(kernel, stride, padding)) { try pooling(kind, kernel, stride, padding) }
+  }
+
+  /// The result's shape, and about that where this does not fit.
+  private final func pooledShape(_ kernel: [Int], _ stride: [Int], _ padding: [Int]) -> Shape {
+    guard rank == 4, [kernel, stride, padding].allSatisfy({ $0.count == 2 }) else { return shape }
+    let pixels = (0..<2).map { way in
+      let places = shape[2 + way] &+ 2 &* padding[way] &- kernel[way]
+      return places < 0 || stride[way] < 1 ? 1 : places / stride[way] + 1
+    }
+    return Shape(Array(shape.prefix(2)) + pixels)
+  }
+
+  private final func pooling(
+    _ kind: Pooling, _ kernel: [Int], _ stride: [Int], _ padding: [Int]
+  ) throws -> Tensor {
     guard rank == 4, dtype == .float32 else {
       throw TensorError("pooling", "needs float32 [batch, channels, height, width], not \(dtype) \(shape)")
     }
@@ -56,14 +78,14 @@ extension Tensor {
     guard extents.outHeight > 0, extents.outWidth > 0 else {
       throw TensorError("pooling", "window \(kernel) is larger than the input \(shape)")
     }
-    let input = try detached().channelsLast()
+    let input = detached().channelsLast()
     let outShape: Shape = [shape[0], shape[1], extents.outHeight, extents.outWidth]
     let result = try Tensor(uninitialized: outShape, .float32, strides: outShape.channelsLastStrides)
     let workspace = try Storage(byteCount: kind.workspaceByteCount(extents))
     try kind.forward(extents, input: input.pointer(), output: result.pointer(), workspace: workspace.memory)
     let whole = shape
-    return result.recorded([self]) { gradient in
-      let gradient = try gradient.channelsLast()
+    return result.recorded([self], function: "pooled") { gradient in
+      let gradient = gradient.channelsLast()
       let derivative = try Tensor(uninitialized: whole, .float32, strides: whole.channelsLastStrides)
       try kind.backward(
         extents, outputGradient: gradient.pointer(), inputGradient: derivative.pointer(),

@@ -27,19 +27,38 @@ extension Tensor {
   public final func recurrent(
     _ cell: Recurrence.Cell, _ weights: RecurrentWeights, state: Tensor? = nil, cellState: Tensor? = nil,
     isReversed: Bool = false
+  ) -> (outputs: Tensor, cell: Tensor?) {
+    do {
+      for tensor in [self] + weights.all + [state, cellState].compactMap({ $0 }) { try tensor.check() }
+      return try recurrence(cell, weights, state, cellState, isReversed)
+    } catch {
+      let hidden = weights.hidden.shape.last ?? 1
+      let (steps, batch) = (shape.first ?? 1, rank > 1 ? shape[1] : 1)
+      return (
+        Tensor(fault: error, [steps, batch, hidden], .float32),
+        cell == .lstm ? Tensor(fault: error, [batch, hidden], .float32) : nil
+      )
+    }
+  }
+
+  private final func recurrence(
+    _ cell: Recurrence.Cell, _ weights: RecurrentWeights, _ state: Tensor?, _ cellState: Tensor?, _ isReversed: Bool
   ) throws -> (outputs: Tensor, cell: Tensor?) {
     let call = try RecurrentCall(self, cell, weights, state, cellState, isReversed)
     let (outputs, last) = try call.forward()
     let ofCell = CellDerivative()
-    let result = outputs.recorded([self] + weights.all + [state, cellState].compactMap { $0 }) { gradient in
+    let result = outputs.recorded(
+      [self] + weights.all + [state, cellState].compactMap { $0 }, needing: call.input, weights.input, weights.hidden,
+      function: "recurrent"
+    ) { gradient in
       try call.backward(gradient.packed(), ofCell.take(), outputs: call.kept())
     }
     call.outputs = result.detached()
     // The last cell state hands its derivative to the same walk through time.
     let shape = outputs.shape
-    let lastCell = last?.recorded([result]) { gradient in
-      ofCell.value = try gradient.packed()
-      return [try Tensor.zeros(shape)]
+    let lastCell = last?.recorded([result], function: "recurrent") { gradient in
+      ofCell.value = gradient.packed()
+      return [Tensor.zeros(shape)]
     }
     return (result, lastCell)
   }
@@ -88,9 +107,9 @@ private final class RecurrentCall {
     }
     tokens = isTokens ? try input.tokens(below: inputs) : nil
     needsInputDerivative = input.tracksGradient
-    self.input = isTokens ? input : try input.detached().packed()
+    self.input = isTokens ? input : input.detached().packed()
     self.weights = weights
-    (self.state, self.cellState) = (try state?.detached().packed(), try cellState?.detached().packed())
+    (self.state, self.cellState) = (state?.detached().packed(), cellState?.detached().packed())
     loop = Recurrence(
       cell, steps: input.shape[0], batch: input.shape[1], hidden: hidden, isReversed: isReversed)
     memory = try Tensor(uninitialized: [loop.memoryCount], .float32)
@@ -105,13 +124,13 @@ private final class RecurrentCall {
     return outputs
   }
 
-  private func withInputs<Result>(_ body: (Recurrence.Inputs) throws -> Result) rethrows -> Result {
+  private func withInputs<Result>(_ body: (Recurrence.Inputs) throws -> Result) throws -> Result {
     try body(
       .init(
         weight: weights.hidden.pointer(),
         bias: hasOwnBias ? UnsafePointer(weights.hiddenBias.pointer(Float.self)) : nil,
-        hidden: state.map { UnsafePointer($0.pointer(Float.self)) },
-        cell: cellState.map { UnsafePointer($0.pointer(Float.self)) }))
+        hidden: state.map { UnsafePointer(try $0.pointer(Float.self)) },
+        cell: cellState.map { UnsafePointer(try $0.pointer(Float.self)) }))
   }
 
   func forward() throws -> (outputs: Tensor, cell: Tensor?) {
@@ -120,7 +139,7 @@ private final class RecurrentCall {
     let cell = loop.cell == .lstm ? try Tensor(uninitialized: [loop.batch, loop.hidden], .float32) : nil
     try withInputs {
       try loop.forward(
-        $0, gates: gates.pointer(), outputs: outputs.pointer(), cells: cell.map { $0.pointer() },
+        $0, gates: gates.pointer(), outputs: outputs.pointer(), cells: cell.map { try $0.pointer() },
         memory: memory.pointer())
     }
     return (outputs, cell)
@@ -128,12 +147,12 @@ private final class RecurrentCall {
 
   /// `x · weightᵀ + bias` of all steps, in memory of its own.
   private func inputShare() throws -> Tensor {
-    let bias = hasOwnBias ? weights.inputBias : try weights.inputBias + weights.hiddenBias
-    guard let tokens else { return try input.reshaped([gateShape[0], input.shape[2]]).linear(weights.input, bias) }
-    let table = try (weights.input.transposed() + bias).packed()
+    let bias = hasOwnBias ? weights.inputBias : weights.inputBias + weights.hiddenBias
+    guard let tokens else { return input.reshaped([gateShape[0], input.shape[2]]).linear(weights.input, bias) }
+    let table = (weights.input.transposed() + bias).packed()
     let gates = try Tensor(uninitialized: gateShape, .float32)
     let width = gateShape[1]
-    let (source, target) = (table.pointer(Float.self), gates.pointer(Float.self))
+    let (source, target) = (try table.pointer(Float.self), try gates.pointer(Float.self))
     for (row, token) in tokens.enumerated() {
       (target + row * width).update(from: source + token * width, count: width)
     }
@@ -149,7 +168,7 @@ private final class RecurrentCall {
     try withInputs {
       try loop.backward(
         $0, outputs: outputs.pointer(), memory: memory.pointer(), ofOutputs: gradient.pointer(),
-        ofCell: ofCell.map { UnsafePointer($0.pointer(Float.self)) },
+        ofCell: ofCell.map { UnsafePointer(try $0.pointer(Float.self)) },
         into: .init(
           gates: gates.pointer(), products: products.pointer(), hidden: first[0].pointer(), cell: first[1].pointer()))
       try loop.weightDerivative(
@@ -161,14 +180,14 @@ private final class RecurrentCall {
 
   private var stateShape: Shape { [loop.batch, loop.hidden] }
 
-  private func ofInput(_ gates: Tensor) throws -> Tensor? {
-    needsInputDerivative ? try gates.matmul(weights.input).reshaped(input.shape) : nil
+  private func ofInput(_ gates: Tensor) -> Tensor? {
+    needsInputDerivative ? gates.matmul(weights.input).reshaped(input.shape) : nil
   }
 
   /// One product; with tokens, each row is added to its token's.
   private func ofInputWeight(_ gates: Tensor) throws -> Tensor {
     guard let tokens else {
-      return try gates.transposed().matmul(input.reshaped([gateShape[0], input.shape[2]]))
+      return gates.transposed().matmul(input.reshaped([gateShape[0], input.shape[2]]))
     }
     return try gates.addedToRows(tokens, of: weights.input.shape[1]).transposed()
   }

@@ -4,92 +4,109 @@ import Kernels
 
 extension Tensor {
   /// `Σ x`; derivative 1 for every element. Integers and bool give int64.
-  public final func sum(_ axes: [Int]? = nil, keepingAxes: Bool = false) throws -> Tensor {
-    let plan = try Reduction(shape, axes, keepingAxes, "sum")
-    let source = try to(Swift.max(dtype, .int64))
-    let result = try source.dtype.perform(SumAction(source: source.arranged(plan), plan: plan))
-    let whole = shape
-    return result.recorded([self]) {
-      [try $0.reshaped(plan.keptShape).expanded(to: whole)]
+  public final func sum(_ axes: [Int]? = nil, keepingAxes: Bool = false) -> Tensor {
+    attempt(as: shape.reduced(axes, keepingAxes: keepingAxes), Swift.max(dtype, .int64)) {
+      let plan = try Reduction(shape, axes, keepingAxes, "sum")
+      let source = to(Swift.max(dtype, .int64))
+      let result = try source.dtype.perform(SumAction(source: source.arranged(plan), plan: plan))
+      let whole = shape
+      return result.recorded([self]) { [$0.reshaped(plan.keptShape).expanded(to: whole)] }
     }
   }
 
-  public final func sum(_ axis: Int, keepingAxes: Bool = false) throws -> Tensor {
-    try sum([axis], keepingAxes: keepingAxes)
+  public final func sum(_ axis: Int, keepingAxes: Bool = false) -> Tensor {
+    sum([axis], keepingAxes: keepingAxes)
   }
 
   /// `Σ x / n`; derivative 1 / n. Integers give float32.
-  public final func mean(_ axes: [Int]? = nil, keepingAxes: Bool = false) throws -> Tensor {
-    let count = try Reduction(shape, axes, keepingAxes, "mean").count
-    return try to(Swift.max(dtype, .float32)).sum(axes, keepingAxes: keepingAxes) / Double(count)
+  public final func mean(_ axes: [Int]? = nil, keepingAxes: Bool = false) -> Tensor {
+    attempt(as: shape.reduced(axes, keepingAxes: keepingAxes), floatType) {
+      let count = try Reduction(shape, axes, keepingAxes, "mean").count
+      return to(floatType).sum(axes, keepingAxes: keepingAxes) / Double(count)
+    }
   }
 
-  public final func mean(_ axis: Int, keepingAxes: Bool = false) throws -> Tensor {
-    try mean([axis], keepingAxes: keepingAxes)
+  public final func mean(_ axis: Int, keepingAxes: Bool = false) -> Tensor {
+    mean([axis], keepingAxes: keepingAxes)
   }
 
   /// `√Σ x²`, over all elements or some axes; derivative x / norm, 0 where the norm is.
-  public final func norm(_ axes: [Int]? = nil, keepingAxes: Bool = false) throws -> Tensor {
-    let plan = try Reduction(shape, axes, keepingAxes, "norm")
-    let kept = try detached().pow(2).sum(axes, keepingAxes: true).sqrt()
-    return try kept.reshaped(plan.resultShape).detached().recorded([self]) { gradient in
-      let divisor = try kept.chosen(where: kept .!= kept.scalar(0), else: kept.scalar(1))
-      return [try gradient.reshaped(plan.keptShape) * self / divisor]
+  public final func norm(_ axes: [Int]? = nil, keepingAxes: Bool = false) -> Tensor {
+    attempt(as: shape.reduced(axes, keepingAxes: keepingAxes), floatType) {
+      let plan = try Reduction(shape, axes, keepingAxes, "norm")
+      let kept = detached().pow(2).sum(axes, keepingAxes: true).sqrt()
+      return kept.reshaped(plan.resultShape).detached().recorded([self], needing: self, kept) { gradient in
+        let divisor = kept.chosen(where: kept .!= 0, else: kept.scalar(1))
+        return [gradient.reshaped(plan.keptShape) * self / divisor]
+      }
     }
   }
 
   /// The largest element along `axis`, or of all; the derivative goes to the first of equal ones.
-  public final func max(_ axis: Int? = nil, keepingAxes: Bool = false) throws -> Tensor {
-    try picked(axis, keepingAxes, largest: true)
+  public final func max(_ axis: Int? = nil, keepingAxes: Bool = false) -> Tensor {
+    picked(axis, keepingAxes, largest: true)
   }
 
   /// The smallest element, as `max`.
-  public final func min(_ axis: Int? = nil, keepingAxes: Bool = false) throws -> Tensor {
-    try picked(axis, keepingAxes, largest: false)
+  public final func min(_ axis: Int? = nil, keepingAxes: Bool = false) -> Tensor {
+    picked(axis, keepingAxes, largest: false)
   }
 
   /// The largest element over several axes, as `max`.
-  public final func max(_ axes: [Int], keepingAxes: Bool = false) throws -> Tensor {
-    try picked(axes, keepingAxes, "max") { try $0.max(-1) }
+  public final func max(_ axes: [Int], keepingAxes: Bool = false) -> Tensor {
+    picked(axes, keepingAxes, "max") { $0.max(-1) }
   }
 
   /// The smallest element over several axes, as `max`.
-  public final func min(_ axes: [Int], keepingAxes: Bool = false) throws -> Tensor {
-    try picked(axes, keepingAxes, "min") { try $0.min(-1) }
+  public final func min(_ axes: [Int], keepingAxes: Bool = false) -> Tensor {
+    picked(axes, keepingAxes, "min") { $0.min(-1) }
   }
 
   /// The position of the first largest element along `axis`, or among all in row-major order; int64.
-  public final func argmax(_ axis: Int? = nil, keepingAxes: Bool = false) throws -> Tensor {
-    try positions(axis, keepingAxes, largest: true)
+  public final func argmax(_ axis: Int? = nil, keepingAxes: Bool = false) -> Tensor {
+    positions(axis, keepingAxes, largest: true)
   }
 
-  public final func argmin(_ axis: Int? = nil, keepingAxes: Bool = false) throws -> Tensor {
-    try positions(axis, keepingAxes, largest: false)
+  public final func argmin(_ axis: Int? = nil, keepingAxes: Bool = false) -> Tensor {
+    positions(axis, keepingAxes, largest: false)
   }
 
-  private final func picked(_ axis: Int?, _ keepingAxes: Bool, largest: Bool) throws -> Tensor {
-    guard let axis else {
-      let flat = try reshaped([-1]).picked(0, false, largest: largest)
-      return keepingAxes ? try flat.reshaped(Shape([Int](repeating: 1, count: rank))) : flat
+  private final func picked(_ axis: Int?, _ keepingAxes: Bool, largest: Bool) -> Tensor {
+    attempt(as: shape.reduced(axis.map { [$0] }, keepingAxes: keepingAxes)) {
+      guard let axis else {
+        let flat = flat().picked(0, false, largest: largest)
+        return keepingAxes ? flat.reshaped(Shape([Int](repeating: 1, count: rank))) : flat
+      }
+      let places = positions(axis, true, largest: largest)
+      let kept = gathered(places, axis: axis)
+      return keepingAxes ? kept : kept.squeezed(axis)
     }
-    let places = try positions(axis, true, largest: largest)
-    let kept = try gathered(places, axis: axis)
-    return keepingAxes ? kept : try kept.squeezed(axis)
   }
+
+  /// A vector of all elements, of none too.
+  private final func flat() -> Tensor { reshaped([elementCount]) }
 
   /// `pick` along the last axis, into which the reduced axes were laid flat.
   private final func picked(
-    _ axes: [Int], _ keepingAxes: Bool, _ operation: String, _ pick: (Tensor) throws -> Tensor
-  ) throws -> Tensor {
-    let plan = try Reduction(shape, axes, keepingAxes, operation)
-    let reduced = Set(try axes.map { try shape.axis($0, for: operation) })
-    let kept = shape.indices.filter { !reduced.contains($0) }
-    let flat = try permuted(kept + reduced.sorted()).reshaped(Shape(kept.map { shape[$0] } + [plan.count]))
-    return try pick(flat).reshaped(plan.resultShape)
+    _ axes: [Int], _ keepingAxes: Bool, _ operation: String, _ pick: (Tensor) -> Tensor
+  ) -> Tensor {
+    attempt(as: shape.reduced(axes, keepingAxes: keepingAxes)) {
+      let plan = try Reduction(shape, axes, keepingAxes, operation)
+      let reduced = Set(try axes.map { try shape.axis($0, for: operation) })
+      let kept = shape.indices.filter { !reduced.contains($0) }
+      let flat = permuted(kept + reduced.sorted()).reshaped(Shape(kept.map { shape[$0] } + [plan.count]))
+      return pick(flat).reshaped(plan.resultShape)
+    }
   }
 
-  private final func positions(_ axis: Int?, _ keepingAxes: Bool, largest: Bool) throws -> Tensor {
-    guard let axis else { return try reshaped([-1]).positions(0, false, largest: largest) }
+  private final func positions(_ axis: Int?, _ keepingAxes: Bool, largest: Bool) -> Tensor {
+    attempt(as: shape.reduced(axis.map { [$0] }, keepingAxes: keepingAxes), .int64) {
+      guard let axis else { return flat().positions(0, false, largest: largest) }
+      return try places(axis, keepingAxes, largest: largest)
+    }
+  }
+
+  private final func places(_ axis: Int, _ keepingAxes: Bool, largest: Bool) throws -> Tensor {
     let plan = try Reduction(shape, [axis], keepingAxes, largest ? "argmax" : "argmin")
     guard plan.count > 0 else {
       throw TensorError(largest ? "max" : "min", "axis \(axis) of shape \(shape) is empty")
@@ -99,21 +116,23 @@ extension Tensor {
   }
 
   /// Running sums along `axis`; the derivative is the running sum of the derivatives from the end. Integers give int64.
-  public final func cumulativeSum(_ axis: Int) throws -> Tensor {
-    let axis = try shape.axis(axis, for: "cumulativeSum")
-    let result = try to(Swift.max(dtype, .int64)).copy()
-    for index in 1..<Swift.max(shape[axis], 1) where shape[axis] > 1 {
-      let (before, here) = (try result.part(index - 1..<index, axis), try result.part(index..<index + 1, axis))
-      try here.assign(before + here)
-    }
-    return result.recorded([self]) { gradient in
-      [try gradient.sum([axis], keepingAxes: true) - gradient.cumulativeSum(axis) + gradient]
+  public final func cumulativeSum(_ axis: Int) -> Tensor {
+    attempt(as: nil, Swift.max(dtype, .int64)) {
+      let axis = try shape.axis(axis, for: "cumulativeSum")
+      return try runningSum(axis, fromEnd: false).recorded([self]) { [try $0.runningSum(axis, fromEnd: true)] }
     }
   }
 
+  /// Not recorded.
+  private final func runningSum(_ axis: Int, fromEnd: Bool) throws -> Tensor {
+    let source = to(Swift.max(dtype, .int64)).packed()
+    let plan = try Reduction(shape, [axis], true, "cumulativeSum")
+    return try source.dtype.perform(RunningSum(source: source, plan: plan, fromEnd: fromEnd))
+  }
+
   /// The elements as `[outer, count, inner]` in row-major order, the middle axis to be reduced.
-  fileprivate final func arranged(_ plan: Reduction) throws -> Tensor {
-    try plan.order.map { try self.detached().permuted($0).packed() } ?? packed()
+  fileprivate final func arranged(_ plan: Reduction) -> Tensor {
+    plan.order.map { self.detached().permuted($0).packed() } ?? packed()
   }
 }
 
@@ -168,14 +187,44 @@ private struct SumAction: TypedAction {
   func run<T: Element>(_ type: T.Type) throws -> Tensor {
     let result = try Tensor(uninitialized: plan.resultShape, T.dtype)
     if plan.inner == 1, T.self == Float.self {
-      RowSum.sum(rows: plan.outer, count: plan.count, source.pointer(Float.self), into: result.pointer(Float.self))
+      try RowSum.sum(rows: plan.outer, count: plan.count, source.pointer(Float.self), into: result.pointer(Float.self))
     } else if plan.inner == 1, T.self == Double.self {
-      RowSum.sum(rows: plan.outer, count: plan.count, source.pointer(Double.self), into: result.pointer(Double.self))
+      try RowSum.sum(
+        rows: plan.outer, count: plan.count, source.pointer(Double.self), into: result.pointer(Double.self))
     } else {
-      Loops.reduce(
+      try Loops.reduce(
         outer: plan.outer, count: plan.count, inner: plan.inner, source.pointer(T.self), into: result.pointer(T.self),
         initial: T.zero
       ) { T.adding($0, $1) }
+    }
+    return result
+  }
+}
+
+private struct RunningSum: TypedAction {
+  let source: Tensor
+  let plan: Reduction
+  let fromEnd: Bool
+
+  func run<T: Element>(_ type: T.Type) throws -> Tensor {
+    let result = try Tensor(uninitialized: source.shape, T.dtype)
+    let (from, to) = (try source.pointer(T.self), try result.pointer(T.self))
+    for outer in 0..<(plan.inner == 0 ? 0 : plan.outer) {
+      for inner in 0..<plan.inner {
+        let start = outer * plan.count * plan.inner + inner
+        // Floats are added up in float64, as in PyTorch: a long walk of float32 loses what is small.
+        var (whole, real) = (T.zero, 0.0)
+        for step in 0..<plan.count {
+          let place = start + (fromEnd ? plan.count - 1 - step : step) * plan.inner
+          if T.dtype.isFloat {
+            real += from[place].asDouble
+            to[place] = T(converting: real)
+          } else {
+            whole = T.adding(whole, from[place])
+            to[place] = whole
+          }
+        }
+      }
     }
     return result
   }
@@ -188,7 +237,7 @@ private struct PositionAction: TypedAction {
 
   func run<T: Element>(_ type: T.Type) throws -> Tensor {
     var positions = [Int64](repeating: 0, count: plan.outer * plan.inner)
-    let values = source.pointer(T.self)
+    let values = try source.pointer(T.self)
     for outer in 0..<(plan.inner == 0 ? 0 : plan.outer) {
       for inner in 0..<plan.inner {
         let start = values + outer * plan.count * plan.inner + inner
@@ -203,6 +252,6 @@ private struct PositionAction: TypedAction {
         }
       }
     }
-    return try Tensor(positions)
+    return Tensor(positions)
   }
 }

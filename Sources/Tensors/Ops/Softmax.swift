@@ -2,39 +2,51 @@ import Kernels
 
 extension Tensor {
   /// `exp xᵢ / Σ exp xⱼ` along an axis; derivative `y (g - Σ g y)`.
-  public final func softmax(_ axis: Int = -1) throws -> Tensor {
-    if try shape.axis(axis, for: "softmax") != rank - 1 { return try transposed(axis).softmax().transposed(axis) }
-    let result = try exponentialShares()
-    let kept = result.detached()
-    return result.recorded([self]) { gradient in
-      let weighted = try gradient * kept
-      return [try weighted - kept * weighted.sum(-1, keepingAxes: true)]
+  public final func softmax(_ axis: Int = -1) -> Tensor {
+    attempt(as: nil, floatType) {
+      if try shape.axis(axis, for: "softmax") != rank - 1 { return transposed(axis).softmax().transposed(axis) }
+      let result = try exponentialShares()
+      let kept = result.detached()
+      return result.recorded([self], needing: kept) { gradient in
+        let weighted = gradient * kept
+        return [weighted - kept * weighted.sum(-1, keepingAxes: true)]
+      }
     }
   }
 
   /// `ln softmax` along an axis, exact where the softmax itself would vanish; derivative `g - softmax Σ g`.
-  public final func logSoftmax(_ axis: Int = -1) throws -> Tensor {
+  public final func logSoftmax(_ axis: Int = -1) -> Tensor {
     // Shifted before the logarithm is taken off, so that large values keep their digits.
-    let shifted = try self - detached().max(axis, keepingAxes: true)
-    return try shifted - shifted.exp().sum(axis, keepingAxes: true).log()
+    let shifted = self - detached().max(axis, keepingAxes: true)
+    return shifted - shifted.exp().sum(axis, keepingAxes: true).log()
   }
 
   /// `ln Σ exp x` along the given axes; derivative the softmax.
-  public final func logSumExp(_ axes: [Int] = [-1], keepingAxes: Bool = false) throws -> Tensor {
+  public final func logSumExp(_ axes: [Int] = [-1], keepingAxes: Bool = false) -> Tensor {
+    attempt(as: shape.reduced(axes, keepingAxes: keepingAxes), floatType) {
+      try logarithm(axes, keepingAxes)
+    }
+  }
+
+  private final func logarithm(_ axes: [Int], _ keepingAxes: Bool) throws -> Tensor {
     let largest =
-      try axes.count == 1 ? detached().max(axes[0], keepingAxes: true) : detached().max(axes, keepingAxes: true)
+      axes.count == 1 ? detached().max(axes[0], keepingAxes: true) : detached().max(axes, keepingAxes: true)
     // An infinite peak would turn all of its row into NaN; a finite one leaves the infinities what they are.
     let bound = dtype == .float64 ? Double.greatestFiniteMagnitude : Double(Float.greatestFiniteMagnitude)
-    let peak = try largest.clamped(-bound, bound)
-    let total = try (self - peak).exp().sum(axes, keepingAxes: true).log() + peak
+    let peak = largest.to(floatType).clamped(-bound, bound)
+    let total = (self - peak).exp().sum(axes, keepingAxes: true).log() + peak
     if keepingAxes { return total }
     let reduced = Set(try axes.map { try shape.axis($0, for: "logSumExp") })
-    return try total.reshaped(Shape(shape.indices.filter { !reduced.contains($0) }.map { shape[$0] }))
+    return total.reshaped(Shape(shape.indices.filter { !reduced.contains($0) }.map { shape[$0] }))
   }
 
   /// `-ln softmax(x)[label]` for each row of `[batch, classes]`, `[batch]`; labels int32 or int64 `[batch]`.
   /// Derivative `softmax - onehot(label)`, computed together with the value.
-  public final func crossEntropy(_ labels: Tensor) throws -> Tensor {
+  public final func crossEntropy(_ labels: Tensor) -> Tensor {
+    attempt(labels, as: Shape(Array(shape.prefix(1)))) { try labelLosses(labels) }
+  }
+
+  private final func labelLosses(_ labels: Tensor) throws -> Tensor {
     guard rank == 2, dtype.isFloat, labels.shape == [shape[0]], !labels.dtype.isFloat else {
       throw TensorError(
         "cross-entropy",
@@ -45,12 +57,12 @@ extension Tensor {
       throw TensorError("cross-entropy", "label \(classes[row]) in row \(row), but there are \(shape[1]) classes")
     }
     let (shifted, powers) = try powersOfRows()
-    let sums = try powers.sum(-1, keepingAxes: true)
+    let sums = powers.sum(-1, keepingAxes: true)
     let losses = try Tensor(uninitialized: [shape[0]], dtype)
     try dtype.perform(LabelLosses(shifted: shifted, sums: sums, classes: classes, losses: losses))
-    return losses.recorded([self]) { gradient in
-      let derivative = try powers * (gradient.unsqueezed(1) / sums)
-      let places = try labels.unsqueezed(1)
+    return losses.recorded([self], needing: labels, function: "crossEntropy") { gradient in
+      let derivative = powers * (gradient.unsqueezed(1) / sums)
+      let places = labels.unsqueezed(1)
       try derivative.addAt(places, -1, scaledBy: gradient)
       return [derivative]
     }
@@ -66,23 +78,24 @@ extension Tensor {
   /// `exp(x - max x)` along the last axis, divided by its sum. Not recorded.
   private final func exponentialShares() throws -> Tensor {
     let (_, powers) = try powersOfRows()
-    return try powers / powers.sum(-1, keepingAxes: true)
+    return powers / powers.sum(-1, keepingAxes: true)
   }
 
   /// `x - max x` along the last axis, and `exp` of that. Not recorded.
   private final func powersOfRows() throws -> (shifted: Tensor, powers: Tensor) {
-    let source = try detached().to(Swift.max(dtype, .float32)).packed()
+    let source = to(floatType).packed()
     let columns = shape.last ?? 1
     if columns == 0 { throw TensorError("softmax", "the last axis of shape \(shape) is empty") }
     let largest = try Tensor(uninitialized: Shape(shape.extents.dropLast() + [1]), source.dtype)
     let rows = source.elementCount / columns
     if source.dtype == .float32 {
-      RowMaximum.maximum(rows: rows, count: columns, source.pointer(Float.self), into: largest.pointer(Float.self))
+      try RowMaximum.maximum(rows: rows, count: columns, source.pointer(Float.self), into: largest.pointer(Float.self))
     } else {
-      RowMaximum.maximum(rows: rows, count: columns, source.pointer(Double.self), into: largest.pointer(Double.self))
+      try RowMaximum.maximum(
+        rows: rows, count: columns, source.pointer(Double.self), into: largest.pointer(Double.self))
     }
-    let shifted = try source - largest
-    return (shifted, try shifted.exp())
+    let shifted = source - largest
+    return (shifted, shifted.exp())
   }
 }
 
@@ -93,8 +106,8 @@ private struct LabelLosses: TypedAction {
   let losses: Tensor
 
   func run<T: Element>(_ type: T.Type) throws {
-    let logarithms = try sums.log()
-    let (from, totals, to) = (shifted.pointer(T.self), logarithms.pointer(T.self), losses.pointer(T.self))
+    let logarithms = sums.log()
+    let (from, totals, to) = (try shifted.pointer(T.self), try logarithms.pointer(T.self), try losses.pointer(T.self))
     for (row, label) in classes.enumerated() {
       to[row] = T.subtracting(totals[row], from[row * shifted.shape[1] + Int(label)])
     }
@@ -107,7 +120,7 @@ private struct AddInRows: TypedAction {
   let values: [Double]
 
   func run<T: Element>(_ type: T.Type) throws {
-    let base = target.pointer(T.self)
+    let base = try target.pointer(T.self)
     for (row, column) in columns.enumerated() {
       let place = base + row * target.shape[1] + Int(column)
       place.pointee = T.adding(place.pointee, T(converting: values[row]))

@@ -57,21 +57,27 @@ public final class ForwardScope: Sendable {
 extension Tensor {
   /// Each element 0 with the given probability, else divided by `1 - probability`, so that the expectation stays; the
   /// derivative goes through the same mask. Masks are drawn by sample, the first axis. Source: Srivastava et al. 2014.
-  public final func droppedOut(_ probability: Double) throws -> Tensor {
-    guard (0...1).contains(probability) else {
-      throw TensorError("dropout", "probability \(probability) is not in 0…1")
+  public final func droppedOut(_ probability: Double) -> Tensor {
+    attempt {
+      guard (0...1).contains(probability) else {
+        throw TensorError("dropout", "probability \(probability) is not in 0…1")
+      }
+      return probability == 0 ? self : self * (try keptMask(probability))
     }
-    if probability == 0 { return self }
+  }
+
+  /// 0 or `1 / (1 - probability)` for each element.
+  private final func keptMask(_ probability: Double) throws -> Tensor {
     let rows = rank == 0 ? 1 : shape[0]
     let width = rows == 0 ? 0 : elementCount / rows
     let mask = try Tensor(uninitialized: shape, .float32)
-    let target = mask.pointer(Float.self)
+    let target = try mask.pointer(Float.self)
     let scale = probability == 1 ? 0 : Float(1 / (1 - probability))
     for (row, key) in try ForwardScope.keys(.dropout, rows: rows).enumerated() {
       let start = target + row * width
       key.fillUniform(start, count: width)
       for i in 0..<width { start[i] = start[i] < Float(probability) ? 0 : scale }
     }
-    return try self * mask
+    return mask
   }
 }

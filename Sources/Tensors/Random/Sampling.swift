@@ -2,49 +2,57 @@ import Glibc
 
 extension Tensor {
   /// Float32 numbers evenly in `low..<high`.
-  public static func uniform(_ shape: Shape, _ low: Double = 0, _ high: Double = 1, key: RandomKey) throws -> Tensor {
-    let result = try Tensor(uninitialized: shape, .float32)
-    let target = result.pointer(Float.self)
-    key.fillUniform(target, count: result.elementCount)
-    // Rounding may reach `high`, which is outside.
-    let last = low < high ? Float(high).nextDown : Float(high)
-    for i in 0..<result.elementCount { target[i] = Swift.min(Float(low) + Float(high - low) * target[i], last) }
+  public static func uniform(_ shape: Shape, _ low: Double = 0, _ high: Double = 1, key: RandomKey) -> Tensor {
+    let result = Tensor(uninitializedFloats: shape)
+    result.change {
+      let target = try result.pointer(Float.self)
+      key.fillUniform(target, count: result.elementCount)
+      // Rounding may reach `high`, which is outside.
+      let last = low < high ? Float(high).nextDown : Float(high)
+      for i in 0..<result.elementCount { target[i] = Swift.min(Float(low) + Float(high - low) * target[i], last) }
+    }
     return result
   }
 
   /// Float32 numbers of a normal distribution (Box and Muller).
   public static func normal(
     _ shape: Shape, mean: Double = 0, standardDeviation: Double = 1, key: RandomKey
-  ) throws -> Tensor {
-    let result = try Tensor(uninitialized: shape, .float32)
-    let target = result.pointer(Float.self)
-    for start in stride(from: 0, to: result.elementCount, by: 4) {
+  ) -> Tensor {
+    let result = Tensor(uninitializedFloats: shape)
+    result.change { try result.fillNormal(mean, standardDeviation, key) }
+    return result
+  }
+
+  private final func fillNormal(_ mean: Double, _ standardDeviation: Double, _ key: RandomKey) throws {
+    let target = try pointer(Float.self)
+    for start in stride(from: 0, to: elementCount, by: 4) {
       let bits = key.block(start / 4)
       for pair in 0..<2 {
         let radius = Glibc.sqrt(-2 * Glibc.log(1 - Double(bits[2 * pair]) * 0x1p-32))
         let angle = 2 * Double.pi * Double(bits[2 * pair + 1]) * 0x1p-32
         for (lane, value) in [radius * Glibc.cos(angle), radius * Glibc.sin(angle)].enumerated() {
           let index = start + 2 * pair + lane
-          if index < result.elementCount { target[index] = Float(mean + standardDeviation * value) }
+          if index < elementCount { target[index] = Float(mean + standardDeviation * value) }
         }
       }
     }
-    return result
   }
 
   /// 1 with the given probability, else 0; float32.
-  public static func bernoulli(_ shape: Shape, probability: Double, key: RandomKey) throws -> Tensor {
+  public static func bernoulli(_ shape: Shape, probability: Double, key: RandomKey) -> Tensor {
     guard (0...1).contains(probability) else {
-      throw TensorError("bernoulli", "probability \(probability) is not in 0…1")
+      let error = TensorError("bernoulli", "probability \(probability) is not in 0…1")
+      return Tensor(fault: error, shape, .float32)
     }
-    return try (uniform(shape, key: key) < probability).to(.float32)
+    return (uniform(shape, key: key) < probability).to(.float32)
   }
 
   /// How often each outcome comes up in `draws` draws with the given probabilities; float32 of the same length.
-  public static func multinomial(draws: Int, probabilities: [Double], key: RandomKey) throws -> Tensor {
+  public static func multinomial(draws: Int, probabilities: [Double], key: RandomKey) -> Tensor {
     let total = probabilities.reduce(0, +)
     guard draws >= 0, total > 0, total.isFinite, probabilities.allSatisfy({ $0 >= 0 }) else {
-      throw TensorError("multinomial", "\(draws) draws with probabilities \(probabilities)")
+      let error = TensorError("multinomial", "\(draws) draws with probabilities \(probabilities)")
+      return Tensor(fault: error, [probabilities.count], .float32)
     }
     var counts = [Float](repeating: 0, count: probabilities.count)
     let last = probabilities.lastIndex { $0 > 0 } ?? 0
@@ -56,27 +64,30 @@ extension Tensor {
       }
       counts[outcome ?? last] += 1
     }
-    return try Tensor(counts)
+    return Tensor(counts)
   }
 
   /// The same for each of several groups of draws, `[groups, outcomes]`.
   public static func multinomial(
     draws: Int, probabilities: [Double], groups: Int, key: RandomKey
-  ) throws -> Tensor {
-    guard groups > 0 else { throw TensorError("multinomial", "\(groups) groups of draws") }
-    return try stack(
+  ) -> Tensor {
+    guard groups > 0 else {
+      return Tensor(fault: TensorError("multinomial", "\(groups) groups of draws"), [0, probabilities.count], .float32)
+    }
+    return stack(
       (0..<groups).map { group in
         var own = key
         own.sample = group
-        return try multinomial(draws: draws, probabilities: probabilities, key: own)
+        return multinomial(draws: draws, probabilities: probabilities, key: own)
       })
   }
 
   /// `0..<count` in random order; int64.
-  public static func permutation(_ count: Int, key: RandomKey) throws -> Tensor {
+  public static func permutation(_ count: Int, key: RandomKey) -> Tensor {
     guard count >= 0, count <= Int32.max else {
-      throw TensorError("permutation", "of \(count) numbers, not of 0 to \(Int32.max)")
+      let error = TensorError("permutation", "of \(count) numbers, not of 0 to \(Int32.max)")
+      return Tensor(fault: error, [Swift.max(count, 0)], .int64)
     }
-    return try Tensor(key.permutation(count).map(Int64.init))
+    return Tensor(key.permutation(count).map(Int64.init))
   }
 }

@@ -37,7 +37,7 @@ public struct BeamSearch {
     var state = try decoder.begin(encoding)
     var (open, ended) = ([Candidate()], [Candidate]())
     for _ in 0..<steps where !open.isEmpty {
-      let inputs = try Tensor(open.map { [Int64($0.tokens.last ?? begin)] })
+      let inputs = Tensor(open.map { [Int64($0.tokens.last ?? begin)] })
       let logits = try decoder.decode(inputs, &state)
       guard logits.shape == [1, open.count, words] else {
         throw TensorError("beam search", "logits of shape \(logits.shape), expected [1, \(open.count), \(words)]")
@@ -97,14 +97,14 @@ extension DecoderState {
   /// Those rows of the batch; each may come more than once.
   fileprivate func rows(_ places: [Int]) throws -> DecoderState {
     let taken = Encoding(
-      outputs: try encoding.outputs.selected(places, axis: 1), state: try encoding.state.rows(places),
-      lengths: try encoding.lengths?.selected(places))
+      outputs: encoding.outputs.selected(places, axis: 1), state: try encoding.state.rows(places),
+      lengths: encoding.lengths?.selected(places))
     return DecoderState(encoding: taken, recurrent: try recurrent.rows(places))
   }
 }
 
 extension RecurrentState {
   fileprivate func rows(_ places: [Int]) throws -> RecurrentState {
-    RecurrentState(hidden: try hidden.selected(places, axis: 1), cell: try cell?.selected(places, axis: 1))
+    RecurrentState(hidden: hidden.selected(places, axis: 1), cell: cell?.selected(places, axis: 1))
   }
 }

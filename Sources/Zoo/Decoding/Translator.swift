@@ -55,7 +55,7 @@ public struct Translator {
       throw InputError("sentence", "has \(tokens.count) tokens, but the model takes 1 to \(steps)")
     }
     let padding = [Int](repeating: sourceVocabulary[Vocabulary.padding], count: steps - tokens.count)
-    let (source, length) = (try Tensor([(tokens + padding).map(Int64.init)]), try Tensor([Int64(tokens.count)]))
+    let (source, length) = (Tensor([(tokens + padding).map(Int64.init)]), Tensor([Int64(tokens.count)]))
     let end = targetVocabulary[Vocabulary.end]
     let search = BeamSearch(
       width: width, lengthPenalty: lengthPenalty, begin: targetVocabulary[Vocabulary.begin], end: end,

@@ -1,0 +1,25 @@
+// What literals become, and other ways to write the same.
+
+extension Tensor {
+  /// float32: what literals with a fraction are.
+  public convenience init(_ elements: [Float]) { self.init(elements, shape: [elements.count]) }
+  /// int64: what whole literals are.
+  public convenience init(_ elements: [Int]) { self.init(elements.map(Int64.init), shape: [elements.count]) }
+  public convenience init(_ elements: [Int], shape: Shape) { self.init(elements.map(Int64.init), shape: shape) }
+  public convenience init(_ value: Float) { self.init([value], shape: []) }
+  public convenience init(_ value: Int) { self.init([Int64(value)], shape: []) }
+
+  /// float32, from the rows of a matrix.
+  public convenience init(_ rows: [[Float]]) { self.init(rows: rows) }
+  /// int64, from the rows of a matrix.
+  public convenience init(_ rows: [[Int]]) { self.init(rows: rows.map { $0.map(Int64.init) }) }
+
+  public static func full(_ shape: Shape, _ value: Double, dtype: DType) -> Tensor { full(shape, value, dtype) }
+  public static func zeros(_ shape: Shape, dtype: DType) -> Tensor { zeros(shape, dtype) }
+  public static func ones(_ shape: Shape, dtype: DType) -> Tensor { ones(shape, dtype) }
+  public static func identity(_ size: Int, dtype: DType) -> Tensor { identity(size, dtype) }
+  public static func arange(_ end: Int, dtype: DType) -> Tensor { arange(end, dtype) }
+  public static func arange(_ start: Double, _ end: Double, by step: Double = 1, dtype: DType) -> Tensor {
+    arange(start, end, by: step, dtype)
+  }
+}

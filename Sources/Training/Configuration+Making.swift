@@ -1,0 +1,87 @@
+import Checkpoints
+import Kernels
+import Networks
+import Optimizers
+
+/// What settings mean together.
+extension Configuration {
+  /// Throws `ConfigurationError` for the first setting that can't be, by its option's name.
+  public func validate() throws {
+    func require(_ isGood: Bool, _ name: String, _ value: Any, _ wanted: String) throws {
+      if !isGood { throw ConfigurationError("\(name) is \(value), but must be \(wanted)") }
+    }
+    for named in settings {
+      if let (value, wanted) = named.setting.fault() { try require(false, named.option, value, wanted) }
+    }
+    try require(
+      self.optimizer == .sgd || self.momentum == 0, "momentum", self.momentum, "left out with \(self.optimizer)")
+    try require(!self.nesterov || self.momentum > 0, "nesterov", self.nesterov, "used with a momentum")
+    if let normalization = self.normalization, normalization != .ofData {
+      let isGood =
+        normalization.means.allSatisfy(\.isFinite) && normalization.deviations.allSatisfy { $0 > 0 && $0.isFinite }
+      try require(isGood, "normalize", normalization.text, "finite, deviations above 0")
+    }
+    try kernels.validate()
+    try validateSchedule(require)
+  }
+
+  private func validateSchedule(_ require: (Bool, String, Any, String) throws -> Void) throws {
+    guard let steps = self.scheduleSteps?.steps else {
+      let needs = self.schedule == .step || self.schedule == .multistep
+      if needs { throw ConfigurationError("schedule is \(self.schedule.rawValue), which needs --schedule-steps") }
+      return
+    }
+    let text = self.scheduleSteps?.text ?? ""
+    try require(self.schedule != .constant, "schedule-steps", text, "left out with the schedule constant")
+    try require(steps.allSatisfy { $0 >= 1 }, "schedule-steps", text, "at least 1")
+    if self.schedule == .multistep {
+      let rises = zip(steps, steps.dropFirst()).allSatisfy { $0 < $1 }
+      try require(rises && !steps.isEmpty, "schedule-steps", text, "in rising order")
+    } else {
+      try require(steps.count == 1, "schedule-steps", text, "one number with the schedule \(self.schedule.rawValue)")
+    }
+  }
+
+  public func makeOptimizer(_ parameters: [(name: String, tensor: Parameter)]) -> any Optimizer {
+    let groups = [ParameterGroup(parameters, learningRate: self.learningRate, weightDecay: self.weightDecay)]
+    return switch self.optimizer {
+    case .sgd: SGD(groups, momentum: self.momentum, nesterov: self.nesterov)
+    case .adam: Adam(groups)
+    case .adamw: Adam(groups, isDecoupled: true)
+    }
+  }
+
+  /// The learning rate's factor at each step.
+  public func makeSchedule() throws -> Schedule {
+    let steps = self.scheduleSteps?.steps ?? []
+    guard let length = steps.first ?? (self.schedule == .constant ? 1 : nil) else {
+      throw ConfigurationError("schedule is \(self.schedule.rawValue), which needs --schedule-steps")
+    }
+    let main: Schedule =
+      switch self.schedule {
+      case .constant: .constant
+      case .step: .step(period: length, factor: self.scheduleFactor)
+      case .multistep: .multistep(steps, factor: self.scheduleFactor)
+      case .cosine: .cosine(steps: length, end: self.scheduleEnd)
+      case .linear: .linear(steps: length, end: self.scheduleEnd)
+      }
+    return self.warmup > 0 ? .warmUp(steps: self.warmup, then: main) : main
+  }
+
+  /// The same with a schedule over all steps of the training, where it has no length of its own.
+  public func spanningSchedule(stepsPerEpoch: Int) -> Configuration {
+    guard self.scheduleSteps == nil, self.schedule == .cosine || self.schedule == .linear else { return self }
+    let (all, overflows) = self.epochs.multipliedReportingOverflow(by: stepsPerEpoch)
+    var result = self
+    result.scheduleSteps = [max(1, min(self.steps ?? .max, overflows ? .max : all) - self.warmup)]
+    return result
+  }
+
+  /// What becomes of the optimizer's memory, where a checkpoint's is of no use: moments are Adam's, a velocity is SGD's.
+  public func optimizerChange(from checkpoint: Checkpoint) -> String? {
+    guard let old = try? Configuration(json: checkpoint.configuration, path: "").optimizer,
+      (old == .sgd) != (self.optimizer == .sgd)
+    else { return nil }
+    return "was trained with \(old.rawValue); \(self.optimizer.rawValue) starts with no memory, at its step 0"
+  }
+}

@@ -1,0 +1,140 @@
+import Datasets
+import Kernels
+import Networks
+import Optimizers
+
+/// How long a training is and how its steps change the weights.
+public struct Optimization: Settings {
+  @Setting("How often all samples are seen.", .from(0)) public var epochs = 10
+  @Setting("Ends the training after so many optimizer steps, if epochs have not before.", .from(0))
+  public var steps: Int? = nil
+  @Setting("Samples of one optimizer step, over all ranks together.", .from(1, to: 1 << 30), staysInEpoch: true)
+  public var batchSize = 256
+  @Setting("Step size of the optimizer.", .finite(from: 0)) public var learningRate = 0.1
+  @Setting("sgd, adam or adamw.") public var optimizer = Configuration.OptimizerName.sgd
+  @Setting("Momentum of SGD.", .within(0..<1)) public var momentum = 0.0
+  @Setting("Momentum that looks ahead (Nesterov).") public var nesterov = false
+  @Setting("Decay of the weights (L2).", .finite(from: 0)) public var weightDecay = 0.0
+  @Setting("Scales gradients down to this common norm.", .finite(above: 0)) public var clipNorm: Double? = nil
+
+  public init() {}
+}
+
+/// How the learning rate changes from step to step. Steps are counted from the end of the warm-up.
+public struct Scheduling: Settings {
+  public enum Name: String, SettingName { case constant, step, multistep, cosine, linear }
+
+  @Setting(
+    """
+    How the learning rate changes: constant; step (times the factor after every so many steps); multistep (times the \
+    factor after each of the steps); cosine or linear (down to the end within so many steps).
+    """)
+  public var schedule = Name.constant
+  @Setting(
+    """
+    The steps of the schedule: a number, or for multistep several such as 1000,2000. cosine and linear without it take \
+    the whole training.
+    """)
+  public var scheduleSteps: StepList? = nil
+  @Setting("The factor of step and multistep, 0.1 unless given.", .finite(above: 0)) public var scheduleFactor = 0.1
+  @Setting("The share of the learning rate that cosine and linear end with, 0 unless given.", .finite(from: 0))
+  public var scheduleEnd = 0.0
+  @Setting("Steps in which the learning rate rises from 0, before the schedule begins.", .from(0, to: 1 << 40))
+  public var warmup = 0
+
+  public init() {}
+}
+
+/// Which samples of a text a training takes.
+public struct SequenceSettings: Settings {
+  /// nil where there are no sequences.
+  @Setting("How sequences are taken from a text: random or sequential.", staysInEpoch: true)
+  public var sampling: SequenceSampling? = nil
+  /// nil for as many as the file says.
+  @Setting("Trains on the first so many tokens of a text; 0 for all.", .from(0), staysInEpoch: true)
+  public var maxTokens: Int? = nil
+
+  public init() {}
+}
+
+/// What becomes of images while they are loaded.
+public struct ImageSettings: Settings {
+  @Setting("Frames images by so many black pixels and cuts them back at a random place.", .within(0...1024))
+  public var randomCrop = 0
+  @Setting("Mirrors every other image at random, left to right.") public var randomFlip = false
+  /// In training and ever after.
+  @Setting(
+    "Normalises channels: 'data' by the training images, or means:deviations such as 0.49,0.48,0.45:0.25,0.24,0.26.",
+    option: "normalize", staysInEpoch: true)
+  public var normalization: Normalization? = nil
+
+  public init() {}
+
+  /// Random changes of training images, if any.
+  public var augmentation: Augmentation? {
+    get { randomCrop > 0 || randomFlip ? Augmentation(cropPadding: randomCrop, flips: randomFlip) : nil }
+    set { (randomCrop, randomFlip) = (newValue?.cropPadding ?? 0, newValue?.flips ?? false) }
+  }
+}
+
+/// What makes a training give the same numbers again.
+public struct Reproducibility: Settings {
+  @Setting("Defines every random number of the training.", staysInEpoch: true) public var seed: UInt64 = 0
+  /// The global batch is computed in fixed virtual shards, summed in a fixed tree.
+  @Setting("The same bits on any number of ranks.") public var reproducible = false
+  @Setting("Slices of the global batch in reproducible mode.", .within(1...4096)) public var virtualShards = 8
+
+  public init() {}
+}
+
+/// How kernels compute.
+public struct KernelSettings: Settings {
+  @Setting("Whose kernels compute: \(BackendName.wanted).", option: "kernels") public var backend = BackendName.onednn
+  @Setting("automatic (Winograd where it is faster) or direct.") public var convolution = ConvolutionMethod.automatic
+  @Setting("float32, or bf16 for convolutions and dense layers.") public var precision = Precision.float32
+  /// More gain nothing once a slice fills the cache.
+  @Setting("Samples that go through the network at once.", .from(1)) public var sliceSize = Int.max
+
+  public init() {}
+}
+
+/// Steps of a training, in rising order.
+public struct StepList: SettingValue, ExpressibleByArrayLiteral {
+  public let steps: [Int]
+
+  public init(_ steps: [Int]) { self.steps = steps }
+  public init(arrayLiteral steps: Int...) { self.steps = steps }
+
+  public init?(text: String) {
+    let numbers = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+    guard !numbers.contains(nil) else { return nil }
+    steps = numbers.compactMap { $0 }
+  }
+  public var text: String { steps.map(String.init).joined(separator: ",") }
+  public static var wanted: String { "a number of steps, or several such as 1000,2000" }
+
+  public init(from decoder: any Decoder) throws { steps = try [Int](from: decoder) }
+  public func encode(to encoder: any Encoder) throws { try steps.encode(to: encoder) }
+}
+
+/// `data`, or means:deviations, each with commas between channels.
+extension Normalization: SettingValue {
+  /// Stands for the means and deviations of the training images, until they are known.
+  public static let ofData = Normalization(means: [], deviations: [])
+
+  public init?(text: String) {
+    if text == "data" {
+      self = .ofData
+      return
+    }
+    let lists = text.split(separator: ":", omittingEmptySubsequences: false).map { list in
+      list.split(separator: ",", omittingEmptySubsequences: false).map { Float($0) }
+    }
+    guard lists.count == 2, lists[0].count == lists[1].count, !lists.joined().contains(nil) else { return nil }
+    self.init(means: lists[0].compactMap { $0 }, deviations: lists[1].compactMap { $0 })
+  }
+
+  public static var wanted: String {
+    "data, or as many means as deviations such as 0.5,0.5,0.5:0.2,0.2,0.2"
+  }
+}

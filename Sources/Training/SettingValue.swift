@@ -1,0 +1,114 @@
+import Datasets
+import Kernels
+
+/// What a setting may be: anything that a text of the command line and a field of JSON can say.
+public protocol SettingValue: Codable, Sendable, Equatable {
+  /// Nil for a text that is no such value.
+  init?(text: String)
+  var text: String { get }
+  /// What a text must be, as `… must be` goes on.
+  static var wanted: String { get }
+  /// What a range is compared with; nil for what is no number.
+  var number: Double? { get }
+  static var isNumber: Bool { get }
+  var isNone: Bool { get }
+}
+
+extension SettingValue {
+  public var number: Double? { nil }
+  public static var isNumber: Bool { false }
+  public var isNone: Bool { false }
+}
+
+extension SettingValue where Self: LosslessStringConvertible {
+  public init?(text: String) { self.init(text) }
+  public var text: String { description }
+}
+
+extension Int: SettingValue {
+  public static var wanted: String { "a whole number" }
+  public static var isNumber: Bool { true }
+  public var number: Double? { Double(self) }
+}
+
+extension UInt64: SettingValue {
+  public static var wanted: String { "a whole number from 0 to \(UInt64.max)" }
+  public static var isNumber: Bool { true }
+  public var number: Double? { Double(self) }
+}
+
+extension Double: SettingValue {
+  public static var wanted: String { "a number" }
+  public static var isNumber: Bool { true }
+  public var number: Double? { self }
+}
+
+extension Bool: SettingValue {
+  public static var wanted: String { "true or false" }
+}
+
+extension Optional: SettingValue where Wrapped: SettingValue {
+  public init?(text: String) {
+    guard let value = Wrapped(text: text) else { return nil }
+    self = value
+  }
+  public var text: String { self?.text ?? "none" }
+  public static var wanted: String { Wrapped.wanted }
+  public var number: Double? { self?.number }
+  public static var isNumber: Bool { Wrapped.isNumber }
+  public var isNone: Bool { self == nil }
+}
+
+/// One of a few names.
+public protocol SettingName: SettingValue, CaseIterable, RawRepresentable where RawValue == String {}
+
+extension SettingName {
+  public init?(text: String) { self.init(rawValue: text) }
+  public var text: String { rawValue }
+  public static var wanted: String {
+    let names = allCases.map(\.rawValue)
+    return names.count == 1 ? names[0] : names.dropLast().joined(separator: ", ") + " or " + names[names.count - 1]
+  }
+}
+
+extension SequenceSampling: SettingName {}
+extension BackendName: SettingName {}
+extension ConvolutionMethod: SettingName {}
+extension Precision: SettingName {}
+
+/// Which numbers a setting may be.
+public struct SettingRange: Sendable {
+  /// What a wrong number must be.
+  let fault: @Sendable (Double) -> String?
+
+  public static let any = SettingRange { _ in nil }
+
+  public static func from(_ least: Int) -> SettingRange {
+    SettingRange { $0 >= Double(least) ? nil : least == 0 ? "0 or more" : "at least \(least)" }
+  }
+
+  public static func from(_ least: Int, to most: Int) -> SettingRange {
+    SettingRange { $0 < Double(least) ? "at least \(least)" : $0 > Double(most) ? "at most \(most)" : nil }
+  }
+
+  public static func within(_ range: ClosedRange<Int>) -> SettingRange {
+    SettingRange {
+      (Double(range.lowerBound)...Double(range.upperBound)).contains($0)
+        ? nil : "in \(range.lowerBound)…\(range.upperBound)"
+    }
+  }
+
+  public static func within(_ range: Range<Double>) -> SettingRange {
+    SettingRange { range.contains($0) ? nil : "in \(number(range.lowerBound))..<\(number(range.upperBound))" }
+  }
+
+  public static func finite(from least: Double) -> SettingRange {
+    SettingRange { $0.isFinite && $0 >= least ? nil : "\(number(least)) or more, and finite" }
+  }
+
+  public static func finite(above bound: Double) -> SettingRange {
+    SettingRange { $0 <= bound ? "above \(number(bound))" : $0.isFinite ? nil : "above \(number(bound)), and finite" }
+  }
+
+  private static func number(_ value: Double) -> String { value == value.rounded() ? "\(Int(value))" : "\(value)" }
+}
