@@ -51,7 +51,7 @@ enum Threads {
 
   /// Refuses a number of threads that would break the OpenMP library, which believes any.
   static func check() throws {
-    let name = "OMP_NUM_THREADS", most = 1024
+    let (name, most) = ("OMP_NUM_THREADS", 1024)
     guard let text = ProcessInfo.processInfo.environment[name] else { return }
     for part in text.split(separator: ",") {
       let digits = part.filter { !$0.isWhitespace }

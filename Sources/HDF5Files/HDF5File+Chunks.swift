@@ -21,7 +21,8 @@ extension HDF5File {
       return try session.check(filter, "reading the filters")
     }
     if let stranger = filters.first(where: { !HDF5File.allowedFilters.contains($0) }) {
-      throw session.error(.refused, "needs the filter \(stranger); Lockstep reads gzip (1), shuffle (2) and Fletcher32 (3)")
+      throw session.error(
+        .refused, "needs the filter \(stranger); Lockstep reads gzip (1), shuffle (2) and Fletcher32 (3)")
     }
     guard filters.count(where: { $0 == H5Z_FILTER_DEFLATE }) <= 1 else {
       throw session.error(.refused, "is compressed more than once")
@@ -43,7 +44,9 @@ extension HDF5File {
     guard !isWritable else { return }
     let creation = try session.own(H5Dget_create_plist(dataset), H5Pclose, "reading the layout")
     let filters = try filters(creation, session)
-    guard let chunk = try chunk(creation, session), let packing = filters.firstIndex(of: H5Z_FILTER_DEFLATE) else { return }
+    guard let chunk = try chunk(creation, session), let packing = filters.firstIndex(of: H5Z_FILTER_DEFLATE) else {
+      return
+    }
     let shape = try shape(ofDataset: dataset, session)
     let type = try session.own(H5Dget_type(dataset), H5Tclose, "reading the type")
     // Checksums within, of four bytes each, are packed with the numbers.

@@ -2,7 +2,9 @@
 
 import os
 import pty
+import struct
 import subprocess
+import zlib
 
 import h5py
 import numpy
@@ -12,9 +14,11 @@ from .support import BINARY, TIME_LIMIT, CommandTest
 
 def png(path):
     """A grey picture of one pixel."""
-    path.write_bytes(bytes.fromhex(
-        "89504e470d0a1a0a0000000d494844520000000100000001080000000"
-        "03a7e9b550000000a49444154789c63680000008200815cd36d920000000049454e44ae426082"))
+    def part(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + part(b"IHDR", header) + part(b"IDAT", zlib.compress(bytes(2))) + part(b"IEND", b""))
 
 
 class Details(CommandTest):

@@ -37,7 +37,8 @@ public struct CSVConverter: Sendable {
       let table = try DataFrame(csv: bytes, name: path, separator: separator, missing: missing, hasHeading: hasHeading)
       if hasHeading && table.names.allSatisfy({ Double($0) != nil }) {
         throw InputError(
-          path, "row 1: expected names of columns, found only numbers (\(table.names.prefix(5).joined(separator: ", "))): "
+          path,
+          "row 1: expected names of columns, found only numbers (\(table.names.prefix(5).joined(separator: ", "))): "
             + "--no-header where the first row is data")
       }
       if table.rowCount == 0 { throw InputError(path, "has names of columns, but no row below them") }
