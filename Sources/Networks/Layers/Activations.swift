@@ -2,28 +2,28 @@ import Tensors
 
 /// `max(x, 0)`.
 public final class ReLU: Module {
-  public override func forward(_ input: Tensor) throws -> Tensor { input.relu() }
+  public override func forward(_ input: Tensor) -> Tensor { input.relu() }
 }
 
 /// A layer whose kernel can cut off what is below zero on its way out.
 public protocol ReLUFusing: Module {
-  func forward(_ input: Tensor, thenReLU: Bool) throws -> Tensor
+  func forward(_ input: Tensor, thenReLU: Bool) -> Tensor
 }
 
 extension ReLUFusing {
-  public func callAsFunction(_ input: Tensor, thenReLU: Bool) throws -> Tensor {
-    try NumericsCheck.within(self) { try forward(input, thenReLU: thenReLU) }
+  public func callAsFunction(_ input: Tensor, thenReLU: Bool) -> Tensor {
+    NumericsCheck.within(self) { forward(input, thenReLU: thenReLU) }
   }
 }
 
 /// `1 / (1 + exp(-x))`.
 public final class Sigmoid: Module {
-  public override func forward(_ input: Tensor) throws -> Tensor { input.sigmoid() }
+  public override func forward(_ input: Tensor) -> Tensor { input.sigmoid() }
 }
 
 /// `tanh x`.
 public final class Tanh: Module {
-  public override func forward(_ input: Tensor) throws -> Tensor { input.tanh() }
+  public override func forward(_ input: Tensor) -> Tensor { input.tanh() }
 }
 
 /// Zeros elements with the given probability while training; hands its input on in evaluation.
@@ -32,7 +32,7 @@ public final class Dropout: Module {
 
   public init(_ probability: Double = 0.5) { self.probability = probability }
 
-  public override func forward(_ input: Tensor) throws -> Tensor {
+  public override func forward(_ input: Tensor) -> Tensor {
     isTraining ? input.droppedOut(probability) : input
   }
 }

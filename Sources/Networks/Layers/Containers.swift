@@ -9,16 +9,16 @@ public final class Sequential: Module {
 
   public subscript(_ index: Int) -> Module { layers[index] }
 
-  public override func forward(_ input: Tensor) throws -> Tensor {
+  public override func forward(_ input: Tensor) -> Tensor {
     var value = input
     var index = 0
     while index < layers.count {
       // A ReLU costs nothing within the kernel of the layer before it.
       if index + 1 < layers.count, layers[index + 1] is ReLU, let layer = layers[index] as? any ReLUFusing {
-        value = try layer(value, thenReLU: true)
+        value = layer(value, thenReLU: true)
         index += 2
       } else {
-        value = try layers[index](value)
+        value = layers[index](value)
         index += 1
       }
     }
@@ -35,5 +35,5 @@ extension Sequential: CustomReflectable {
 
 /// Everything behind the batch laid flat: `[batch, …]` to `[batch, features]`.
 public final class Flatten: Module {
-  public override func forward(_ input: Tensor) throws -> Tensor { input.flattened() }
+  public override func forward(_ input: Tensor) -> Tensor { input.flattened() }
 }

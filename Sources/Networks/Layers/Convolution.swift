@@ -17,9 +17,9 @@ public final class Conv2D: WeightedLayer, ReLUFusing {
     super.init(weight: shape, bias: bias, weights: weights, biases: biases)
   }
 
-  public override func forward(_ input: Tensor) throws -> Tensor { try forward(input, thenReLU: false) }
+  public override func forward(_ input: Tensor) -> Tensor { forward(input, thenReLU: false) }
 
-  public func forward(_ input: Tensor, thenReLU: Bool) throws -> Tensor {
+  public func forward(_ input: Tensor, thenReLU: Bool) -> Tensor {
     input.convolved(
       weight, bias: bias, stride: stride, padding: padding, dilation: dilation, groups: groups, thenReLU: thenReLU)
   }
