@@ -48,7 +48,8 @@ public final class Communicator: @unchecked Sendable {
   /// Collective over the transport's ranks.
   ///
   /// - Parameter jobRank: this rank in the whole job.
-  convenience init(_ transport: any Transport, jobRank: Int, board: ProgressBoard? = nil, isChecked: Bool = false) throws
+  convenience init(_ transport: any Transport, jobRank: Int, board: ProgressBoard? = nil, isChecked: Bool = false)
+    throws
   {
     let all = try naming("duplicate", rank: transport.rank) {
       try transport.gatherAlike([Int64(jobRank), Int64(board?.communicatorCount ?? 0)])

@@ -103,7 +103,8 @@ public enum Environment {
     guard Launcher.separateTasks > 1 else { return }
     throw MessagePassingError(
       .environment, "start",
-      "srun started \(Launcher.separateTasks) tasks that can't see each other; use srun --mpi=pmix or mpirun", rank: nil)
+      "srun started \(Launcher.separateTasks) tasks that can't see each other; use srun --mpi=pmix or mpirun", rank: nil
+    )
   }
 
   /// Validated before MPI starts, so that a wrong value ends every rank at once.

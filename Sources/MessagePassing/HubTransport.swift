@@ -28,7 +28,8 @@ final class HubTransport: Transport {
     let parts = try meet(message)
     if let other = parts.firstIndex(where: { $0.type != message.type || $0.count != message.count }) {
       throw TransportFault(
-        .mismatch, "rank \(rank) has \(message.count) \(message.type), rank \(other) has \(parts[other].count) "
+        .mismatch,
+        "rank \(rank) has \(message.count) \(message.type), rank \(other) has \(parts[other].count) "
           + "\(parts[other].type)")
     }
     switch message.type {

@@ -62,7 +62,8 @@ public final class Trainer {
   }
 
   private func checkStatistics() throws {
-    guard case .none = strategy.statistics, let layer = model.namedModules().first(where: { !$0.module.stepSums.isEmpty })
+    guard case .none = strategy.statistics,
+      let layer = model.namedModules().first(where: { !$0.module.stepSums.isEmpty })
     else { return }
     throw ConfigurationError(
       "\(type(of: strategy)) has no statistics of a batch, which layer \(layer.name) (\(type(of: layer.module))) needs")

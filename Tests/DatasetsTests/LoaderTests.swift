@@ -113,7 +113,7 @@ private final class WatchedDataset: Dataset {
         isInside.store(true, ordering: .sequentiallyConsistent)
         usleep(delay)
         isInside.store(false, ordering: .sequentiallyConsistent)
-        return Batch(inputs: try Tensor(samples.map { Float($0) }), targets: .empty, samples: samples)
+        return Batch(inputs: Tensor(samples.map { Float($0) }), targets: .empty, samples: samples)
       }
     }
     let slow = Slow()

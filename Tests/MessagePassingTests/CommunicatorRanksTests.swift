@@ -81,7 +81,8 @@ extension CollectivesRanksTests {
       }
     }
 
-    @Test(arguments: [JobKind.duplicate, .twoThreads, .threeThreads, .checkedThreads, .halfOfThreads], [1, 100, 70_000])
+    @Test(
+      arguments: [JobKind.duplicate, .twoThreads, .threeThreads, .checkedThreads, .halfOfThreads], [1, 100, 70_000])
     func messagesGoRoundTheRing(_ job: JobKind, _ count: Int) throws {
       for pieceLength in [Int?.none, 3 * count / 10 + 1] {
         try job.run { communicator in

@@ -122,7 +122,8 @@ extension TrainingRanksTests {
 
     @Test(arguments: [0, 37, 99]) func aLossThatIsNoNumberStopsAllRanks(_ sample: Int) throws {
       let communicator = try Ranks.duplicate()
-      let trainer = try Trainer(drawing: smallNetwork(), Classification(), smallConfiguration(epochs: 1), on: communicator)
+      let trainer = try Trainer(
+        drawing: smallNetwork(), Classification(), smallConfiguration(epochs: 1), on: communicator)
       let place = try #require(Sampler(sampleCount: 100, batchSize: 16, seed: 7).order(epoch: 0).firstIndex(of: sample))
       let error = #expect(throws: NotFiniteError.self) { try trainer.fit(Poisoned(sample: sample)) }
       #expect(error?.step == place / 16 + 1)

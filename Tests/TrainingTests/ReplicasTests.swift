@@ -16,7 +16,8 @@ struct Accident {
 
   func train(on communicator: Communicator, interval: Int, savingIn folder: String? = nil) throws {
     let entry = try #require(Zoo.model(lesson.model))
-    let trainer = try Trainer(drawing: entry.make(ModelSizes()), Classification(), lesson.configuration, on: communicator)
+    let trainer = try Trainer(
+      drawing: entry.make(ModelSizes()), Classification(), lesson.configuration, on: communicator)
     trainer.checks.verificationInterval = interval
     if communicator.rank == rank { trainer.observers = [Hand(self, trainer)] }
     let saving = folder.map { CheckpointPlan(CheckpointFolder($0), every: .steps(2)) }
