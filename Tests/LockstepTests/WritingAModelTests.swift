@@ -94,15 +94,15 @@ final class Block: Module {
   }
 
   @Test func blockOfATransformer() throws {
-    let transformer = Sequential(
-      Embedding(28, 32), Block(width: 32, heads: 4), Block(width: 32, heads: 4), Linear(32, 28))
+    let blocks = Sequential(Block(width: 32, heads: 4), Block(width: 32, heads: 4))
+    let transformer = Sequential(Embedding(28, 32), blocks, Linear(32, 28))
     let scores = transformer(Tensor.zeros([2, 10], .int64))  // [2, 10, 28]
     #expect(scores.shape == [2, 10, 28])
     #expect(try scores.floats().allSatisfy(\.isFinite))
     try transformer.validate()
     try scores.sum().backward()
     #expect(transformer.namedParameters.allSatisfy { $0.tensor.gradient != nil })
-    #expect(transformer.namedParameters.contains { $0.name == "1.norm1.weight" })
+    #expect(transformer.namedParameters.contains { $0.name == "1.0.norm1.weight" })
   }
 
   /// What comes later changes nothing before it.
