@@ -15,8 +15,8 @@ public struct Measure: Sendable, Equatable {
 /// struct AbsoluteErrors: Objective {
 ///   let sums: [SumName] = [.loss, .weight, "largeErrors"]
 ///   func loss(of outputs: Tensor, on batch: Batch) throws -> (sum: Tensor, totals: Totals) {
-///     let errors = try (outputs - batch.targets).abs()
-///     let (sum, large) = try (errors.sum(), (errors .> 1).sum())
+///     let errors = (outputs - batch.targets).abs()
+///     let (sum, large) = (errors.sum(), (errors > 1).sum())
 ///     return (sum, [.loss: try sum.item(), .weight: Double(batch.samples.count), "largeErrors": try large.item()])
 ///   }
 ///   func measures(of totals: Totals) -> [Measure] {

@@ -13,16 +13,18 @@ struct Sines: Dataset {
   }
 }
 
-/// Absolute errors; a small one is a hit.
+/// Absolute errors, and how many of them are small.
 struct AbsoluteErrors: Objective {
-  func evaluate(_ model: Module, _ batch: Batch) throws -> (lossSum: Tensor, totals: Totals) {
-    let errors = (model(batch.inputs) - batch.targets).abs()
+  let sums: [SumName] = [.loss, .weight, "small"]
+
+  func loss(of outputs: Tensor, on batch: Batch) throws -> (sum: Tensor, totals: Totals) {
+    let errors = (outputs - batch.targets).abs()
     let (loss, small) = (errors.sum(), (errors < 0.1).sum())
-    return (loss, Totals(loss: try loss.item(), hits: try small.item(), samples: Double(batch.samples.count)))
+    return (loss, [.loss: try loss.item(), .weight: Double(batch.samples.count), "small": try small.item()])
   }
 
   func measures(of totals: Totals) -> [Measure] {
-    [Measure("loss", totals.meanLoss), Measure("small", totals.accuracy)]
+    [Measure("loss", totals.meanLoss), Measure("small", totals.mean(of: "small"))]
   }
 }
 
