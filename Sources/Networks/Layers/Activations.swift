@@ -7,10 +7,12 @@ public final class ReLU: Module {
 
 /// A layer whose kernel can cut off what is below zero on its way out.
 public protocol ReLUFusing: Module {
+  /// The output, cut off below zero if asked for.
   func forward(_ input: Tensor, thenReLU: Bool) -> Tensor
 }
 
 extension ReLUFusing {
+  /// The output, cut off below zero if asked for.
   public func callAsFunction(_ input: Tensor, thenReLU: Bool) -> Tensor {
     NumericsCheck.within(self) { forward(input, thenReLU: thenReLU) }
   }
@@ -28,8 +30,10 @@ public final class Tanh: Module {
 
 /// Zeros elements with the given probability while training; hands its input on in evaluation.
 public final class Dropout: Module {
+  /// That an element becomes 0.
   public let probability: Double
 
+  /// One half unless said otherwise; a probability outside 0…1 is a fault of the output.
   public init(_ probability: Double = 0.5) { self.probability = probability }
 
   public override func forward(_ input: Tensor) -> Tensor {
