@@ -53,7 +53,7 @@ public enum CheckpointFile {
   static func sealed(_ image: [UInt8]) -> [UInt8] { image + Array("\(seal)\(SHA256.digest(of: image))\n".utf8) }
 
   private static func write(_ tensor: Tensor, to path: String, _ file: HDF5File) throws {
-    try tensor.withFloats { try file.write(UnsafeBufferPointer($0), shape: tensor.shape.extents, to: path) }
+    try tensor.withRowMajor(as: Float.self) { try file.write($0, shape: tensor.shape.extents, to: path) }
   }
 
   /// Reads and verifies the checkpoint at `path`.
