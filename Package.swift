@@ -70,7 +70,7 @@ let tests: [Target] = [
   .testTarget(name: "TrainingTests", dependencies: ["Training", "Kernels", "TestSupport"]),
   .testTarget(name: "ZooTests", dependencies: ["Zoo", "TestSupport"]),
   .testTarget(name: "LockstepTests", dependencies: ["Lockstep", "TestSupport"]),
-  .testTarget(name: "CLITests", dependencies: ["CLI", "TestSupport"]),
+  .testTarget(name: "CLITests", dependencies: ["CLI", "Kernels", "TestSupport"]),
 ]
 
 // Only `launch/docs` asks for the plugin that builds documentation.

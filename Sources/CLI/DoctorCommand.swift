@@ -20,7 +20,7 @@ struct DoctorCommand: JobCommand {
     print("MPI               \(Environment.libraryVersion)")
     print("HDF5              \(HDF5File.libraryVersion)")
     print(
-      "kernels           \(kernelLibraryVersion), \(Convolution.hasWinograd ? "with" : "without") Winograd convolutions"
+      "kernels           \(kernelLibraryVersion), \(OneDNN.hasWinograd ? "with" : "without") Winograd convolutions"
     )
     print("job               \(communicator.size == 1 ? "one process" : "\(communicator.size) ranks")")
     for (rank, host) in places.enumerated() where communicator.size > 1 {

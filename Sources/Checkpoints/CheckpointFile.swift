@@ -53,7 +53,7 @@ public enum CheckpointFile {
   static func sealed(_ image: [UInt8]) -> [UInt8] { image + Array("\(seal)\(SHA256.digest(of: image))\n".utf8) }
 
   private static func write(_ tensor: Tensor, to path: String, _ file: HDF5File) throws {
-    try tensor.withFloats { try file.write(UnsafeBufferPointer($0), shape: tensor.shape.extents, to: path) }
+    try tensor.withRowMajor(as: Float.self) { try file.write($0, shape: tensor.shape.extents, to: path) }
   }
 
   /// Reads and verifies the checkpoint at `path`.
@@ -109,8 +109,9 @@ public enum CheckpointFile {
     }
     position.seed = UInt64(UInt(bitPattern: try number("seed")))
     if case .doubles(let totals)? = try file.attribute("epoch_totals", of: "/training") {
-      guard totals.isEmpty || totals.count == 3 && totals.allSatisfy(\.isFinite) else {
-        throw CheckpointError(path, "/training@epoch_totals: expected three finite numbers, found \(totals)")
+      guard totals.count <= 64, totals.allSatisfy(\.isFinite) else {
+        throw CheckpointError(
+          path, "/training@epoch_totals: expected finite numbers, 64 at most, found \(totals.prefix(64))")
       }
       position.totals = totals
     }

@@ -95,13 +95,19 @@ extension Tensor {
 
   /// Sets every element, unless there is a fault. Not recorded.
   public final func fill(_ value: Double) {
-    change { try dtype.perform(FillElements(target: self, value: value)) }
+    change {
+      try requireWritable("fill")
+      try dtype.perform(FillElements(target: self, value: value))
+    }
   }
 
   /// Overwrites the elements with those of `source`, which broadcasts and converts, unless one of both carries a fault. Not
   /// recorded.
   public final func assign(_ source: Tensor) {
-    change(by: source) { try write(source) }
+    change(by: source) {
+      try requireWritable("assign")
+      try write(source)
+    }
   }
 
   /// The same without a look at faults; for new memory.

@@ -1,11 +1,14 @@
 import Glibc
+import Kernels
 import Synchronization
 
-/// A block of memory that tensors share: 64 bytes aligned, given back to a pool when its last tensor is gone.
+/// A block of memory that tensors share: 64 bytes aligned and given back to a pool when its last tensor is gone, or
+/// somebody else's that is adopted.
 public final class Storage: @unchecked Sendable {
-  let memory: UnsafeMutableRawPointer
-  /// 0 where the memory is nobody's.
-  private let sizeClass: Int
+  private let address: UnsafeMutableRawPointer
+  private let owner: Owner
+  /// The float32 images that lie here in blocks of channels; nil where elements lie by their tensors' strides.
+  private(set) var blocks: ImageExtents?
   /// Why what should be here could not be computed or changed.
   final var fault: (any Error)?
   /// Of a faulted view: the memory that it would have looked at.
@@ -13,18 +16,58 @@ public final class Storage: @unchecked Sendable {
   /// Grows with every change in place, so that backward finds out that a value is no longer what forward saw.
   final var version = 0
 
+  private enum Owner {
+    case pool(sizeClass: Int)
+    case other(AnyObject, isReadOnly: Bool)
+    /// No elements are here.
+    case nobody
+  }
+
   init(byteCount: Int) throws {
-    sizeClass = MemoryPool.sizeClass(of: byteCount)
-    memory = try MemoryPool.shared.take(sizeClass)
+    let sizeClass = MemoryPool.sizeClass(of: byteCount)
+    (address, owner) = (try MemoryPool.shared.take(sizeClass), .pool(sizeClass: sizeClass))
+    viewed = nil
+  }
+
+  /// Memory for images in blocks, of undefined content.
+  convenience init(blocks images: ImageExtents) throws {
+    try self.init(byteCount: images.elementCount(.blocked) * MemoryLayout<Float>.stride)
+    blocks = images
+  }
+
+  /// Memory that `owner` gives back when it goes, which is not before the last tensor on it has gone.
+  init(adopting address: UnsafeMutableRawPointer, owner: AnyObject, isReadOnly: Bool) {
+    (self.address, self.owner) = (address, .other(owner, isReadOnly: isReadOnly))
     viewed = nil
   }
 
   /// In place of memory that can't be had; or for no elements at all.
   init(fault: (any Error)? = nil, viewed: Storage? = nil) {
-    (memory, sizeClass, self.fault, self.viewed) = (Nothing.shared.memory, 0, fault, viewed)
+    (address, owner, self.fault, self.viewed) = (Nothing.shared.memory, .nobody, fault, viewed)
   }
 
-  deinit { if sizeClass > 0 { MemoryPool.shared.give(memory, sizeClass) } }
+  deinit { if case .pool(let sizeClass) = owner { MemoryPool.shared.give(address, sizeClass) } }
+
+  /// Where elements lie by strides. Images in blocks are brought to channels-last memory here, for every tensor on them and
+  /// all operators that do not ask for blocks: none can read them by strides.
+  var memory: UnsafeMutableRawPointer {
+    if let images = blocks {
+      images.unblock(address.assumingMemoryBound(to: Float.self))
+      blocks = nil
+    }
+    return address
+  }
+
+  /// Where the images lie in blocks; nil where they do not.
+  var blockedMemory: UnsafeMutablePointer<Float>? {
+    blocks == nil ? nil : address.assumingMemoryBound(to: Float.self)
+  }
+
+  /// Whether elements may be changed where they lie.
+  var isWritable: Bool {
+    if case .other(_, isReadOnly: true) = owner { return false }
+    return true
+  }
 
   /// An address for those who have no elements.
   private struct Nothing: @unchecked Sendable {

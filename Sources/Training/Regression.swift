@@ -32,10 +32,15 @@ public struct Regression: Objective {
   }
 
   private func squaredLogarithms(_ predictions: Tensor, _ targets: Tensor) throws -> Double {
-    // A copy: what is read in place counts as changed, and the loss still needs the predictions for its gradient.
-    try zip(predictions.floats(), targets.floats()).reduce(0) { sum, pair in
-      let difference = log(max(Double(pair.0), 1)) - log(max(Double(pair.1), 1))
-      return sum + difference * difference
+    // To be read: what is taken to be changed in place counts as changed, and the loss still needs the predictions.
+    try predictions.withRowMajor(as: Float.self) { predictions in
+      try targets.withRowMajor(as: Float.self) { targets in
+        zip(predictions, targets).reduce(0) { sum, pair in
+          let difference =
+            log(max(Double(pair.0) * scale + shift, 1)) - log(max(Double(pair.1) * scale + shift, 1))
+          return sum + difference * difference
+        }
+      }
     }
   }
 }

@@ -6,7 +6,8 @@ extension Tensor {
   /// `[batch, outChannels, (height + 2 padding - dilation (kernel - 1) - 1) / stride + 1, …]`.
   ///
   /// Derivatives are convolutions too: the input's of g with the weights, the weights' of the input with g, the bias' the
-  /// sum of g; where a ReLU follows, g is what passes it. Activations lie channels-last in memory from here on; the input's derivative is left out for data.
+  /// sum of g; where a ReLU follows, g is what passes it. Activations lie channels-last in memory from here on, or in blocks
+  /// of channels where the input does; the input's derivative is left out for data.
   public final func convolved(
     _ weights: Tensor, bias: Tensor? = nil, stride: [Int] = [1, 1], padding: [Int] = [0, 0],
     dilation: [Int] = [1, 1], groups: Int = 1, thenReLU: Bool = false
@@ -20,28 +21,34 @@ extension Tensor {
     _ weights: Tensor, _ bias: Tensor?, _ stride: [Int], _ padding: [Int], _ dilation: [Int], _ groups: Int,
     _ thenReLU: Bool
   ) throws -> Tensor {
-    let extents = try convolutionShape(weights, bias, stride, padding, dilation, groups)
-    let kernels = KernelOptions.current
-    let (input, kernel) = (detached().channelsLast(), weights.detached().packed())
+    var extents = try convolutionShape(weights, bias, stride, padding, dilation, groups)
+    let kernels = KernelOptions.current.kernels
+    let (input, kernel) = (detached().images(), weights.detached().packed())
     let offsets = bias?.packed()
     let outShape: Shape = [extents.batch, extents.outChannels, extents.outHeight, extents.outWidth]
-    let result = try Tensor(uninitialized: outShape, .float32, strides: outShape.channelsLastStrides)
-    try Convolution.forward(
-      extents, kernels, input: input.pointer(), weights: kernel.pointer(), bias: offsets?.pointer(),
-      output: result.pointer(), thenReLU: thenReLU)
-    let kept = thenReLU ? result.detached() : nil
+    let from = try input.imageMemory()
+    let result = try Tensor(images: outShape, from.layout)
+    (extents.inLayout, extents.outLayout) = (from.layout, from.layout)
+    try kernels.convolve(
+      extents, input: from.pointer, weights: kernel.pointer(), bias: offsets?.pointer(),
+      output: result.imageMemory().pointer, thenReLU: thenReLU)
+    let (kept, plan) = (thenReLU ? result.detached() : nil, extents)
 
     return result.recorded(
       [self, weights] + (bias.map { [$0] } ?? []), needing: input, kernel, kept, function: "convolved"
     ) { gradient in
-      var gradient = gradient.channelsLast()
-      if let kept { gradient = try gradient.passing(kept) }
+      var gradient = gradient.images()
+      if let kept { gradient = try gradient.images(in: kept.imageMemory().layout).passing(kept) }
+      // As they lie now: an operator without blocks may have brought either to channels-last since.
+      let (of, from) = (try gradient.imageMemory(), try input.imageMemory())
+      var extents = plan
+      (extents.inLayout, extents.outLayout) = (from.layout, of.layout)
       var derivatives: [Tensor?] = [nil, nil, nil]
       if self.tracksGradient {
-        let derivative = try Tensor(uninitialized: self.shape, .float32, strides: self.shape.channelsLastStrides)
-        try Convolution.inputGradient(
-          extents, kernels, outputGradient: gradient.pointer(), weights: kernel.pointer(),
-          inputGradient: derivative.pointer())
+        let derivative = try Tensor(images: self.shape, from.layout)
+        try kernels.convolutionInputGradient(
+          extents, outputGradient: of.pointer, weights: kernel.pointer(),
+          inputGradient: derivative.imageMemory().pointer)
         derivatives[0] = derivative
       }
       if weights.tracksGradient || bias?.tracksGradient ?? false {
@@ -51,8 +58,8 @@ extension Tensor {
           derivative.fill(0)
           biasDerivative?.fill(0)
         }
-        try Convolution.weightsGradient(
-          extents, kernels, input: input.pointer(), outputGradient: gradient.pointer(),
+        try kernels.convolutionWeightsGradient(
+          extents, input: from.pointer, outputGradient: of.pointer,
           weightsGradient: derivative.pointer(), biasGradient: biasDerivative?.pointer())
         (derivatives[1], derivatives[2]) = (derivative, biasDerivative)
       }

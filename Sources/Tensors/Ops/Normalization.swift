@@ -34,18 +34,17 @@ extension Tensor {
     _ weight: Tensor, _ bias: Tensor, _ epsilon: Double, _ thenReLU: Bool
   ) throws -> (output: Tensor, statistics: BatchStatistics) {
     let (rows, input) = try rowsOfChannels(weight, bias)
-    let others = ForwardScope.statistics
-    let statistics = try BatchStatistics(rows.moments(input.pointer()), count: rows.rows, others)
+    let (others, kernels) = (ForwardScope.statistics, KernelOptions.current.kernels)
+    let statistics = try BatchStatistics(kernels.moments(rows, input.pointer()), count: rows.rows, others)
     guard statistics.count > 1 || ForwardScope.isPartOfLargerBatch || elementCount == 0 else {
       throw TensorError("batch norm", "a batch of shape \(shape) has one value per channel: no statistics in training")
     }
-    let affine = try Affine(statistics.mean, statistics.variance, weight, bias, epsilon)
-    let result = try input.applied(rows, affine, thenReLU)
+    let affine = try Affine(statistics.mean, statistics.variance, weight, bias, epsilon, thenReLU)
+    let result = try input.applied(rows, affine, kernels)
     let output = result.recorded([self, weight, bias], needing: input, function: "batchNormalized") { gradient in
       let gradient = input.rank == 4 ? gradient.channelsLast() : gradient.packed()
-      let relu = thenReLU ? (affine.scale, affine.shift) : nil
-      let own = try rows.gradientSums(
-        input.pointer(), gradient.pointer(), mean: statistics.mean.map { Float($0) }, relu: relu)
+      let own = try kernels.normalizationSums(
+        rows, input.pointer(), gradient.pointer(), mean: statistics.mean.map { Float($0) }, affine.ofChannels)
       var derivatives: [Tensor?] = [
         nil, Tensor(zip(own.product, affine.inverse).map { Float($0 * $1) }),
         Tensor(own.gradient.map { Float($0) }),
@@ -57,9 +56,9 @@ extension Tensor {
         let b = rows.perChannel { -affine.factor[$0] * affine.inverse[$0] * affine.inverse[$0] * product[$0] / n }
         let c = rows.perChannel { -affine.factor[$0] * sum[$0] / n - b[$0] * statistics.mean[$0] }
         let derivative = try Tensor(uninitialized: input.shape, .float32, strides: input.strides)
-        try rows.inputGradient(
-          input.pointer(), gradient.pointer(), a: affine.scale, b: b.map { Float($0) }, c: c.map { Float($0) },
-          relu: relu, result: derivative.pointer())
+        try kernels.normalizationGradient(
+          rows, input.pointer(), gradient.pointer(), a: affine.ofChannels.scale, b: b.map { Float($0) },
+          c: c.map { Float($0) }, affine.ofChannels, result: derivative.pointer())
         derivatives[0] = derivative
       }
       return derivatives
@@ -83,17 +82,17 @@ extension Tensor {
   ) throws -> Tensor {
     let (rows, input) = try rowsOfChannels(weight, bias)
     let means = try mean.values(as: Double.self)
-    let affine = try Affine(means, variance.values(as: Double.self), weight, bias, epsilon)
-    let result = try input.applied(rows, affine, thenReLU)
+    let kernels = KernelOptions.current.kernels
+    let affine = try Affine(means, variance.values(as: Double.self), weight, bias, epsilon, thenReLU)
+    let result = try input.applied(rows, affine, kernels)
     return result.recorded([self, weight, bias], needing: input, function: "normalized") { gradient in
       let gradient = input.rank == 4 ? gradient.channelsLast() : gradient.packed()
-      let relu = thenReLU ? (affine.scale, affine.shift) : nil
-      let sums = try rows.gradientSums(
-        input.pointer(), gradient.pointer(), mean: means.map { Float($0) }, relu: relu)
+      let sums = try kernels.normalizationSums(
+        rows, input.pointer(), gradient.pointer(), mean: means.map { Float($0) }, affine.ofChannels)
       let derivative = try Tensor(uninitialized: input.shape, .float32, strides: input.strides)
       let zeros = [Float](repeating: 0, count: rows.channels)
-      try rows.inputGradient(
-        input.pointer(), gradient.pointer(), a: affine.scale, b: zeros, c: zeros, relu: relu,
+      try kernels.normalizationGradient(
+        rows, input.pointer(), gradient.pointer(), a: affine.ofChannels.scale, b: zeros, c: zeros, affine.ofChannels,
         result: derivative.pointer())
       return [
         derivative, Tensor(zip(sums.product, affine.inverse).map { Float($0 * $1) }),
@@ -102,7 +101,7 @@ extension Tensor {
     }
   }
 
-  private final func rowsOfChannels(_ weight: Tensor, _ bias: Tensor) throws -> (BatchNormalization, Tensor) {
+  private final func rowsOfChannels(_ weight: Tensor, _ bias: Tensor) throws -> (NormalizedBatch, Tensor) {
     guard rank == 2 || rank == 4, dtype == .float32 else {
       throw TensorError(
         "batch norm", "needs float32 [batch, channels] or [batch, channels, height, width], not \(dtype) \(shape)")
@@ -113,12 +112,12 @@ extension Tensor {
     }
     let input = rank == 4 ? detached().channelsLast() : detached().packed()
     let rows = shape[1] == 0 ? 0 : elementCount / shape[1]
-    return (BatchNormalization(rows: rows, channels: shape[1]), input)
+    return (NormalizedBatch(rows: rows, channels: shape[1]), input)
   }
 
-  private final func applied(_ rows: BatchNormalization, _ affine: Affine, _ thenReLU: Bool) throws -> Tensor {
+  private final func applied(_ rows: NormalizedBatch, _ affine: Affine, _ kernels: any Backend) throws -> Tensor {
     let result = try Tensor(uninitialized: shape, .float32, strides: strides)
-    try rows.apply(pointer(), scale: affine.scale, shift: affine.shift, thenReLU: thenReLU, output: result.pointer())
+    try kernels.normalize(rows, pointer(), affine.ofChannels, output: result.pointer())
     return result
   }
 
@@ -138,15 +137,18 @@ extension Tensor {
 private struct Affine {
   /// `1 / √(variance + ε)`, and that times the weight.
   let inverse, factor: [Double]
-  let scale, shift: [Float]
+  let ofChannels: ChannelAffine
 
-  init(_ mean: [Double], _ variance: [Double], _ weight: Tensor, _ bias: Tensor, _ epsilon: Double) throws {
+  init(
+    _ mean: [Double], _ variance: [Double], _ weight: Tensor, _ bias: Tensor, _ epsilon: Double, _ thenReLU: Bool
+  ) throws {
     let inverse = variance.map { 1 / ($0 + epsilon).squareRoot() }
     let factor = zip(try weight.values(as: Double.self), inverse).map(*)
     let offsets = try bias.values(as: Double.self)
     (self.inverse, self.factor) = (inverse, factor)
-    scale = factor.map { Float($0) }
-    shift = factor.indices.map { Float(offsets[$0] - mean[$0] * factor[$0]) }
+    ofChannels = ChannelAffine(
+      scale: factor.map { Float($0) }, shift: factor.indices.map { Float(offsets[$0] - mean[$0] * factor[$0]) },
+      thenReLU: thenReLU)
   }
 }
 
@@ -178,6 +180,6 @@ extension BatchStatistics {
   }
 }
 
-extension BatchNormalization {
+extension NormalizedBatch {
   fileprivate func perChannel(_ value: (Int) -> Double) -> [Double] { (0..<channels).map(value) }
 }

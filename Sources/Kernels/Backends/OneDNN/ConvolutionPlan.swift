@@ -29,9 +29,11 @@ final class ConvolutionPlan: @unchecked Sendable {
 
     /// What measures fastest; figures are of ResNet-18 at 96×96 and AlexNet on a Zen 5 core.
     init(_ shape: ConvolutionShape, _ pass: Pass, _ options: KernelOptions) {
-      // oneDNN 3.7 (AVX-512) goes wrong channels-last where one channel comes in and one column goes out in a wide stride.
+      // What lies in blocks stays so. And oneDNN 3.7 (AVX-512) goes wrong channels-last where one channel comes in and one
+      // column goes out in a wide stride.
+      let isBlocked = shape.inLayout == .blocked || shape.outLayout == .blocked
       let isMiscomputed = shape.inChannels == 1 && shape.outWidth == 1 && shape.stride[1] > 1
-      self = pass.isForward && isMiscomputed && lockstep_dnnl_major() > 2 ? .blocked : .direct
+      self = isBlocked || pass.isForward && isMiscomputed && lockstep_dnnl_major() > 2 ? .blocked : .direct
       guard lockstep_vector_lanes() == 16, shape.groups == 1, shape.outChannels % 16 == 0 else { return }
       let isGradient = pass == .weightsGradient
       // A first layer's weights' gradient takes 17.7 ms channels-last, 6.3 in blocks, 5 of reorders beside.
@@ -40,7 +42,7 @@ final class ConvolutionPlan: @unchecked Sendable {
       let isPlain = shape.stride == [1, 1] && shape.dilation == [1, 1]
       let is3x3 = shape.kernelHeight == 3 && shape.kernelWidth == 3
       let pixels = shape.outHeight * shape.outWidth
-      if options.precision == .float32 && options.convolution == .automatic && Convolution.hasWinograd && isPlain
+      if options.precision == .float32 && options.convolution == .automatic && OneDNN.hasWinograd && isPlain
         && is3x3 && pixels >= (isGradient ? 9 : 25)
       {
         self = .winograd
@@ -139,7 +141,7 @@ extension ConvolutionPlan {
 
     var isReordered: Bool { reorder != nil }
 
-    init(_ place: Place, _ caller: Layout, of primitive: Primitive, _ pass: Pass, offset: Int) throws {
+    init(_ place: Place, _ caller: MemoryDescriptor, of primitive: Primitive, _ pass: Pass, offset: Int) throws {
       let (kind, query, index) = place.argument(pass)
       try primitive.argument(kind, query, index)
       (isResult, self.offset) = (place.isResult(pass), offset)
@@ -158,23 +160,20 @@ extension ConvolutionPlan {
   }
 
   /// The primitive, and the caller's layouts of input, weights, output and bias.
-  private static func describe(_ key: Key) throws -> (Primitive, [Layout]) {
+  private static func describe(_ key: Key) throws -> (Primitive, [MemoryDescriptor]) {
     let (shape, engine) = (key.shape, try Engine.shared.get().handle)
-    let extents = [
-      [shape.batch, shape.inChannels, shape.inHeight, shape.inWidth], shape.weightExtents,
-      [shape.batch, shape.outChannels, shape.outHeight, shape.outWidth], [shape.outChannels],
-    ]
     let caller = try [
-      Layout.channelsLast(extents[0]), Layout(extents[1], strides: Layout.rowMajorStrides(extents[1])),
-      Layout.channelsLast(extents[2]), Layout(extents[3], strides: [1]),
+      MemoryDescriptor(shape.input, shape.inLayout), MemoryDescriptor(rowMajor: shape.weightExtents),
+      MemoryDescriptor(shape.output, shape.outLayout), MemoryDescriptor([shape.outChannels], strides: [1]),
     ]
-    func layout(_ place: Place, _ pass: Pass) throws -> Layout {
+    func layout(_ place: Place, _ pass: Pass) throws -> MemoryDescriptor {
       // Half precision is for what goes in; what comes out was summed in float32 and stays so.
       let type = key.precision == .bf16 && !place.isResult(pass) ? dnnl_bf16 : dnnl_f32
-      let isActivation = place != .weights
-      let axes = place == .input ? extents[0] : place == .weights ? extents[1] : extents[2]
-      return try isActivation && key.choice == .direct
-        ? Layout.channelsLast(axes, type) : Layout(axes, strides: nil, type)
+      if place == .weights { return try MemoryDescriptor(shape.weightExtents, strides: nil, type) }
+      let images = place == .input ? shape.input : shape.output
+      return try key.choice == .direct
+        ? MemoryDescriptor(images, .channelsLast, type)
+        : MemoryDescriptor([images.batch, images.channels, images.height, images.width], strides: nil, type)
     }
     func make(_ pass: Pass, hint: dnnl_primitive_desc_t?) throws -> dnnl_primitive_desc_t? {
       let (input, weights, output) = (

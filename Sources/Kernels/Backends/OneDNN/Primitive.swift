@@ -40,7 +40,7 @@ final class Primitive: @unchecked Sendable {
   }
 
   /// Declares an argument in a layout of the caller's.
-  func argument(_ kind: Int32, _ layout: Layout) throws {
+  func argument(_ kind: Int32, _ layout: MemoryDescriptor) throws {
     try add(kind, lockstep_memory(&layout.desc, engine.handle, nil))
   }
 

@@ -13,6 +13,7 @@ struct ColumnFold {
 
   /// Nil where it gains nothing.
   init?(_ shape: ConvolutionShape) {
+    guard shape.inLayout == .channelsLast, shape.outLayout == .channelsLast else { return nil }
     guard shape.groups == 1, shape.stride == [1, 1], shape.dilation == [1, 1], shape.kernelWidth > 2 else { return nil }
     let lanes = Self.lanes
     let fitting = [8, 4, 2].first { shape.outChannels * $0 <= lanes && shape.outWidth % $0 == 0 }

@@ -1,16 +1,32 @@
-/// The passes of batch normalisation over `[rows, channels]`, channels innermost: a row is a sample of features, or one
-/// pixel of a channels-last image.
+/// What batch normalisation goes over: `[rows, channels]`, channels innermost. A row is a sample of features, or one pixel of
+/// a channels-last image.
+public struct NormalizedBatch: Hashable, Sendable {
+  public let rows, channels: Int
+
+  public init(rows: Int, channels: Int) { (self.rows, self.channels) = (rows, channels) }
+}
+
+/// Normalisation as one multiplication and one addition per channel, and a ReLU if one follows.
+public struct ChannelAffine: Sendable {
+  public let scale, shift: [Float]
+  public let thenReLU: Bool
+
+  public init(scale: [Float], shift: [Float], thenReLU: Bool) {
+    (self.scale, self.shift, self.thenReLU) = (scale, shift, thenReLU)
+  }
+}
+
+/// The passes of batch normalisation as loops over memory.
 ///
 /// Few channels would make short inner loops, so several rows are taken as one of a multiple of the channels; numbers per
 /// channel are repeated accordingly.
-public struct BatchNormalization: Sendable {
-  public let rows: Int
-  public let channels: Int
+struct ChannelLoops {
+  private let rows, channels: Int
   /// Elements that one inner loop takes.
   private let width: Int
 
-  public init(rows: Int, channels: Int) {
-    (self.rows, self.channels) = (rows, channels)
+  init(_ batch: NormalizedBatch) {
+    (rows, channels) = (batch.rows, batch.channels)
     width = channels >= 64 ? channels : max(channels, 1) * (64 / max(channels, 1) + 1)
   }
 
@@ -20,7 +36,7 @@ public struct BatchNormalization: Sendable {
 
   /// Mean and sum of squared deviations of each channel. Sums are of differences from the first row, so that a mean that
   /// is large beside the deviations costs no precision.
-  public func moments(_ input: UnsafePointer<Float>) -> (mean: [Double], deviations: [Double]) {
+  func moments(_ input: UnsafePointer<Float>) -> (mean: [Double], deviations: [Double]) {
     if rows == 0 { return (zeros, zeros) }
     let origin = PerElement(self) { input[$0] }
     let sums = sums { start, count, sums in
@@ -41,14 +57,11 @@ public struct BatchNormalization: Sendable {
   }
 
   /// `output = input · scale + shift`, below zero cut off where a ReLU follows.
-  public func apply(
-    _ input: UnsafePointer<Float>, scale: [Float], shift: [Float], thenReLU: Bool,
-    output: UnsafeMutablePointer<Float>
-  ) {
-    let (scales, shifts) = (PerElement(self) { scale[$0] }, PerElement(self) { shift[$0] })
+  func apply(_ input: ConstantFloats, _ affine: ChannelAffine, output: Floats) {
+    let (scales, shifts) = (PerElement(self) { affine.scale[$0] }, PerElement(self) { affine.shift[$0] })
     forEachLoop { start, count in
       let (from, to, scale, shift) = (input + start, output + start, scales.values, shifts.values)
-      if thenReLU {
+      if affine.thenReLU {
         for i in 0..<count { to[i] = passing(from[i] * scale[i] + shift[i]) }
       } else {
         for i in 0..<count { to[i] = from[i] * scale[i] + shift[i] }
@@ -62,13 +75,12 @@ public struct BatchNormalization: Sendable {
 
   /// Per channel, the sum of the output's gradient, and of its products with `input - mean`. Where a ReLU followed, only
   /// what passed it counts, told by `input · scale + shift`.
-  public func gradientSums(
+  func gradientSums(
     _ input: UnsafePointer<Float>, _ gradient: UnsafePointer<Float>, mean: [Float],
-    relu: (scale: [Float], shift: [Float])?
+    relu affine: ChannelAffine
   ) -> (gradient: [Double], product: [Double]) {
     let means = PerElement(self) { mean[$0] }
-    let scales = PerElement(self) { relu?.scale[$0] ?? 0 }
-    let shifts = PerElement(self) { relu?.shift[$0] ?? 1 }
+    let (scales, shifts) = passing(affine)
     let sums = sums { start, count, sums in
       let (x, g, first, second, mean) = (input + start, gradient + start, sums.0, sums.1, means.values)
       let (scale, shift) = (scales.values, shifts.values)
@@ -82,13 +94,12 @@ public struct BatchNormalization: Sendable {
   }
 
   /// `result = gradient · a + input · b + c` per channel, of what passed the ReLU where one followed.
-  public func inputGradient(
+  func inputGradient(
     _ input: UnsafePointer<Float>, _ gradient: UnsafePointer<Float>, a: [Float], b: [Float], c: [Float],
-    relu: (scale: [Float], shift: [Float])?, result: UnsafeMutablePointer<Float>
+    relu affine: ChannelAffine, result: UnsafeMutablePointer<Float>
   ) {
     let (a, b, c) = (PerElement(self) { a[$0] }, PerElement(self) { b[$0] }, PerElement(self) { c[$0] })
-    let scales = PerElement(self) { relu?.scale[$0] ?? 0 }
-    let shifts = PerElement(self) { relu?.shift[$0] ?? 1 }
+    let (scales, shifts) = passing(affine)
     forEachLoop { start, count in
       let (x, g, to) = (input + start, gradient + start, result + start)
       let (a, b, c, scale, shift) = (a.values, b.values, c.values, scales.values, shifts.values)
@@ -99,12 +110,19 @@ public struct BatchNormalization: Sendable {
     }
   }
 
-  /// A number per channel, repeated for the elements of an inner loop. Without a ReLU, a scale of 0 and a shift of 1 let
-  /// every gradient pass.
+  /// Scale and shift whose result is above zero where the gradient passes: without a ReLU, 0 and 1 let every one through.
+  private func passing(_ affine: ChannelAffine) -> (PerElement, PerElement) {
+    (
+      PerElement(self) { affine.thenReLU ? affine.scale[$0] : 0 },
+      PerElement(self) { affine.thenReLU ? affine.shift[$0] : 1 }
+    )
+  }
+
+  /// A number per channel, repeated for the elements of an inner loop.
   private final class PerElement {
     let values: UnsafeMutablePointer<Float>
 
-    init(_ shape: BatchNormalization, _ value: (Int) -> Float) {
+    init(_ shape: ChannelLoops, _ value: (Int) -> Float) {
       values = .allocate(capacity: max(shape.width, 1))
       for channel in 0..<shape.channels { values[channel] = value(channel) }
       for i in shape.channels..<max(shape.width, shape.channels) { values[i] = values[i - shape.channels] }
@@ -115,7 +133,7 @@ public struct BatchNormalization: Sendable {
 }
 
 /// Loops that the passes share.
-extension BatchNormalization {
+extension ChannelLoops {
   private var zeros: [Double] { [Double](repeating: 0, count: channels) }
 
   @inline(__always)

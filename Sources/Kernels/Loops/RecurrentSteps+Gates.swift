@@ -1,7 +1,7 @@
 // The cells with gates. `memory` holds per step, one block after the other: a GRU's r and z (rows of two), n, and the
 // hidden share of n; an LSTM's four gates (rows of four), c and tanh c.
 
-extension Recurrence {
+extension RecurrentSteps {
   func gruForward(
     _ inputs: Inputs, _ weight: Factor, _ gates: Floats, _ outputs: Floats, _ memory: Floats
   ) throws {
@@ -20,13 +20,13 @@ extension Recurrence {
         for i in 0..<2 * hidden { s[i] = a[i] + p[i] }
         for i in 0..<hidden { share[i] = p[2 * hidden + i] }
       }
-      try Activation.sigmoid.apply(switches, into: switches, count: 2 * stateCount)
+      try kernels.apply(.sigmoid, switches, into: switches, count: 2 * stateCount)
       for row in 0..<batch {
         let (a, r, n) = (own + row * gateWidth + 2 * hidden, switches + row * 2 * hidden, fresh + row * hidden)
         let share = shares + row * hidden
         for i in 0..<hidden { n[i] = a[i] + r[i] * share[i] }
       }
-      try Activation.tanh.apply(fresh, into: fresh, count: stateCount)
+      try kernels.apply(.tanh, fresh, into: fresh, count: stateCount)
       let h = outputs + step * stateCount
       for row in 0..<batch {
         let (z, n, h) = (switches + row * 2 * hidden + hidden, fresh + row * hidden, h + row * hidden)
@@ -75,7 +75,7 @@ extension Recurrence {
         let g = own + row * gateWidth + 2 * hidden
         for i in 0..<hidden { g[i] *= 2 }
       }
-      try Activation.sigmoid.apply(own, into: kept, count: gatesCount)
+      try kernels.apply(.sigmoid, own, into: kept, count: gatesCount)
       let (c, squashed) = (kept + 4 * stateCount, kept + 5 * stateCount)
       let before = previousCell(memory, index, inputs.cell)
       for row in 0..<batch {
@@ -88,7 +88,7 @@ extension Recurrence {
           for k in 0..<hidden { c[k] = i[k] * g[k] }
         }
       }
-      try Activation.tanh.apply(c, into: squashed, count: stateCount)
+      try kernels.apply(.tanh, c, into: squashed, count: stateCount)
       for row in 0..<batch {
         let (o, h) = (kept + row * gateWidth + 3 * hidden, outputs + step * stateCount + row * hidden)
         let squashed = squashed + row * hidden
