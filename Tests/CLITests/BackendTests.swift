@@ -49,7 +49,9 @@ struct BackendTests {
     let model = entry.make(entry.sizes)
     model.initializeAll(seed: 3)
     let loss = try options.run {
-      try ForwardScope.run(seed: 3, time: 0, samples: batch.samples) { try objective.evaluate(model, batch).lossSum }
+      try ForwardScope.run(seed: 3, time: 0, samples: batch.samples) {
+        try objective.loss(of: objective.outputs(of: model, on: batch), on: batch).sum
+      }
     }
     try loss.backward()
     let gradients = try model.namedParameters.map { (name: $0.name, values: try $0.tensor.gradient?.floats() ?? []) }

@@ -47,10 +47,15 @@ class Hostile(CommandTest):
                 for command in (
                         ("inspect", path), ("train", "mlp", "--data", self.data, "--quiet", "--epochs", 1, "--resume", path)):
                     self.refuse(65, *command, mentions=[path, name, value])
-        for totals in ([1.0], [1.0, float("nan"), 3.0], [1.0, 2.0, float("inf")]):
+        for totals in ([0.5] * 65, [1.0, float("nan"), 3.0], [1.0, 2.0, float("inf")]):
             path.write_bytes(good)
             reseal(path, lambda file: file["training"].attrs.__setitem__("epoch_totals", numpy.array(totals)))
             self.refuse(65, "inspect", path, mentions=["epoch_totals"])
+        path.write_bytes(good)
+        reseal(path, lambda file: file["training"].attrs.__setitem__("epoch_totals", numpy.array([1.0])))
+        self.refuse(
+            65, "train", "mlp", "--data", self.data, "--quiet", "--epochs", 1, "--resume", path,
+            mentions=[path, "1 sums", "3 are counted"])
         for size in (-1, 0, 10**9, 2**62):
             path.write_bytes(good)
 
