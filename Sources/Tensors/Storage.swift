@@ -3,9 +3,11 @@ import Synchronization
 
 /// A block of memory that tensors share: 64 bytes aligned, given back to a pool when its last tensor is gone.
 public final class Storage: @unchecked Sendable {
-  let memory: UnsafeMutableRawPointer
+  private(set) final var memory: UnsafeMutableRawPointer
   /// 0 where the memory is nobody's.
-  private let sizeClass: Int
+  private final var sizeClass: Int
+  /// The kernel that will fill this at the first look (Owing.swift).
+  final var debt: Debt?
   /// Why what should be here could not be computed or changed.
   final var fault: (any Error)?
   /// Of a faulted view: the memory that it would have looked at.
@@ -22,6 +24,18 @@ public final class Storage: @unchecked Sendable {
   /// In place of memory that can't be had; or for no elements at all.
   init(fault: (any Error)? = nil, viewed: Storage? = nil) {
     (memory, sizeClass, self.fault, self.viewed) = (Nothing.shared.memory, 0, fault, viewed)
+  }
+
+  convenience init(owing debt: Debt) {
+    self.init()
+    self.debt = debt
+  }
+
+  /// Takes memory and has it filled.
+  final func fill(byteCount: Int, _ kernel: (UnsafeMutableRawPointer) throws -> Void) throws {
+    let needed = MemoryPool.sizeClass(of: byteCount)
+    (memory, sizeClass) = (try MemoryPool.shared.take(needed), needed)
+    try kernel(memory)
   }
 
   deinit { if sizeClass > 0 { MemoryPool.shared.give(memory, sizeClass) } }

@@ -103,6 +103,7 @@ extension Tensor {
     guard dtype == .float32, isContiguous else {
       throw TensorError("withFloats", "needs contiguous float32, not \(dtype) \(shape) with strides \(strides)")
     }
+    OpenDebts.ofThread.settleAll()
     storage.version &+= 1
     return try body(UnsafeMutableBufferPointer(start: pointer(Float.self), count: elementCount))
   }

@@ -17,7 +17,7 @@ public final class Residual: Module {
   }
 
   public override func forward(_ input: Tensor) throws -> Tensor {
-    let inner = try bn2(conv2(bn1(conv1(input), thenReLU: true)))
+    let inner = try bn2(conv2(bn1(conv1(input)).relu()))
     return try (inner + (conv3?(input) ?? input)).relu()
   }
 }

@@ -5,17 +5,6 @@ public final class ReLU: Module {
   public override func forward(_ input: Tensor) throws -> Tensor { input.relu() }
 }
 
-/// A layer whose kernel can cut off what is below zero on its way out.
-public protocol ReLUFusing: Module {
-  func forward(_ input: Tensor, thenReLU: Bool) throws -> Tensor
-}
-
-extension ReLUFusing {
-  public func callAsFunction(_ input: Tensor, thenReLU: Bool) throws -> Tensor {
-    try NumericsCheck.within(self) { try forward(input, thenReLU: thenReLU) }
-  }
-}
-
 /// `1 / (1 + exp(-x))`.
 public final class Sigmoid: Module {
   public override func forward(_ input: Tensor) throws -> Tensor { input.sigmoid() }

@@ -2,7 +2,7 @@ import Tensors
 
 /// Two-dimensional cross-correlation, `[batch, inChannels, height, width]` to `[batch, outChannels, …]`; weights
 /// `[outChannels, inChannels / groups, kernelHeight, kernelWidth]`.
-public final class Conv2D: WeightedLayer, ReLUFusing {
+public final class Conv2D: WeightedLayer {
   public let stride, padding, dilation: [Int]
   public let groups: Int
 
@@ -17,11 +17,9 @@ public final class Conv2D: WeightedLayer, ReLUFusing {
     super.init(weight: shape, bias: bias, weights: weights, biases: biases)
   }
 
-  public override func forward(_ input: Tensor) throws -> Tensor { try forward(input, thenReLU: false) }
-
-  public func forward(_ input: Tensor, thenReLU: Bool) throws -> Tensor {
+  public override func forward(_ input: Tensor) throws -> Tensor {
     input.convolved(
-      weight, bias: bias, stride: stride, padding: padding, dilation: dilation, groups: groups, thenReLU: thenReLU)
+      weight, bias: bias, stride: stride, padding: padding, dilation: dilation, groups: groups)
   }
 }
 

@@ -5,7 +5,7 @@ import Tensors
 ///
 /// Under a trainer the statistics are those of the global batch, whatever the number of ranks; in reproducible mode they
 /// are those of each virtual shard. Source: Ioffe and Szegedy 2015; parameters and buffers as PyTorch's.
-public class BatchNorm: Module, ReLUFusing {
+public class BatchNorm: Module {
   /// `[channels]`.
   public let weight, bias: Parameter
   /// `[channels]`; the variance is unbiased.
@@ -37,17 +37,15 @@ public class BatchNorm: Module, ReLUFusing {
     batchesTracked.fill(0)
   }
 
-  public override func forward(_ input: Tensor) throws -> Tensor { try forward(input, thenReLU: false) }
-
-  public func forward(_ input: Tensor, thenReLU: Bool) throws -> Tensor {
+  public override func forward(_ input: Tensor) throws -> Tensor {
     guard input.rank == rankOfInput else {
       throw TensorError("\(type(of: self))", "needs \(rankOfInput) axes, not an input of shape \(input.shape)")
     }
     guard isTraining else {
       return input.normalized(
-        mean: runningMean, variance: runningVariance, weight, bias, epsilon: epsilon, thenReLU: thenReLU)
+        mean: runningMean, variance: runningVariance, weight, bias, epsilon: epsilon)
     }
-    let (output, statistics) = input.batchNormalized(weight, bias, epsilon: epsilon, thenReLU: thenReLU)
+    let (output, statistics) = input.batchNormalized(weight, bias, epsilon: epsilon)
     try collect(statistics)
     return output
   }

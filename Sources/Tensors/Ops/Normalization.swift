@@ -10,18 +10,18 @@ public struct BatchStatistics: Sendable {
 
 extension Tensor {
   /// Batch normalisation of `[batch, channels]` or `[batch, channels, height, width]`:
-  /// `(x - mean) / √(variance + epsilon) · weight + bias` with the statistics of the batch itself, and `max(0, ·)` of it
-  /// where a ReLU follows.
+  /// `(x - mean) / √(variance + epsilon) · weight + bias` with the statistics of the batch itself; a ReLU that comes next
+  /// joins the kernel (Owing.swift).
   ///
   /// With g' = g · weight / √(variance + ε) and x̂ the normalised input, the input's derivative is
   /// `g' - mean(g') - x̂ · mean(g' x̂)`, the weight's the sum of g x̂, the bias' the sum of g.
   /// Source: Ioffe and Szegedy 2015.
   public final func batchNormalized(
-    _ weight: Tensor, _ bias: Tensor, epsilon: Double = 1e-5, thenReLU: Bool = false
+    _ weight: Tensor, _ bias: Tensor, epsilon: Double = 1e-5
   ) -> (output: Tensor, statistics: BatchStatistics) {
     var statistics = BatchStatistics.none(channels: weight.elementCount)
     let output = attempt(weight, bias, as: nil, .float32) {
-      let (output, own) = try batchNormalization(weight, bias, epsilon, thenReLU)
+      let (output, own) = try batchNormalization(weight, bias, epsilon)
       statistics = own
       return output
     }
@@ -29,7 +29,7 @@ extension Tensor {
   }
 
   private final func batchNormalization(
-    _ weight: Tensor, _ bias: Tensor, _ epsilon: Double, _ thenReLU: Bool
+    _ weight: Tensor, _ bias: Tensor, _ epsilon: Double
   ) throws -> (output: Tensor, statistics: BatchStatistics) {
     let (rows, input) = try rowsOfChannels(weight, bias)
     let gather = ForwardScope.gather
@@ -38,65 +38,67 @@ extension Tensor {
       throw TensorError("batch norm", "a batch of shape \(shape) has one value per channel: no statistics in training")
     }
     let affine = try Affine(statistics.mean, statistics.variance, weight, bias, epsilon)
-    let result = try input.applied(rows, affine, thenReLU)
-    let output = result.recorded([self, weight, bias], needing: input, function: "batchNormalized") { gradient in
-      let gradient = input.rank == 4 ? gradient.channelsLast() : gradient.packed()
-      let relu = thenReLU ? (affine.scale, affine.shift) : nil
-      let own = try rows.gradientSums(
-        input.pointer(), gradient.pointer(), mean: statistics.mean.map { Float($0) }, relu: relu)
-      var derivatives: [Tensor?] = [
-        nil, Tensor(zip(own.product, affine.inverse).map { Float($0 * $1) }),
-        Tensor(own.gradient.map { Float($0) }),
-      ]
-      // All ranks' sums, even where no input derivative is wanted here: the others wait for ours.
-      let (sum, product) = try Self.total(own, gather)
-      if self.tracksGradient {
-        let n = Double(Swift.max(statistics.count, 1))
-        let b = rows.perChannel { -affine.factor[$0] * affine.inverse[$0] * affine.inverse[$0] * product[$0] / n }
-        let c = rows.perChannel { -affine.factor[$0] * sum[$0] / n - b[$0] * statistics.mean[$0] }
-        let derivative = try Tensor(uninitialized: input.shape, .float32, strides: input.strides)
-        try rows.inputGradient(
-          input.pointer(), gradient.pointer(), a: affine.scale, b: b.map { Float($0) }, c: c.map { Float($0) },
-          relu: relu, result: derivative.pointer())
-        derivatives[0] = derivative
+    let output = try input.owing(rows, affine) { result, thenReLU in
+      result.recorded([self, weight, bias], needing: input, function: "batchNormalized") { gradient in
+        let gradient = input.rank == 4 ? gradient.channelsLast() : gradient.packed()
+        let relu = thenReLU ? (affine.scale, affine.shift) : nil
+        let own = try rows.gradientSums(
+          input.pointer(), gradient.pointer(), mean: statistics.mean.map { Float($0) }, relu: relu)
+        var derivatives: [Tensor?] = [
+          nil, Tensor(zip(own.product, affine.inverse).map { Float($0 * $1) }),
+          Tensor(own.gradient.map { Float($0) }),
+        ]
+        // All ranks' sums, even where no input derivative is wanted here: the others wait for ours.
+        let (sum, product) = try Self.total(own, gather)
+        if self.tracksGradient {
+          let n = Double(Swift.max(statistics.count, 1))
+          let b = rows.perChannel { -affine.factor[$0] * affine.inverse[$0] * affine.inverse[$0] * product[$0] / n }
+          let c = rows.perChannel { -affine.factor[$0] * sum[$0] / n - b[$0] * statistics.mean[$0] }
+          let derivative = try Tensor(uninitialized: input.shape, .float32, strides: input.strides)
+          try rows.inputGradient(
+            input.pointer(), gradient.pointer(), a: affine.scale, b: b.map { Float($0) }, c: c.map { Float($0) },
+            relu: relu, result: derivative.pointer())
+          derivatives[0] = derivative
+        }
+        return derivatives
       }
-      return derivatives
     }
     return (output, statistics)
   }
 
   /// The same with given statistics, as in evaluation. Derivatives of input, weight and bias as of an affine function.
   public final func normalized(
-    mean: Tensor, variance: Tensor, _ weight: Tensor, _ bias: Tensor, epsilon: Double = 1e-5, thenReLU: Bool = false
+    mean: Tensor, variance: Tensor, _ weight: Tensor, _ bias: Tensor, epsilon: Double = 1e-5
   ) -> Tensor {
     attempt(weight, bias, as: nil, .float32) {
       try mean.check()
       try variance.check()
-      return try normalization(mean, variance, weight, bias, epsilon, thenReLU)
+      return try normalization(mean, variance, weight, bias, epsilon)
     }
   }
 
   private final func normalization(
-    _ mean: Tensor, _ variance: Tensor, _ weight: Tensor, _ bias: Tensor, _ epsilon: Double, _ thenReLU: Bool
+    _ mean: Tensor, _ variance: Tensor, _ weight: Tensor, _ bias: Tensor, _ epsilon: Double
   ) throws -> Tensor {
     let (rows, input) = try rowsOfChannels(weight, bias)
     let means = try mean.values(as: Double.self)
     let affine = try Affine(means, variance.values(as: Double.self), weight, bias, epsilon)
-    let result = try input.applied(rows, affine, thenReLU)
-    return result.recorded([self, weight, bias], needing: input, function: "normalized") { gradient in
-      let gradient = input.rank == 4 ? gradient.channelsLast() : gradient.packed()
-      let relu = thenReLU ? (affine.scale, affine.shift) : nil
-      let sums = try rows.gradientSums(
-        input.pointer(), gradient.pointer(), mean: means.map { Float($0) }, relu: relu)
-      let derivative = try Tensor(uninitialized: input.shape, .float32, strides: input.strides)
-      let zeros = [Float](repeating: 0, count: rows.channels)
-      try rows.inputGradient(
-        input.pointer(), gradient.pointer(), a: affine.scale, b: zeros, c: zeros, relu: relu,
-        result: derivative.pointer())
-      return [
-        derivative, Tensor(zip(sums.product, affine.inverse).map { Float($0 * $1) }),
-        Tensor(sums.gradient.map { Float($0) }),
-      ]
+    return try input.owing(rows, affine) { result, thenReLU in
+      result.recorded([self, weight, bias], needing: input, function: "normalized") { gradient in
+        let gradient = input.rank == 4 ? gradient.channelsLast() : gradient.packed()
+        let relu = thenReLU ? (affine.scale, affine.shift) : nil
+        let sums = try rows.gradientSums(
+          input.pointer(), gradient.pointer(), mean: means.map { Float($0) }, relu: relu)
+        let derivative = try Tensor(uninitialized: input.shape, .float32, strides: input.strides)
+        let zeros = [Float](repeating: 0, count: rows.channels)
+        try rows.inputGradient(
+          input.pointer(), gradient.pointer(), a: affine.scale, b: zeros, c: zeros, relu: relu,
+          result: derivative.pointer())
+        return [
+          derivative, Tensor(zip(sums.product, affine.inverse).map { Float($0 * $1) }),
+          Tensor(sums.gradient.map { Float($0) }),
+        ]
+      }
     }
   }
 
@@ -114,10 +116,15 @@ extension Tensor {
     return (BatchNormalization(rows: rows, channels: shape[1]), input)
   }
 
-  private final func applied(_ rows: BatchNormalization, _ affine: Affine, _ thenReLU: Bool) throws -> Tensor {
-    let result = try Tensor(uninitialized: shape, .float32, strides: strides)
-    try rows.apply(pointer(), scale: affine.scale, shift: affine.shift, thenReLU: thenReLU, output: result.pointer())
-    return result
+  private final func owing(
+    _ rows: BatchNormalization, _ affine: Affine, record: @escaping (Tensor, _ thenReLU: Bool) -> Tensor
+  ) throws -> Tensor {
+    try .owed(shape, strides: strides, reading: [self]) { result, thenReLU in
+      try rows.apply(
+        self.pointer(), scale: affine.scale, shift: affine.shift, thenReLU: thenReLU, output: result)
+    } record: {
+      record($0, $1)
+    }
   }
 
   /// Both sums over all ranks, added in their order.
