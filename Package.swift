@@ -72,13 +72,18 @@ let tests: [Target] = [
   .testTarget(name: "CLITests", dependencies: ["CLI", "TestSupport"]),
 ]
 
+// Only `launch/docs` asks for the plugin that builds documentation.
+let documentation: [Package.Dependency] =
+  Context.environment["LOCKSTEP_DOCS"] == nil
+  ? [] : [.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0")]
+
 let package = Package(
   name: "Lockstep",
   products: products,
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
-  ],
+  ] + documentation,
   targets: libraries + implementation + tests,
   swiftLanguageModes: [.v6]
 )

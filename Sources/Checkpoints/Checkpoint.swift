@@ -12,10 +12,12 @@ public struct TrainingPosition: Sendable, Equatable {
   public var stepInEpoch = 0
   /// Samples of all steps together.
   public var samplesSeen = 0
+  /// What all of the training's random numbers depend on.
   public var seed: UInt64 = 0
   /// Loss, hits and samples of the unfinished epoch's steps so far.
   public var totals: [Double] = []
 
+  /// The beginning: no epoch, no step.
   public init() {}
 }
 
@@ -25,7 +27,9 @@ public struct Checkpoint: Sendable {
   public var model: [(name: String, tensor: Tensor)]
   /// What the optimizer remembers, by slot and parameter.
   public var optimizer: [String: [String: Tensor]]
+  /// How many steps the optimizer has taken; Adam's corrections depend on it.
   public var optimizerSteps: Int
+  /// Where the training stood.
   public var position: TrainingPosition
   /// The configuration as JSON.
   public var configuration: String
@@ -34,6 +38,7 @@ public struct Checkpoint: Sendable {
   /// States of sequences that go on with the next step: `[rows, 1 + width]`, each behind its row's number.
   public var carried: Tensor?
 
+  /// Holds the tensors as they are, without a copy.
   public init(
     model: [(name: String, tensor: Tensor)], optimizer: [String: [String: Tensor]], optimizerSteps: Int,
     position: TrainingPosition, configuration: String, texts: [String: [String]] = [:],
@@ -54,6 +59,7 @@ public struct Checkpoint: Sendable {
     return try Self.firstNotFinite(carried.map { [(name: "a carried state", tensor: $0)] } ?? [])
   }
 
+  /// Names the first tensor with a NaN or an infinity, and the place of it; nil where all numbers are finite.
   public static func firstNotFinite(_ tensors: [(name: String, tensor: Tensor)]) throws -> String? {
     for (name, tensor) in tensors {
       let fault = try tensor.withFloats { values -> (place: Int, value: Float)? in
@@ -70,6 +76,7 @@ public struct Checkpoint: Sendable {
   /// `sha256:<hex>` over names, shapes and bits of all of the model's tensors, in order of their names.
   public func modelDigest() throws -> String { try Self.digest(model) }
 
+  /// `sha256:<hex>` over names, shapes and bits of the tensors, in the order of their names.
   public static func digest(_ tensors: [(name: String, tensor: Tensor)]) throws -> String {
     var hash = SHA256()
     for (name, tensor) in tensors.sorted(by: { $0.name < $1.name }) {
@@ -83,9 +90,12 @@ public struct Checkpoint: Sendable {
 /// A checkpoint that can't be used, in one line.
 public struct CheckpointError: Failure {
   public let kind: FailureKind
+  /// The file or folder at fault.
   public let path: String
+  /// What is wrong with it, in words that follow the path.
   public let what: String
 
+  /// An error of bad data unless said otherwise.
   public init(_ path: String, _ what: String, kind: FailureKind = .badData) {
     (self.path, self.what, self.kind) = (path, what, kind)
   }

@@ -8,6 +8,7 @@ import Tensors
 /// HDF5 ignores what follows its end, so h5py reads the file as it is; here the digest is compared before libhdf5 sees a
 /// byte, so that no truncated or damaged file is ever parsed.
 public enum CheckpointFile {
+  /// The `lockstep_format` of the files that this version writes.
   public static let formatVersion: Int64 = 1
   private static let seal = "\nlockstep "
   private static let sealCount = seal.utf8.count + "sha256:".utf8.count + 64 + 1
@@ -17,6 +18,7 @@ public enum CheckpointFile {
     try AtomicFile.write(encode(checkpoint), to: path)
   }
 
+  /// The bytes of a checkpoint's file, seal included. The same checkpoint gives the same bytes.
   public static func encode(_ checkpoint: Checkpoint) throws -> [UInt8] {
     let file = try HDF5File.inMemory()
     try file.createGroup("/model")

@@ -3,8 +3,10 @@ import HDF5Files
 
 /// A folder with one file per save of one run, `checkpoint-<step>.h5`. The folder itself stands for its newest good one.
 public struct CheckpointFolder: Sendable {
+  /// Where the folder lies.
   public let path: String
 
+  /// Names a folder, which need not be there yet: see `prepare()`.
   public init(_ path: String) { self.path = path }
 
   /// Makes the folder if only its last part is missing, checks that files can be written there, and clears away what killed

@@ -4,12 +4,15 @@ import Tensors
 /// Tensors in HDF5 files of their own: one, a list, a dictionary, or a module's state. h5py reads them as `file["tensor"]`
 /// and `file["tensors"]["name"]`. Types are kept; bool becomes uint8.
 public enum TensorFile {
+  /// Writes the tensors to an HDF5 file, whole or not at all.
   public static func save(_ tensor: Tensor, to path: String) throws { try write([("/tensor", tensor)], to: path) }
 
+  /// Writes the tensors to an HDF5 file, whole or not at all.
   public static func save(_ tensors: [Tensor], to path: String) throws {
     try write(tensors.enumerated().map { ("/tensors/\($0)", $1) }, to: path)
   }
 
+  /// Writes the tensors to an HDF5 file, whole or not at all.
   public static func save(_ tensors: [String: Tensor], to path: String) throws {
     if let bad = tensors.keys.first(where: { $0.isEmpty || $0 == "." || $0.contains("/") || $0.utf8.contains(0) }) {
       throw TensorError("save", "\"\(bad)\" can't be a tensor's name")

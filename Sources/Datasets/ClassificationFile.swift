@@ -10,12 +10,17 @@ public final class ClassificationFile: Sendable {
   public static let formatVersion: Int64 = 1
   static let task = "classification"
 
+  /// Where the file lies.
   public let path: String
+  /// The classes by their number.
   public let classNames: [String]
   /// The names of the splits that the file has: "train" first, "test" next, others in alphabetical order.
   public let splitNames: [String]
+  /// Colours of a pixel: 1 for grey, 3 for RGB.
   public let channels: Int
+  /// Pixels.
   public let height: Int
+  /// Pixels.
   public let width: Int
 
   private let file: HDF5File

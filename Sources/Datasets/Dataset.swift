@@ -7,12 +7,15 @@ public struct Continuation: Sendable {
   /// Whether these are the first of an epoch, which begin with zeros.
   public let isStart: Bool
 
+  /// One row of the text for each sample.
   public init(rows: [Int], isStart: Bool) { (self.rows, self.isStart) = (rows, isStart) }
 }
 
 /// Inputs and targets of some samples.
 public struct Batch: Sendable {
+  /// What the model is given: the batch is the first axis.
   public let inputs: Tensor
+  /// What the outputs are compared with: the batch is the first axis.
   public let targets: Tensor
   /// Which samples of the data set these are.
   public let samples: [Int]
@@ -21,6 +24,7 @@ public struct Batch: Sendable {
   /// How many tokens of each sequence count, int64 `[batch]`, where sequences are padded.
   public var inputLengths, targetLengths: Tensor?
 
+  /// One sample for each entry of the tensors' first axes.
   public init(inputs: Tensor, targets: Tensor, samples: [Int]) {
     (self.inputs, self.targets, self.samples) = (inputs, targets, samples)
   }
@@ -38,7 +42,9 @@ public struct Batch: Sendable {
 /// ```
 /// `batch` is called on the loader's thread or the trainer's, by one of them at a time.
 public protocol Dataset: Sendable {
+  /// How many samples there are.
   var count: Int { get }
+  /// Inputs and targets of the samples at these positions, in this order; of none, too.
   func batch(_ samples: [Int]) throws -> Batch
   /// The same in an epoch of a training, for data sets that change their samples at random; the others don't say it.
   func batch(_ samples: [Int], epoch: Int) throws -> Batch
@@ -60,5 +66,6 @@ extension Dataset {
 
 /// Samples with a digest (`sha256:<hex>`), by which ranks know that they have loaded the same.
 public protocol DigestedDataset: Dataset {
+  /// `sha256:<hex>` over all that the samples are made of.
   var digest: String { get }
 }

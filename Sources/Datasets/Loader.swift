@@ -4,6 +4,7 @@ import Foundation
 public struct StepBatch: Sendable {
   /// The step's position in its epoch.
   public let index: Int
+  /// This rank's samples, in the pieces that go through the network at once.
   public let slices: [Batch]
   /// Samples over all ranks.
   public let globalCount: Int

@@ -4,11 +4,16 @@ import Tensors
 ///
 /// The last batch is as short as it comes out: no sample is dropped or repeated.
 public struct Sampler: Sendable {
+  /// Samples of an epoch.
   public let sampleCount: Int
+  /// Samples of a global batch; the last one of an epoch may have fewer.
   public let batchSize: Int
+  /// What the order depends on, beside the epoch.
   public let seed: UInt64
+  /// Whether samples come in random order.
   public let isShuffled: Bool
 
+  /// Shuffles unless told not to.
   public init(sampleCount: Int, batchSize: Int, seed: UInt64 = 0, isShuffled: Bool = true) {
     (self.sampleCount, self.batchSize, self.seed, self.isShuffled) = (sampleCount, max(batchSize, 1), seed, isShuffled)
   }

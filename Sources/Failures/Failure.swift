@@ -18,6 +18,7 @@ public enum FailureKind: Int32, Sendable {
 
 /// An error that a person reads: `description` is one line, `kind` chooses the exit code.
 public protocol Failure: Error, CustomStringConvertible {
+  /// What sort of failure it is, and so the exit code.
   var kind: FailureKind { get }
   /// What the command ends with: the kind's code, unless a signal chose another.
   var exitCode: Int32 { get }

@@ -8,6 +8,7 @@ public enum AtomicFile {
 
   /// What is going to be written.
   public enum Content: Sendable {
+    /// An HDF5 file, whose place may hold another one only.
     case hdf5
     /// Text or a picture, which never takes the place of an HDF5 file.
     case other
@@ -22,6 +23,7 @@ public enum AtomicFile {
     try write(bytes, to: path, through: .real)
   }
 
+  /// Writes a file whole or not at all: what was there before stays until the new bytes are on the disk.
   public static func write(_ bytes: [UInt8], to path: String) throws {
     try bytes.withUnsafeBytes { try write($0, to: path) }
   }

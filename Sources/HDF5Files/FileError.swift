@@ -3,6 +3,7 @@ import Glibc
 
 /// What went wrong with a plain file, in one line.
 public struct FileError: Failure, Equatable {
+  /// What the system could not do.
   public enum Reason: Sendable {
     /// There is no such file to read.
     case missing
@@ -18,10 +19,14 @@ public struct FileError: Failure, Equatable {
     case inputOutput
   }
 
+  /// What sort of fault it is.
   public let reason: Reason
+  /// The file at fault.
   public let path: String
+  /// What is wrong with it, in words that follow the path.
   public let what: String
 
+  /// A fault of the file at `path`.
   public init(_ reason: Reason, path: String, _ what: String) {
     self.reason = reason
     self.path = path

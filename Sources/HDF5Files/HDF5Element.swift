@@ -2,8 +2,11 @@ import CHDF5
 
 /// What one element of a dataset is.
 public enum HDF5ElementType: Sendable, Equatable, CustomStringConvertible {
+  /// Signed integers.
   case int8, int16, int32, int64
+  /// Unsigned integers.
   case uint8, uint16, uint32, uint64
+  /// Floats.
   case float32, float64
   /// Text, of fixed or variable length.
   case string
@@ -27,6 +30,7 @@ public enum HDF5ElementType: Sendable, Equatable, CustomStringConvertible {
     }
   }
 
+  /// Signed or unsigned.
   public var isInteger: Bool {
     switch self {
     case .int8, .int16, .int32, .int64, .uint8, .uint16, .uint32, .uint64: true
@@ -34,6 +38,7 @@ public enum HDF5ElementType: Sendable, Equatable, CustomStringConvertible {
     }
   }
 
+  /// Integers and floats; not text.
   public var isNumber: Bool { isInteger || self == .float32 || self == .float64 }
 
   /// The type that libhdf5 knows as `type`. Call with the lock held.
@@ -84,6 +89,7 @@ public enum HDF5ElementType: Sendable, Equatable, CustomStringConvertible {
 
 /// A Swift number that a dataset can hold.
 public protocol HDF5Element: BitwiseCopyable, Sendable {
+  /// How HDF5 stores it.
   static var hdf5ElementType: HDF5ElementType { get }
 }
 

@@ -25,13 +25,16 @@ public struct HDF5Error: Failure, Equatable {
     case library
   }
 
+  /// What sort of fault it is.
   public let reason: Reason
   /// The file's path, or what stands for it when it exists in memory only.
   public let path: String
   /// The path of the group, dataset or attribute in the file; nil when the file itself is meant.
   public let object: String?
+  /// What failed, in words that follow path and object.
   public let what: String
 
+  /// A fault of the file at `path`, or of an object in it.
   public init(_ reason: Reason, path: String, object: String? = nil, _ what: String) {
     self.reason = reason
     self.path = path

@@ -2,11 +2,17 @@ import CHDF5
 
 /// A small value attached to a group or dataset.
 public enum HDF5Attribute: Sendable, Equatable {
+  /// One integer.
   case int(Int64)
+  /// One float.
   case double(Double)
+  /// One text, UTF-8.
   case string(String)
+  /// Integers, along one axis.
   case ints([Int64])
+  /// Floats, along one axis.
   case doubles([Double])
+  /// Texts, along one axis.
   case strings([String])
 }
 

@@ -33,7 +33,9 @@ extension HDF5File {
 
   /// Whether there is a group or dataset at `path`.
   public func exists(_ path: String) throws -> Bool { try objectType(path) != nil }
+  /// Whether there is a group at that path.
   public func isGroup(_ path: String) throws -> Bool { try objectType(path) == H5I_GROUP }
+  /// Whether there is a dataset at that path.
   public func isDataset(_ path: String) throws -> Bool { try objectType(path) == H5I_DATASET }
 
   private func objectType(_ path: String) throws -> H5I_type_t? {

@@ -9,6 +9,7 @@ extension HDF5File {
     }
   }
 
+  /// What a dataset's elements are; throws where there is none, or of a type that is not read.
   public func elementType(of path: String) throws -> HDF5ElementType {
     try perform(on: path) { session, file in
       try elementType(ofDataset: openDataset(path, session, file), session)

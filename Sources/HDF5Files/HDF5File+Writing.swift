@@ -23,6 +23,7 @@ extension HDF5File {
     }
   }
 
+  /// Writes a dataset in row-major order, with Fletcher-32 checksums; groups on the way are made.
   public func write<T: HDF5Element>(
     _ values: [T], shape: [Int], to path: String, chunk: [Int]? = nil, compress: Int? = nil
   ) throws {

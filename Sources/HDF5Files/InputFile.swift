@@ -2,6 +2,7 @@ import Glibc
 
 /// A plain file opened for reading from its beginning to its end.
 public final class InputFile {
+  /// The file that is read.
   public let path: String
   /// Size in bytes when the file was opened.
   public let byteCount: Int

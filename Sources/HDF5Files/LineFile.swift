@@ -2,6 +2,7 @@ import Glibc
 
 /// A text that grows line by line: a file, or a device or pipe that is written through.
 public final class LineFile {
+  /// The file that is written.
   public let path: String
   private let descriptor: Int32
   private let isStream: Bool

@@ -7,8 +7,10 @@ public struct SHA256: Sendable {
   private var pending: [UInt8] = []
   private var byteCount: UInt64 = 0
 
+  /// The digest of nothing, to be updated.
   public init() { pending.reserveCapacity(64) }
 
+  /// Takes further bytes along.
   public mutating func update(_ bytes: UnsafeRawBufferPointer) {
     byteCount &+= UInt64(bytes.count)
     var rest = bytes[...]
@@ -25,7 +27,9 @@ public struct SHA256: Sendable {
     pending.append(contentsOf: rest.dropFirst(whole))
   }
 
+  /// Takes further bytes along.
   public mutating func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { update($0) } }
+  /// Takes further bytes along.
   public mutating func update(_ text: String) { update(Array(text.utf8)) }
 
   /// The digest of the bytes so far, as 64 hexadecimal digits.
@@ -48,12 +52,14 @@ public struct SHA256: Sendable {
   /// The digest of the bytes so far, as Lockstep prints digests: `sha256:<64 hexadecimal digits>`.
   public var digest: String { "sha256:\(hexadecimal)" }
 
+  /// 64 hexadecimal digits.
   public static func digest(of bytes: UnsafeRawBufferPointer) -> String {
     var hash = SHA256()
     hash.update(bytes)
     return hash.digest
   }
 
+  /// 64 hexadecimal digits.
   public static func digest(of bytes: [UInt8]) -> String { bytes.withUnsafeBytes { digest(of: $0) } }
 
   /// Takes in `bytes`, a whole number of blocks of 64.

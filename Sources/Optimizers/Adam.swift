@@ -9,10 +9,14 @@ public final class Adam: Optimizer {
   public var groups: [ParameterGroup]
   public var stepCount = 0
   public var memory = ParameterMemory()
+  /// How much of the means of gradients and of their squares stays from step to step.
   public let betas: (mean: Double, square: Double)
+  /// Added to the divisor, so that it is never 0.
   public let epsilon: Double
+  /// Whether weights decay by themselves (AdamW), not through the gradient.
   public let isDecoupled: Bool
 
+  /// PyTorch's defaults.
   public init(
     _ groups: [ParameterGroup], betas: (mean: Double, square: Double) = (0.9, 0.999), epsilon: Double = 1e-8,
     isDecoupled: Bool = false

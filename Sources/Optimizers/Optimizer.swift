@@ -2,10 +2,14 @@ import Tensors
 
 /// Parameters that are updated with the same settings.
 public struct ParameterGroup {
+  /// With their names, in the order of the model.
   public var parameters: [(name: String, tensor: Tensor)]
+  /// The step's length; a trainer sets it before every step by its schedule.
   public var learningRate: Double
+  /// The share of a parameter that is added to its gradient, or taken from itself by AdamW.
   public var weightDecay: Double
 
+  /// Parameters that are updated alike.
   public init(_ parameters: [(name: String, tensor: Tensor)], learningRate: Double, weightDecay: Double = 0) {
     (self.parameters, self.learningRate, self.weightDecay) = (parameters, learningRate, weightDecay)
   }
@@ -13,15 +17,18 @@ public struct ParameterGroup {
 
 /// Changes parameters by their gradients; parameters without a gradient stay.
 public protocol Optimizer: AnyObject {
+  /// All that is updated.
   var groups: [ParameterGroup] { get set }
   /// How many updates have been made.
   var stepCount: Int { get set }
   /// What the optimizer remembers of its parameters.
   var memory: ParameterMemory { get set }
+  /// Changes every parameter that has a gradient by it. Throws a `TensorError` for a gradient of another shape or type.
   func step() throws
 }
 
 extension Optimizer {
+  /// Forgets the gradients of all parameters.
   public func clearGradients() {
     for group in groups { for entry in group.parameters { entry.tensor.gradient = nil } }
   }

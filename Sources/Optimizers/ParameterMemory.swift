@@ -7,8 +7,10 @@ public struct ParameterMemory {
   /// Kept, so that no other tensor can take a parameter's identity.
   private var parameters: [ObjectIdentifier: Tensor] = [:]
 
+  /// Remembers nothing yet.
   public init() {}
 
+  /// What is remembered of a parameter under the name of a slot; nil before its first step.
   public subscript(slot: String, parameter: Tensor) -> Tensor? {
     get { slots[slot]?[ObjectIdentifier(parameter)] }
     set {

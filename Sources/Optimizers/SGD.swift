@@ -7,10 +7,14 @@ public final class SGD: Optimizer {
   public var groups: [ParameterGroup]
   public var stepCount = 0
   public var memory = ParameterMemory()
+  /// How much of the last step goes on in the next.
   public let momentum: Double
+  /// How much of a gradient momentum leaves out.
   public let dampening: Double
+  /// Whether the gradient is looked at where momentum leads. Source: Nesterov 1983, as PyTorch has it.
   public let nesterov: Bool
 
+  /// Plain gradient descent unless told otherwise.
   public init(_ groups: [ParameterGroup], momentum: Double = 0, dampening: Double = 0, nesterov: Bool = false) {
     (self.groups, self.momentum, self.dampening, self.nesterov) = (groups, momentum, dampening, nesterov)
   }

@@ -2,6 +2,7 @@ import Foundation
 
 /// The learning rate's factor over the steps of a training.
 public enum Schedule: Sendable, Equatable {
+  /// The same rate throughout.
   case constant
   /// Times `factor` after every `period` steps (PyTorch's `StepLR`).
   case step(period: Int, factor: Double)

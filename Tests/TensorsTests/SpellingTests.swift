@@ -1,6 +1,8 @@
 import Tensors
 import Testing
 
+@testable import TestSupport
+
 @Suite("Spellings that people coming from PyTorch try first")
 struct SpellingTests {
   @Test("Literals are float32 and int64; arrays that have a name keep their type")

@@ -10,6 +10,7 @@ public struct ImageDataset: DigestedDataset {
   /// What each of the 256 values of a pixel becomes, channel by channel.
   private let values: [Float]
 
+  /// The images as they are: neither resized nor changed.
   public init(_ split: ImageSplit) { self.init(checked: split, ImageTransform()) }
 
   /// `transform` is applied to each image when it is loaded; the images in memory stay as they are.

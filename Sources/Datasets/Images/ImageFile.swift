@@ -4,6 +4,7 @@ import HDF5Files
 
 /// An image as PNG and JPEG files hold it: 8 bits a channel.
 public struct Picture: Sendable, Equatable {
+  /// Height and width in pixels.
   public let size: ImageSize
   /// 1 for grey, 3 for colour.
   public let channels: Int
@@ -22,6 +23,7 @@ public struct Picture: Sendable, Equatable {
     return Picture(size: size, channels: 1, pixels: grey)
   }
 
+  /// The picture in another size, as Pillow's bilinear filter makes it.
   public func resized(to target: ImageSize) -> Picture {
     if target == size { return self }
     let resized = ImageResizer(from: size, to: target).resize(pixels, channels: channels)

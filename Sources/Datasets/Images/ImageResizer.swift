@@ -11,6 +11,7 @@ public struct ImageResizer: Sendable {
   private let rows: ResizeTable
   private let columns: ResizeTable
 
+  /// A plan from one size to another, for any number of images.
   public init(from source: ImageSize, to target: ImageSize) {
     (self.source, self.target) = (source, target)
     rows = ResizeTable(from: source.height, to: target.height)
@@ -55,9 +56,12 @@ public struct ImageResizer: Sendable {
 
 /// Height and width of an image in pixels.
 public struct ImageSize: Sendable, Equatable, Hashable, CustomStringConvertible {
+  /// Pixels.
   public let height: Int
+  /// Pixels.
   public let width: Int
 
+  /// Height, then width.
   public init(_ height: Int, _ width: Int) { (self.height, self.width) = (height, width) }
 
   public var description: String { "\(height)×\(width)" }

@@ -8,8 +8,11 @@ public struct ImageSplit: Sendable, Equatable {
   public let labels: [Int32]
   /// Whether anybody knows the classes: not so for images that are to be predicted.
   public let isLabelled: Bool
+  /// Colours of a pixel: 1 for grey, 3 for RGB.
   public let channels: Int
+  /// Pixels.
   public let height: Int
+  /// Pixels.
   public let width: Int
 
   /// `images` must hold `labels.count` images.
@@ -25,6 +28,7 @@ public struct ImageSplit: Sendable, Equatable {
     self.width = width
   }
 
+  /// How many images there are.
   public var count: Int { labels.count }
   /// Pixels of one image, all channels together.
   public var imageBytes: Int { channels * height * width }

@@ -8,8 +8,10 @@ public struct ImageTransform: Sendable, Equatable {
   public var augmentation: Augmentation?
   /// Defines the random numbers, with epoch and sample: the same on any number of ranks and after a restart.
   public var seed: UInt64
+  /// What is subtracted from the pixels and what they are divided by; nil for neither.
   public var normalization: Normalization?
 
+  /// Nothing changes what is nil. The random changes of a sample depend on seed, epoch and sample alone.
   public init(
     size: ImageSize? = nil, augmentation: Augmentation? = nil, seed: UInt64 = 0, normalization: Normalization? = nil
   ) {
@@ -25,6 +27,7 @@ public struct Augmentation: Sendable, Equatable, Codable {
   /// Images are mirrored left to right, each with probability one half.
   public var flips: Bool
 
+  /// Changes nothing unless told to.
   public init(cropPadding: Int = 0, flips: Bool = false) { (self.cropPadding, self.flips) = (cropPadding, flips) }
 
   /// How a sample is moved and mirrored in an epoch.
@@ -40,9 +43,12 @@ public struct Augmentation: Sendable, Equatable, Codable {
 
 /// `(pixel - mean) / deviation` for each channel, pixels in 0…1.
 public struct Normalization: Sendable, Equatable, Codable {
+  /// What is subtracted, one for each channel.
   public var means: [Float]
+  /// What is divided by, one for each channel.
   public var deviations: [Float]
 
+  /// One number of each for every channel.
   public init(means: [Float], deviations: [Float]) { (self.means, self.deviations) = (means, deviations) }
 
   /// As the command line's option has it.

@@ -5,6 +5,7 @@ import Tensors
 public enum Filling: Sendable, Equatable {
   /// The mean of the column's numbers.
   case mean
+  /// The same number everywhere.
   case constant(Double)
 }
 

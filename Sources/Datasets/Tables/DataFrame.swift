@@ -1,5 +1,6 @@
 /// A column of a table: numbers or words, some of which may be missing.
 public struct Column: Sendable, Equatable {
+  /// The cells of a column: numbers, or words.
   public enum Values: Sendable, Equatable {
     /// NaN where missing.
     case numbers([Double])
@@ -7,10 +8,14 @@ public struct Column: Sendable, Equatable {
     case words([Int32], of: [String])
   }
 
+  /// What the header calls it.
   public let name: String
+  /// The cells, row by row.
   public var values: Values
 
+  /// A column of that name.
   public init(_ name: String, _ values: Values) { (self.name, self.values) = (name, values) }
+  /// A column of that name.
   public init(_ name: String, _ numbers: [Double]) { self.init(name, .numbers(numbers)) }
 
   /// Words, nil where missing.
@@ -27,6 +32,7 @@ public struct Column: Sendable, Equatable {
     self.init(name, .words(codes, of: known))
   }
 
+  /// Rows.
   public var count: Int {
     switch values {
     case .numbers(let numbers): numbers.count
@@ -34,6 +40,7 @@ public struct Column: Sendable, Equatable {
     }
   }
 
+  /// Rows without a value.
   public var missingCount: Int {
     switch values {
     case .numbers(let numbers): numbers.count { $0.isNaN }
@@ -65,7 +72,9 @@ public struct Column: Sendable, Equatable {
 
 /// Rows of named columns in memory, as a data frame.
 public struct DataFrame: Sendable, Equatable {
+  /// From left to right, all of one length.
   public private(set) var columns: [Column]
+  /// Rows, without the header.
   public let rowCount: Int
 
   /// - Throws: `InputError` for columns of unequal length and names that occur twice.
@@ -83,6 +92,7 @@ public struct DataFrame: Sendable, Equatable {
     self.columns = columns
   }
 
+  /// Of the columns, from left to right.
   public var names: [String] { columns.map(\.name) }
 
   /// The column of that name.

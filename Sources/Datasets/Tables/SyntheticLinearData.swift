@@ -4,16 +4,21 @@ import Tensors
 /// Made-up rows for linear regression, as the book's `synthetic_data`: features of a standard normal distribution, targets
 /// `x · w + b` with normal noise.
 public struct SyntheticLinearData: Sendable {
+  /// One for each feature.
   public let weights: [Double]
+  /// What is added to every row.
   public let bias: Double
   /// Standard deviation.
   public let noise: Double
+  /// What features and noise depend on.
   public let seed: UInt64
 
+  /// As the book's chapter 3.2 has it, unless said otherwise.
   public init(weights: [Double] = [2, -3.4], bias: Double = 4.2, noise: Double = 0.01, seed: UInt64 = 0) {
     (self.weights, self.bias, self.noise, self.seed) = (weights, bias, noise, seed)
   }
 
+  /// Features `[rows, weights]` and targets `[rows, 1]`.
   public func split(rows: Int) throws -> TableSplit {
     let key = RandomKey(seed: seed, .synthesis)
     let features = Tensor.normal([rows, weights.count], key: key)

@@ -5,9 +5,11 @@ import Tensors
 /// The noisy sine of the book's chapter on sequence models: `sin(0.01 t)` for t = 1, 2, … with normal noise. A row of its
 /// table is `lags` points in a row, oldest first, and its target the next point.
 public struct SyntheticSineData: Sendable {
+  /// How many points before one predict it.
   public let points, lags: Int
   /// Standard deviation.
   public let noise: Double
+  /// What the noise depends on.
   public let seed: UInt64
 
   /// `lags` must be in `1..<points`.
@@ -25,6 +27,7 @@ public struct SyntheticSineData: Sendable {
     return errors.enumerated().map { Float(sin(0.01 * Double($0.offset + 1))) + $0.element }
   }
 
+  /// Features `[n, lags]` and targets `[n, 1]` of the points in the range.
   public func split(_ rows: Range<Int>) throws -> TableSplit {
     let series = try series()
     return TableSplit(

@@ -4,9 +4,11 @@ import Tensors
 /// Rows of a table. Inputs are float32 `[batch, features]`, targets float32 `[batch, 1]`; rows without a target have
 /// targets of NaN.
 public struct TableDataset: DigestedDataset {
+  /// The rows that the batches are made of.
   public let split: TableSplit
   public let digest: String
 
+  /// A batch is features `[batch, features]` and targets `[batch, 1]`.
   public init(_ split: TableSplit) {
     self.split = split
     var hash = SHA256()
@@ -44,6 +46,7 @@ public struct Subset: DigestedDataset {
   private let whole: any DigestedDataset
   private let samples: [Int]
 
+  /// The samples of a dataset at these positions, in this order.
   public init(_ whole: any DigestedDataset, _ samples: [Int]) { (self.whole, self.samples) = (whole, samples) }
 
   public var count: Int { samples.count }

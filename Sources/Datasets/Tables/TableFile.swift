@@ -6,7 +6,9 @@ public struct TableSplit: Sendable, Equatable {
   public let features: [Float]
   /// `[count]`; nil for rows of which it is not known.
   public let targets: [Float]?
+  /// Features of a row.
   public let width: Int
+  /// Rows.
   public let count: Int
   /// What names the rows, such as the Id of a Kaggle competition.
   public let identifiers: [String]?
@@ -26,14 +28,20 @@ public struct TableSplit: Sendable, Equatable {
 /// `/test/features`; `/train/ids` and `/test/ids` where rows have names. Root attributes: `lockstep_format`, `task`
 /// ("regression"), `feature_names`, `target_name`, and `preparation`, JSON that says how the raw columns became these.
 public final class TableFile: Sendable {
+  /// The `lockstep_format` of the files that this version writes.
   public static let formatVersion: Int64 = 1
+  /// What the attribute `task` says of such a file.
   public static let task = "regression"
 
+  /// Where the file lies.
   public let path: String
+  /// The columns of the features, from left to right.
   public let featureNames: [String]
+  /// What is predicted.
   public let targetName: String
   /// How the raw table was prepared, where Lockstep did that.
   public let preparation: TablePreparation?
+  /// The splits that the file has: `train`, `test`.
   public let splitNames: [String]
   private let splits: [String: TableSplit]
 

@@ -10,15 +10,18 @@ public struct TablePreparation: Codable, Sendable, Equatable {
     public var target: String
     /// A column that names the rows; it is no feature.
     public var identifier: String?
+    /// Columns that are left out.
     public var dropped: [String] = []
     /// Whether features get mean 0 and standard deviation 1.
     public var standardizes = false
     /// Whether columns of words become columns of 0 and 1, one for missing values included.
     public var isOneHot = false
+    /// Whether the target, too, is brought to mean 0 and deviation 1.
     public var standardizesTarget = false
     /// What stands in for missing numbers, before they are standardised.
     public var filling = Filling.mean
 
+    /// Features as they are, until told otherwise.
     public init(target: String) { self.target = target }
   }
 
@@ -33,13 +36,16 @@ public struct TablePreparation: Codable, Sendable, Equatable {
     let words: [String]
   }
 
+  /// The column that is predicted.
   public let target: String
+  /// The column that names the rows; nil where none does.
   public let identifier: String?
   /// Predictions times the scale plus the shift are in the target's own unit.
   public let targetShift, targetScale: Double
   let numbers: [NumberColumn]
   let words: [WordColumn]
 
+  /// The features that come out, from left to right.
   public var featureNames: [String] {
     numbers.map(\.name) + words.flatMap { column in (column.words + ["nan"]).map { "\(column.name)_\($0)" } }
   }
@@ -204,12 +210,14 @@ extension TablePreparation {
 
 /// As JSON, for attributes and checkpoints.
 extension TablePreparation {
+  /// As JSON with sorted keys: the same preparation is the same text.
   public func json() throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     return String(decoding: try encoder.encode(self), as: UTF8.self)
   }
 
+  /// Reads what `json()` wrote; an `InputError` names `path` where it can't.
   public init(json: String, path: String) throws {
     do {
       self = try JSONDecoder().decode(TablePreparation.self, from: Foundation.Data(json.utf8))

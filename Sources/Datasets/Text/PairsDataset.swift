@@ -4,6 +4,7 @@ import Tensors
 /// Sentences and their translations, as numbers of words. Inputs (the source) and targets are int64 `[batch, steps]`, padded,
 /// with their lengths int64 `[batch]`. Samples count as many times as their target has tokens, `<eos>` included.
 public struct PairsDataset: DigestedDataset {
+  /// Words of a sentence, padding included.
   public let steps: Int
   public let count: Int
   public let digest: String

@@ -6,17 +6,22 @@ import HDF5Files
 /// `/source_vocabulary` and `/target_vocabulary`, UTF-8 strings in the order of the tokens' numbers: `<unk>`, `<pad>`,
 /// `<bos>`, `<eos>`, then words. Root attributes: `lockstep_format`, `task` ("translation"), `source_sha256`, `steps`.
 public struct PairsFile: Sendable {
+  /// What the attribute `task` says of such a file.
   public static let task = "translation"
   /// The version of the layout that this Lockstep writes and reads.
   public static let formatVersion: Int64 = 1
 
+  /// Where the file lies.
   public let path: String
+  /// The words of both languages, by their number.
   public let sourceVocabulary, targetVocabulary: Vocabulary
   private let pairs: PairsDataset
 
   /// Tokens that each sentence takes, padding included.
   public var steps: Int { pairs.steps }
+  /// Pairs of sentences.
   public var count: Int { pairs.count }
+  /// All pairs, as samples.
   public func dataset() -> PairsDataset { pairs }
 
   /// Reads and checks the whole file.

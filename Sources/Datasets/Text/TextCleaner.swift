@@ -7,6 +7,7 @@ public struct TextCleaner: Sendable {
   /// Puts U+FFFD in the place of invalid bytes rather than refusing them.
   public var isLossy = false
 
+  /// As most texts want it: every alphabet stays, a blank stands between lines, invalid bytes are an error.
   public init() {}
 
   /// The clean bytes, and how many lines there were.

@@ -12,7 +12,9 @@ public enum SequenceSampling: String, Sendable, Codable, CaseIterable {
 /// Subsequences of a text: inputs int64 `[batch, steps]`, targets the same one token later. Each token is the input of one
 /// sample at the most, but for those before the epoch's random offset and after the last whole sequence.
 public struct TextDataset: DigestedDataset {
+  /// Tokens of a sample.
   public let steps: Int
+  /// How samples are taken from the text.
   public let sampling: SequenceSampling
   private let tokens: [Int32]
   private let digestOfTokens: String
@@ -30,6 +32,7 @@ public struct TextDataset: DigestedDataset {
     try self.init(tokens, steps: steps, sampling: sampling, path: path)
   }
 
+  /// Throws an `InputError` that names `path` for a text too short for one sample.
   public init(_ tokens: [Int32], steps: Int, sampling: SequenceSampling, path: String = "text") throws {
     guard steps > 0, tokens.count > steps else {
       throw InputError(

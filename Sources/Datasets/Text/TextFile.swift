@@ -3,17 +3,23 @@ import HDF5Files
 /// A text as tokens in an HDF5 file, as `lockstep convert text` writes it: `/train/tokens` integer `[n]` and `/vocabulary`,
 /// UTF-8 strings in the order of the tokens' numbers; the attribute `token` says what a token is.
 public struct TextFile: Sendable {
+  /// What the attribute `task` says of such a file.
   public static let task = "language"
   /// The version of the layout that this Lockstep writes and reads.
   public static let formatVersion: Int64 = 1
 
+  /// Where the file lies.
   public let path: String
+  /// Whether tokens are characters or words.
   public let kind: TokenKind
+  /// The tokens by their number; 0 stands for all others.
   public let vocabulary: Vocabulary
+  /// The text, as numbers of the vocabulary.
   public let tokens: [Int32]
   /// How many tokens a training takes unless told otherwise: the book's chapters take the first 10,000.
   public let trainingTokens: Int?
 
+  /// Reads a file and checks it; throws where it is no text, or damaged.
   public static func open(_ path: String) throws -> TextFile { try TextFile(HDF5File.open(path)) }
 
   private init(_ file: HDF5File) throws {

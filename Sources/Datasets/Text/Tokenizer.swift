@@ -8,11 +8,13 @@ public enum TokenKind: String, Sendable, CaseIterable {
 
 /// A text as numbers.
 public struct TokenizedText: Sendable {
+  /// The text, as numbers of the vocabulary.
   public let tokens: [Int32]
   /// Tokens by falling frequency.
   public let counts: [(token: String, count: Int)]
   /// Rarer tokens are `<unk>`.
   public let minimumFrequency: Int
+  /// The tokens by their number.
   public var vocabulary: Vocabulary { Vocabulary(counts: counts, minimumFrequency: minimumFrequency) }
 
   /// Counts and numbers the tokens of clean UTF-8.

@@ -1,6 +1,7 @@
 /// Tokens and their numbers: `<unk>` is 0, then reserved ones, then all others by falling frequency; equally frequent ones
 /// in the order of their first use. Source: the book's chapter on text preprocessing.
 public struct Vocabulary: Sendable, Equatable {
+  /// What stands for every token that is not in a vocabulary, at position 0.
   public static let unknown = "<unk>"
   /// Behind the end of a sentence that is shorter than others.
   public static let padding = "<pad>"
@@ -9,6 +10,7 @@ public struct Vocabulary: Sendable, Equatable {
   /// The reserved tokens of translations, numbers 1, 2 and 3.
   public static let ofSentences = [padding, begin, end]
 
+  /// By their number.
   public let tokens: [String]
   private let numbers: [String: Int]
 
@@ -25,10 +27,12 @@ public struct Vocabulary: Sendable, Equatable {
     self.init(special + others.map(\.token))
   }
 
+  /// Tokens, the unknown one included.
   public var count: Int { tokens.count }
 
   /// The number of a token, 0 for an unknown one.
   public subscript(_ token: String) -> Int { numbers[token] ?? 0 }
+  /// Whether a token has a number of its own.
   public func contains(_ token: String) -> Bool { numbers[token] != nil }
 
   /// How often each token comes, in the order of first use.
