@@ -30,20 +30,23 @@ struct SummaryCommand: SoloCommand {
   /// Each part with the shape of what it makes of zeros.
   private func outputs(of network: Module, _ shape: [Int]) throws -> [(name: String, layer: Module, output: Shape)] {
     if let network = network as? LanguageModel {
-      let outputs = try network.rnn.run(.zeros(Shape(shape), .int64).transposed()).outputs
-      let logits = try network.forward(.zeros(Shape(shape), .int64))
+      let outputs = network.rnn.run(.zeros(Shape(shape), .int64).transposed()).outputs
+      let logits = network.forward(.zeros(Shape(shape), .int64))
+      try logits.check()
       return [("rnn", network.rnn, outputs.shape), ("linear", network.linear, logits.shape)]
     }
     if let network = network as? EncoderDecoder {
       let tokens = Tensor.zeros(Shape(shape), .int64)
-      let outputs = try network.encoder.encode(tokens, lengths: nil).outputs
-      let logits = try network.logits(source: tokens, lengths: nil, inputs: tokens)
+      let outputs = network.encoder.encode(tokens, lengths: nil).outputs
+      let logits = network.logits(source: tokens, lengths: nil, inputs: tokens)
+      try logits.check()
       return [("encoder", network.encoder, outputs.shape), ("decoder", network.decoder, logits.shape)]
     }
     var value = Tensor.zeros(Shape(shape))
     return try network.children.map { name, layer in
-      do { value = try layer(value) } catch {
-        throw ConfigurationError("input \(shape) does not fit \(model): layer \(name) (\(type(of: layer))): \(error)")
+      value = layer(value)
+      if let fault = value.fault {
+        throw ConfigurationError("input \(shape) does not fit \(model): layer \(name) (\(type(of: layer))): \(fault)")
       }
       return (name, layer, value.shape)
     }

@@ -12,13 +12,14 @@ public final class LanguageModel: Module {
   }
 
   /// Tokens `[batch, steps]` to logits `[steps · batch, vocabulary]`, all of a step behind each other.
-  public override func forward(_ tokens: Tensor) throws -> Tensor { try run(tokens).logits }
+  public override func forward(_ tokens: Tensor) -> Tensor { run(tokens).logits }
 
   /// The same, from a state and with the state afterwards.
-  public func run(_ tokens: Tensor, from state: RecurrentState? = nil) throws -> (logits: Tensor, state: RecurrentState)
-  {
-    guard tokens.rank == 2 else { throw TensorError("language model", "tokens of shape \(tokens.shape)") }
-    let (outputs, last) = try rnn.run(tokens.to(.int64).transposed(), from: state)
-    return (try linear(outputs.reshaped([-1, rnn.directions * rnn.hidden])), last)
+  public func run(_ tokens: Tensor, from state: RecurrentState? = nil) -> (logits: Tensor, state: RecurrentState) {
+    let isBatch = tokens.rank == 2
+    let error = TensorError("language model", "tokens of shape \(tokens.shape)")
+    let tokens = isBatch ? tokens : Tensor(fault: error, of: [tokens], [1, 1], .int64)
+    let (outputs, last) = rnn.run(tokens.to(.int64).transposed(), from: state)
+    return (linear(outputs.reshaped([-1, rnn.directions * rnn.hidden])), last)
   }
 }

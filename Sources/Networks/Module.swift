@@ -20,7 +20,7 @@ public struct Named<Value>: ExpressibleByDictionaryLiteral, Sequence {
 /// ```swift
 /// final class Perceptron: Module {
 ///   let hidden = Linear(784, 256), output = Linear(256, 10)
-///   override func forward(_ input: Tensor) throws -> Tensor { try output(hidden(input.flattened()).relu()) }
+///   override func forward(_ input: Tensor) -> Tensor { output(hidden(input.flattened()).relu()) }
 /// }
 /// ```
 /// **Properties are the children.** Modules, and arrays, dictionaries, optionals and tuples of them, are found by reflection,
@@ -59,15 +59,15 @@ open class Module {
   open func updateStatistics() throws {}
 
   /// Makes the values of this module's own parameters. `key` differs for every module of a network.
-  open func initialize(_ key: RandomKey) throws {}
+  open func initialize(_ key: RandomKey) {}
 
-  open func forward(_ input: Tensor) throws -> Tensor {
-    throw TensorError("\(Self.self)", "does not say how to compute its output: override forward")
+  /// What this module computes. An input that doesn't fit gives a tensor that carries the fault (`Tensor.fault`).
+  open func forward(_ input: Tensor) -> Tensor {
+    let error = TensorError("\(Self.self)", "does not say how to compute its output: override forward")
+    return Tensor(fault: error, of: [input], input.shape)
   }
 
-  public final func callAsFunction(_ input: Tensor) throws -> Tensor {
-    try NumericsCheck.within(self) { try forward(input) }
-  }
+  public final func callAsFunction(_ input: Tensor) -> Tensor { NumericsCheck.within(self) { forward(input) } }
 
   /// What the properties hold, as it was when last looked at.
   final var structure: Structure {
@@ -92,9 +92,9 @@ open class Module {
 
 extension Module {
   /// Draws all parameters anew, as a function of the seed alone.
-  public final func initializeAll(seed: UInt64) throws {
+  public final func initializeAll(seed: UInt64) {
     for (index, entry) in namedModules().enumerated() {
-      try entry.module.initialize(RandomKey(seed: seed, .initialization, layer: index * 16))
+      entry.module.initialize(RandomKey(seed: seed, .initialization, layer: index * 16))
     }
   }
 

@@ -23,11 +23,13 @@ final class Debt {
     versions = self.sources.reduce(0) { $0 &+ $1.version }
   }
 
+  fileprivate func reads(_ storage: Storage) -> Bool { sources.contains { $0 === storage } }
+
   fileprivate func own(_ tensor: Tensor) { owner = tensor }
 
   fileprivate func checkSources() throws {
     guard sources.reduce(0, { $0 &+ $1.version }) == versions else {
-      throw TensorError("backward", "what a result is made of was changed in place by another thread")
+      throw TensorError("fusion", "what a result is made of was changed in place by another thread")
     }
   }
 
@@ -74,7 +76,8 @@ extension Tensor {
 extension Storage {
   /// Pays what is owed, and throws the fault if there is one: the rare half of a look.
   final func settle() throws {
-    if let debt = debt.take() {
+    if let debt {
+      self.debt = nil
       do {
         try debt.checkSources()
         try fill(byteCount: debt.byteCount, debt.kernel)
@@ -117,10 +120,8 @@ final class OpenDebts {
   }
 
   /// A fault on the way stays with the storage that it concerns.
-  func settleAll() {
+  func settleReaders(of source: Storage) {
     if entries.isEmpty { return }
-    let open = entries
-    entries = []
-    for entry in open { try? entry.storage?.settle() }
+    for case let reader? in entries.map(\.storage) where reader.debt?.reads(source) == true { try? reader.settle() }
   }
 }

@@ -103,7 +103,7 @@ extension Tensor {
     guard dtype == .float32, isContiguous else {
       throw TensorError("withFloats", "needs contiguous float32, not \(dtype) \(shape) with strides \(strides)")
     }
-    OpenDebts.ofThread.settleAll()
+    OpenDebts.ofThread.settleReaders(of: storage)
     storage.version &+= 1
     return try body(UnsafeMutableBufferPointer(start: pointer(Float.self), count: elementCount))
   }

@@ -45,7 +45,7 @@ public struct Evaluator {
     var width = 0
     try forEachSlice(of: dataset) { slice in
       if slice.samples.isEmpty { return }
-      let output = try model(slice.inputs).flattened()
+      let output = model(slice.inputs).flattened()
       width = output.shape[1]
       mine += try output.floats()
     }

@@ -20,10 +20,10 @@ public struct LanguageModelling: Objective {
       throw TensorError("language modelling", "\(type(of: model)) is no LanguageModel")
     }
     let state = try batch.continuation.flatMap { try memory?.state(of: $0, model.rnn) }
-    let (logits, last) = try model.run(batch.inputs, from: state)
+    let (logits, last) = model.run(batch.inputs, from: state)
     if let continuation = batch.continuation { try memory?.keep(last, of: continuation) }
     let targets = batch.targets.transposed().reshaped([-1])
-    let loss = try crossEntropy(logits, targets, reduction: .sum)
+    let loss = crossEntropy(logits, targets, reduction: .sum)
     return (loss, Totals(loss: try loss.item(), hits: 0, samples: Double(targets.elementCount)))
   }
 }

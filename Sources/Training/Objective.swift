@@ -62,8 +62,8 @@ public struct Classification: Objective {
   }
 
   public func evaluate(_ model: Module, _ batch: Batch) throws -> (lossSum: Tensor, totals: Totals) {
-    let logits = try model(batch.inputs)
-    let loss = try crossEntropy(logits, batch.targets, reduction: .sum)
+    let logits = model(batch.inputs)
+    let loss = crossEntropy(logits, batch.targets, reduction: .sum)
     let hits = (logits.argmax(1) .== batch.targets).sum()
     return (loss, Totals(loss: try loss.item(), hits: try hits.item(), samples: Double(batch.samples.count)))
   }

@@ -13,8 +13,8 @@ public struct Regression: Objective {
 
   /// Predictions `[batch, 1]` against targets `[batch, 1]`.
   public func evaluate(_ model: Module, _ batch: Batch) throws -> (lossSum: Tensor, totals: Totals) {
-    let predictions = try model(batch.inputs)
-    let loss = try meanSquaredError(predictions, batch.targets, reduction: .sum)
+    let predictions = model(batch.inputs)
+    let loss = meanSquaredError(predictions, batch.targets, reduction: .sum)
     let squares = isLogarithmic ? try squaredLogarithms(predictions, batch.targets) : 0
     return (loss, Totals(loss: try loss.item(), hits: squares, samples: Double(batch.samples.count)))
   }

@@ -55,7 +55,7 @@ public final class Trainer {
     try model.validate()
     (self.model, self.objective, self.configuration) = (model, objective, configuration)
     self.communicator = communicator
-    try model.initializeAll(seed: configuration.seed)
+    model.initializeAll(seed: configuration.seed)
     optimizer = configuration.makeOptimizer(model.namedParameters)
     schedule = try configuration.makeSchedule()
     parameters = model.namedParameters.map(\.tensor)
@@ -212,9 +212,8 @@ extension Trainer {
       let metrics = EpochMetrics(
         epoch: position.epoch, step: position.step, seconds: monotonicSeconds() - start, train: sums, test: tested,
         examplesPerSecond: Double(weightSeen) / max(seconds, 1e-9), ranks: communicator.size, objective: objective)
-      // First of all: whatever befalls the observers, the epoch is not lost.
-      if saving?.isDue(afterEpoch: position.epoch) ?? false { try save(saving) }
       for observer in observers { try observer.epochFinished(metrics) }
+      if saving?.isDue(afterEpoch: position.epoch) ?? false { try save(saving) }
     }
     if let saving, saving.lastSavedStep != position.step { try save(saving) }
     for observer in observers { try observer.trainingFinished() }

@@ -31,8 +31,8 @@ public struct Translation: Objective {
     }
     let first = Tensor.full([batch.targets.shape[0], 1], Double(begin), .int64)
     let inputs = Tensor.concatenate([first, batch.targets[0..., ..<(batch.targets.shape[1] - 1)]], axis: 1)
-    let logits = try model.logits(source: batch.inputs, lengths: batch.inputLengths, inputs: inputs)
-    let loss = try maskedCrossEntropy(logits, batch.targets, lengths: lengths, reduction: .sum)
+    let logits = model.logits(source: batch.inputs, lengths: batch.inputLengths, inputs: inputs)
+    let loss = maskedCrossEntropy(logits, batch.targets, lengths: lengths, reduction: .sum)
     let words = try lengths.values(as: Double.self).reduce(0, +)
     return (loss, Totals(loss: try loss.item(), hits: 0, samples: words))
   }

@@ -21,8 +21,8 @@ public final class Inception: Module {
     path4 = (MaxPool2D(3, stride: 1, padding: 1).named("p4_1"), convolution("p4_2", inChannels, fourth, 1))
   }
 
-  public override func forward(_ input: Tensor) throws -> Tensor {
-    try Tensor.concatenate(
+  public override func forward(_ input: Tensor) -> Tensor {
+    Tensor.concatenate(
       [
         path1(input).relu(),
         path2.1(path2.0(input).relu()).relu(),

@@ -16,9 +16,9 @@ public final class Residual: Module {
     (bn1, bn2) = (BatchNorm2D(outChannels), BatchNorm2D(outChannels))
   }
 
-  public override func forward(_ input: Tensor) throws -> Tensor {
-    let inner = try bn2(conv2(bn1(conv1(input)).relu()))
-    return try (inner + (conv3?(input) ?? input)).relu()
+  public override func forward(_ input: Tensor) -> Tensor {
+    let inner = bn2(conv2(bn1(conv1(input)).relu()))
+    return (inner + (conv3?(input) ?? input)).relu()
   }
 }
 

@@ -57,7 +57,7 @@ import Testing
     let batch = try ImageDataset(smallImages(12)).batch(Array(0..<12))
     func gradients(_ differentiate: (Tensor) throws -> Void) throws -> [[UInt32]] {
       for parameter in network.namedParameters { parameter.tensor.gradient = nil }
-      try differentiate(options.run { try crossEntropy(network(batch.inputs), batch.targets) })
+      try differentiate(options.run { crossEntropy(network(batch.inputs), batch.targets) })
       return try network.namedParameters.map { try bits(#require($0.tensor.gradient)) }
     }
     let inside = try gradients { loss in try options.run { try loss.backward() } }

@@ -110,7 +110,7 @@ import Zoo
       let communicator = try Ranks.duplicate()
       let split = smallImages(count, side: 2)
       let model = Sequential(Flatten(), Linear(4, 3))
-      try model.initializeAll(seed: 1)
+      model.initializeAll(seed: 1)
       let sharding = Sharding(rank: communicator.rank, rankCount: communicator.size, sliceSize: 100)
       let found = try Evaluator(model, Classification(), sharding, communicator).predict(ImageDataset(split))
       #expect((found != nil) == communicator.isRoot)

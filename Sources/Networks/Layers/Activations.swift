@@ -2,17 +2,17 @@ import Tensors
 
 /// `max(x, 0)`.
 public final class ReLU: Module {
-  public override func forward(_ input: Tensor) throws -> Tensor { input.relu() }
+  public override func forward(_ input: Tensor) -> Tensor { input.relu() }
 }
 
 /// `1 / (1 + exp(-x))`.
 public final class Sigmoid: Module {
-  public override func forward(_ input: Tensor) throws -> Tensor { input.sigmoid() }
+  public override func forward(_ input: Tensor) -> Tensor { input.sigmoid() }
 }
 
 /// `tanh x`.
 public final class Tanh: Module {
-  public override func forward(_ input: Tensor) throws -> Tensor { input.tanh() }
+  public override func forward(_ input: Tensor) -> Tensor { input.tanh() }
 }
 
 /// Zeros elements with the given probability while training; hands its input on in evaluation.
@@ -21,7 +21,7 @@ public final class Dropout: Module {
 
   public init(_ probability: Double = 0.5) { self.probability = probability }
 
-  public override func forward(_ input: Tensor) throws -> Tensor {
+  public override func forward(_ input: Tensor) -> Tensor {
     isTraining ? input.droppedOut(probability) : input
   }
 }

@@ -9,9 +9,9 @@ public final class Sequential: Module {
 
   public subscript(_ index: Int) -> Module { layers[index] }
 
-  public override func forward(_ input: Tensor) throws -> Tensor {
+  public override func forward(_ input: Tensor) -> Tensor {
     var value = input
-    for layer in layers { value = try layer(value) }
+    for layer in layers { value = layer(value) }
     return value
   }
 }
@@ -25,5 +25,5 @@ extension Sequential: CustomReflectable {
 
 /// Everything behind the batch laid flat: `[batch, …]` to `[batch, features]`.
 public final class Flatten: Module {
-  public override func forward(_ input: Tensor) throws -> Tensor { input.flattened() }
+  public override func forward(_ input: Tensor) -> Tensor { input.flattened() }
 }

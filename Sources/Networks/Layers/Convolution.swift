@@ -17,7 +17,7 @@ public final class Conv2D: WeightedLayer {
     super.init(weight: shape, bias: bias, weights: weights, biases: biases)
   }
 
-  public override func forward(_ input: Tensor) throws -> Tensor {
+  public override func forward(_ input: Tensor) -> Tensor {
     input.convolved(
       weight, bias: bias, stride: stride, padding: padding, dilation: dilation, groups: groups)
   }

@@ -9,5 +9,5 @@ public final class Linear: WeightedLayer {
     super.init(weight: [outputs, inputs], bias: bias, weights: weights, biases: biases)
   }
 
-  public override func forward(_ input: Tensor) throws -> Tensor { input.linear(weight, bias) }
+  public override func forward(_ input: Tensor) -> Tensor { input.linear(weight, bias) }
 }

@@ -23,13 +23,13 @@ public class BatchNorm: Module {
     runningMean = .buffer([channels], 0, named: "running_mean")
     runningVariance = .buffer([channels], 1, named: "running_var")
     batchesTracked = .buffer([], 0, named: "num_batches_tracked")
-    sums = .zeros([2 &* max(channels, 0) &+ 1])
+    sums = .zeros([2 * max(channels, 0) + 1])
     (self.epsilon, self.momentum) = (epsilon, momentum)
     super.init()
     weight.fill(1)
   }
 
-  public override func initialize(_ key: RandomKey) throws {
+  public override func initialize(_ key: RandomKey) {
     weight.fill(1)
     bias.fill(0)
     runningMean.fill(0)
@@ -37,28 +37,31 @@ public class BatchNorm: Module {
     batchesTracked.fill(0)
   }
 
-  public override func forward(_ input: Tensor) throws -> Tensor {
+  public override func forward(_ input: Tensor) -> Tensor {
     guard input.rank == rankOfInput else {
-      throw TensorError("\(type(of: self))", "needs \(rankOfInput) axes, not an input of shape \(input.shape)")
+      let error = TensorError("\(type(of: self))", "needs \(rankOfInput) axes, not an input of shape \(input.shape)")
+      return Tensor(fault: error, of: [input], input.shape)
     }
     guard isTraining else {
       return input.normalized(
         mean: runningMean, variance: runningVariance, weight, bias, epsilon: epsilon)
     }
     let (output, statistics) = input.batchNormalized(weight, bias, epsilon: epsilon)
-    try collect(statistics)
+    collect(statistics)
+    if ForwardScope.isActive { return output }
+    // Outside of a trainer a batch is the whole step.
+    do { try updateStatistics() } catch { return Tensor(fault: error, of: [output], output.shape) }
     return output
   }
 
   var rankOfInput: Int { 4 }
 
-  /// Adds a slice's statistics to the step's. Outside of a trainer a batch is the whole step.
-  private func collect(_ statistics: BatchStatistics) throws {
+  /// Adds a slice's statistics to the step's.
+  private func collect(_ statistics: BatchStatistics) {
     let count = Double(statistics.count)
     let unbiased = statistics.variance.map { statistics.count > 1 ? $0 * count / (count - 1) : $0 }
     let numbers = [count] + statistics.mean.map { $0 * count } + unbiased.map { $0 * count }
     accumulate(Tensor(numbers.map { Float($0) }), into: &sums.gradient)
-    if !ForwardScope.isActive { try updateStatistics() }
   }
 
   public override var stepSums: [Tensor] { [sums] }

@@ -8,7 +8,7 @@ public final class MaxPool2D: Module {
     (self.kernel, self.stride, self.padding) = (kernel.both, (stride ?? kernel).both, padding.both)
   }
 
-  public override func forward(_ input: Tensor) throws -> Tensor {
+  public override func forward(_ input: Tensor) -> Tensor {
     input.maxPooled(kernel, stride: stride, padding: padding)
   }
 }
@@ -23,7 +23,7 @@ public final class AvgPool2D: Module {
     self.countsPadding = countsPadding
   }
 
-  public override func forward(_ input: Tensor) throws -> Tensor {
+  public override func forward(_ input: Tensor) -> Tensor {
     input.averagePooled(kernel, stride: stride, padding: padding, countingPadding: countsPadding)
   }
 }
@@ -35,5 +35,5 @@ public final class AdaptiveAvgPool2D: Module {
 
   public init(_ outputs: Extent) { self.outputs = outputs.both }
 
-  public override func forward(_ input: Tensor) throws -> Tensor { input.adaptivelyAveraged(outputs) }
+  public override func forward(_ input: Tensor) -> Tensor { input.adaptivelyAveraged(outputs) }
 }

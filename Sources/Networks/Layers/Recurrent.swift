@@ -46,19 +46,19 @@ public final class Recurrent: Module {
       ]
     }
     super.init()
-    try? initialize(StandaloneKey.next())
+    initialize(StandaloneKey.next())
   }
 
   public var directions: Int { isBidirectional ? 2 : 1 }
 
-  public override func initialize(_ key: RandomKey) throws {
+  public override func initialize(_ key: RandomKey) {
     let bound = 1 / Double(max(hidden, 1)).squareRoot()
     for (index, tensor) in weights.enumerated() {
       var key = key
       // Layers of a network are 16 apart; the time tells those beyond apart.
       (key.layer, key.time) = (key.layer + index % 16, key.time + index / 16)
       let initializer = tensor.rank == 2 ? weightInitializer : nil
-      try (initializer ?? .uniform(-bound, bound)).fill(tensor, key: key)
+      (initializer ?? .uniform(-bound, bound)).fill(tensor, key: key)
     }
   }
 
@@ -68,11 +68,10 @@ public final class Recurrent: Module {
     return RecurrentWeights(input: four[0], hidden: four[1], inputBias: four[2], hiddenBias: four[3])
   }
 
-  public override func forward(_ input: Tensor) throws -> Tensor { try run(input).outputs }
+  public override func forward(_ input: Tensor) -> Tensor { run(input).outputs }
 
   /// The outputs of the last layer, and the state after the last step of each layer and direction.
-  public func run(_ input: Tensor, from state: RecurrentState? = nil) throws -> (outputs: Tensor, state: RecurrentState)
-  {
+  public func run(_ input: Tensor, from state: RecurrentState? = nil) -> (outputs: Tensor, state: RecurrentState) {
     var value = input
     var (hiddens, cells): ([Tensor], [Tensor]) = ([], [])
     for layer in 0..<layers {

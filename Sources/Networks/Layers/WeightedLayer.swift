@@ -14,15 +14,15 @@ public class WeightedLayer: Module {
     self.bias = bias ? .parameter([weight[0]]) : nil
     (weightInitializer, biasInitializer) = (weights, biases)
     super.init()
-    try? initialize(StandaloneKey.next())
+    initialize(StandaloneKey.next())
   }
 
-  public override func initialize(_ key: RandomKey) throws {
-    try weightInitializer.fill(weight, key: key)
+  public override func initialize(_ key: RandomKey) {
+    weightInitializer.fill(weight, key: key)
     guard let bias else { return }
     var biasKey = key
     biasKey.layer += 1
     let fanIn = weight.shape.extents.dropFirst().reduce(1, *)
-    try (biasInitializer ?? .fanInUniform).fill(bias, key: biasKey, fans: (fanIn, fanIn))
+    (biasInitializer ?? .fanInUniform).fill(bias, key: biasKey, fans: (fanIn, fanIn))
   }
 }

@@ -34,15 +34,16 @@ public struct BeamSearch {
   ///
   /// - Parameter encoding: of one sentence, a batch of 1.
   public func best(_ decoder: SequenceDecoder, _ encoding: Encoding) throws -> Candidate {
-    var state = try decoder.begin(encoding)
+    var state = decoder.begin(encoding)
     var (open, ended) = ([Candidate()], [Candidate]())
     for _ in 0..<steps where !open.isEmpty {
       let inputs = Tensor(open.map { [Int64($0.tokens.last ?? begin)] })
-      let logits = try decoder.decode(inputs, &state)
+      let logits = decoder.decode(inputs, &state)
+      let values = try logits.values(as: Double.self)
       guard logits.shape == [1, open.count, words] else {
         throw TensorError("beam search", "logits of shape \(logits.shape), expected [1, \(open.count), \(words)]")
       }
-      let kept = try continuations(of: open, logits.values(as: Double.self))
+      let kept = try continuations(of: open, values)
       let looks = try looks(decoder, rows: open.count)
       let candidates = kept.map { next in
         var candidate = open[next.row]
@@ -54,7 +55,7 @@ public struct BeamSearch {
       let going = candidates.indices.filter { candidates[$0].tokens.last != end }
       ended += candidates.filter { $0.tokens.last == end }
       let rows = going.map { kept[$0].row }
-      if rows != Array(open.indices) { state = try state.rows(rows) }
+      if rows != Array(open.indices) { state = state.rows(rows) }
       open = going.map { candidates[$0] }
     }
     return (ended + open).max { $0.score(lengthPenalty) < $1.score(lengthPenalty) } ?? Candidate()
@@ -95,16 +96,16 @@ public struct BeamSearch {
 
 extension DecoderState {
   /// Those rows of the batch; each may come more than once.
-  fileprivate func rows(_ places: [Int]) throws -> DecoderState {
+  fileprivate func rows(_ places: [Int]) -> DecoderState {
     let taken = Encoding(
-      outputs: encoding.outputs.selected(places, axis: 1), state: try encoding.state.rows(places),
+      outputs: encoding.outputs.selected(places, axis: 1), state: encoding.state.rows(places),
       lengths: encoding.lengths?.selected(places))
-    return DecoderState(encoding: taken, recurrent: try recurrent.rows(places))
+    return DecoderState(encoding: taken, recurrent: recurrent.rows(places))
   }
 }
 
 extension RecurrentState {
-  fileprivate func rows(_ places: [Int]) throws -> RecurrentState {
+  fileprivate func rows(_ places: [Int]) -> RecurrentState {
     RecurrentState(hidden: hidden.selected(places, axis: 1), cell: cell?.selected(places, axis: 1))
   }
 }
