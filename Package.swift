@@ -27,7 +27,7 @@ let implementation: [Target] = [
   .target(name: "Networks", dependencies: ["Tensors"]),
   .target(name: "Optimizers", dependencies: ["Kernels", "Tensors"]),
   .target(name: "MessagePassing", dependencies: ["CMPI", "Failures"]),
-  .target(name: "HDF5Files", dependencies: ["CHDF5", "Failures"]),
+  .target(name: "HDF5Files", dependencies: ["CHDF5", "CZlib", "Failures"]),
   .target(name: "DataParallel", dependencies: ["Failures", "Tensors", "MessagePassing"]),
   .target(name: "Datasets", dependencies: ["Failures", "Tensors", "HDF5Files", "CZlib", "CPNG", "CJPEG"]),
   .target(name: "Checkpoints", dependencies: ["Failures", "Networks", "Optimizers", "HDF5Files"]),

@@ -49,6 +49,17 @@ struct DoctorCommand: JobCommand {
 enum Threads {
   static var cores: Int { ProcessInfo.processInfo.activeProcessorCount }
 
+  /// Refuses a number of threads that would break the OpenMP library, which believes any.
+  static func check() throws {
+    let (name, most) = ("OMP_NUM_THREADS", 1024)
+    guard let text = ProcessInfo.processInfo.environment[name] else { return }
+    for part in text.split(separator: ",") {
+      let digits = part.filter { !$0.isWhitespace }
+      guard digits.allSatisfy(\.isNumber), Int(digits).map({ $0 > most }) ?? true, !digits.isEmpty else { continue }
+      throw ConfigurationError("\(name) is \(text), but must be in 1…\(most)")
+    }
+  }
+
   /// What oneDNN uses: OMP_NUM_THREADS, or every core.
   static var perRank: Int {
     ProcessInfo.processInfo.environment["OMP_NUM_THREADS"].flatMap { Int($0) } ?? cores

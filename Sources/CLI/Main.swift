@@ -25,6 +25,7 @@ enum Main {
   static func main() {
     StandardOutput.prepare()
     do {
+      try Threads.check()
       let arguments = try ConfigurationFile.expand(Array(CommandLine.arguments.dropFirst()))
       try checkNames(arguments)
       var command = try LockstepCommand.parseAsRoot(arguments)

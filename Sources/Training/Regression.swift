@@ -8,8 +8,12 @@ public struct Regression: Objective {
   /// Whether the root mean square of the differences of logarithms is reported, of predictions of 1 at least (the book's
   /// chapter 4.10): relative errors, for prices.
   public let isLogarithmic: Bool
+  /// Predictions times the scale plus the shift are in the target's own unit, which logarithms are taken of.
+  private let scale, shift: Double
 
-  public init(isLogarithmic: Bool = false) { self.isLogarithmic = isLogarithmic }
+  public init(isLogarithmic: Bool = false, scale: Double = 1, shift: Double = 0) {
+    (self.isLogarithmic, self.scale, self.shift) = (isLogarithmic, scale, shift)
+  }
 
   /// Predictions `[batch, 1]` against targets `[batch, 1]`.
   public func evaluate(_ model: Module, _ batch: Batch) throws -> (lossSum: Tensor, totals: Totals) {
@@ -29,7 +33,8 @@ public struct Regression: Objective {
     try predictions.detached().withFloats { predictions in
       try targets.withFloats { targets in
         zip(predictions, targets).reduce(0) { sum, pair in
-          let difference = log(max(Double(pair.0), 1)) - log(max(Double(pair.1), 1))
+          let difference =
+            log(max(Double(pair.0) * scale + shift, 1)) - log(max(Double(pair.1) * scale + shift, 1))
           return sum + difference * difference
         }
       }

@@ -212,8 +212,9 @@ extension Trainer {
       let metrics = EpochMetrics(
         epoch: position.epoch, step: position.step, seconds: monotonicSeconds() - start, train: sums, test: tested,
         examplesPerSecond: Double(weightSeen) / max(seconds, 1e-9), ranks: communicator.size, objective: objective)
-      for observer in observers { try observer.epochFinished(metrics) }
+      // First of all: whatever befalls the observers, the epoch is not lost.
       if saving?.isDue(afterEpoch: position.epoch) ?? false { try save(saving) }
+      for observer in observers { try observer.epochFinished(metrics) }
     }
     if let saving, saving.lastSavedStep != position.step { try save(saving) }
     for observer in observers { try observer.trainingFinished() }

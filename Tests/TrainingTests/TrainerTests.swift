@@ -113,7 +113,7 @@ import Testing
   @Test func aLossThatIsNoNumberStopsBeforeTheUpdate() throws {
     let folder = try TemporaryFolder()
     let (trainer, _) = try trainer(smallConfiguration(epochs: 1))
-    let plan = CheckpointPlan(CheckpointFolder(folder.path), every: .steps(1))
+    let plan = CheckpointPlan(CheckpointFolder(folder.path), every: .steps(2))
     var digests: [String] = []
     trainer.observers = [Poisoner(step: 3) { digests.append($0) }]
     let error = #expect(throws: NotFiniteError.self) { try trainer.fit(ImageDataset(smallImages(100)), saving: plan) }
@@ -122,7 +122,7 @@ import Testing
     #expect(trainer.position.step == 3)
     // The poisoned weight apart, the model is as step 3 left it; the last good state lies on the disk.
     let (_, checkpoint) = try CheckpointFolder.load(folder.path)
-    #expect(checkpoint.position.step == 3)
+    #expect(checkpoint.position.step == 2)
     #expect(try digest(trainer.model) == digests.last)
   }
 

@@ -18,7 +18,10 @@ struct RegressionWorkload: Workload {
     splits = Dictionary(uniqueKeysWithValues: try file.splitNames.map { ($0, try file.split($0)) })
     splitNames = file.splitNames
     sizes = .features(file.featureNames.count)
-    objective = Regression(isLogarithmic: model.recipe.isLogarithmic)
+    let preparation = file.preparation
+    objective = Regression(
+      isLogarithmic: model.recipe.isLogarithmic, scale: preparation?.targetScale ?? 1,
+      shift: preparation?.targetShift ?? 0)
     var texts = ["feature_names": file.featureNames, "target_name": [file.targetName]]
     texts[Self.preparationKey] = try file.preparation.map { [try $0.json()] }
     (self.texts, self.path) = (texts, path)

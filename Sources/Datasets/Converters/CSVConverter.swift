@@ -18,6 +18,8 @@ public struct CSVConverter: Sendable {
   public let options: TablePreparation.Options
   public var separator: Character = ","
   public var missing = DataFrame.missingWords
+  /// Whether the first row names the columns; else they are called 0, 1, 2 …
+  public var hasHeading = true
 
   /// - Parameter test: a file with the same columns; the target may be left out there.
   public init(train: String, test: String? = nil, options: TablePreparation.Options) {
@@ -32,7 +34,13 @@ public struct CSVConverter: Sendable {
     func read(_ path: String) throws -> (table: DataFrame, path: String) {
       let bytes = try InputFile.bytes(of: path)
       bytes.withUnsafeBytes { hash.update($0) }
-      let table = try DataFrame(csv: bytes, name: path, separator: separator, missing: missing)
+      let table = try DataFrame(csv: bytes, name: path, separator: separator, missing: missing, hasHeading: hasHeading)
+      if hasHeading && table.names.allSatisfy({ Double($0) != nil }) {
+        throw InputError(
+          path,
+          "row 1: expected names of columns, found only numbers (\(table.names.prefix(5).joined(separator: ", "))): "
+            + "--no-header where the first row is data")
+      }
       if table.rowCount == 0 { throw InputError(path, "has names of columns, but no row below them") }
       return (table, path)
     }

@@ -34,6 +34,7 @@ public struct IDXConverter: Sendable {
     var hash = SHA256()
   }
 
+  private static let mostClasses = 1 << 16
   private let sources: [Source]
   private let classNames: [String]?
   /// A further check of what was read, before anything is written.
@@ -85,6 +86,13 @@ public struct IDXConverter: Sendable {
 
   private func checkedClassNames(_ splits: [ImageSplit]) throws -> [String] {
     let greatest = splits.compactMap { $0.labels.max() }.max() ?? 0
+    if classNames == nil {
+      // Each of them gets a name, be it its number.
+      for (source, split) in zip(sources, splits) {
+        let labels = split.labels.map { Int64($0) }
+        try ClassificationFile.checkLabels(labels, classCount: Self.mostClasses, path: source.labels, object: nil)
+      }
+    }
     let names = classNames ?? (0...greatest).map { "\($0)" }
     for (source, split) in zip(sources, splits) {
       let labels = split.labels.map { Int64($0) }

@@ -112,9 +112,7 @@ public struct IDXFile {
       guard !overflow else { throw InputError(reader.path, "the shape \(shape) overflows: more than 2^63 bytes") }
       count = product
     }
-    // Deflate can't shrink by more than 1032 (zlib.net/zlib_tech.html), so this refuses absurd sizes only.
-    let (most, overflow) = reader.storedByteCount.multipliedReportingOverflow(by: reader.isCompressed ? 1032 : 1)
-    guard overflow || count <= most else {
+    guard count <= reader.mostByteCount else {
       let stored = "\(reader.storedByteCount) bytes\(reader.isCompressed ? " of gzip data" : "")"
       throw InputError(reader.path, "truncated: the shape \(shape) of \(type) needs \(count) bytes, found \(stored)")
     }
