@@ -87,7 +87,7 @@ struct RecurrentTests {
     #expect(throws: TensorError.self) { try network(Tensor([[Int64(-1)]])).floats() }
     let state = RecurrentState(hidden: .zeros([1, 3, 4]), cell: .zeros([1, 3, 4]))
     #expect(throws: TensorError.self) { try network.run(.zeros([5, 2, 3]), from: state).outputs.floats() }
-    #expect(try network(.zeros([5, 0, 3])).shape == [5, 0, 4])
+    #expect(network(.zeros([5, 0, 3])).shape == [5, 0, 4])
   }
 
   @Test("An embedding's gradient is that of the rows used")
