@@ -69,6 +69,7 @@ let tests: [Target] = [
   .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
   .testTarget(name: "TrainingTests", dependencies: ["Training", "Kernels", "TestSupport"]),
   .testTarget(name: "ZooTests", dependencies: ["Zoo", "TestSupport"]),
+  .testTarget(name: "LockstepTests", dependencies: ["Lockstep", "TestSupport"]),
   .testTarget(name: "CLITests", dependencies: ["CLI", "TestSupport"]),
 ]
 

@@ -9,6 +9,7 @@ public struct Encoding {
   /// How many steps of each sequence count, int64 `[batch]`; nil for all.
   public let lengths: Tensor?
 
+  /// What a decoder begins with.
   public init(outputs: Tensor, state: RecurrentState, lengths: Tensor?) {
     (self.outputs, self.state, self.lengths) = (outputs, state, lengths)
   }
@@ -26,9 +27,12 @@ open class SequenceEncoder: Module {
 
 /// What a decoder hands from one call to the next.
 public struct DecoderState {
+  /// What the encoder made of the source.
   public let encoding: Encoding
+  /// The decoder's own state.
   public var recurrent: RecurrentState
 
+  /// A state after some steps.
   public init(encoding: Encoding, recurrent: RecurrentState) { (self.encoding, self.recurrent) = (encoding, recurrent) }
 }
 
@@ -51,9 +55,12 @@ open class SequenceDecoder: Module {
 
 /// An encoder and a decoder, trained as one: the notes' `EncoderDecoder`.
 public final class EncoderDecoder: Module {
+  /// Reads the source.
   public let encoder: SequenceEncoder
+  /// Writes the target.
   public let decoder: SequenceDecoder
 
+  /// Joins the two.
   public init(_ encoder: SequenceEncoder, _ decoder: SequenceDecoder) {
     (self.encoder, self.decoder) = (encoder, decoder)
   }

@@ -2,14 +2,19 @@ import Tensors
 
 /// How a parameter's first values are drawn.
 public enum Initializer: Sendable {
+  /// The same number everywhere.
   case constant(Double)
+  /// Uniform between two bounds.
   case uniform(Double, Double)
+  /// Of a normal distribution.
   case normal(mean: Double = 0, standardDeviation: Double)
   /// Uniform in ±√(6 / (fanIn + fanOut)): variances kept alike forward and backward. Source: Glorot and Bengio 2010.
   case xavierUniform
+  /// Normal with the variance of `xavierUniform`, 2 / (fanIn + fanOut).
   case xavierNormal
   /// Uniform in ±√(6 / fanIn), for ReLU networks. Source: He et al. 2015.
   case kaimingUniform
+  /// Normal with the variance of `kaimingUniform`, 2 / fanIn.
   case kaimingNormal
   /// Uniform in ±1 / √fanIn: what PyTorch's layers start with, weights and biases alike.
   case fanInUniform

@@ -3,9 +3,12 @@ import Tensors
 /// Predicts the next token of a text at every step: recurrent layers over one-hot tokens, then a dense layer. The notes'
 /// `RNNModel`, with its names: `rnn.weight_ih_l0`, `linear.weight`.
 public final class LanguageModel: Module {
+  /// The recurrent layers.
   public let rnn: Recurrent
+  /// From hidden units to logits: `[…, hidden]` to `[…, vocabulary]`.
   public let linear: Linear
 
+  /// A language model of these layers, over so many tokens.
   public init(_ rnn: Recurrent, vocabulary: Int) {
     self.rnn = rnn
     linear = Linear(rnn.directions * rnn.hidden, vocabulary)

@@ -2,6 +2,7 @@ import Tensors
 
 /// Whether a loss is the sum over the samples or their mean.
 public enum LossReduction: Sendable {
+  /// The losses themselves, their sum, or their mean.
   case none, sum, mean
 
   func reduce(_ losses: Tensor) -> Tensor {

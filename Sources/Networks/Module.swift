@@ -5,8 +5,10 @@ public typealias Parameter = Tensor
 
 /// Values with names, in order; written as a dictionary literal.
 public struct Named<Value>: ExpressibleByDictionaryLiteral, Sequence {
+  /// In the order in which they were given.
   public let entries: [(key: String, value: Value)]
 
+  /// Keeps the order.
   public init(_ entries: [(key: String, value: Value)]) { self.entries = entries }
   public init(dictionaryLiteral entries: (String, Value)...) { self.init(entries.map { (key: $0.0, value: $0.1) }) }
   public func makeIterator() -> IndexingIterator<[(key: String, value: Value)]> { entries.makeIterator() }
@@ -33,7 +35,9 @@ public struct Named<Value>: ExpressibleByDictionaryLiteral, Sequence {
 /// Properties are looked through when they are first needed, and again whenever names are asked for (`namedParameters`,
 /// `state`, `train()`), so that a piece that was replaced counts from then on; never in a training step.
 open class Module {
+  /// Modules by name.
   public typealias Children = Named<Module>
+  /// Tensors by name.
   public typealias Tensors = Named<Tensor>
 
   /// Whether layers that differ in training and evaluation, such as dropout, behave as in training. Set through `train()`
@@ -43,6 +47,7 @@ open class Module {
   final var ownName: String?
   private final var found: Structure?
 
+  /// A module in training mode. Its properties are looked through when they are first needed.
   public init() {}
 
   /// The pieces, by name, in order.
@@ -80,12 +85,14 @@ open class Module {
   /// Looks at the properties anew when they are next needed.
   final func forgetStructure() { found = nil }
 
+  /// Switches this module and all below to training, or to evaluation.
   @discardableResult
   public final func train(_ isTraining: Bool = true) -> Self {
     for entry in namedModules() { entry.module.isTraining = isTraining }
     return self
   }
 
+  /// Switches this module and all below to evaluation.
   @discardableResult
   public final func evaluate() -> Self { train(false) }
 }
@@ -110,6 +117,7 @@ extension Module {
     return namedModules().map(\.module).filter { !$0.stepSums.isEmpty && seen.insert(ObjectIdentifier($0)).inserted }
   }
 
+  /// Forgets the gradients of all parameters, those of children included.
   public final func clearGradients() {
     for parameter in parameters { parameter.value.gradient = nil }
     for child in children { child.value.clearGradients() }

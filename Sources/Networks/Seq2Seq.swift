@@ -8,6 +8,7 @@ public final class Seq2SeqEncoder: SequenceEncoder {
   private let embedding: Embedding
   private let rnn: Recurrent
 
+  /// For words of a vocabulary, as vectors of such a width.
   public init(vocabulary: Int, width: Int, hidden: Int, layers: Int, dropout: Double = 0) {
     embedding = Embedding(vocabulary, width)
     rnn = Recurrent(.gru, width, hidden, layers: layers, dropout: dropout, weights: xavier)
@@ -29,6 +30,7 @@ public final class Seq2SeqDecoder: SequenceDecoder {
   private let rnn: Recurrent
   private let dense: Linear
 
+  /// For words of a vocabulary, as vectors of such a width.
   public init(vocabulary: Int, width: Int, hidden: Int, layers: Int, dropout: Double = 0) {
     embedding = Embedding(vocabulary, width)
     rnn = Recurrent(.gru, width + hidden, hidden, layers: layers, dropout: dropout, weights: xavier)
@@ -54,6 +56,7 @@ public final class AttentionDecoder: SequenceDecoder {
   private let dense: Linear
   private var weights: [Tensor] = []
 
+  /// For words of a vocabulary, as vectors of such a width.
   public init(vocabulary: Int, width: Int, hidden: Int, layers: Int, dropout: Double = 0) {
     attention = AdditiveAttention(keys: hidden, queries: hidden, hidden: hidden, dropout: dropout)
     embedding = Embedding(vocabulary, width)

@@ -50,6 +50,7 @@ extension Module {
     return tensor(named: name) ?? Tensor(fault: error, [])
   }
 
+  /// Numbers that training changes, each once.
   public final var parameterCount: Int { namedParameters.reduce(0) { $0 + $1.tensor.elementCount } }
 
   /// Overwrites the state.

@@ -58,7 +58,9 @@ extension Tensor {
     return result
   }
 
+  /// Of 0; float32 unless said otherwise.
   public static func zeros(_ shape: Shape, _ dtype: DType = .float32) -> Tensor { full(shape, 0, dtype) }
+  /// Of 1; float32 unless said otherwise.
   public static func ones(_ shape: Shape, _ dtype: DType = .float32) -> Tensor { full(shape, 1, dtype) }
 
   /// The identity matrix `[size, size]`.

@@ -6,7 +6,9 @@
 ///
 /// A tensor belongs to one thread at a time; handing it over, as the loader does with batches, is safe.
 public class Tensor: @unchecked Sendable {
+  /// The extents of the axes.
   public final let shape: Shape
+  /// What the elements are.
   public final let dtype: DType
   final let strides: [Int]
   final let offset: Int
@@ -40,8 +42,11 @@ public class Tensor: @unchecked Sendable {
     self.init(storage: storage, shape: shape, strides: strides ?? shape.rowMajorStrides, offset: 0, dtype: dtype)
   }
 
+  /// How many axes there are.
   public final var rank: Int { shape.rank }
+  /// The product of the extents; 1 for a scalar.
   public final var elementCount: Int { shape.elementCount }
+  /// Where the memory is.
   public final var device: Device { .cpu }
 
   /// Whether a result of this tensor must be recorded.

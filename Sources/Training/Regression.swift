@@ -30,14 +30,10 @@ public struct Regression: Objective {
   }
 
   private func squaredLogarithms(_ predictions: Tensor, _ targets: Tensor) throws -> Double {
-    try predictions.detached().withFloats { predictions in
-      try targets.withFloats { targets in
-        zip(predictions, targets).reduce(0) { sum, pair in
-          let difference =
-            log(max(Double(pair.0) * scale + shift, 1)) - log(max(Double(pair.1) * scale + shift, 1))
-          return sum + difference * difference
-        }
-      }
+    // A copy: what is read in place counts as changed, and the loss still needs the predictions for its gradient.
+    try zip(predictions.floats(), targets.floats()).reduce(0) { sum, pair in
+      let difference = log(max(Double(pair.0), 1)) - log(max(Double(pair.1), 1))
+      return sum + difference * difference
     }
   }
 }

@@ -2,16 +2,23 @@ import Networks
 
 /// What a model learns, and so which kind of data set it takes: the attribute `task` of the HDF5 file.
 public enum Task: String, Sendable {
+  /// One of several classes for each image or row.
   case classification
+  /// A number for each row.
   case regression
+  /// The next token of a text.
   case language
+  /// A sentence for a sentence.
   case translation
 }
 
 /// A model of the book under the name that the command line uses.
 public struct ZooModel: Sendable {
+  /// What commands call it.
   public let name: String
+  /// What it learns.
   public let task: Task
+  /// How the book trains it.
   public let recipe: Recipe
   /// Of one sample as the network takes it: `[channels, height, width]` of an image, `[features]` of a table's row,
   /// `[steps]` of a text.
@@ -20,6 +27,7 @@ public struct ZooModel: Sendable {
   public let resizes: Bool
   /// The sizes of the book's data.
   public let sizes: ModelSizes
+  /// Makes the model for what the data decided.
   public let make: @Sendable (_ sizes: ModelSizes) -> Module
 
   init(
@@ -33,6 +41,7 @@ public struct ZooModel: Sendable {
 
 /// Every model, one line each.
 public enum Zoo {
+  /// All of them, in the book's order.
   public static let models: [ZooModel] = [
     ZooModel("softmax-regression", Recipe(learningRate: 0.1)) {
       softmaxRegression(inputs: 784 * $0.channels, classes: $0.classes)
@@ -89,6 +98,7 @@ public enum Zoo {
     },
   ]
 
+  /// The model of that name; nil where there is none.
   public static func model(_ name: String) -> ZooModel? { models.first { $0.name == name } }
 
   /// The name that is closest to a misspelt one.

@@ -18,7 +18,7 @@ import Testing
     @Sendable func digest(ranks: Int) throws -> String {
       let answer = Mutex("")
       try SimulatedJob.run(ranks: ranks) { communicator in
-        let trainer = try Trainer(drawing: Perceptron(), Classification(), configuration, on: communicator)
+        let trainer = try Trainer(Perceptron(), Classification(), configuration, on: communicator)
         try trainer.fit(data)
         if communicator.isRoot { answer.withLock { $0 = (try? Checkpoint.digest(trainer.model.state)) ?? "none" } }
       }

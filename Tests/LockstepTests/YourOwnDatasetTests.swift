@@ -13,18 +13,16 @@ struct Sines: Dataset {
   }
 }
 
-/// Absolute errors, and how many of them are large.
+/// Absolute errors; a small one is a hit.
 struct AbsoluteErrors: Objective {
-  let sums: [SumName] = [.loss, .weight, "large"]
-
-  func loss(of outputs: Tensor, on batch: Batch) throws -> (sum: Tensor, totals: Totals) {
-    let errors = (outputs - batch.targets).abs()
-    let (sum, large) = (errors.sum(), (errors .> 0.1).sum())
-    return (sum, [.loss: try sum.item(), .weight: Double(batch.samples.count), "large": try large.item()])
+  func evaluate(_ model: Module, _ batch: Batch) throws -> (lossSum: Tensor, totals: Totals) {
+    let errors = (model(batch.inputs) - batch.targets).abs()
+    let (loss, small) = (errors.sum(), (errors < 0.1).sum())
+    return (loss, Totals(loss: try loss.item(), hits: try small.item(), samples: Double(batch.samples.count)))
   }
 
   func measures(of totals: Totals) -> [Measure] {
-    [Measure("loss", totals.meanLoss), Measure("large", totals.mean(of: "large"))]
+    [Measure("loss", totals.meanLoss), Measure("small", totals.accuracy)]
   }
 }
 

@@ -1,6 +1,8 @@
 import Networks
 import Testing
 
+@testable import TestSupport
+
 @Suite("Printing modules")
 struct ModulePrintingTests {
   private final class Perceptron: Module {

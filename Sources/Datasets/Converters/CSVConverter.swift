@@ -4,19 +4,27 @@ import HDF5Files
 public struct CSVConverter: Sendable {
   /// What a conversion has written.
   public struct Summary: Sendable, Equatable {
+    /// Rows of the splits.
     public let trainCount: Int
     /// 0 without a test file.
     public let testCount: Int
+    /// The features, from left to right.
     public let featureNames: [String]
+    /// What is predicted.
     public let targetName: String
     /// Size in bytes of the file that was written.
     public let byteCount: Int
   }
 
+  /// The file of the rows with a target.
   public let train: String
+  /// A file of rows to predict; nil for none.
   public let test: String?
+  /// What is done with the columns.
   public let options: TablePreparation.Options
+  /// What stands between cells.
   public var separator: Character = ","
+  /// Words that stand for no value.
   public var missing = DataFrame.missingWords
   /// Whether the first row names the columns; else they are called 0, 1, 2 …
   public var hasHeading = true

@@ -6,6 +6,7 @@ import HDF5Files
 /// Bytes come only as they are asked for, through a buffer of fixed size: a small file that unpacks to terabytes costs
 /// no more than what the caller expects. Gzip members one after another are one stream, as gzip itself takes them.
 public final class GzipReader {
+  /// The file that is read.
   public let path: String
   /// Whether the file is compressed.
   public private(set) var isCompressed = false

@@ -9,12 +9,17 @@ import HDF5Files
 public struct IDXConverter: Sendable {
   /// What a conversion has written.
   public struct Summary: Sendable, Equatable {
+    /// Images of the splits.
     public let trainCount: Int
     /// 0 without test files.
     public let testCount: Int
+    /// Colours of a pixel.
     public let channels: Int
+    /// Pixels.
     public let height: Int
+    /// Pixels.
     public let width: Int
+    /// The classes by their number.
     public let classNames: [String]
     /// 64 hexadecimal digits.
     public let sourceSHA256: String

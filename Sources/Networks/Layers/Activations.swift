@@ -17,8 +17,10 @@ public final class Tanh: Module {
 
 /// Zeros elements with the given probability while training; hands its input on in evaluation.
 public final class Dropout: Module {
+  /// That an element becomes 0.
   public let probability: Double
 
+  /// One half unless said otherwise; a probability outside 0…1 is a fault of the output.
   public init(_ probability: Double = 0.5) { self.probability = probability }
 
   public override func forward(_ input: Tensor) -> Tensor {

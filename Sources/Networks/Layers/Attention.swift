@@ -20,8 +20,10 @@ extension Tensor {
 /// Source: Bahdanau et al. 2015.
 public final class AdditiveAttention: Module {
   private let ofKeys, ofQueries, scores: Linear
+  /// The probability that a weight of attention becomes 0 in training.
   public let dropout: Double
 
+  /// For keys and queries of these widths, compared among so many hidden units.
   public init(keys: Int, queries: Int, hidden: Int, dropout: Double = 0) {
     ofKeys = Linear(keys, hidden, bias: false, weights: .xavierUniform).named("W_k")
     ofQueries = Linear(queries, hidden, bias: false, weights: .xavierUniform).named("W_q")
@@ -52,8 +54,10 @@ public final class AdditiveAttention: Module {
 /// Scores `q · k / √width` of queries and keys of one width, and the values' mean by their softmax: cheaper than additive
 /// attention, and without parameters. Source: Vaswani et al. 2017.
 public final class ScaledDotProductAttention: Module {
+  /// The probability that a weight of attention becomes 0 in training.
   public let dropout: Double
 
+  /// Keys and queries must have one width.
   public init(dropout: Double = 0) { self.dropout = dropout }
 
   /// As `AdditiveAttention.attend`, with queries `[batch, queries, width]` and keys `[batch, keys, width]`.

@@ -2,11 +2,15 @@ import Tensors
 
 /// Modules one after the other, named by their position where they have no name of their own.
 public final class Sequential: Module {
+  /// In the order in which they are called.
   public let layers: [Module]
 
+  /// Layers, each of which takes what the one before gives.
   public convenience init(_ layers: Module...) { self.init(layers) }
+  /// Layers, each of which takes what the one before gives.
   public init(_ layers: [Module]) { self.layers = layers }
 
+  /// The layer at a position.
   public subscript(_ index: Int) -> Module { layers[index] }
 
   public override func forward(_ input: Tensor) -> Tensor {

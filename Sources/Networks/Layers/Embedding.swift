@@ -5,6 +5,7 @@ public final class Embedding: Module {
   /// `[tokens, width]`.
   public let weight: Parameter
 
+  /// So many tokens, to vectors of such a width.
   public init(_ tokens: Int, _ width: Int) {
     weight = .parameter([tokens, width])
     super.init()

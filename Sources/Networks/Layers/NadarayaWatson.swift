@@ -15,6 +15,7 @@ public final class NadarayaWatson: Module {
   /// Uniform in 0…1, as in the notes.
   public override func initialize(_ key: RandomKey) { Initializer.uniform(0, 1).fill(w, key: key) }
 
+  /// Queries to the values of the keys near them.
   public func attend(
     _ queries: Tensor, _ keys: Tensor, _ values: Tensor
   ) -> (output: Tensor, weights: Tensor) {

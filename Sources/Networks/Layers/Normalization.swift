@@ -12,12 +12,14 @@ public class BatchNorm: Module {
   public let runningMean, runningVariance: Tensor
   /// How many optimizer steps the running statistics have seen.
   public let batchesTracked: Tensor
+  /// Added to the variance, so that the divisor is never 0.
   public let epsilon: Double
   /// The share of a new batch in the running statistics.
   public let momentum: Double
   /// What the slices of a step add up to: count, count · mean, count · variance.
   private let sums: Tensor
 
+  /// For so many channels; PyTorch's settings unless said otherwise.
   public init(_ channels: Int, epsilon: Double = 1e-5, momentum: Double = 0.1) {
     (weight, bias) = (.parameter([channels]), .parameter([channels]))
     runningMean = .buffer([channels], 0, named: "running_mean")

@@ -2,9 +2,11 @@ import Tensors
 
 /// What layers with a weight and an optional bias have in common: their names and how they begin.
 public class WeightedLayer: Module {
+  /// `[outputs, inputs, …]`.
   public let weight: Parameter
   /// `[outputs]`.
   public let bias: Parameter?
+  /// How the weight's first values are drawn.
   public var weightInitializer: Initializer
   /// Nil for PyTorch's, uniform in ±1 / √(inputs of a unit).
   public var biasInitializer: Initializer?

@@ -47,6 +47,7 @@ extension Tensor {
     }
   }
 
+  /// The opposite of each element.
   public static prefix func - (tensor: Tensor) -> Tensor { tensor * -1 }
 
   /// The larger of each pair, NaN where one is; the derivative goes to the larger one, and half to each of two equal ones, as

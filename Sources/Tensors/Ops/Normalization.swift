@@ -2,7 +2,9 @@ import Kernels
 
 /// Mean and biased variance of each channel over the samples (and pixels) of a batch, over all ranks where they are in step.
 public struct BatchStatistics: Sendable {
+  /// `[channels]`.
   public let mean: [Double]
+  /// `[channels]`, divided by the count.
   public let variance: [Double]
   /// Values of each channel.
   public let count: Int

@@ -7,6 +7,7 @@ public struct RecurrentWeights {
   /// `[gates · hidden]` each.
   public let inputBias, hiddenBias: Tensor
 
+  /// Of one layer in one direction.
   public init(input: Tensor, hidden: Tensor, inputBias: Tensor, hiddenBias: Tensor) {
     (self.input, self.hidden, self.inputBias, self.hiddenBias) = (input, hidden, inputBias, hiddenBias)
   }

@@ -5,6 +5,7 @@ import Tensors
 /// Searches the sentence that a decoder holds for the most probable: at each step the `width` most probable beginnings go on.
 /// A beam of 1 is greedy search. Source: the book's chapter on beam search.
 public struct BeamSearch {
+  /// How many beginnings are kept at each step.
   public let width: Int
   /// The exponent `a` of the score `ln p / lengthᵃ`, `<eos>` counted; 0 favours short sentences.
   public let lengthPenalty: Double
@@ -13,6 +14,7 @@ public struct BeamSearch {
   /// The most tokens of a sentence; what has not ended by then is cut.
   public let steps: Int
 
+  /// A search among so many words that ends a sentence with `end`, or after so many steps.
   public init(width: Int = 1, lengthPenalty: Double = 0.75, begin: Int, end: Int, words: Int, steps: Int) {
     (self.width, self.lengthPenalty) = (max(width, 1), lengthPenalty)
     (self.begin, self.end, self.words, self.steps) = (begin, end, words, steps)
