@@ -8,9 +8,10 @@ extension Tensor {
   /// right's.
   public final var fault: (any Error)? { storage.fault }
 
-  /// Throws the fault that this tensor carries, if there is one: what `item()`, `floats()` and `backward()` do first.
+  /// Throws the fault that this tensor carries, if there is one: what `item()`, `floats()` and `backward()` do first. What is
+  /// still owed is computed now.
   @inline(__always)
-  public final func check() throws { if let fault = storage.fault { throw fault } }
+  public final func check() throws { if storage.fault != nil || storage.debt != nil { try storage.settle() } }
 
   /// A tensor that stands for one that can't be had.
   ///
@@ -57,6 +58,7 @@ extension Tensor {
   @inline(__always)
   final func change(by source: Tensor? = nil, _ body: () throws -> Void) {
     do {
+      OpenDebts.ofThread.settleReaders(of: storage)
       try check()
       try source?.check()
       try body()

@@ -5,10 +5,11 @@ import Synchronization
 /// A block of memory that tensors share: 64 bytes aligned and given back to a pool when its last tensor is gone, or
 /// somebody else's that is adopted.
 public final class Storage: @unchecked Sendable {
-  private let address: UnsafeMutableRawPointer
-  private let owner: Owner
-  /// The float32 images that lie here in blocks of channels; nil where elements lie by their tensors' strides.
-  private(set) var blocks: ImageExtents?
+  private var address: UnsafeMutableRawPointer
+  private var owner: Owner
+  private var images: ImageExtents?
+  /// The kernel that will fill this at the first look (Owing.swift).
+  final var debt: Debt?
   /// Why what should be here could not be computed or changed.
   final var fault: (any Error)?
   /// Of a faulted view: the memory that it would have looked at.
@@ -30,9 +31,9 @@ public final class Storage: @unchecked Sendable {
   }
 
   /// Memory for images in blocks, of undefined content.
-  convenience init(blocks images: ImageExtents) throws {
-    try self.init(byteCount: images.elementCount(.blocked) * MemoryLayout<Float>.stride)
-    blocks = images
+  convenience init(blocks: ImageExtents) throws {
+    try self.init(byteCount: blocks.elementCount(.blocked) * MemoryLayout<Float>.stride)
+    images = blocks
   }
 
   /// Memory that `owner` gives back when it goes, which is not before the last tensor on it has gone.
@@ -46,14 +47,34 @@ public final class Storage: @unchecked Sendable {
     (address, owner, self.fault, self.viewed) = (Nothing.shared.memory, .nobody, fault, viewed)
   }
 
+  /// In place of the memory that a kernel will fill.
+  convenience init(owing debt: Debt) {
+    self.init()
+    self.debt = debt
+  }
+
   deinit { if case .pool(let sizeClass) = owner { MemoryPool.shared.give(address, sizeClass) } }
+
+  /// Gets another storage's memory, which nobody else has, for its own.
+  final func take(from other: Storage) {
+    (address, other.address) = (other.address, address)
+    (owner, other.owner) = (other.owner, owner)
+    (images, other.images) = (other.images, images)
+  }
+
+  /// The float32 images that lie here in blocks of channels; nil where elements lie by their tensors' strides.
+  var blocks: ImageExtents? {
+    // A fault on the way stays here, for whoever asks for the memory.
+    if debt != nil { try? settle() }
+    return images
+  }
 
   /// Where elements lie by strides. Images in blocks are brought to channels-last memory here, for every tensor on them and
   /// all operators that do not ask for blocks: none can read them by strides.
   var memory: UnsafeMutableRawPointer {
-    if let images = blocks {
-      images.unblock(address.assumingMemoryBound(to: Float.self))
-      blocks = nil
+    if let blocks = images {
+      blocks.unblock(address.assumingMemoryBound(to: Float.self))
+      images = nil
     }
     return address
   }

@@ -111,6 +111,7 @@ extension Tensor {
       throw TensorError("withFloats", "needs contiguous float32, not \(dtype) \(shape) with strides \(strides)")
     }
     try requireWritable("withFloats")
+    OpenDebts.ofThread.settleReaders(of: storage)
     storage.version &+= 1
     return try body(UnsafeMutableBufferPointer(start: pointer(Float.self), count: elementCount))
   }

@@ -24,10 +24,10 @@ public final class Inception: Module {
   public override func forward(_ input: Tensor) -> Tensor {
     Tensor.concatenate(
       [
-        path1(input, thenReLU: true),
-        path2.1(path2.0(input, thenReLU: true), thenReLU: true),
-        path3.1(path3.0(input, thenReLU: true), thenReLU: true),
-        path4.1(path4.0(input), thenReLU: true),
+        path1(input).relu(),
+        path2.1(path2.0(input).relu()).relu(),
+        path3.1(path3.0(input).relu()).relu(),
+        path4.1(path4.0(input)).relu(),
       ], axis: 1)
   }
 }

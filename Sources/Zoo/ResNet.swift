@@ -18,7 +18,7 @@ public final class Residual: Module {
   }
 
   public override func forward(_ input: Tensor) -> Tensor {
-    let inner = bn2(conv2(bn1(conv1(input), thenReLU: true)))
+    let inner = bn2(conv2(bn1(conv1(input)).relu()))
     return (inner + (conv3?(input) ?? input)).relu()
   }
 }

@@ -5,19 +5,6 @@ public final class ReLU: Module {
   public override func forward(_ input: Tensor) -> Tensor { input.relu() }
 }
 
-/// A layer whose kernel can cut off what is below zero on its way out.
-public protocol ReLUFusing: Module {
-  /// The output, cut off below zero if asked for.
-  func forward(_ input: Tensor, thenReLU: Bool) -> Tensor
-}
-
-extension ReLUFusing {
-  /// The output, cut off below zero if asked for.
-  public func callAsFunction(_ input: Tensor, thenReLU: Bool) -> Tensor {
-    NumericsCheck.within(self) { forward(input, thenReLU: thenReLU) }
-  }
-}
-
 /// `1 / (1 + exp(-x))`.
 public final class Sigmoid: Module {
   public override func forward(_ input: Tensor) -> Tensor { input.sigmoid() }

@@ -15,17 +15,7 @@ public final class Sequential: Module {
 
   public override func forward(_ input: Tensor) -> Tensor {
     var value = input
-    var index = 0
-    while index < layers.count {
-      // A ReLU costs nothing within the kernel of the layer before it.
-      if index + 1 < layers.count, layers[index + 1] is ReLU, let layer = layers[index] as? any ReLUFusing {
-        value = layer(value, thenReLU: true)
-        index += 2
-      } else {
-        value = layers[index](value)
-        index += 1
-      }
-    }
+    for layer in layers { value = layer(value) }
     return value
   }
 }

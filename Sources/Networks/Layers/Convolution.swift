@@ -2,7 +2,7 @@ import Tensors
 
 /// Two-dimensional cross-correlation, `[batch, inChannels, height, width]` to `[batch, outChannels, …]`; weights
 /// `[outChannels, inChannels / groups, kernelHeight, kernelWidth]`.
-public final class Conv2D: WeightedLayer, ReLUFusing {
+public final class Conv2D: WeightedLayer {
   /// How far the kernel moves, the zeros around the image, and how far apart the kernel's elements lie: height, width each.
   public let stride, padding, dilation: [Int]
   /// Into how many groups the channels fall that do not see each other.
@@ -19,11 +19,9 @@ public final class Conv2D: WeightedLayer, ReLUFusing {
     super.init(weight: shape, bias: bias, weights: weights, biases: biases)
   }
 
-  public override func forward(_ input: Tensor) -> Tensor { forward(input, thenReLU: false) }
-
-  public func forward(_ input: Tensor, thenReLU: Bool) -> Tensor {
+  public override func forward(_ input: Tensor) -> Tensor {
     input.convolved(
-      weight, bias: bias, stride: stride, padding: padding, dilation: dilation, groups: groups, thenReLU: thenReLU)
+      weight, bias: bias, stride: stride, padding: padding, dilation: dilation, groups: groups)
   }
 }
 

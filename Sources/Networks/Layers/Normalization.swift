@@ -5,7 +5,7 @@ import Tensors
 ///
 /// Under a trainer the statistics are those of the global batch, whatever the number of ranks; in reproducible mode they
 /// are those of each virtual shard. Source: Ioffe and Szegedy 2015; parameters and buffers as PyTorch's.
-public class BatchNorm: Module, ReLUFusing {
+public class BatchNorm: Module {
   /// `[channels]`.
   public let weight, bias: Parameter
   /// `[channels]`; the variance is unbiased.
@@ -39,18 +39,16 @@ public class BatchNorm: Module, ReLUFusing {
     batchesTracked.fill(0)
   }
 
-  public override func forward(_ input: Tensor) -> Tensor { forward(input, thenReLU: false) }
-
-  public func forward(_ input: Tensor, thenReLU: Bool) -> Tensor {
+  public override func forward(_ input: Tensor) -> Tensor {
     guard input.rank == rankOfInput else {
       let error = TensorError("\(type(of: self))", "needs \(rankOfInput) axes, not an input of shape \(input.shape)")
       return Tensor(fault: error, of: [input], input.shape)
     }
     guard isTraining else {
       return input.normalized(
-        mean: runningMean, variance: runningVariance, weight, bias, epsilon: epsilon, thenReLU: thenReLU)
+        mean: runningMean, variance: runningVariance, weight, bias, epsilon: epsilon)
     }
-    let (output, statistics) = input.batchNormalized(weight, bias, epsilon: epsilon, thenReLU: thenReLU)
+    let (output, statistics) = input.batchNormalized(weight, bias, epsilon: epsilon)
     collect(statistics)
     if ForwardScope.isActive { return output }
     // Outside of a trainer a batch is the whole step.

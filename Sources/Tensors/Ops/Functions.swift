@@ -117,7 +117,12 @@ extension Tensor {
 
   /// `max(x, 0)`, of integers too; derivative 1 where x > 0, else 0. NaN stays NaN.
   public final func relu() -> Tensor {
-    attempt {
+    do {
+      if let joined = try joinedByReLU() { return joined }
+    } catch {
+      return Tensor(fault: error, shape, dtype)
+    }
+    return attempt {
       if let whole = try mappedWhole(.positive) { return whole }
       let y = try mapped({ $0 < 0 ? 0 : $0 }, { $0 < 0 ? 0 : $0 })
       let kept = y.detached()

@@ -12,18 +12,18 @@ public struct BatchStatistics: Sendable {
 
 extension Tensor {
   /// Batch normalisation of `[batch, channels]` or `[batch, channels, height, width]`:
-  /// `(x - mean) / √(variance + epsilon) · weight + bias` with the statistics of the batch itself, and `max(0, ·)` of it
-  /// where a ReLU follows.
+  /// `(x - mean) / √(variance + epsilon) · weight + bias` with the statistics of the batch itself; a ReLU that comes next
+  /// joins the kernel (Owing.swift).
   ///
   /// With g' = g · weight / √(variance + ε) and x̂ the normalised input, the input's derivative is
   /// `g' - mean(g') - x̂ · mean(g' x̂)`, the weight's the sum of g x̂, the bias' the sum of g.
   /// Source: Ioffe and Szegedy 2015.
   public final func batchNormalized(
-    _ weight: Tensor, _ bias: Tensor, epsilon: Double = 1e-5, thenReLU: Bool = false
+    _ weight: Tensor, _ bias: Tensor, epsilon: Double = 1e-5
   ) -> (output: Tensor, statistics: BatchStatistics) {
     var statistics = BatchStatistics.none(channels: weight.elementCount)
     let output = attempt(weight, bias, as: nil, .float32) {
-      let (output, own) = try batchNormalization(weight, bias, epsilon, thenReLU)
+      let (output, own) = try batchNormalization(weight, bias, epsilon)
       statistics = own
       return output
     }
@@ -31,7 +31,7 @@ extension Tensor {
   }
 
   private final func batchNormalization(
-    _ weight: Tensor, _ bias: Tensor, _ epsilon: Double, _ thenReLU: Bool
+    _ weight: Tensor, _ bias: Tensor, _ epsilon: Double
   ) throws -> (output: Tensor, statistics: BatchStatistics) {
     let (rows, input) = try rowsOfChannels(weight, bias)
     let (others, kernels) = (ForwardScope.statistics, KernelOptions.current.kernels)
@@ -39,65 +39,69 @@ extension Tensor {
     guard statistics.count > 1 || ForwardScope.isPartOfLargerBatch || elementCount == 0 else {
       throw TensorError("batch norm", "a batch of shape \(shape) has one value per channel: no statistics in training")
     }
-    let affine = try Affine(statistics.mean, statistics.variance, weight, bias, epsilon, thenReLU)
-    let result = try input.applied(rows, affine, kernels)
-    let output = result.recorded([self, weight, bias], needing: input, function: "batchNormalized") { gradient in
-      let gradient = input.rank == 4 ? gradient.channelsLast() : gradient.packed()
-      let own = try kernels.normalizationSums(
-        rows, input.pointer(), gradient.pointer(), mean: statistics.mean.map { Float($0) }, affine.ofChannels)
-      var derivatives: [Tensor?] = [
-        nil, Tensor(zip(own.product, affine.inverse).map { Float($0 * $1) }),
-        Tensor(own.gradient.map { Float($0) }),
-      ]
-      // All parts' sums, even where no input derivative is wanted here: the others wait for ours.
-      let (sum, product) = try Self.total(own, others)
-      if self.tracksGradient {
-        let n = Double(Swift.max(statistics.count, 1))
-        let b = rows.perChannel { -affine.factor[$0] * affine.inverse[$0] * affine.inverse[$0] * product[$0] / n }
-        let c = rows.perChannel { -affine.factor[$0] * sum[$0] / n - b[$0] * statistics.mean[$0] }
-        let derivative = try Tensor(uninitialized: input.shape, .float32, strides: input.strides)
-        try kernels.normalizationGradient(
-          rows, input.pointer(), gradient.pointer(), a: affine.ofChannels.scale, b: b.map { Float($0) },
-          c: c.map { Float($0) }, affine.ofChannels, result: derivative.pointer())
-        derivatives[0] = derivative
+    let affine = try Affine(statistics.mean, statistics.variance, weight, bias, epsilon)
+    let output = try input.owing(rows, affine, kernels) { result, thenReLU in
+      let ofChannels = affine.ofChannels(thenReLU: thenReLU)
+      return result.recorded([self, weight, bias], needing: input, function: "batchNormalized") { gradient in
+        let gradient = input.rank == 4 ? gradient.channelsLast() : gradient.packed()
+        let own = try kernels.normalizationSums(
+          rows, input.pointer(), gradient.pointer(), mean: statistics.mean.map { Float($0) }, ofChannels)
+        var derivatives: [Tensor?] = [
+          nil, Tensor(zip(own.product, affine.inverse).map { Float($0 * $1) }),
+          Tensor(own.gradient.map { Float($0) }),
+        ]
+        // All parts' sums, even where no input derivative is wanted here: the others wait for ours.
+        let (sum, product) = try Self.total(own, others)
+        if self.tracksGradient {
+          let n = Double(Swift.max(statistics.count, 1))
+          let b = rows.perChannel { -affine.factor[$0] * affine.inverse[$0] * affine.inverse[$0] * product[$0] / n }
+          let c = rows.perChannel { -affine.factor[$0] * sum[$0] / n - b[$0] * statistics.mean[$0] }
+          let derivative = try Tensor(uninitialized: input.shape, .float32, strides: input.strides)
+          try kernels.normalizationGradient(
+            rows, input.pointer(), gradient.pointer(), a: ofChannels.scale, b: b.map { Float($0) },
+            c: c.map { Float($0) }, ofChannels, result: derivative.pointer())
+          derivatives[0] = derivative
+        }
+        return derivatives
       }
-      return derivatives
     }
     return (output, statistics)
   }
 
   /// The same with given statistics, as in evaluation. Derivatives of input, weight and bias as of an affine function.
   public final func normalized(
-    mean: Tensor, variance: Tensor, _ weight: Tensor, _ bias: Tensor, epsilon: Double = 1e-5, thenReLU: Bool = false
+    mean: Tensor, variance: Tensor, _ weight: Tensor, _ bias: Tensor, epsilon: Double = 1e-5
   ) -> Tensor {
     attempt(weight, bias, as: nil, .float32) {
       try mean.check()
       try variance.check()
-      return try normalization(mean, variance, weight, bias, epsilon, thenReLU)
+      return try normalization(mean, variance, weight, bias, epsilon)
     }
   }
 
   private final func normalization(
-    _ mean: Tensor, _ variance: Tensor, _ weight: Tensor, _ bias: Tensor, _ epsilon: Double, _ thenReLU: Bool
+    _ mean: Tensor, _ variance: Tensor, _ weight: Tensor, _ bias: Tensor, _ epsilon: Double
   ) throws -> Tensor {
     let (rows, input) = try rowsOfChannels(weight, bias)
     let means = try mean.values(as: Double.self)
     let kernels = KernelOptions.current.kernels
-    let affine = try Affine(means, variance.values(as: Double.self), weight, bias, epsilon, thenReLU)
-    let result = try input.applied(rows, affine, kernels)
-    return result.recorded([self, weight, bias], needing: input, function: "normalized") { gradient in
-      let gradient = input.rank == 4 ? gradient.channelsLast() : gradient.packed()
-      let sums = try kernels.normalizationSums(
-        rows, input.pointer(), gradient.pointer(), mean: means.map { Float($0) }, affine.ofChannels)
-      let derivative = try Tensor(uninitialized: input.shape, .float32, strides: input.strides)
-      let zeros = [Float](repeating: 0, count: rows.channels)
-      try kernels.normalizationGradient(
-        rows, input.pointer(), gradient.pointer(), a: affine.ofChannels.scale, b: zeros, c: zeros, affine.ofChannels,
-        result: derivative.pointer())
-      return [
-        derivative, Tensor(zip(sums.product, affine.inverse).map { Float($0 * $1) }),
-        Tensor(sums.gradient.map { Float($0) }),
-      ]
+    let affine = try Affine(means, variance.values(as: Double.self), weight, bias, epsilon)
+    return try input.owing(rows, affine, kernels) { result, thenReLU in
+      let ofChannels = affine.ofChannels(thenReLU: thenReLU)
+      return result.recorded([self, weight, bias], needing: input, function: "normalized") { gradient in
+        let gradient = input.rank == 4 ? gradient.channelsLast() : gradient.packed()
+        let sums = try kernels.normalizationSums(
+          rows, input.pointer(), gradient.pointer(), mean: means.map { Float($0) }, ofChannels)
+        let derivative = try Tensor(uninitialized: input.shape, .float32, strides: input.strides)
+        let zeros = [Float](repeating: 0, count: rows.channels)
+        try kernels.normalizationGradient(
+          rows, input.pointer(), gradient.pointer(), a: ofChannels.scale, b: zeros, c: zeros, ofChannels,
+          result: derivative.pointer())
+        return [
+          derivative, Tensor(zip(sums.product, affine.inverse).map { Float($0 * $1) }),
+          Tensor(sums.gradient.map { Float($0) }),
+        ]
+      }
     }
   }
 
@@ -115,10 +119,18 @@ extension Tensor {
     return (NormalizedBatch(rows: rows, channels: shape[1]), input)
   }
 
-  private final func applied(_ rows: NormalizedBatch, _ affine: Affine, _ kernels: any Backend) throws -> Tensor {
-    let result = try Tensor(uninitialized: shape, .float32, strides: strides)
-    try kernels.normalize(rows, pointer(), affine.ofChannels, output: result.pointer())
-    return result
+  private final func owing(
+    _ rows: NormalizedBatch, _ affine: Affine, _ kernels: any Backend,
+    record: @escaping (Tensor, _ thenReLU: Bool) -> Tensor
+  ) throws -> Tensor {
+    try .owed(shape, strides: strides, reading: [self]) { thenReLU in
+      let result = try Tensor(uninitialized: self.shape, .float32, strides: self.strides)
+      try kernels.normalize(
+        rows, self.pointer(), affine.ofChannels(thenReLU: thenReLU), output: result.pointer())
+      return result
+    } record: {
+      record($0, $1)
+    }
   }
 
   /// Both sums over all parts of the batch, added in their order.
@@ -137,19 +149,18 @@ extension Tensor {
 private struct Affine {
   /// `1 / √(variance + ε)`, and that times the weight.
   let inverse, factor: [Double]
-  let ofChannels: ChannelAffine
+  private let scale, shift: [Float]
 
-  init(
-    _ mean: [Double], _ variance: [Double], _ weight: Tensor, _ bias: Tensor, _ epsilon: Double, _ thenReLU: Bool
-  ) throws {
+  init(_ mean: [Double], _ variance: [Double], _ weight: Tensor, _ bias: Tensor, _ epsilon: Double) throws {
     let inverse = variance.map { 1 / ($0 + epsilon).squareRoot() }
     let factor = zip(try weight.values(as: Double.self), inverse).map(*)
     let offsets = try bias.values(as: Double.self)
     (self.inverse, self.factor) = (inverse, factor)
-    ofChannels = ChannelAffine(
-      scale: factor.map { Float($0) }, shift: factor.indices.map { Float(offsets[$0] - mean[$0] * factor[$0]) },
-      thenReLU: thenReLU)
+    scale = factor.map { Float($0) }
+    shift = factor.indices.map { Float(offsets[$0] - mean[$0] * factor[$0]) }
   }
+
+  func ofChannels(thenReLU: Bool) -> ChannelAffine { ChannelAffine(scale: scale, shift: shift, thenReLU: thenReLU) }
 }
 
 extension BatchStatistics {
