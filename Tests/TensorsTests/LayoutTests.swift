@@ -21,7 +21,8 @@ struct LayoutTests {
     .init("convolution", staysBlocked: true) { try $0[0].convolved(weights($0[0], 17), padding: [1, 1]) },
     .init("convolution, ReLU, bias", staysBlocked: true) {
       try $0[0].convolved(
-        weights($0[0], 16), bias: Tensor.normal([16], key: RandomKey(seed: 4)), stride: [2, 1], thenReLU: true)
+        weights($0[0], 16), bias: Tensor.normal([16], key: RandomKey(seed: 4)), stride: [2, 1]
+      ).relu()
     },
     .init("convolution of 1×1 and ReLU", staysBlocked: true) {
       try $0[0].convolved(weights($0[0], 4, kernel: 1)).relu()
@@ -41,14 +42,14 @@ struct LayoutTests {
     .init("quotient", staysBlocked: true) { $0[0] / ($0[1] * $0[1] + $0[1].exp()) },
     .init("residual block", staysBlocked: true) { inputs in
       let channels = inputs[0].shape[1]
-      let inner = try inputs[0].convolved(weights(inputs[0], channels), padding: [1, 1], thenReLU: true)
+      let inner = try inputs[0].convolved(weights(inputs[0], channels), padding: [1, 1]).relu()
       return try (inner.convolved(weights(inner, channels), padding: [1, 1]) + inputs[0]).relu()
     },
     .init("scaled") { $0[0] * 3 },
     .init("larger of two") { $0[0].maximum($0[1]) },
     .init("batch norm") {
       let channels = $0[0].shape[1]
-      return $0[0].batchNormalized(.ones([channels]), .zeros([channels]), thenReLU: true).output
+      return $0[0].batchNormalized(.ones([channels]), .zeros([channels])).output.relu()
     },
     .init("flattened product") { $0[0].flattened().matmul($0[1].flattened().transposed()) },
     .init("sums over axes") { $0[0].sum([0, 2, 3]) + $0[0].max([0, 3]).sum(1) },
