@@ -28,8 +28,8 @@ let implementation: [Target] = [
   .target(name: "Networks", dependencies: ["Tensors"]),
   .target(name: "Optimizers", dependencies: ["Kernels", "Tensors"]),
   .target(name: "MessagePassing", dependencies: ["CMPI", "Failures"]),
-  .target(name: "HDF5Files", dependencies: ["CHDF5", "Failures"]),
-  .target(name: "DataParallel", dependencies: ["Failures", "Tensors", "MessagePassing"]),
+  .target(name: "HDF5Files", dependencies: ["CHDF5", "CZlib", "Failures"]),
+  .target(name: "DataParallel", dependencies: ["Failures", "Tensors", "Networks", "Optimizers", "MessagePassing"]),
   .target(name: "Datasets", dependencies: ["Failures", "Tensors", "HDF5Files", "CZlib", "CPNG", "CJPEG"]),
   .target(name: "Checkpoints", dependencies: ["Failures", "Networks", "Optimizers", "HDF5Files"]),
   .target(
@@ -70,8 +70,9 @@ let tests: [Target] = [
   .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "TestSupport"], resources: [.copy("Fixtures")]),
   .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
   .testTarget(name: "TrainingTests", dependencies: ["Training", "Kernels", "TestSupport"]),
-  .testTarget(name: "ZooTests", dependencies: ["Zoo", "TestSupport"]),
-  .testTarget(name: "LockstepCommandTests", dependencies: ["LockstepCommand", "Tool", "TestSupport"]),
+  .testTarget(name: "ZooTests", dependencies: ["Training", "Zoo", "TestSupport"]),
+  .testTarget(name: "LockstepTests", dependencies: ["Lockstep", "TestSupport"]),
+  .testTarget(name: "LockstepCommandTests", dependencies: ["LockstepCommand", "Kernels", "Tool", "TestSupport"]),
 ]
 
 // Only `launch/docs` asks for the plugin that builds documentation.

@@ -1,56 +1,55 @@
 import Lockstep
 
 /// Chapter 10.3: softmax over the keys that count, and two ways to score a query against a key.
-func attentionScoringChapter(_ page: Page) throws {
+func attentionScoringChapter(_ page: Page) {
   let scores = Tensor.uniform([2, 2, 4], key: RandomKey(seed: 0))
-  let weights = try maskedSoftmaxFromScratch(scores, rows: [[2, 2], [3, 3]])
-  try page.compare("weights of a query add up to", weights.sum(2).reshaped([-1]), notes: [1, 1, 1, 1])
-  try page.compare("behind 2 and 3 keys they are", weights[.all, .all, 3].reshaped([-1]), notes: [0, 0, 0, 0])
-  try page.compare("behind 2 keys, too", weights[0, .all, 2].reshaped([-1]), notes: [0, 0])
+  let weights = maskedSoftmaxFromScratch(scores, rows: Tensor([[2, 2], [3, 3]]))
+  page.compare("weights of a query add up to", weights.sum(2).reshaped([-1]), notes: [1, 1, 1, 1])
+  page.compare("behind 2 and 3 keys they are", weights[.all, .all, 3].reshaped([-1]), notes: [0, 0, 0, 0])
+  page.compare("behind 2 keys, too", weights[0, .all, 2].reshaped([-1]), notes: [0, 0])
   let lengthsOfRows = Tensor([[2, 2], [3, 3]] as [[Int64]])
-  let same = try (scores.maskedSoftmax(lengthsOfRows) - weights).abs().max().item()
+  let same = distance(scores.maskedSoftmax(lengthsOfRows), weights)
   page.compare("the library's, largest difference", same, notes: 0, within: 1e-6)
-  let uneven = try maskedSoftmaxFromScratch(scores, rows: [[1, 3], [2, 4]])
-  try page.compare("a query that may look at one key", uneven[0, 0], notes: [1, 0, 0, 0])
+  let uneven = maskedSoftmaxFromScratch(scores, rows: Tensor([[1, 3], [2, 4]]))
+  page.compare("a query that may look at one key", uneven[0, 0], notes: [1, 0, 0, 0])
   let all = uneven[1, 1]
-  page.expect("one that may look at all", try all.min().item() > 0, "\(all)")
+  page.expect("one that may look at all", page.number(all.min()) > 0, "\(all)")
 
   let keys = Tensor.ones([2, 10, 2])
   let values = Tensor.arange(40, .float32).reshaped([1, 10, 4]).expanded(to: [2, 10, 4])
   let lengths = Tensor([2, 6] as [Int64])
   let notes: [Double] = [2, 3, 4, 5, 10, 11, 12, 13]
   let additive = OwnAdditiveAttention(keys: 2, queries: 20, hidden: 8)
-  let (found, shares) = try additive.attend(
+  let (found, shares) = additive.attend(
     Tensor.normal([2, 1, 20], key: RandomKey(seed: 1)), keys, values, lengths: lengths)
-  try page.compare("additive attention to equal keys", found.reshaped([-1]), notes: notes, within: 1e-4)
+  page.compare("additive attention to equal keys", found.reshaped([-1]), notes: notes, within: 1e-4)
   let library = AdditiveAttention(keys: 2, queries: 20, hidden: 8)
-  try library.load(Dictionary(uniqueKeysWithValues: additive.state.map { ($0.name, $0.tensor) }))
+  page.copy(additive, to: library)
   let queries = Tensor.normal([2, 1, 20], key: RandomKey(seed: 1))
-  let difference = try (library.attend(queries, keys, values, lengths: lengths).weights - shares).abs().max()
-  page.compare("the library's weights, largest difference", try difference.item(), notes: 0, within: 1e-6)
-  try page.drawHeatMap("attention-additive", shares.squeezed(1), "keys", "queries")
+  let difference = (library.attend(queries, keys, values, lengths: lengths).weights - shares).abs().max()
+  page.compare("the library's weights, largest difference", difference, notes: 0, within: 1e-6)
+  page.drawHeatMap("attention-additive", shares.squeezed(1), "keys", "queries")
 
   let narrow = Tensor.normal([2, 1, 2], key: RandomKey(seed: 2))
-  let (dot, even) = try dotProductAttention(narrow, keys, values, lengths: lengths)
-  let ready = try ScaledDotProductAttention().attend(narrow, keys, values, lengths: lengths).output
-  page.compare("the library's, largest difference", try (ready - dot).abs().max().item(), notes: 0, within: 1e-5)
-  try page.compare("scaled dot product, the same", dot.reshaped([-1]), notes: notes, within: 1e-4)
-  try page.compare("its weights", even[0].reshaped([-1]), notes: [0.5, 0.5] + [Double](repeating: 0, count: 8))
-  try page.drawHeatMap("attention-dot-product", even.squeezed(1), "keys", "queries")
+  let (dot, even) = dotProductAttention(narrow, keys, values, lengths: lengths)
+  let ready = ScaledDotProductAttention().attend(narrow, keys, values, lengths: lengths).output
+  page.compare("the library's, largest difference", distance(ready, dot), notes: 0, within: 1e-5)
+  page.compare("scaled dot product, the same", dot.reshaped([-1]), notes: notes, within: 1e-4)
+  page.compare("its weights", even[0].reshaped([-1]), notes: [0.5, 0.5] + [Double](repeating: 0, count: 8))
+  page.drawHeatMap("attention-dot-product", even.squeezed(1), "keys", "queries")
 }
 
-/// The notes' `masked_softmax`: over the first keys of each query, as many as `rows` says, `[batch][queries]`.
-func maskedSoftmaxFromScratch(_ scores: Tensor, rows: [[Int64]]) throws -> Tensor {
-  let counts = Tensor(rows).unsqueezed(2)
+/// The notes' `masked_softmax`: over the first keys of each query, as many as `rows` says, int64 `[batch, queries]`.
+func maskedSoftmaxFromScratch(_ scores: Tensor, rows: Tensor) -> Tensor {
+  let counts = rows.unsqueezed(2)
   let mask = Tensor.arange(scores.shape[2]).reshaped([1, 1, scores.shape[2]]) < counts
   return scores.chosen(where: mask, else: Tensor.full([], -1e6)).softmax(2)
 }
 
 /// The same where all queries of a sequence may look at as many keys, int64 `[batch]`; nil for all.
-func maskedSoftmaxFromScratch(_ scores: Tensor, lengths: Tensor?) throws -> Tensor {
+func maskedSoftmaxFromScratch(_ scores: Tensor, lengths: Tensor?) -> Tensor {
   guard let lengths else { return scores.softmax(2) }
-  let rows = try lengths.values(as: Int64.self).map { [Int64](repeating: $0, count: scores.shape[1]) }
-  return try maskedSoftmaxFromScratch(scores, rows: rows)
+  return maskedSoftmaxFromScratch(scores, rows: lengths.unsqueezed(1).expanded(to: [scores.shape[0], scores.shape[1]]))
 }
 
 /// The notes' `AdditiveAttention`: `wᵥ · tanh(W_q q + W_k k)`, for queries and keys of different widths.
@@ -67,9 +66,9 @@ final class OwnAdditiveAttention: Module {
   /// `[batch, queries, width]` and the weights `[batch, queries, keys]`.
   func attend(
     _ query: Tensor, _ key: Tensor, _ value: Tensor, lengths: Tensor?
-  ) throws -> (means: Tensor, weights: Tensor) {
-    let features = try (queries(query).unsqueezed(2) + keys(key).unsqueezed(1)).tanh()
-    let weights = try maskedSoftmaxFromScratch(scores(features).squeezed(3), lengths: lengths)
+  ) -> (means: Tensor, weights: Tensor) {
+    let features = (queries(query).unsqueezed(2) + keys(key).unsqueezed(1)).tanh()
+    let weights = maskedSoftmaxFromScratch(scores(features).squeezed(3), lengths: lengths)
     return (weights.matmul(value), weights)
   }
 }
@@ -77,8 +76,8 @@ final class OwnAdditiveAttention: Module {
 /// The notes' `DotProductAttention`: `q · k / √width`, for queries and keys of one width.
 func dotProductAttention(
   _ query: Tensor, _ key: Tensor, _ value: Tensor, lengths: Tensor?
-) throws -> (means: Tensor, weights: Tensor) {
+) -> (means: Tensor, weights: Tensor) {
   let scores = query.matmul(key.transposed()) / Double(query.shape[2]).squareRoot()
-  let weights = try maskedSoftmaxFromScratch(scores, lengths: lengths)
+  let weights = maskedSoftmaxFromScratch(scores, lengths: lengths)
   return (weights.matmul(value), weights)
 }

@@ -8,7 +8,7 @@ func beamSearchChapter(_ page: Page) throws {
   let greedy = model.greedy(steps: 4)
   page.expect("greedy", greedy.text == "A B C <eos>", greedy.text)
   page.compare("its probability", exp(greedy.logarithm), notes: 0.048, within: 1e-9)
-  let better = try model.score([0, 2, 1, 3])
+  let better = model.score([0, 2, 1, 3])
   page.compare("that of A C B <eos>", exp(better), notes: 0.054, within: 1e-9)
 
   let (best, all) = model.exhaustive(steps: 4, penalty: 0.75)
@@ -63,7 +63,7 @@ private struct TinyModel {
     }
   }
 
-  func score(_ tokens: [Int]) throws -> Double {
+  func score(_ tokens: [Int]) -> Double {
     tokens.indices.reduce(0) { $0 + log(next(Array(tokens[..<$1]))[tokens[$1]]) }
   }
 
@@ -113,13 +113,14 @@ private final class TinyDecoder: SequenceDecoder {
 
   init(_ model: TinyModel) { self.model = model }
 
-  override func decode(_ tokens: Tensor, _ state: inout DecoderState) throws -> Tensor {
-    let known = try state.recurrent.hidden.values(as: Int64.self)
-    let read = try zip(known, tokens.values(as: Int64.self)).map { known, token in
-      token == Self.begin ? 0 : 5 * known + token + 1
+  override func decode(_ tokens: Tensor, _ state: inout DecoderState) -> Tensor {
+    let known = state.recurrent.hidden.to(.int64).reshaped([-1])
+    let token = tokens.reshaped([-1])
+    let read = (5 * known + token + 1).chosen(where: token .!= Self.begin, else: Tensor.zeros([], .int64))
+    state.recurrent = RecurrentState(hidden: read.to(.float32).reshaped([1, -1, 1]))
+    let logits = (0..<read.elementCount).map { row in
+      model.next(Self.tokens(Int64(read[row].number))).map { Float(log($0)) }
     }
-    state.recurrent = RecurrentState(hidden: Tensor(read.map(Float.init), shape: [1, read.count, 1]))
-    let logits = read.map { model.next(Self.tokens($0)).map { Float(log($0)) } }
     return Tensor(logits).unsqueezed(0)
   }
 

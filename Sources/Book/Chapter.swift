@@ -9,7 +9,10 @@ public struct Chapter: Sendable {
   }
 
   /// Runs the chapter; what is off is told on the page.
-  public func run(on page: Page) throws { try run(page) }
+  public func run(on page: Page) throws {
+    try run(page)
+    try page.finish()
+  }
 }
 
 /// Every chapter, one line each, in the book's order.

@@ -6,44 +6,47 @@ extension Page {
   func train(
     _ name: String, _ model: ScratchModel, _ text: Characters, epochs: Int, perplexity bound: Double,
     isRandom: Bool = false
-  ) throws {
+  ) {
     var points: [(Double, Double)] = []
     let start = monotonicSeconds()
     for epoch in 0..<epochs {
-      let batches = try text.batches(epoch: epoch, isRandom: isRandom)
-      points.append((Double(epoch + 1), try model.trainEpoch(batches, learningRate: 1, isRandom: isRandom)))
+      let batches = text.batches(epoch: epoch, isRandom: isRandom)
+      let perplexity = model.trainEpoch(self, batches, learningRate: 1, isRandom: isRandom)
+      points.append((Double(epoch + 1), number(perplexity)))
     }
     let seconds = monotonicSeconds() - start
     show("  \(epochs) of the notes' 500 epochs, \(Int(Double(epochs * text.corpus.count) / seconds)) tokens/s")
-    try judge(name, text, points, bound) { text.text(try model.predict(text.indices($0), $1)) }
+    judge(name, text, points, bound) { text.text(tokens(model.predict(text.indices($0), $1))) }
   }
 
   /// The same with the library's layers and trainer.
   func train(
     _ name: String, _ model: LanguageModel, _ text: Characters, epochs: Int, learningRate: Double = 1,
     perplexity bound: Double, sampling: SequenceSampling = .sequential
-  ) throws {
+  ) {
     let configuration = Configuration(
       model: name, epochs: epochs, batchSize: text.batchSize, learningRate: learningRate, clipNorm: 1)
-    let history = try fit(model, LanguageModelling(), configuration, text.dataset(sampling))
+    let history = fit(model, LanguageModelling(), configuration, text.dataset(sampling))
     model.evaluate()
     let points = history.epochs.map { (Double($0.epoch), $0.train.perplexity) }
     show("  \(epochs) of the notes' 500 epochs, \(Int(history.epochs.last?.examplesPerSecond ?? 0)) tokens/s")
-    try judge(name, text, points, bound) { text.text(try model.generate(text.indices($0), length: $1)) }
+    judge(name, text, points, bound) { prefix, length in
+      attempt { text.text(try model.generate(text.indices(prefix), length: length)) } ?? ""
+    }
   }
 
   /// Draws the perplexity and shows how texts go on; a model that has the text nearly by heart writes words of the book.
   private func judge(
     _ name: String, _ text: Characters, _ points: [(Double, Double)], _ bound: Double,
-    _ goOn: (String, Int) throws -> String
-  ) throws {
+    _ goOn: (String, Int) -> String
+  ) {
     let (first, last) = (points.first?.1 ?? .nan, points.last?.1 ?? .nan)
     expect("\(name): perplexity falls", last < 0.95 * first, "from \(first) to \(last)")
-    try draw("perplexity-\(name.replacing(" ", with: "-"))", "epoch", "perplexity", [Curve("train", points)])
+    draw("perplexity-\(name.replacing(" ", with: "-"))", "epoch", "perplexity", [Curve("train", points)])
     if !isQuick && text.isWhole { expect("\(name): at most \(bound)", last <= bound, "\(last)") }
-    for prefix in ["time traveller", "traveller"] { show("  \(try goOn(prefix, 50))") }
+    for prefix in ["time traveller", "traveller"] { show("  \(goOn(prefix, 50))") }
     guard last < 1.15 else { return }
-    let share = text.shareOfWords(try goOn("time traveller", 300))
+    let share = text.shareOfWords(goOn("time traveller", 300))
     expect("\(name): most words it writes are the book's", share > 0.5, "\(share)")
   }
 }

@@ -5,24 +5,25 @@ func gatedRecurrentChapter(_ page: Page) throws {
   let text = try Characters(page)
   let count = text.vocabulary.count
   let model = ScratchModel(
-    vocabulary: count, hidden: 256, parameters: try scratchParameters(vocabulary: count, hidden: 256, gates: 3),
+    vocabulary: count, hidden: 256, parameters: scratchParameters(vocabulary: count, hidden: 256, gates: 3),
     cell: gru)
   // PyTorch resets the product with the state, the book the state: the same where there is none yet.
   let order = [1, 0, 2]
-  let tokens = try text.batches(epoch: 0, isRandom: true)[0].x
+  let tokens = text.batches(epoch: 0, isRandom: true)[0].x
   let first = tokens[.all, ..<1].copy()
-  try model.expectSame(page, "the library's layer, step 1", as: model.library(.gru, gates: order), gates: order, first)
+  model.expectSame(
+    page, "the library's layer, step 1", as: model.library(.gru, gates: order, page), gates: order, first)
   page.show("  the book resets the state before the product with it, PyTorch behind it")
-  try page.train(
+  page.train(
     "gru from scratch", model, text, epochs: text.epochs(page, quick: 2, full: 500), perplexity: 1.2)
   let concise = LanguageModel(Recurrent(.gru, count, 256), vocabulary: count)
-  try page.train("gru", concise, text, epochs: text.epochs(page, quick: 3, full: 500), perplexity: 1.2)
+  page.train("gru", concise, text, epochs: text.epochs(page, quick: 3, full: 500), perplexity: 1.2)
 }
 
 /// The notes' `gru`: Z keeps the state, R resets it for the candidate.
 private func gru(
   _ inputs: Tensor, _ states: [Tensor], _ p: [Tensor]
-) throws -> (outputs: Tensor, states: [Tensor]) {
+) -> (outputs: Tensor, states: [Tensor]) {
   var h = states[0]
   let outputs = (0..<inputs.shape[0]).map { step in
     let x = inputs[step]
@@ -40,22 +41,22 @@ func longShortTermMemoryChapter(_ page: Page) throws {
   let text = try Characters(page)
   let count = text.vocabulary.count
   let model = ScratchModel(
-    vocabulary: count, hidden: 256, parameters: try scratchParameters(vocabulary: count, hidden: 256, gates: 4),
+    vocabulary: count, hidden: 256, parameters: scratchParameters(vocabulary: count, hidden: 256, gates: 4),
     stateCount: 2, cell: lstm)
   // The notes' gates are input, forget, output and candidate; PyTorch's candidate comes third.
   let order = [0, 1, 3, 2]
-  let tokens = try text.batches(epoch: 0, isRandom: true)[0].x
-  try model.expectSame(page, "the library's layer", as: model.library(.lstm, gates: order), gates: order, tokens)
-  try page.train(
+  let tokens = text.batches(epoch: 0, isRandom: true)[0].x
+  model.expectSame(page, "the library's layer", as: model.library(.lstm, gates: order, page), gates: order, tokens)
+  page.train(
     "lstm from scratch", model, text, epochs: text.epochs(page, quick: 2, full: 500), perplexity: 1.4)
   let concise = LanguageModel(Recurrent(.lstm, count, 256), vocabulary: count)
-  try page.train("lstm", concise, text, epochs: text.epochs(page, quick: 3, full: 500), perplexity: 1.4)
+  page.train("lstm", concise, text, epochs: text.epochs(page, quick: 3, full: 500), perplexity: 1.4)
 }
 
 /// The notes' `lstm`: the memory C goes on through the forget gate, the state H shows of it what the output gate lets.
 private func lstm(
   _ inputs: Tensor, _ states: [Tensor], _ p: [Tensor]
-) throws -> (outputs: Tensor, states: [Tensor]) {
+) -> (outputs: Tensor, states: [Tensor]) {
   var (h, c) = (states[0], states[1])
   let outputs = (0..<inputs.shape[0]).map { step in
     let x = inputs[step]
@@ -75,14 +76,14 @@ func deepRecurrentChapter(_ page: Page) throws {
   let text = try Characters(page)
   let count = text.vocabulary.count
   let layers = Recurrent(.lstm, count, 256, layers: 2)
-  let (y, state) = try layers.run(text.batches(epoch: 0, isRandom: true)[0].x.transposed())
+  let (y, state) = layers.run(text.batches(epoch: 0, isRandom: true)[0].x.transposed())
   let batch = text.batchSize
   page.expect(
     "a state for each layer", y.shape == [35, batch, 256] && state.hidden.shape == [2, batch, 256],
     "\(y.shape), \(state.hidden.shape)")
-  try page.compare("the outputs are the last layer's states", (y[-1] - state.hidden[-1]).abs().max(), notes: [0])
+  page.compare("the outputs are the last layer's states", (y[-1] - state.hidden[-1]).abs().max(), notes: [0])
   let model = LanguageModel(layers, vocabulary: count)
-  try page.train(
+  page.train(
     "deep lstm", model, text, epochs: text.epochs(page, quick: 2, full: 500), learningRate: 2, perplexity: 1.2)
 }
 
@@ -91,7 +92,7 @@ func bidirectionalChapter(_ page: Page) throws {
   let text = try Characters(page)
   let count = text.vocabulary.count
   let layers = Recurrent(.lstm, count, 256, layers: 2, isBidirectional: true)
-  let (y, state) = try layers.run(text.batches(epoch: 0, isRandom: true)[0].x.transposed())
+  let (y, state) = layers.run(text.batches(epoch: 0, isRandom: true)[0].x.transposed())
   let batch = text.batchSize
   page.expect(
     "both directions side by side", y.shape == [35, batch, 512] && state.hidden.shape == [4, batch, 256],
@@ -103,7 +104,7 @@ func bidirectionalChapter(_ page: Page) throws {
   let epochs = text.epochs(page, quick: 1, full: 120)
   let configuration = Configuration(
     model: "bidirectional", epochs: epochs, batchSize: text.batchSize, learningRate: 1, clipNorm: 1)
-  let history = try fit(model, LanguageModelling(), configuration, text.dataset(.sequential))
+  let history = page.fit(model, LanguageModelling(), configuration, text.dataset(.sequential))
   model.evaluate()
   let perplexities = history.epochs.map(\.train.perplexity)
   page.show("  perplexity \(perplexities.last ?? .nan) after \(epochs) epochs; the notes train 500")

@@ -21,7 +21,7 @@ func languageModelsChapter(_ page: Page) throws {
     page.expect(
       "the longer the n-gram, the flatter Zipf's law", slopes[0] > slopes[1] && slopes[1] > slopes[2], "\(slopes)")
   }
-  try page.draw(
+  page.draw(
     "zipf", "token: x", "frequency: n(x)",
     zip(names, counts).map { name, list in
       Curve(name, list.enumerated().map { (Double($0.offset + 1), Double($0.element.count)) })
@@ -48,9 +48,9 @@ private func sampling(_ page: Page) throws {
   page.expect("targets are the next tokens", random.allSatisfy { $0.y == $0.x.map { $0.map { $0 + 1 } } })
   page.expect("random: each subsequence once", random.flatMap(\.x).map { $0[0] }.sorted() == [3, 8, 13, 18, 23, 28])
   let epochs = (0..<20).map { text.arranged(epoch: $0, batchSize: 2, seed: 0) }
-  let same = try epochs.first { try $0.batch([0]).inputs.values(as: Int64.self)[0] == 3 }
-  let starts = try same.map { try $0.batch(Array(0..<$0.count)).inputs.values(as: Int64.self) } ?? []
-  page.expect("the library's are the same ones", starts == (3..<33).map(Int64.init), "\(starts)")
+  let same = epochs.first { page.tokens(page.batch(of: $0, [0]).inputs).first == 3 }
+  let starts = same.map { page.tokens(page.batch(of: $0).inputs) } ?? []
+  page.expect("the library's are the same ones", starts == Array(3..<33), "\(starts)")
 
   let sequential = sequentialSequences(sequence, batchSize: 2, steps: 5, offset: 2)
   for batch in sequential { page.show("  sequential X: \(batch.x), Y: \(batch.y)") }
@@ -60,7 +60,7 @@ private func sampling(_ page: Page) throws {
   page.expect("sequential: each row goes on in the next minibatch", goesOn && sequential.count == 3)
   let rows = try TextDataset(sequence.map(Int32.init), steps: 5, sampling: .sequential)
     .arranged(epoch: 0, batchSize: 2, seed: 0)
-  let parts = try (0..<rows.count).map { try rows.batch([$0]).inputs.values(as: Int64.self) }
+  let parts = (0..<rows.count).map { page.tokens(page.batch(of: rows, [$0]).inputs) }
   page.expect(
     "and so do the library's", parts.count == 4 && (0..<2).allSatisfy { parts[$0][0] + 5 == parts[$0 + 2][0] },
     "\(parts)")

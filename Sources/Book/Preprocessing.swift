@@ -6,7 +6,7 @@ func preprocessingChapter(_ page: Page) throws {
   let data = try DataFrame(csv: Array(csv.utf8), name: "house_tiny.csv")
   page.expect("four rows of three columns", data.rowCount == 4 && data.names == ["NumRooms", "Alley", "Price"])
 
-  let (inputs, outputs) = (try data.selecting(0..<2), try data.selecting(["Price"]))
+  let (inputs, outputs) = try (data.selecting(0..<2), data.selecting(["Price"]))
   let filled = try inputs.fillMissing(.mean)
   try page.compare("rooms, the mean where missing", filled.selecting(["NumRooms"]).tensor(), notes: [3, 2, 4, 3])
   let features = try filled.oneHot(missingAsCategory: true)

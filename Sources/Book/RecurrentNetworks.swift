@@ -5,39 +5,39 @@ import Lockstep
 func recurrentScratchChapter(_ page: Page) throws {
   let text = try Characters(page)
   let count = text.vocabulary.count
-  let two = try oneHot(Tensor([0, 2] as [Int64]), 28)
+  let two = oneHot(Tensor([0, 2] as [Int64]), 28)
   page.expect(
-    "0 and 2 one-hot", try two.argmax(1).values(as: Int64.self) == [0, 2] && two.sum().item() == 2, "\(two.shape)")
+    "0 and 2 one-hot", page.numbers(two.argmax(1)) == [0, 2] && page.number(two.sum()) == 2, "\(two.shape)")
   let x = Tensor.arange(10).reshaped([2, 5])
-  page.expect("steps come first", try oneHot(x.transposed(), 28).shape == [5, 2, 28])
+  page.expect("steps come first", oneHot(x.transposed(), 28).shape == [5, 2, 28])
 
-  let wide = try elmanModel(vocabulary: count, hidden: 512)
-  let (y, states) = try wide(x, wide.begin(2))
+  let wide = elmanModel(vocabulary: count, hidden: 512)
+  let (y, states) = wide(x, wide.begin(2))
   page.expect(
     "shapes of outputs and state", y.shape == [10, count] && states.map(\.shape) == [[2, 512]],
     "\(y.shape), \(states.map(\.shape))")
-  page.show("  untrained: \(text.text(try wide.predict(text.indices("time traveller "), 10)))")
-  try clipping(page, wide, x)
+  page.show("  untrained: \(text.text(page.tokens(wide.predict(text.indices("time traveller "), 10))))")
+  clipping(page, wide, x)
 
-  let model = try elmanModel(vocabulary: count, hidden: 256)
-  let tokens = try text.batches(epoch: 0, isRandom: true)[0].x
-  try model.expectSame(page, "the library's layer", as: model.library(.elman, gates: [0]), gates: [0], tokens)
+  let model = elmanModel(vocabulary: count, hidden: 256)
+  let tokens = text.batches(epoch: 0, isRandom: true)[0].x
+  model.expectSame(page, "the library's layer", as: model.library(.elman, gates: [0], page), gates: [0], tokens)
   let epochs = text.epochs(page, quick: 3, full: 500)
-  try page.train("rnn from scratch", model, text, epochs: epochs, perplexity: 1.5)
-  let other = try elmanModel(vocabulary: count, hidden: 256)
-  try page.train("rnn in random order", other, text, epochs: epochs, perplexity: 2, isRandom: true)
+  page.train("rnn from scratch", model, text, epochs: epochs, perplexity: 1.5)
+  let other = elmanModel(vocabulary: count, hidden: 256)
+  page.train("rnn in random order", other, text, epochs: epochs, perplexity: 2, isRandom: true)
 }
 
-private func elmanModel(vocabulary: Int, hidden: Int) throws -> ScratchModel {
+private func elmanModel(vocabulary: Int, hidden: Int) -> ScratchModel {
   ScratchModel(
     vocabulary: vocabulary, hidden: hidden,
-    parameters: try scratchParameters(vocabulary: vocabulary, hidden: hidden, gates: 1), cell: elman)
+    parameters: scratchParameters(vocabulary: vocabulary, hidden: hidden, gates: 1), cell: elman)
 }
 
 /// The notes' `rnn`: `H = tanh(X W + H U + b)`, step by step.
 private func elman(
   _ inputs: Tensor, _ states: [Tensor], _ parameters: [Tensor]
-) throws -> (outputs: Tensor, states: [Tensor]) {
+) -> (outputs: Tensor, states: [Tensor]) {
   let (wxh, whh, bh, whq, bq) = (parameters[0], parameters[1], parameters[2], parameters[3], parameters[4])
   var h = states[0]
   let outputs = (0..<inputs.shape[0]).map { step in
@@ -47,14 +47,12 @@ private func elman(
   return (.concatenate(outputs), [h])
 }
 
-private func clipping(_ page: Page, _ model: ScratchModel, _ x: Tensor) throws {
-  func norm() throws -> Double {
-    try model.parameters.reduce(0) { $0 + (try ($1.gradient ?? .empty).pow(2).sum().item()) }.squareRoot()
-  }
-  try (model(x, model.begin(2)).outputs * 100).pow(2).sum().backward()
-  let before = try norm()
-  try gradientClipping(model.parameters, 1)
-  page.compare("norm of clipped gradients, \(before) before", try norm(), notes: 1, within: 1e-4)
+private func clipping(_ page: Page, _ model: ScratchModel, _ x: Tensor) {
+  func norm() -> Tensor { model.parameters.reduce(Tensor.zeros([])) { $0 + $1.derivative.pow(2).sum() }.sqrt() }
+  page.backward((model(x, model.begin(2)).outputs * 100).pow(2).sum())
+  let before = page.number(norm())
+  gradientClipping(model.parameters, 1)
+  page.compare("norm of clipped gradients, \(before) before", norm(), notes: 1, within: 1e-4)
   for parameter in model.parameters { parameter.gradient = nil }
 }
 
@@ -64,14 +62,15 @@ func recurrentChapter(_ page: Page) throws {
   let (count, batch) = (text.vocabulary.count, 32)
   let layer = Recurrent(.elman, count, 256)
   let zeros = RecurrentState(hidden: Tensor.zeros([1, batch, 256]))
-  let (y, state) = try layer.run(Tensor.uniform([35, batch, count], key: RandomKey(seed: 0)), from: zeros)
+  let (y, state) = layer.run(Tensor.uniform([35, batch, count], key: RandomKey(seed: 0)), from: zeros)
   page.expect(
     "shapes of outputs and state", y.shape == [35, 32, 256] && state.hidden.shape == [1, 32, 256],
     "\(y.shape), \(state.hidden.shape)")
   let model = LanguageModel(layer, vocabulary: count)
-  page.show("  untrained: \(text.text(try model.generate(text.indices("time traveller"), length: 10)))")
+  page.show(
+    "  untrained: \(page.attempt { text.text(try model.generate(text.indices("time traveller"), length: 10)) } ?? "")")
   let epochs = text.epochs(page, quick: 3, full: 500)
-  try page.train("rnn", model, text, epochs: epochs, perplexity: 1.5)
+  page.train("rnn", model, text, epochs: epochs, perplexity: 1.5)
   let other = LanguageModel(Recurrent(.elman, count, 256), vocabulary: count)
-  try page.train("rnn random", other, text, epochs: epochs, perplexity: 2, sampling: .random)
+  page.train("rnn random", other, text, epochs: epochs, perplexity: 2, sampling: .random)
 }

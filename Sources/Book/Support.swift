@@ -16,11 +16,11 @@ struct Curve {
 
 extension Page {
   /// Draws curves into one picture; `settings` are lines of gnuplot.
-  func draw(_ name: String, _ xLabel: String, _ yLabel: String, _ curves: [Curve], _ settings: [String] = []) throws {
+  func draw(_ name: String, _ xLabel: String, _ yLabel: String, _ curves: [Curve], _ settings: [String] = []) {
     var lines = ["set xlabel '\(xLabel)'", "set ylabel '\(yLabel)'", "set grid", "set key top right"] + settings
     for (index, curve) in curves.enumerated() { lines += Gnuplot.block("curve\(index)", curve.points) }
     let parts = curves.indices.map { "$curve\($0) with lines linewidth 2 title '\(curves[$0].title)'" }
-    try draw(name, lines + ["plot " + parts.joined(separator: ", ")])
+    draw(name, lines + ["plot " + parts.joined(separator: ", ")])
   }
 }
 
@@ -38,27 +38,57 @@ final class History: TrainingObserver {
   }
 }
 
-/// The library's own training: what each epoch came to.
-func fit(
-  _ network: Module, _ objective: any Objective, _ configuration: Configuration, _ train: any Dataset,
-  test: (any Dataset)? = nil
-) throws -> History {
-  let trainer = try Trainer(network, objective, configuration)
-  let history = History()
-  trainer.observers = [history]
-  try trainer.fit(train, test: test)
-  return history
+extension Page {
+  /// The library's own training: what each epoch came to.
+  func fit(
+    _ network: Module, _ objective: any Objective, _ configuration: Configuration, _ train: any Dataset,
+    test: (any Dataset)? = nil
+  ) -> History {
+    let history = History()
+    attempt {
+      let trainer = try Trainer(drawing: network, objective, configuration)
+      trainer.observers = [history]
+      try trainer.fit(train, test: test)
+    }
+    return history
+  }
 }
 
-/// The notes' `data_iter`: the samples in random order, a batch at a time.
-func batches(of data: any Dataset, _ batchSize: Int, epoch: Int) throws -> [Batch] {
-  let sampler = Sampler(sampleCount: data.count, batchSize: batchSize, seed: 0)
-  let order = sampler.order(epoch: epoch)
-  return try (0..<sampler.batchCount).map { try data.batch(sampler.batch($0).map { order[$0] }) }
+extension Page {
+  /// Gives one network the parameters of another of the same names.
+  func copy(_ source: Module, to target: Module) {
+    attempt { try target.load(Dictionary(uniqueKeysWithValues: source.state.map { ($0.name, $0.tensor) })) }
+  }
+}
+
+/// What a training loop of the chapters' own is made of.
+extension Page {
+  /// The notes' `data_iter`: the samples in random order, a batch at a time.
+  func batches(of data: any Dataset, _ batchSize: Int, epoch: Int) -> [Batch] {
+    let sampler = Sampler(sampleCount: data.count, batchSize: batchSize, seed: 0)
+    let order = sampler.order(epoch: epoch)
+    return attempt { try (0..<sampler.batchCount).map { try data.batch(sampler.batch($0).map { order[$0] }) } } ?? []
+  }
+
+  /// Some samples of a data set, or all; none where they can't be had.
+  func batch(of data: any Dataset, _ samples: [Int]? = nil) -> Batch {
+    attempt { try data.batch(samples ?? Array(0..<data.count)) }
+      ?? Batch(inputs: Tensor.zeros([0]), targets: Tensor.zeros([0]), samples: [])
+  }
+
+  /// The derivatives of a loss; once anything has failed here, nothing more.
+  func backward(_ loss: Tensor) { if !hasFailed { attempt { try loss.backward() } } }
+
+  /// One step of an optimizer down a loss.
+  func step(_ optimizer: any Optimizer, down loss: Tensor) {
+    optimizer.clearGradients()
+    backward(loss)
+    if !hasFailed { attempt { try optimizer.step() } }
+  }
 }
 
 /// The notes' `sgd`: minibatch stochastic gradient descent from scratch.
-func sgd(_ parameters: [Tensor], _ learningRate: Double, batchSize: Int) throws {
+func sgd(_ parameters: [Tensor], _ learningRate: Double, batchSize: Int) {
   withoutGradient {
     for parameter in parameters {
       guard let gradient = parameter.gradient else { continue }
@@ -68,8 +98,20 @@ func sgd(_ parameters: [Tensor], _ learningRate: Double, batchSize: Int) throws 
   }
 }
 
+extension Tensor {
+  /// The only element, for code whose way depends on it; no number where there is a fault, which travels on.
+  var number: Double {
+    do { return try item() } catch { return .nan }
+  }
+
+  /// The gradient that `backward()` left; a fault where it did not come by.
+  var derivative: Tensor {
+    gradient ?? Tensor(fault: TensorError("gradient", "backward did not reach a tensor of shape \(shape)"), shape)
+  }
+}
+
 /// `(ŷ - y)² / 2`, as the notes write it.
-func squaredLoss(_ prediction: Tensor, _ target: Tensor) throws -> Tensor {
+func squaredLoss(_ prediction: Tensor, _ target: Tensor) -> Tensor {
   (prediction - target.reshaped(prediction.shape)).pow(2) * 0.5
 }
 
@@ -86,12 +128,11 @@ enum FashionMNIST {
   static func load() throws -> (train: ImageDataset, test: ImageDataset) { try splits.get() }
 }
 
-/// How many of a data set's images a classifier gets right.
-func accuracy(_ data: ImageDataset, _ classify: (Tensor) throws -> Tensor) throws -> Double {
-  var hits = 0.0
-  for start in stride(from: 0, to: data.count, by: 1000) {
-    let batch = try data.batch(Array(start..<min(start + 1000, data.count)))
-    hits += try withoutGradient { try (classify(batch.inputs).argmax(1) .== batch.targets).sum().item() }
+/// Which share of a data set's images a classifier gets right.
+func accuracy(_ page: Page, _ data: ImageDataset, _ classify: (Tensor) -> Tensor) -> Double {
+  let hits = stride(from: 0, to: data.count, by: 1000).map { start in
+    let batch = page.batch(of: data, Array(start..<min(start + 1000, data.count)))
+    return withoutGradient { (classify(batch.inputs).argmax(1) .== batch.targets).sum() }
   }
-  return hits / Double(data.count)
+  return page.number(Tensor.stack(hits).sum()) / Double(data.count)
 }

@@ -14,7 +14,7 @@ func translationDataChapter(_ page: Page) throws {
     page.show("  " + sentences.prefix(6).map { $0.joined(separator: " ") }.joined(separator: " | "))
   }
   page.expect("the first pair", source[0] == ["go", "."] && target[0] == ["va", "!"])
-  try page.draw("sentence-lengths", histogram(source, target))
+  page.draw("sentence-lengths", histogram(source, target))
 
   let reserved = ["<pad>", "<bos>", "<eos>"]
   let words = Vocab(Array(source.joined()), minimumFrequency: 2, reserved: reserved)
@@ -53,12 +53,12 @@ private func load(_ page: Page, _ path: String, steps: Int) throws {
     page.expect("\(name): the same numbers", tokens.map(Int.init) == Array(rows.joined()))
     page.expect("\(name): the same lengths", lengths.map(Int.init) == rows.map { $0.count { $0 != 1 } })
   }
-  let batch = try data.batch([0, 1])
-  page.show(
-    "  X: \(try batch.inputs.values(as: Int64.self)), lengths \(try batch.inputLengths?.values(as: Int64.self) ?? [])")
-  page.show(
-    "  Y: \(try batch.targets.values(as: Int64.self)), lengths \(try batch.targetLengths?.values(as: Int64.self) ?? [])"
-  )
+  let batch = page.batch(of: data, [0, 1])
+  for (name, sentences, lengths) in [
+    ("X", batch.inputs, batch.inputLengths), ("Y", batch.targets, batch.targetLengths),
+  ] {
+    page.show("  \(name): \(page.tokens(sentences)), lengths \(lengths.map(page.tokens) ?? [])")
+  }
 }
 
 /// The notes' `preprocess_nmt`.

@@ -39,7 +39,7 @@ struct BookPairs {
 }
 
 /// The notes' `sequence_mask`: `[batch, steps, …]` with `value` behind the first `lengths` steps of each row.
-func sequenceMask(_ x: Tensor, _ lengths: Tensor, value: Double = 0) throws -> Tensor {
+func sequenceMask(_ x: Tensor, _ lengths: Tensor, value: Double = 0) -> Tensor {
   let mask = Tensor.arange(x.shape[1]).unsqueezed(0) < lengths.unsqueezed(1)
   let ones = [Int](repeating: 1, count: x.rank - 2)
   return x.chosen(where: mask.reshaped(Shape(mask.shape.extents + ones)), else: Tensor.full([], value, x.dtype))
@@ -47,35 +47,35 @@ func sequenceMask(_ x: Tensor, _ lengths: Tensor, value: Double = 0) throws -> T
 
 /// The notes' `MaskedSoftmaxCELoss`: the mean over all steps of each row, padding counted as 0. Logits `[batch, steps, words]`,
 /// labels `[batch, steps]`, lengths `[batch]`, losses `[batch]`.
-func maskedLoss(_ logits: Tensor, _ labels: Tensor, _ lengths: Tensor) throws -> Tensor {
-  let losses = try crossEntropy(
+func maskedLoss(_ logits: Tensor, _ labels: Tensor, _ lengths: Tensor) -> Tensor {
+  let losses = crossEntropy(
     logits.reshaped([-1, logits.shape[2]]), labels.reshaped([-1]), reduction: .none)
-  return try (losses.reshaped(labels.shape) * sequenceMask(Tensor.ones(labels.shape), lengths)).mean(1)
+  return (losses.reshaped(labels.shape) * sequenceMask(Tensor.ones(labels.shape), lengths)).mean(1)
 }
 
 /// The notes' `train_seq2seq`: Adam on the sum of a batch's losses, clipped; what the notes print, after each epoch.
 func trainTranslation(
-  _ network: EncoderDecoder, _ pairs: BookPairs, epochs: Int, learningRate: Double = 0.005
-) throws -> [Double] {
-  try network.initializeAll(seed: 0)
+  _ page: Page, _ network: EncoderDecoder, _ pairs: BookPairs, epochs: Int, learningRate: Double = 0.005
+) -> [Tensor] {
+  network.initializeAll(seed: 0)
   network.train()
   let optimizer = Adam([ParameterGroup(network.namedParameters, learningRate: learningRate)])
   let parameters = network.namedParameters.map(\.tensor)
-  return try (0..<epochs).map { epoch in
-    var (sum, words) = (0.0, 0.0)
-    for batch in try batches(of: pairs.data, 64, epoch: epoch) {
+  return (0..<epochs).map { epoch in
+    var (sum, words) = (Tensor.zeros([]), Tensor.zeros([]))
+    for batch in page.batches(of: pairs.data, 64, epoch: epoch) {
       guard let lengths = batch.targetLengths else { continue }
       let (rows, steps) = (batch.targets.shape[0], batch.targets.shape[1])
       let first = Tensor.full([rows, 1], Double(pairs.begin), .int64)
       let inputs = Tensor.concatenate([first, batch.targets[.all, ..<(steps - 1)]], axis: 1)
       optimizer.clearGradients()
-      let logits = try network.logits(source: batch.inputs, lengths: batch.inputLengths, inputs: inputs)
-      let loss = try maskedLoss(logits.transposed(0, 1), batch.targets, lengths).sum()
-      try loss.backward()
-      try gradientClipping(parameters, 1)
-      try optimizer.step()
-      sum += try loss.item()
-      words += try lengths.sum().item()
+      let logits = network.logits(source: batch.inputs, lengths: batch.inputLengths, inputs: inputs)
+      let loss = maskedLoss(logits.transposed(0, 1), batch.targets, lengths).sum()
+      page.backward(loss)
+      gradientClipping(parameters, 1)
+      if !page.hasFailed { page.attempt { try optimizer.step() } }
+      sum = sum + loss.detached()
+      words = words + lengths.sum().to(.float32)
     }
     return sum / words
   }
@@ -92,7 +92,7 @@ func translate(_ sentence: String, _ network: EncoderDecoder, _ pairs: BookPairs
   let source = Tensor([(words + padding).map { Int64(file.sourceVocabulary[$0]) }])
   network.evaluate()
   return try withoutGradient {
-    var state = try network.decoder.begin(
+    var state = network.decoder.begin(
       network.encoder.encode(source, lengths: Tensor([Int64(words.count)])))
     var (token, result): (Int, [String]) = (pairs.begin, [])
     var weights: [Tensor] = []
@@ -132,15 +132,16 @@ func bleuFromScratch(_ predicted: String, _ label: String, longest: Int) -> Doub
 
 extension Page {
   /// Translates the notes' four sentences; a well trained network knows at least the first two.
-  func judge(_ what: String, _ network: EncoderDecoder, _ pairs: BookPairs, isTrained: Bool) throws {
+  func judge(_ what: String, _ network: EncoderDecoder, _ pairs: BookPairs, isTrained: Bool) {
     let translator = Translator(
       model: network, sourceVocabulary: pairs.file.sourceVocabulary, targetVocabulary: pairs.file.targetVocabulary,
       steps: pairs.file.steps)
     var (scores, isSame): ([Double], Bool) = ([], true)
     for (english, french) in pairs.examples {
-      let found = try translate(english, network, pairs).text
-      let wide = try translator.beam(Sentence.words(english), width: 4).text
-      let greedy = try translator.greedy(Sentence.words(english)).text
+      func text(_ width: Int) -> String {
+        attempt { try translator.beam(Sentence.words(english), width: width).text } ?? ""
+      }
+      let (found, greedy, wide) = (attempt { try translate(english, network, pairs).text } ?? "", text(1), text(4))
       isSame = isSame && found == greedy
       scores.append(bleuFromScratch(found, french, longest: 2))
       show("  \(english) => \(found), bleu \(scores[scores.count - 1]); with a beam of 4: \(wide)")

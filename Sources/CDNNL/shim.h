@@ -42,6 +42,16 @@ static inline dnnl_status_t lockstep_desc_init(
 #endif
 }
 
+/// Four axes, the second in blocks of 16.
+static inline dnnl_status_t lockstep_desc_init_blocked(
+    lockstep_memory_desc *desc, const int64_t *dims, dnnl_data_type_t type) {
+#if DNNL_VERSION_MAJOR >= 3
+  return dnnl_memory_desc_create_with_tag(&desc->value, 4, dims, type, dnnl_nChw16c);
+#else
+  return dnnl_memory_desc_init_by_tag(&desc->value, 4, dims, type, dnnl_nChw16c);
+#endif
+}
+
 static inline void lockstep_desc_destroy(lockstep_memory_desc *desc) {
 #if DNNL_VERSION_MAJOR >= 3
   dnnl_memory_desc_destroy(desc->value);

@@ -62,6 +62,12 @@ static inline hid_t h5_new_link_access(void) {
   return access;
 }
 
+/// 1 for a link that is the object itself, 0 for one that names a path, in this file or another; negative on failure.
+static inline int h5_is_hard_link(hid_t file, const char *path, hid_t access) {
+  H5L_info_t info;
+  return H5Lget_info(file, path, &info, access) < 0 ? -1 : info.type == H5L_TYPE_HARD;
+}
+
 /// Frees the strings that HDF5 allocated for `buffer`.
 static inline herr_t h5_free_strings(hid_t type, hid_t space, void *buffer) {
 #if H5_VERSION_GE(1, 12, 0)

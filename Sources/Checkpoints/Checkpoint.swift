@@ -73,7 +73,7 @@ public struct Checkpoint: Sendable {
     return nil
   }
 
-  /// `sha256:<hex>` over names, shapes and bits of all of the model's tensors, in order of their names.
+  /// `sha256:<hex>` over names, shapes and float32 bits of all of the model's tensors, in order of their names.
   public func modelDigest() throws -> String { try Self.digest(model) }
 
   /// `sha256:<hex>` over names, shapes and bits of the tensors, in the order of their names.
@@ -81,7 +81,7 @@ public struct Checkpoint: Sendable {
     var hash = SHA256()
     for (name, tensor) in tensors.sorted(by: { $0.name < $1.name }) {
       hash.update("\(name) \(tensor.shape)\n")
-      try tensor.withFloats { hash.update(UnsafeRawBufferPointer($0)) }
+      try tensor.withRowMajor(as: Float.self) { hash.update(UnsafeRawBufferPointer($0)) }
     }
     return hash.digest
   }

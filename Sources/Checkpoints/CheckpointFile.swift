@@ -10,8 +10,10 @@ import Tensors
 public enum CheckpointFile {
   /// The `lockstep_format` of the files that this version writes.
   public static let formatVersion: Int64 = 1
+  /// What is counted goes on being counted: this leaves room for the steps and samples of any training.
+  private static let mostCounted = 1 << 53
   private static let seal = "\nlockstep "
-  private static let sealCount = seal.utf8.count + "sha256:".utf8.count + 64 + 1
+  static let sealCount = seal.utf8.count + "sha256:".utf8.count + 64 + 1
 
   /// Replaces the file at `path` as a whole; on any failure the old one stays.
   public static func save(_ checkpoint: Checkpoint, to path: String) throws {
@@ -44,13 +46,14 @@ public enum CheckpointFile {
     for (name, number) in numbers { try file.setAttribute(name, of: "/training", to: .int(Int64(number))) }
     try file.setAttribute("epoch_totals", of: "/training", to: .doubles(position.totals))
     try file.setAttribute("configuration", of: "/training", to: .string(checkpoint.configuration))
-    var bytes = try file.image()
-    bytes += Array("\(seal)\(SHA256.digest(of: bytes))\n".utf8)
-    return bytes
+    return sealed(try file.image())
   }
 
+  /// An HDF5 image with its digest behind it.
+  static func sealed(_ image: [UInt8]) -> [UInt8] { image + Array("\(seal)\(SHA256.digest(of: image))\n".utf8) }
+
   private static func write(_ tensor: Tensor, to path: String, _ file: HDF5File) throws {
-    try tensor.withFloats { try file.write(UnsafeBufferPointer($0), shape: tensor.shape.extents, to: path) }
+    try tensor.withRowMajor(as: Float.self) { try file.write($0, shape: tensor.shape.extents, to: path) }
   }
 
   /// Reads and verifies the checkpoint at `path`.
@@ -88,14 +91,30 @@ public enum CheckpointFile {
       }
       return Int(value)
     }
+    func count(_ name: String) throws -> Int {
+      let value = try number(name)
+      guard (0...mostCounted).contains(value) else {
+        throw CheckpointError(path, "/training@\(name): expected a number from 0 to 2^53, found \(value)")
+      }
+      return value
+    }
     guard try file.exists("/training"), try number("lockstep_format") == Int(formatVersion) else {
       throw CheckpointError(path, "is no checkpoint of format \(formatVersion)")
     }
     var position = TrainingPosition()
-    (position.epoch, position.step) = (try number("epoch"), try number("step"))
-    (position.stepInEpoch, position.samplesSeen) = (try number("step_in_epoch"), try number("samples_seen"))
+    (position.epoch, position.step) = (try count("epoch"), try count("step"))
+    (position.stepInEpoch, position.samplesSeen) = (try count("step_in_epoch"), try count("samples_seen"))
+    guard position.stepInEpoch <= position.step else {
+      throw CheckpointError(path, "/training: step_in_epoch is \(position.stepInEpoch), but step \(position.step)")
+    }
     position.seed = UInt64(UInt(bitPattern: try number("seed")))
-    if case .doubles(let totals)? = try file.attribute("epoch_totals", of: "/training") { position.totals = totals }
+    if case .doubles(let totals)? = try file.attribute("epoch_totals", of: "/training") {
+      guard totals.count <= 64, totals.allSatisfy(\.isFinite) else {
+        throw CheckpointError(
+          path, "/training@epoch_totals: expected finite numbers, 64 at most, found \(totals.prefix(64))")
+      }
+      position.totals = totals
+    }
     guard case .string(let configuration)? = try file.attribute("configuration", of: "/training") else {
       throw CheckpointError(path, "/training has no attribute configuration")
     }
@@ -103,7 +122,7 @@ public enum CheckpointFile {
     for slot in try file.names(in: "/optimizer") { optimizer[slot] = try tensors(in: "/optimizer/\(slot)", file) }
     return Checkpoint(
       model: try tensors(in: "/model", file).sorted { $0.key < $1.key }.map { (name: $0.key, tensor: $0.value) },
-      optimizer: optimizer, optimizerSteps: try number("optimizer_steps"), position: position,
+      optimizer: optimizer, optimizerSteps: try count("optimizer_steps"), position: position,
       configuration: configuration, metadata: Metadata(texts: try texts(file)),
       carried: try tensors(in: "/training", file)["carried"])
   }

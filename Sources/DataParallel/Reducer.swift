@@ -1,14 +1,14 @@
 import Tensors
 
-/// Sums over the ranks what the slices of a step came to. The trainer calls, on every rank: `gradientReady` as backward
-/// finishes with a parameter in the last slice, `sliceFinished` after each slice, `finish` once.
+/// Sums tensors' gradients over all ranks while backward is still computing others: exactly, or by a code that loses bits.
+/// Nothing else travels with them.
 public protocol Reducer: AnyObject {
-  /// Numbers that all ranks learn the sum of, beside the gradients.
-  var signals: [Float] { get set }
-
-  func gradientReady(_ parameter: Tensor) throws
-  /// Takes a slice's losses and counts; after the last slice, `finish`.
-  func sliceFinished(_ totals: [Double]) throws
-  /// Leaves each parameter's `gradient` the sum over all slices and ranks; returns this rank's part of the totals.
-  func finish() throws -> [Double]
+  /// A step begins, in which these tensors' gradients are summed; the same on all ranks.
+  func begin(_ tensors: [Tensor]) throws
+  /// Takes a finished gradient; at most once per tensor and step.
+  func gradientReady(_ tensor: Tensor) throws
+  /// No gradient comes any more: those that did not count as zero, and all sums are on their way after it.
+  func complete() throws
+  /// Waits for the sums, and leaves each tensor's `gradient` the one over all ranks.
+  func finish() throws
 }

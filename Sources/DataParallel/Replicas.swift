@@ -46,9 +46,7 @@ public enum Replicas {
   /// rank's value of it.
   public static func agree(_ lines: [String], over communicator: Communicator) throws {
     if communicator.size == 1 { return }
-    let all = try communicator.allGather(Array(lines.joined(separator: "\n").utf8)).map { bytes in
-      String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-    }
+    let all = try communicator.tellAll(lines)
     for index in 0..<(all.map(\.count).max() ?? 0) {
       let values = all.map { index < $0.count ? $0[index] : "nothing" }
       if Set(values).count > 1 { throw DisagreementError(values) }

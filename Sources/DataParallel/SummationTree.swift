@@ -34,6 +34,16 @@ public struct SummationTree: Sendable {
   /// The two children of a node with more than one leaf.
   public func children(of node: Range<Int>) -> (left: Range<Int>, right: Range<Int>) { Self.halves(of: node) }
 
+  /// The sum of a number per leaf, added in this shape.
+  func sum(_ value: (Int) -> Double) -> Double {
+    func sum(of node: Range<Int>) -> Double {
+      if node.count == 1 { return value(node.lowerBound) }
+      let (left, right) = children(of: node)
+      return sum(of: left) + sum(of: right)
+    }
+    return sum(of: root)
+  }
+
   private static func halves(of node: Range<Int>) -> (left: Range<Int>, right: Range<Int>) {
     let middle = node.lowerBound + node.count / 2
     return (node.lowerBound..<middle, middle..<node.upperBound)

@@ -1,54 +1,49 @@
 import MessagePassing
 import Tensors
 
-/// The reproducible reducer: gradients and totals of the virtual shards are added in one fixed binary tree.
+/// The reproducible reducer: gradients of the virtual shards are added in one fixed binary tree.
 ///
 /// A rank adds what it can by itself while its slices go through the network; `finish` exchanges the remaining sums so that
 /// every rank ends with the root's, bit for bit the same.
-public final class TreeReducer: Reducer {
-  public var signals: [Float]
+public final class TreeReducer {
   private let tree: SummationTree
-  private let parameters: [Tensor]
   private let communicator: Communicator
   private let rank: Int
+  private var tensors: [Tensor] = []
   /// The largest sums that this rank makes alone; with more ranks they go into messages.
   private let localRoots: Set<Range<Int>>
   /// Sums that wait for their sibling.
   private var waiting: [LocalSum] = []
   private var messages: [Range<Int>: SumMessage] = [:]
-  private var nextLeaf: Int
+  private var nextLeaf = 0
 
-  public init(
-    _ parameters: [Tensor], over communicator: Communicator, tree: SummationTree, signalCount: Int
-  ) {
-    (self.parameters, self.communicator, self.tree) = (parameters, communicator, tree)
+  public init(over communicator: Communicator, tree: SummationTree) {
+    (self.communicator, self.tree) = (communicator, tree)
     rank = communicator.rank
-    signals = [Float](repeating: 0, count: signalCount)
-    nextLeaf = tree.leaves(of: rank).lowerBound
     localRoots = communicator.size > 1 ? Set(tree.localRoots(of: rank)) : []
   }
 
-  public func gradientReady(_ parameter: Tensor) throws {}
+  /// A step begins, in which these tensors' gradients are summed; the same on all ranks.
+  public func begin(_ tensors: [Tensor]) {
+    self.tensors = tensors
+    (waiting, messages) = ([], [:])
+    nextLeaf = tree.leaves(of: rank).lowerBound
+  }
 
-  public func sliceFinished(_ totals: [Double]) throws {
+  /// Takes the gradients of this rank's next virtual shard.
+  public func add() throws {
     // Zeros rather than nothing for an empty slice: a zero's sign must not depend on who added it.
-    let gradients = parameters.map { $0.gradient ?? .zeros($0.shape) }
-    for parameter in parameters { parameter.gradient = nil }
-    try add(LocalSum(node: nextLeaf..<nextLeaf + 1, gradients: gradients, totals: totals))
+    let gradients = tensors.map { $0.gradient ?? .zeros($0.shape) }
+    for tensor in tensors { tensor.gradient = nil }
+    try add(LocalSum(node: nextLeaf..<nextLeaf + 1, gradients: gradients))
     nextLeaf += 1
   }
 
-  public func finish() throws -> [Double] {
-    defer {
-      (waiting, messages) = ([], [:])
-      nextLeaf = tree.leaves(of: rank).lowerBound
-    }
+  /// Leaves each tensor's `gradient` the sum of all virtual shards.
+  public func finish() throws {
+    defer { (waiting, messages) = ([], [:]) }
     if communicator.size == 1 { return adopt(waiting.first) }
-    let sum = try shareWithIdleRanks(combine(tree.root))
-    signals = try communicator.allReduce(signals)
-    let totals = try sum.adopt(parameters)
-    // Each rank has the whole sum now; it counts once.
-    return rank == 0 ? totals : totals.map { _ in 0 }
+    try shareWithIdleRanks(combine(tree.root)).adopt(tensors)
   }
 
   /// Adds a sum to its sibling as long as that one waits. The last sum before a message is written straight into it:
@@ -72,16 +67,15 @@ public final class TreeReducer: Reducer {
     }
   }
 
-  /// Alone: the root's sum is the parameters' gradient as it is.
-  private func adopt(_ root: LocalSum?) -> [Double] {
-    guard let root else { return [] }
-    for (parameter, gradient) in zip(parameters, root.gradients) { parameter.gradient = gradient }
-    return root.totals
+  /// Alone: the root's sum is the tensors' gradient as it is.
+  private func adopt(_ root: LocalSum?) {
+    guard let root else { return }
+    for (tensor, gradient) in zip(tensors, root.gradients) { tensor.gradient = gradient }
   }
 
   /// Ranks past the number of leaves have taken no part in the sum, and get it from rank 0.
   private func shareWithIdleRanks(_ sum: SumMessage?) throws -> SumMessage {
-    let message = try sum ?? SumMessage(like: parameters)
+    let message = try sum ?? SumMessage(like: tensors)
     if communicator.size > tree.leafCount {
       try message.memory.withFloats { try communicator.broadcast($0, from: 0) }
     }
@@ -107,7 +101,7 @@ public final class TreeReducer: Reducer {
     guard let own = left ?? right else { return nil }
     func outgoing(_ transfer: Transfer) -> Tensor { (transfer.isLeft ? left ?? own : right ?? own).memory }
     if let mine = transfers.exclusivePair(of: rank) {
-      let received = try SumMessage(like: parameters)
+      let received = try SumMessage(like: tensors)
       try outgoing(mine).withFloats { values in
         try received.memory.withFloats {
           try communicator.exchange(UnsafeBufferPointer(values), into: $0, with: mine.to)
@@ -121,7 +115,7 @@ public final class TreeReducer: Reducer {
       if transfer.from == rank {
         try outgoing(transfer).withFloats { try communicator.send(UnsafeBufferPointer($0), to: transfer.to) }
       } else if transfer.to == rank {
-        let message = try SumMessage(like: parameters)
+        let message = try SumMessage(like: tensors)
         try message.memory.withFloats { try communicator.receive(into: $0, from: transfer.from) }
         received = message
       }
@@ -133,49 +127,41 @@ public final class TreeReducer: Reducer {
 /// The sums of one node of the tree, as this rank's slices left them.
 private final class LocalSum {
   private(set) var node: Range<Int>
-  /// In the order of the parameters; memory of nobody else.
+  /// In the order of the tensors; memory of nobody else.
   let gradients: [Tensor]
-  private(set) var totals: [Double]
 
-  init(node: Range<Int>, gradients: [Tensor], totals: [Double]) {
-    (self.node, self.gradients, self.totals) = (node, gradients, totals)
-  }
+  init(node: Range<Int>, gradients: [Tensor]) { (self.node, self.gradients) = (node, gradients) }
 
   /// Becomes the sum of this node and its right sibling. Two numbers add to the same bits in either order.
   func absorb(_ right: LocalSum) throws {
     for (own, other) in zip(gradients, right.gradients) {
       try own.withFloats { own in try other.withFloats { other in for i in own.indices { own[i] += other[i] } } }
     }
-    totals = zip(totals, right.totals).map { $0 + $1 }
     node = node.lowerBound..<right.node.upperBound
   }
 }
 
-/// The sums of one node as they travel: the gradients one after the other, then the totals, each as the two halves of its
-/// bits.
+/// The sums of one node as they travel: the gradients one after the other.
 private struct SumMessage {
-  static let totalCount = 3
   let memory: Tensor
-  private var tailStart: Int { memory.elementCount - 2 * Self.totalCount }
 
   /// Undefined sums, for a message to come.
-  init(like parameters: [Tensor]) throws {
-    let count = parameters.reduce(2 * Self.totalCount) { $0 + $1.elementCount }
-    memory = Tensor(uninitializedFloats: [count])
+  init(like tensors: [Tensor]) throws {
+    memory = Tensor(uninitializedFloats: [tensors.reduce(0) { $0 + $1.elementCount }])
   }
 
   init(_ sum: LocalSum) throws {
     try self.init(like: sum.gradients)
-    try fill(sum.gradients.map { [$0] }, totals: sum.totals)
+    try fill(sum.gradients.map { [$0] })
   }
 
   init(_ left: LocalSum, plus right: LocalSum) throws {
     try self.init(like: left.gradients)
-    try fill(zip(left.gradients, right.gradients).map { [$0, $1] }, totals: zip(left.totals, right.totals).map(+))
+    try fill(zip(left.gradients, right.gradients).map { [$0, $1] })
   }
 
-  /// Writes the sum of one or two gradients for each parameter.
-  private func fill(_ terms: [[Tensor]], totals: [Double]) throws {
+  /// Writes the sum of one or two gradients for each tensor.
+  private func fill(_ terms: [[Tensor]]) throws {
     try memory.withFloats { values in
       var start = 0
       for pair in terms {
@@ -190,42 +176,22 @@ private struct SumMessage {
         }
         start += count
       }
-      write(totals, to: values)
     }
   }
 
   /// Becomes the sum of both.
   func absorb(_ other: SumMessage) throws {
     try memory.withFloats { values in
-      try other.memory.withFloats { others in
-        let totals = zip(read(values), read(others)).map(+)
-        for i in 0..<tailStart { values[i] += others[i] }
-        write(totals, to: values)
-      }
+      try other.memory.withFloats { others in for i in values.indices { values[i] += others[i] } }
     }
   }
 
-  /// Makes the sums the parameters' gradients, and returns the totals.
-  func adopt(_ parameters: [Tensor]) throws -> [Double] {
+  /// Makes the sums the tensors' gradients.
+  func adopt(_ tensors: [Tensor]) throws {
     var start = 0
-    for parameter in parameters {
-      parameter.gradient = memory[start..<start + parameter.elementCount].reshaped(parameter.shape)
-      start += parameter.elementCount
-    }
-    return try memory.withFloats(read)
-  }
-
-  private func read(_ values: UnsafeMutableBufferPointer<Float>) -> [Double] {
-    (0..<Self.totalCount).map { index in
-      let (high, low) = (values[tailStart + 2 * index].bitPattern, values[tailStart + 2 * index + 1].bitPattern)
-      return Double(bitPattern: UInt64(high) << 32 | UInt64(low))
-    }
-  }
-
-  private func write(_ totals: [Double], to values: UnsafeMutableBufferPointer<Float>) {
-    for (index, total) in totals.enumerated() {
-      values[tailStart + 2 * index] = Float(bitPattern: UInt32(total.bitPattern >> 32))
-      values[tailStart + 2 * index + 1] = Float(bitPattern: UInt32(truncatingIfNeeded: total.bitPattern))
+    for tensor in tensors {
+      tensor.gradient = memory[start..<start + tensor.elementCount].reshaped(tensor.shape)
+      start += tensor.elementCount
     }
   }
 }

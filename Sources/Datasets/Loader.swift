@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 
 /// The slices of one rank's shard of a global batch.
@@ -43,7 +44,7 @@ public final class Loader {
   private var hasThread = false
   private var delivered: Int
   /// Batches that take longer are worth a thread.
-  private static let ownNanoseconds: UInt64 = 50_000
+  private static let ownNanoseconds = 50_000
 
   /// Loads the steps `first..<sampler.batchCount` of an epoch.
   ///
@@ -70,9 +71,9 @@ public final class Loader {
     do {
       if hasThread { return try shelf.take()?.get() }
       if shelf.isClosed { return nil }
-      let start = DispatchTime.now().uptimeNanoseconds
+      let start = monotonicNanoseconds()
       let batch = try work.load(index)
-      if DispatchTime.now().uptimeNanoseconds - start > Self.ownNanoseconds { startThread(from: index + 1) }
+      if monotonicNanoseconds() - start > Self.ownNanoseconds { startThread(from: index + 1) }
       return batch
     } catch {
       delivered = work.sampler.batchCount
@@ -83,7 +84,9 @@ public final class Loader {
   private func startThread(from first: Int) {
     hasThread = true
     // It holds neither the loader nor, once it has ended, the data set.
+    shelf.beginWork()
     let thread = Thread { [work, shelf] in
+      defer { shelf.endWork() }
       for index in first..<max(first, work.sampler.batchCount) {
         guard shelf.put(Result { try work.load(index) }) else { return }
       }
@@ -92,7 +95,7 @@ public final class Loader {
     thread.start()
   }
 
-  /// Lets the background thread end before the epoch does.
+  /// Ends the background thread before the epoch does, and waits until it has: it may be in the midst of a batch.
   public func cancel() { shelf.close() }
 }
 
@@ -102,6 +105,7 @@ private final class Shelf: @unchecked Sendable {
   // Guarded by the condition.
   private var ready: [Result<StepBatch, any Error>] = []
   private var hasClosed = false
+  private var isWorking = false
   private let depth: Int
 
   init(depth: Int) { self.depth = depth }
@@ -110,6 +114,20 @@ private final class Shelf: @unchecked Sendable {
     condition.lock()
     defer { condition.unlock() }
     return hasClosed
+  }
+
+  /// A thread makes batches from here on.
+  func beginWork() {
+    condition.lock()
+    isWorking = true
+    condition.unlock()
+  }
+
+  func endWork() {
+    condition.lock()
+    isWorking = false
+    condition.broadcast()
+    condition.unlock()
   }
 
   /// Waits for a place; false when nobody wants more.
@@ -134,11 +152,13 @@ private final class Shelf: @unchecked Sendable {
     return ready.removeFirst()
   }
 
+  /// Nobody wants more; waits until nobody makes any.
   func close() {
     condition.lock()
     hasClosed = true
     ready.removeAll()
     condition.broadcast()
+    while isWorking { condition.wait() }
     condition.unlock()
   }
 }

@@ -2,9 +2,6 @@ import CHDF5
 
 /// Guards against files that lie: a file of a kilobyte can declare a petabyte, or point to any other file.
 extension HDF5File {
-  /// zlib shrinks at most by this factor (1032, <https://zlib.net/zlib_tech.html>), the other usual filters by less.
-  private static let bestCompression = 1032
-
   /// The number of elements that the dataset declares.
   /// - Throws: `HDF5Error` `.refused` when its data lies in other files or is more than the file can hold.
   func guardedCount(_ dataset: hid_t, _ session: HDF5Session) throws -> Int {
@@ -13,6 +10,7 @@ extension HDF5File {
     guard layout != H5D_VIRTUAL, H5Pget_external_count(creation) == 0 else {
       throw session.error(.refused, "its data lies in other files, which Lockstep does not follow")
     }
+    let filters = try filters(creation, session)
     let type = try session.own(H5Dget_type(dataset), H5Tclose, "reading the type")
     let shape = try shape(ofDataset: dataset, session)
     let elementBytes = H5Tget_size(type)
@@ -27,24 +25,18 @@ extension HDF5File {
     guard stored <= byteCount else {
       throw session.error(.damaged, "declares \(stored) stored bytes, but the file has \(byteCount)")
     }
-    let canHold = try isCompressed(creation, session) ? product(stored, HDF5File.bestCompression) ?? .max : stored
-    let chunkBytes = try chunk(creation, session).map { elementCount($0).flatMap { product($0, elementBytes) } ?? .max }
+    let canHold = mostUnpacked(stored, filters)
+    let chunk = try chunk(creation, session)
+    let chunkBytes = chunk.map { elementCount($0).flatMap { product($0, elementBytes) } ?? .max }
     guard declared <= canHold, (chunkBytes ?? 0) <= canHold else {
       throw session.error(.refused, "declares the shape \(shape), but only \(stored) bytes of it are in the file")
     }
-    return count
-  }
-
-  /// Whether a filter may have shrunk the data; checksums and shuffling do not.
-  private func isCompressed(_ creation: hid_t, _ session: HDF5Session) throws -> Bool {
-    let count = try session.check(H5Pget_nfilters(creation), "reading the filters")
-    return try (0..<UInt32(count)).contains { index in
-      var flags: UInt32 = 0
-      var configuration: UInt32 = 0
-      var values = 0
-      let filter = H5Pget_filter2(creation, index, &flags, &values, nil, 0, nil, &configuration)
-      return try session.check(filter, "reading the filters") != H5Z_FILTER_FLETCHER32 && filter != H5Z_FILTER_SHUFFLE
+    // Looked up one by one, whether they are there or not; each that is there takes eight bytes at least.
+    let chunkCount = zip(shape, chunk ?? shape).reduce(1.0) { $0 * (Double($1.0) / Double(max($1.1, 1))).rounded(.up) }
+    guard chunkCount <= Double(1 << 16 + byteCount / 8) else {
+      throw session.error(.refused, "declares \(chunkCount) chunks, which the file has no room for")
     }
+    return count
   }
 
   private func product(_ left: Int, _ right: Int) -> Int? {

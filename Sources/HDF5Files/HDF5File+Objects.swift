@@ -9,13 +9,17 @@ extension HDF5File {
       guard H5Iget_type(object) == H5I_GROUP else { throw session.error(.wrongType, "is no group") }
       var info = H5G_info_t()
       try session.check(H5Gget_info(object, &info), "listing")
-      return try (0..<info.nlinks).map { index in
+      let names = try (0..<info.nlinks).map { index in
         let length = try session.check(linkName(object, index, nil, 0), "listing")
         return try withUnsafeTemporaryAllocation(of: CChar.self, capacity: length + 1) { buffer in
           try session.check(linkName(object, index, buffer.baseAddress, buffer.count), "listing")
           return try text(buffer, session)
         }
       }
+      // To Swift, texts of the same characters are equal whatever their bytes.
+      guard Set(names).count == names.count else { throw session.error(.damaged, "holds two things of one name") }
+      // Links to elsewhere are not followed, and so not listed.
+      return names.filter { h5_is_hard_link(object, $0, 0) > 0 }
     }
   }
 
@@ -103,6 +107,9 @@ extension HDF5File {
     for step in path.split(separator: "/") {
       walked += "/\(step)"
       if try session.check(H5Lexists(file, walked, access), "looking it up") == 0 { return false }
+      guard h5_is_hard_link(file, walked, access) > 0 else {
+        throw session.error(.refused, "\(walked) is a link to elsewhere, which Lockstep does not follow")
+      }
       if try session.check(H5Oexists_by_name(file, walked, access), "looking it up") == 0 { return false }
     }
     return true

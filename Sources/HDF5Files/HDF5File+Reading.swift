@@ -34,6 +34,7 @@ extension HDF5File {
     try perform(on: path) { session, file in
       let dataset = try openDataset(path, session, file)
       let count = try numberCount(dataset, session)
+      try checkChunks(dataset, session)
       return try [T](unsafeUninitializedCapacity: count) { buffer, filled in
         guard count > 0 else { return }
         let status = H5Dread(dataset, T.hdf5ElementType.nativeNumber, 0, 0, 0, buffer.baseAddress)
@@ -61,6 +62,7 @@ extension HDF5File {
         throw session.error(.misuse, "\(rows.count) rows of the shape \(shape) do not fit \(buffer.count) elements")
       }
       guard count > 0 else { return }
+      try checkChunks(dataset, rows: rows, session)
       let start = [hsize_t(rows.lowerBound)] + shape.dropFirst().map { _ in 0 }
       let sizes = selected.map { hsize_t($0) }
       let space = try session.own(H5Dget_space(dataset), H5Sclose, "reading the shape")

@@ -12,6 +12,8 @@ enum HDF5Library {
       // libhdf5 leaks handles of damaged files and would print about them at exit. With nothing of its own to write to
       // the disk it has no business there.
       _ = H5dont_atexit()
+      // A file may name any filter, and whoever sets HDF5_PLUGIN_PATH would have us run a program for it.
+      _ = H5PLset_loading_state(0)
       mutex = .allocate(capacity: 1)
       var attributes = pthread_mutexattr_t()
       pthread_mutexattr_init(&attributes)

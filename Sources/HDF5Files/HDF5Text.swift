@@ -82,6 +82,20 @@ extension HDF5File {
     }
   }
 
+  /// Throws when strings of varying length are more than the file can hold: all may stand for the same long one.
+  private func checkTexts(
+    _ dataset: hid_t, _ type: hid_t, _ space: hid_t, count: Int, _ session: HDF5Session
+  ) throws {
+    let room = HDF5File.freeRoom + byteCount
+    // Measuring reads them one by one: not where even the longest can't be too long.
+    guard !isWritable, count > room / max(byteCount, 1), H5Tis_variable_str(type) > 0 else { return }
+    var needed = hsize_t(0)
+    try session.check(H5Dvlen_get_buf_size(dataset, type, space, &needed), "measuring the text")
+    guard needed <= hsize_t(room) else {
+      throw session.error(.refused, "its text comes to \(needed) bytes, the file has \(byteCount)")
+    }
+  }
+
   /// The strings of the dataset at `path`, be they padded or of varying length.
   /// - Throws: `HDF5Error` `.wrongType` for what is no text, `.damaged` for what is no UTF-8.
   public func readStrings(_ path: String) throws -> [String] {
@@ -91,7 +105,9 @@ extension HDF5File {
       let kind = HDF5ElementType(of: type)
       guard kind == .string else { throw session.error(.wrongType, "holds \(kind), not text") }
       let count = try guardedCount(dataset, session)
+      try checkChunks(dataset, session)
       let space = try session.own(H5Dget_space(dataset), H5Sclose, "reading the shape")
+      try checkTexts(dataset, type, space, count: count, session)
       return try session.strings(of: type, space: space, count: count) { H5Dread(dataset, type, 0, 0, 0, $0) }
     }
   }

@@ -4,6 +4,7 @@ import Failures
 /// Whose kernels compute.
 public enum BackendName: String, Codable, Sendable, CaseIterable {
   case onednn
+  case reference
 }
 
 /// How convolutions are computed where there is a choice. All ranks must agree, as the choices differ in their rounding.
@@ -51,25 +52,25 @@ public struct KernelOptions: Codable, Sendable, Hashable {
     return try KernelThreads.limited(to: threads) { try Self.$current.withValue(self, operation: body) }
   }
 
+  /// What computes so.
+  public var kernels: any Backend {
+    switch backend {
+    case .onednn: OneDNN(self)
+    case .reference: Reference()
+    }
+  }
+
   /// Throws unless this processor and backend can compute so.
   public func validate() throws {
     guard precision.isSupported else {
       throw KernelOptionsError("precision is bf16, which needs a processor with AVX-512 BF16; this one has none")
     }
+    guard precision == .float32 || backend == .onednn else {
+      throw KernelOptionsError("kernels is \(backend.rawValue), which has float32 alone, not \(precision.rawValue)")
+    }
     guard (1...4096).contains(threads ?? 1) else {
       throw KernelOptionsError("threads is \(threads ?? 0), but must be in 1…4096")
     }
-  }
-}
-
-extension BackendName {
-  /// The backend of that name on the command line.
-  public static func named(_ name: String) throws -> BackendName {
-    guard let backend = BackendName(rawValue: name) else {
-      let known = allCases.map(\.rawValue).joined(separator: " or ")
-      throw KernelOptionsError("kernels is '\(name)', but must be \(known)")
-    }
-    return backend
   }
 }
 

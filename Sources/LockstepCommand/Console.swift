@@ -12,23 +12,13 @@ enum Console {
   static func error(_ text: String) { StandardOutput.error("\(tool): \(text)") }
 
   /// One line for the whole job.
-  static func report(_ text: String) { if JobPlace.rank == 0 { error(text) } }
+  static func report(_ text: String) { if Launcher.rank == 0 { error(text) } }
 
   /// A line that does not end the command.
   static func warn(_ text: String) { report("warning: " + text) }
 
   /// A line of output, which takes the place of a live one.
   static func show(_ text: String) { StandardOutput.line(text) }
-}
-
-/// This process's place in the job, as its launcher's environment says it: known before MPI starts.
-enum JobPlace {
-  static let rank = number(["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"]) ?? 0
-  static let size = number(["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"]) ?? (Environment.isLaunchedByMPI ? 2 : 1)
-
-  private static func number(_ names: [String]) -> Int? {
-    names.lazy.compactMap { ProcessInfo.processInfo.environment[$0].flatMap { Int($0) } }.first
-  }
 }
 
 /// A command that knows nothing of ranks: in a job it runs once.

@@ -21,7 +21,8 @@ extension ConvertCommand {
     @Flag(help: "The target, too; predict gives numbers in its own unit.") var standardizeTarget = false
     @Flag(help: "Columns of words become a column of 0 and 1 per word, and one for missing ones.") var oneHot = false
     @Option(parsing: .unconditional, help: "What stands in for missing numbers: mean, or a number.") var fill = "mean"
-    @Option(help: "What separates fields.") var separator = ","
+    @Option(help: "What separates fields: a character, '\\t' for a tab.") var separator = ","
+    @Flag(help: "The first row is data, too: the columns are called 0, 1, 2 …") var noHeader = false
 
     func run() throws {
       var options = TablePreparation.Options(target: target)
@@ -34,11 +35,12 @@ extension ConvertCommand {
         }
         options.filling = .constant(number)
       }
+      let separator = separator == "\\t" ? "\t" : separator
       guard separator.count == 1, let character = separator.first, character.isASCII else {
         throw ConfigurationError("separator is '\(separator)', but must be one character")
       }
       var converter = CSVConverter(train: trainFile, test: testFile, options: options)
-      converter.separator = character
+      (converter.separator, converter.hasHeading) = (character, !noHeader)
       report(try converter.convert(to: output), output)
     }
   }

@@ -71,12 +71,19 @@ extension ConvertCommand {
       let form = try communicator.agreeing("sizes") {
         try converter.form(all, memoryBytes: Int(clamping: ProcessInfo.processInfo.physicalMemory))
       }
-      let bar = ProgressBar("images", total: part.count, isShown: communicator.isRoot && isShownOnTerminal)
+      let line = TerminalLine(isShown: communicator.isRoot && isShownOnTerminal)
+      let start = monotonicSeconds()
       let share = try communicator.agreeing("decoding") {
-        defer { bar.finish() }
+        defer { line.clear() }
         return try converter.decode(
           part, form.size, channels: form.channels, skipsCorrupt: skipCorrupt, threads: ranks == 1 ? Threads.cores : 1
-        ) { bar.show($0) }
+        ) { done in
+          line.draw {
+            let left = (monotonicSeconds() - start) / Double(max(done, 1)) * Double(part.count - done)
+            let bar = TerminalLine.bar(Double(done) / Double(max(part.count, 1)))
+            return "images \(bar) \(done)/\(part.count), \(Int(left.rounded())) s left"
+          }
+        }
       }
       let shares = try Self.gather(share, communicator)
       try communicator.agreeing("write") {

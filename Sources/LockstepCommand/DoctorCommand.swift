@@ -20,7 +20,7 @@ struct DoctorCommand: JobCommand {
     print("MPI               \(Environment.libraryVersion)")
     print("HDF5              \(HDF5File.libraryVersion)")
     print(
-      "kernels           \(kernelLibraryVersion), \(Convolution.hasWinograd ? "with" : "without") Winograd convolutions"
+      "kernels           \(kernelLibraryVersion), \(OneDNN.hasWinograd ? "with" : "without") Winograd convolutions"
     )
     print("job               \(communicator.size == 1 ? "one process" : "\(communicator.size) ranks")")
     for (rank, host) in places.enumerated() where communicator.size > 1 {
@@ -48,6 +48,17 @@ struct DoctorCommand: JobCommand {
 /// How many cores and threads a process has.
 enum Threads {
   static var cores: Int { ProcessInfo.processInfo.activeProcessorCount }
+
+  /// Refuses a number of threads that would break the OpenMP library, which believes any.
+  static func check() throws {
+    let (name, most) = ("OMP_NUM_THREADS", 1024)
+    guard let text = ProcessInfo.processInfo.environment[name] else { return }
+    for part in text.split(separator: ",") {
+      let digits = part.filter { !$0.isWhitespace }
+      guard digits.allSatisfy(\.isNumber), Int(digits).map({ $0 > most }) ?? true, !digits.isEmpty else { continue }
+      throw ConfigurationError("\(name) is \(text), but must be in 1…\(most)")
+    }
+  }
 
   /// What oneDNN uses: OMP_NUM_THREADS, or every core.
   static var perRank: Int {

@@ -30,7 +30,7 @@ struct EvaluateCommand<Tool: LockstepTool>: JobCommand {
     if communicator.isRoot {
       let measures = objective.measures(of: totals).map { "\($0.name) \(String(format: "%.4f", $0.value))" }
       print(
-        "\(model.entry.name): \(name) \(measures.joined(separator: ", ")), \(Int(totals.samples)) \(samples(objective))"
+        "\(model.entry.name): \(name) \(measures.joined(separator: ", ")), \(Int(totals.weight)) \(samples(objective))"
       )
     }
   }

@@ -59,11 +59,12 @@ private enum Runner<Tool: LockstepTool> {
   static func run() {
     StandardOutput.prepare()
     do {
+      try Threads.check()
       let arguments = try ConfigurationFile.expand(Array(CommandLine.arguments.dropFirst()))
       _ = try Tool.registry()
       try checkNames(arguments)
       var command = try Root.parseAsRoot(arguments)
-      if JobPlace.rank > 0 && command is any SoloCommand { return }
+      if Launcher.rank > 0 && command is any SoloCommand { return }
       hasBegun.store(true, ordering: .relaxed)
       try command.run()
       Environment.finish()
@@ -99,7 +100,7 @@ private enum Runner<Tool: LockstepTool> {
     if isOfArguments(error) { endOfArguments(error) }
     let failure = error as? any Failure
     let code = failure?.exitCode ?? FailureKind.internalError.rawValue
-    if failure?.isAgreed ?? false || JobPlace.size == 1 {
+    if failure?.isAgreed ?? false || Launcher.size == 1 {
       Console.report("\(error)")
       Environment.finish()
       exit(code)
@@ -112,7 +113,7 @@ private enum Runner<Tool: LockstepTool> {
   /// Help that was asked for, or arguments that make no sense.
   private static func endOfArguments(_ error: any Error) -> Never {
     guard Root.exitCode(for: error) != .success else {
-      if JobPlace.rank == 0 { print(Root.fullMessage(for: error)) }
+      if Launcher.rank == 0 { print(Root.fullMessage(for: error)) }
       checkOutput()
       exit(0)
     }
@@ -128,9 +129,9 @@ private enum Runner<Tool: LockstepTool> {
   /// Tells what only this rank knows. Rank 0 may have found the same by itself: then the job ends with its line, while
   /// the others still wait. mpirun takes a second to notice a rank that has ended before it joined MPI.
   private static func tellForAll(_ text: String) {
-    if JobPlace.rank == 0 { return Console.error(text) }
+    if Launcher.rank == 0 { return Console.error(text) }
     usleep(hasBegun.load(ordering: .relaxed) ? 300_000 : 3_000_000)
-    Console.error("rank \(JobPlace.rank): \(text)")
+    Console.error("rank \(Launcher.rank): \(text)")
   }
 }
 

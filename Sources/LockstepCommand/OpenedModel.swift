@@ -20,11 +20,31 @@ struct OpenedModel {
     }
     (self.entry, self.path, metadata) = (entry, file, checkpoint.metadata)
     try configuration.validate()
+    try Self.check(configuration.sizes, against: checkpoint.model, file)
     network = entry.make(configuration.sizes)
     do {
       try network.load(Dictionary(uniqueKeysWithValues: checkpoint.model))
     } catch {
       throw CheckpointError(file, "\(error)")
+    }
+  }
+
+  /// Throws where the sizes are not those of the tensors: the network would take any memory before they are compared.
+  private static func check(
+    _ sizes: ModelSizes, against model: [(name: String, tensor: Tensor)], _ path: String
+  ) throws {
+    let (longest, usual) = (model.flatMap { $0.tensor.shape.extents }.max() ?? 0, ModelSizes())
+    let all: KeyValuePairs<String, KeyPath<ModelSizes, Int>> = [
+      "classes": \.classes, "channels": \.channels, "features": \.features, "vocabulary": \.vocabulary,
+      "targetVocabulary": \.targetVocabulary, "width": \.width,
+    ]
+    for (name, size) in all where sizes[keyPath: size] != usual[keyPath: size] {
+      guard (1...max(longest, 1)).contains(sizes[keyPath: size]) else {
+        throw CheckpointError(
+          path,
+          "\(name) is \(sizes[keyPath: size]) in its configuration, but no axis of its tensors is longer than \(longest)"
+        )
+      }
     }
   }
 

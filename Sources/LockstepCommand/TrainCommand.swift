@@ -65,7 +65,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     }
     if communicator.isRoot && !quiet { announce(job, communicator) }
     let validated = try folds.map { try crossValidate($0, job, communicator) }
-    let trainer = try Trainer(job.network, job.objective, job.configuration, on: communicator)
+    let trainer = try Trainer(drawing: job.network, job.objective, job.configuration, on: communicator)
     trainer.metadata = job.metadata
     if let resumed = job.resumed {
       try communicator.agreeing("resume") {
@@ -79,8 +79,8 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
         }
       }
     }
-    (trainer.checksNumerics, trainer.reportsSteps) = (checkNumerics, verbose)
-    if simulateRanks != nil { trainer.verificationInterval = 1 }
+    (trainer.checks.numerics, trainer.checks.reportsSteps) = (checkNumerics, verbose)
+    if simulateRanks != nil { trainer.checks.verificationInterval = 1 }
     trainer.observers = job.observers.filter { validated == nil || !($0 is CurvePlotter) }
     try trainer.fit(job.train, test: job.test, saving: job.saving)
     if let validated, let writer = job.observers.lazy.compactMap({ $0 as? MetricsWriter }).first {

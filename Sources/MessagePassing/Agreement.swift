@@ -1,22 +1,11 @@
-import CMPI
-
 /// The checked mode's comparison: do all ranks of a communicator call the same collective?
-struct Agreement {
-  let rank: Int
-  let size: Int
-  let sequence: Int
-
+enum Agreement {
   /// Exchanges every rank's call. Every rank sees all of them, so all throw the same line, or none does.
-  func compare(_ call: CollectiveCall, on handle: MPI_Comm) throws {
+  static func compare(_ call: CollectiveCall, sequence: Int, over transport: any Transport) throws {
     let own = [Int64(sequence)] + call.words
-    var all = [Int64](repeating: 0, count: own.count * size)
-    let type = MessageType.int64.datatype
-    let status = MPI_Allgather(own, Int32(own.count), type, &all, Int32(own.count), type, handle)
-    try check(status, "comparison of \(call.operation) #\(sequence)", rank: rank)
-
-    let calls = (0..<size).map { all[($0 * own.count)..<(($0 + 1) * own.count)] }
-    guard calls.contains(where: { !$0.elementsEqual(own) }) else { return }
-    throw MessagePassingError(.mismatch, "\(call.operation) #\(sequence)", Self.describe(calls), rank: rank)
+    let calls = try transport.gatherAlike(own)
+    guard calls.contains(where: { $0 != own }) else { return }
+    throw TransportFault(.mismatch, describe(calls.map { $0[...] }))
   }
 
   /// Groups the ranks by what they call, most ranks first; `calls[rank]` is a sequence number and a call's words.

@@ -1,13 +1,8 @@
-import CMPI
-
 // Collectives: every rank of the communicator calls them, in the same order. All throw `MessagePassingError`.
 extension Communicator {
   /// Returns when every rank has called it.
   public func barrier() throws {
-    let sequence = try collective(CollectiveCall(.barrier)) { handle, _, name in
-      try check(MPI_Barrier(handle), name(), rank: rank)
-    }
-    _ = try hub?.gather([], rank: rank, sequence: sequence)
+    try collective(CollectiveCall(.barrier)) { try transport.barrier() }
   }
 
   /// Elements of a blocking allreduce that fit the cache: 256 MB between two ranks of a host take 110 ms in such pieces,
@@ -18,16 +13,9 @@ extension Communicator {
   public func allReduce<T: MessageElement>(
     _ buffer: UnsafeMutableBufferPointer<T>, _ operation: ReductionOperation = .sum
   ) throws {
-    let call = CollectiveCall(.allReduce, T.messageType, operation, count: buffer.count)
-    let sequence = try collective(call) { handle, _, name in
-      guard let start = buffer.baseAddress else { return }
-      try forEachPiece(of: buffer.count, atMost: Self.allReducePiece) { offset, length in
-        let status = MPI_Allreduce(
-          cmpi_in_place(), start + offset, length, T.messageType.datatype, operation.handle, handle)
-        try check(status, name(), rank: rank)
-      }
+    try collective(CollectiveCall(.allReduce, T.messageType, operation, count: buffer.count)) {
+      try transport.allReduce(Message(buffer), operation)
     }
-    try hub?.reduce(buffer, operation, rank: rank, sequence: sequence)
   }
 
   /// Returns the elementwise sum (minimum, maximum) of the ranks' `values`, which must have the same count.
@@ -39,67 +27,62 @@ extension Communicator {
 
   /// Starts an allreduce in place and returns at once; `buffer` must stay allocated and untouched until
   /// `Request.wait()` returns or `Request.test()` gives true, which one of them must.
+  ///
+  /// - Parameter owner: holds the buffer's memory. It is kept as long as sums may arrive there, also where an error
+  ///   prevents the waiting.
   public func startAllReduce<T: MessageElement>(
-    _ buffer: UnsafeMutableBufferPointer<T>, _ operation: ReductionOperation = .sum
+    _ buffer: UnsafeMutableBufferPointer<T>, _ operation: ReductionOperation = .sum, owner: AnyObject? = nil
   ) throws -> Request {
-    var pending: [MPI_Request?] = []
-    let call = CollectiveCall(.allReduce, T.messageType, operation, count: buffer.count)
-    let sequence = try collective(call) { handle, _, name in
-      guard let start = buffer.baseAddress else { return }
-      try forEachPiece(of: buffer.count) { offset, length in
-        var request: MPI_Request?
-        let status = MPI_Iallreduce(
-          cmpi_in_place(), start + offset, length, T.messageType.datatype, operation.handle, handle, &request)
-        try check(status, name(), rank: rank)
-        pending.append(request)
-      }
+    try collective(CollectiveCall(.allReduce, T.messageType, operation, count: buffer.count)) {
+      let transfer = try transport.startAllReduce(Message(buffer), operation)
+      return Request(transfer, .allReduce, sequence: collectiveCount, of: self, owner: owner)
     }
-    try hub?.reduce(buffer, operation, rank: rank, sequence: sequence)
-    return Request(pending, .allReduce, sequence: sequence, of: self)
   }
 
   /// Copies rank `root`'s buffer into the buffers of all ranks, which must have the same count.
   public func broadcast<T: MessageElement>(_ buffer: UnsafeMutableBufferPointer<T>, from root: Int) throws {
     try requireRoot(root, .broadcast)
-    let call = CollectiveCall(.broadcast, T.messageType, count: buffer.count, root: root)
-    let sequence = try collective(call) { handle, _, name in
-      try broadcastPieces(buffer, from: root, on: handle, name)
-    }
-    if let values = try hub?.broadcast(UnsafeBufferPointer(buffer), from: root, rank: rank, sequence: sequence) {
-      _ = buffer.update(from: values)
+    try collective(CollectiveCall(.broadcast, T.messageType, count: buffer.count, root: root)) {
+      try transport.broadcast(Message(buffer), from: root)
     }
   }
 
   /// Returns rank `root`'s values on every rank. What the others give does not matter, its length neither.
   public func broadcast<T: MessageElement>(_ values: [T], from root: Int) throws -> [T] {
     try requireRoot(root, .broadcast)
-    var result = values
-    let sequence = try collective(CollectiveCall(.broadcast, T.messageType, root: root)) { handle, _, name in
+    return try collective(CollectiveCall(.broadcast, T.messageType, root: root)) {
       var count = Int64(values.count)
       try withUnsafeMutablePointer(to: &count) {
-        try broadcastPieces(UnsafeMutableBufferPointer(start: $0, count: 1), from: root, on: handle, name)
+        try transport.broadcast(Message(UnsafeMutableBufferPointer(start: $0, count: 1)), from: root)
       }
-      if rank != root {
-        // Left uninitialized: the broadcast fills it.
-        result = [T](unsafeUninitializedCapacity: Int(count)) { $1 = Int(count) }
-      }
-      try result.withUnsafeMutableBufferPointer { try broadcastPieces($0, from: root, on: handle, name) }
+      // Left uninitialized on the others: the broadcast fills it.
+      var result = rank == root ? values : [T](unsafeUninitializedCapacity: Int(count)) { $1 = Int(count) }
+      try result.withUnsafeMutableBufferPointer { try transport.broadcast(Message($0), from: root) }
+      return result
     }
-    if let hub {
-      result = try values.withUnsafeBufferPointer {
-        try hub.broadcast($0, from: root, rank: rank, sequence: sequence)
-      }
-    }
-    return result
   }
 
-  private func broadcastPieces<T: MessageElement>(
-    _ buffer: UnsafeMutableBufferPointer<T>, from root: Int, on handle: MPI_Comm, _ name: () -> String
-  ) throws {
-    guard let start = buffer.baseAddress else { return }
-    try forEachPiece(of: buffer.count) { offset, length in
-      try check(
-        MPI_Bcast(start + offset, length, T.messageType.datatype, Int32(root), handle), name(), rank: rank)
+  /// Returns every rank's values, in the order of the ranks, on every rank. Lengths may differ or be zero.
+  public func allGather<T: MessageElement>(_ values: [T]) throws -> [[T]] {
+    try collective(CollectiveCall(.allGather, T.messageType)) { try gatherRagged(values, to: nil) }
+  }
+
+  /// Returns every rank's values, in the order of the ranks, on rank `root`; nil elsewhere. Lengths may differ.
+  public func gather<T: MessageElement>(_ values: [T], to root: Int) throws -> [[T]]? {
+    try requireRoot(root, .gather)
+    let all = try collective(CollectiveCall(.gather, T.messageType, root: root)) { try gatherRagged(values, to: root) }
+    return rank == root ? all : nil
+  }
+
+  /// Every rank learns all lengths first.
+  private func gatherRagged<T: MessageElement>(_ values: [T], to root: Int?) throws -> [[T]] {
+    let counts = try transport.gatherAlike([Int64(values.count)]).map { Int($0[0]) }
+    let all = try transport.gather(values, counts: counts, to: root)
+    guard root == nil || root == rank else { return [] }
+    var next = 0
+    return counts.map { count in
+      defer { next += count }
+      return Array(all[next..<next + count])
     }
   }
 }

@@ -18,10 +18,7 @@ public enum Environment {
   private static let state = Mutex<State>(.idle)
 
   /// Whether mpirun, or srun with PMIx or PMI-2, started this process.
-  public static var isLaunchedByMPI: Bool {
-    let names: [String] = ["OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"]
-    return names.contains { getenv($0) != nil }
-  }
+  public static var isLaunchedByMPI: Bool { Launcher.isPresent }
 
   /// The MPI library's name and version, on one line. Does not start MPI.
   public static var libraryVersion: String {
@@ -62,7 +59,7 @@ public enum Environment {
     board.enter(.finalize, communicator: communicator.identifier, sequence: communicator.collectiveCount + 1)
     // Late ranks are waited for here, not in MPI_Finalize: mpirun of Open MPI 4.1.4 may crash or hang when a job is
     // aborted in there.
-    MPI_Barrier(communicator.handle)
+    try? communicator.transport.barrier()
     MPI_Finalize()
     board.leave()
     job?.watchdog?.stop()
@@ -72,7 +69,7 @@ public enum Environment {
   public static func abort(exitCode: Int32) -> Never {
     let isInJob = state.withLock { state in
       guard case .started(let job) = state else { return false }
-      return job.communicator.handle != nil
+      return job.communicator.board != nil
     }
     if isInJob { abortJob(exitCode: exitCode) }
     exit(exitCode)
@@ -83,30 +80,31 @@ public enum Environment {
       try refuseSeparateSlurmTasks()
       return Job(communicator: .alone, watchdog: nil)
     }
-    // Serialized: one thread at a time calls MPI, but Swift's tasks may move it from thread to thread.
-    var provided: Int32 = 0
-    try check(MPI_Init_thread(nil, nil, Int32(MPI_THREAD_SERIALIZED), &provided), "MPI_Init_thread", rank: nil)
-    let world: MPI_Comm = cmpi_comm_world()
-    var rank: Int32 = 0
-    try check(MPI_Comm_rank(world, &rank), "MPI_Comm_rank", rank: nil)
-    guard provided >= MPI_THREAD_FUNNELED else {
-      throw MessagePassingError(.environment, "start", "MPI was built without support for threads", rank: Int(rank))
+    return try naming("start", rank: Launcher.rank) {
+      // Serialized: one thread at a time calls MPI, but Swift's tasks may move it from thread to thread.
+      var provided: Int32 = 0
+      try check(MPI_Init_thread(nil, nil, Int32(MPI_THREAD_SERIALIZED), &provided))
+      guard provided >= MPI_THREAD_FUNNELED else {
+        throw TransportFault(.environment, "MPI was built without support for threads")
+      }
+      let world: MPI_Comm = cmpi_comm_world()
+      for handle in [world, cmpi_comm_self()] { try check(MPI_Comm_set_errhandler(handle, cmpi_errors_return())) }
+      let transport = try MPITransport(world)
+      let board = try ProgressBoard.shared(over: world, worldRank: transport.rank)
+      let watchdog = limitSeconds > 0 ? Watchdog(board, limitSeconds: limitSeconds) : nil
+      try watchdog?.start()
+      let communicator = try Communicator(transport, jobRank: transport.rank, board: board, isChecked: isChecked)
+      return Job(communicator: communicator, watchdog: watchdog)
     }
-    for handle in [world, cmpi_comm_self()] {
-      try check(MPI_Comm_set_errhandler(handle, cmpi_errors_return()), "MPI_Comm_set_errhandler", rank: Int(rank))
-    }
-    let board = try ProgressBoard.shared(over: world, worldRank: Int(rank))
-    let watchdog = limitSeconds > 0 ? Watchdog(board, limitSeconds: limitSeconds) : nil
-    try watchdog?.start()
-    return Job(communicator: try Communicator(world, board: board, checked: isChecked), watchdog: watchdog)
   }
 
   /// srun without PMIx starts every task as a job of its own: each would train alone and overwrite the others' files.
   private static func refuseSeparateSlurmTasks() throws {
-    guard let text = getenv("SLURM_STEP_NUM_TASKS"), let tasks = Int(String(cString: text)), tasks > 1 else { return }
+    guard Launcher.separateTasks > 1 else { return }
     throw MessagePassingError(
-      .environment, "start", "srun started \(tasks) tasks that can't see each other; use srun --mpi=pmix or mpirun",
-      rank: nil)
+      .environment, "start",
+      "srun started \(Launcher.separateTasks) tasks that can't see each other; use srun --mpi=pmix or mpirun", rank: nil
+    )
   }
 
   /// Validated before MPI starts, so that a wrong value ends every rank at once.

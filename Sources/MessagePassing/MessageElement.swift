@@ -1,5 +1,3 @@
-import CMPI
-
 /// The element types that travel between ranks.
 public enum MessageType: UInt8, Sendable, CustomStringConvertible {
   case float32 = 1
@@ -16,14 +14,11 @@ public enum MessageType: UInt8, Sendable, CustomStringConvertible {
     }
   }
 
-  var datatype: MPI_Datatype {
+  var byteCount: Int {
     switch self {
-    case .float32: cmpi_float32()
-    case .float64: cmpi_float64()
-    case .int32: cmpi_int32()
-    case .int64: cmpi_int64()
-    case .uint8: cmpi_uint8()
-    case .uint64: cmpi_uint64()
+    case .uint8: 1
+    case .float32, .int32: 4
+    case .float64, .int64, .uint64: 8
     }
   }
 }
@@ -72,14 +67,6 @@ public enum ReductionOperation: UInt8, Sendable, CaseIterable, CustomStringConve
     case .sum: "sum"
     case .minimum: "minimum"
     case .maximum: "maximum"
-    }
-  }
-
-  var handle: MPI_Op {
-    switch self {
-    case .sum: cmpi_sum()
-    case .minimum: cmpi_minimum()
-    case .maximum: cmpi_maximum()
     }
   }
 }

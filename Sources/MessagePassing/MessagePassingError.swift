@@ -1,4 +1,3 @@
-import CMPI
 import Failures
 
 /// What went wrong in message passing, as one line: which operation, on which rank, and why.
@@ -35,29 +34,11 @@ public struct MessagePassingError: Failure {
   }
 }
 
-/// Every MPI call of this package goes through here: its status becomes an error, or nothing.
-func check(_ status: Int32, _ operation: @autoclosure () -> String, rank: Int?) throws {
-  guard status != MPI_SUCCESS else { return }
-  // Before MPI is started, asking it what its status means would end the process.
-  var isStarted: Int32 = 0
-  MPI_Initialized(&isStarted)
-  var (errorClass, text) = (status, String?.none)
-  if isStarted != 0 {
-    MPI_Error_class(status, &errorClass)
-    text = mpiString(capacity: cmpi_maximum_error_string) { MPI_Error_string(status, $0, $1) }
-  }
-  throw MessagePassingError(
-    .mpi(errorClass: errorClass), operation(), text ?? "MPI error \(status)", rank: rank)
-}
-
-/// Reads one of MPI's texts, which fill a buffer of fixed size and give the length; nil when MPI has none.
-func mpiString(capacity: Int, _ read: (UnsafeMutablePointer<CChar>, UnsafeMutablePointer<Int32>) -> Int32) -> String? {
-  withUnsafeTemporaryAllocation(of: CChar.self, capacity: capacity + 1) { buffer in
-    buffer.initialize(repeating: 0)
-    guard let start = buffer.baseAddress else { return nil }
-    var length: Int32 = 0
-    guard read(start, &length) == MPI_SUCCESS else { return nil }
-    let bytes = buffer.prefix(max(0, min(Int(length), capacity))).map { UInt8(bitPattern: $0) }
-    return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+/// Runs `body`; a fault of its transport becomes an error that says in which operation it happened.
+func naming<Result>(_ operation: @autoclosure () -> String, rank: Int?, _ body: () throws -> Result) throws -> Result {
+  do {
+    return try body()
+  } catch let fault as TransportFault {
+    throw MessagePassingError(fault.reason, operation(), fault.text, rank: rank)
   }
 }

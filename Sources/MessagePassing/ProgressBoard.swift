@@ -103,28 +103,27 @@ final class ProgressBoard: @unchecked Sendable {
 extension ProgressBoard {
   /// Makes the board of this host's ranks. Collective over `world`.
   static func shared(over world: MPI_Comm, worldRank: Int) throws -> ProgressBoard {
-    func verify(_ status: Int32) throws { try check(status, "setting up the watchdog", rank: worldRank) }
     var splitHost: MPI_Comm?
-    try verify(MPI_Comm_split_type(world, cmpi_comm_type_shared(), 0, cmpi_info_null(), &splitHost))
+    try check(MPI_Comm_split_type(world, cmpi_comm_type_shared(), 0, cmpi_info_null(), &splitHost))
     guard let host = splitHost else { return alone(worldRank: worldRank) }
     var (index, count): (Int32, Int32) = (0, 0)
-    try verify(MPI_Comm_rank(host, &index))
-    try verify(MPI_Comm_size(host, &count))
+    try check(MPI_Comm_rank(host, &index))
+    try check(MPI_Comm_size(host, &count))
 
     // The first rank makes the file and tells its path, empty if it could not.
     var path = [CChar](repeating: 0, count: 64)
     let byteCount = Int(count) * wordsPerRecord * MemoryLayout<UInt64>.size
     var memory: UnsafeMutableRawPointer?
     if index == 0 { (path, memory) = createFile(byteCount, pathCapacity: path.count) }
-    try verify(MPI_Bcast(&path, Int32(path.count), MessageType.uint8.datatype, 0, host))
+    try check(MPI_Bcast(&path, Int32(path.count), MessageType.uint8.datatype, 0, host))
     if index > 0, path[0] != 0 { memory = map(open(path, O_RDWR | O_CLOEXEC), byteCount) }
 
     // Only when all have it does anyone use it; by then its name is no longer needed.
     var isMapped: Int32 = memory == nil ? 0 : 1
     let type = MessageType.int32.datatype
-    try verify(MPI_Allreduce(cmpi_in_place(), &isMapped, 1, type, cmpi_minimum(), host))
+    try check(MPI_Allreduce(cmpi_in_place(), &isMapped, 1, type, cmpi_minimum(), host))
     if index == 0, path[0] != 0 { unlink(path) }
-    try verify(MPI_Comm_free(&splitHost))
+    try check(MPI_Comm_free(&splitHost))
     guard isMapped == 1, let memory else { return alone(worldRank: worldRank) }
     return ProgressBoard(memory: memory, recordCount: Int(count), index: Int(index), worldRank: worldRank)
   }

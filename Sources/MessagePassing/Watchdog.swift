@@ -1,4 +1,5 @@
 import CMPI
+import Failures
 import Glibc
 import Synchronization
 
@@ -35,7 +36,7 @@ final class Watchdog: @unchecked Sendable {
     sigfillset(&all)
     pthread_sigmask(SIG_SETMASK, &all, &before)
     defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-    board.beat(at: Self.now())
+    board.beat(at: UInt64(monotonicNanoseconds()))
     guard startThread({ self.run() }) else {
       throw MessagePassingError(.environment, "watchdog", "its thread can't be started", rank: board.worldRank)
     }
@@ -44,11 +45,11 @@ final class Watchdog: @unchecked Sendable {
   func stop() { isStopped.store(true, ordering: .releasing) }
 
   private func run() {
-    var lastLook = Self.now()
+    var lastLook = UInt64(monotonicNanoseconds())
     while true {
       sleep(seconds: intervalSeconds)
       guard !isStopped.load(ordering: .acquiring) else { return }
-      let now = Self.now()
+      let now = UInt64(monotonicNanoseconds())
       board.beat(at: now)
       look(at: now, elapsedSeconds: Double(now - lastLook) / 1e9)
       lastLook = now
@@ -80,12 +81,6 @@ final class Watchdog: @unchecked Sendable {
       hasWarned = true
       report("lockstep: warning: \(reason); the job is aborted after \(seconds(limitSeconds))")
     }
-  }
-
-  private static func now() -> UInt64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
   }
 }
 

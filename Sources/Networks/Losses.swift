@@ -2,9 +2,10 @@ import Tensors
 
 /// Whether a loss is the sum over the samples or their mean.
 public enum LossReduction: Sendable {
+  /// The losses themselves, their sum, or their mean.
   case none, sum, mean
 
-  func reduce(_ losses: Tensor) throws -> Tensor {
+  func reduce(_ losses: Tensor) -> Tensor {
     switch self {
     case .none: losses
     case .sum: losses.sum()
@@ -14,20 +15,20 @@ public enum LossReduction: Sendable {
 }
 
 /// `-ln softmax(logits)[label]` of `[batch, classes]` and integer labels `[batch]`.
-public func crossEntropy(_ logits: Tensor, _ labels: Tensor, reduction: LossReduction = .mean) throws -> Tensor {
-  try reduction.reduce(logits.crossEntropy(labels))
+public func crossEntropy(_ logits: Tensor, _ labels: Tensor, reduction: LossReduction = .mean) -> Tensor {
+  reduction.reduce(logits.crossEntropy(labels))
 }
 
 /// `(prediction - target)²` of two tensors of one shape, element by element.
-public func meanSquaredError(_ prediction: Tensor, _ target: Tensor, reduction: LossReduction = .mean) throws -> Tensor
-{
+public func meanSquaredError(_ prediction: Tensor, _ target: Tensor, reduction: LossReduction = .mean) -> Tensor {
   guard prediction.shape == target.shape else {
-    throw TensorError("mean squared error", "prediction \(prediction.shape) and target \(target.shape) differ")
+    let error = TensorError("mean squared error", "prediction \(prediction.shape) and target \(target.shape) differ")
+    return reduction.reduce(Tensor(fault: error, of: [prediction, target], prediction.shape))
   }
   if case .none = reduction { return (prediction - target).pow(2) }
   // Of float tensors that are one type; any other pair takes the way of single operations.
   guard prediction.dtype == target.dtype, prediction.dtype.isFloat else {
-    return try reduction.reduce((prediction - target).pow(2))
+    return reduction.reduce((prediction - target).pow(2))
   }
   let sum = prediction.squaredErrorSum(target)
   if case .mean = reduction { return sum / Double(prediction.elementCount) }
@@ -38,22 +39,20 @@ public func meanSquaredError(_ prediction: Tensor, _ target: Tensor, reduction: 
 /// integer labels `[batch, steps]` and lengths `[batch]`. The mean is over the steps that count, of all sequences together.
 public func maskedCrossEntropy(
   _ logits: Tensor, _ labels: Tensor, lengths: Tensor, reduction: LossReduction = .mean
-) throws -> Tensor {
+) -> Tensor {
   guard logits.rank == 3, labels.shape == [logits.shape[1], logits.shape[0]], lengths.shape == [logits.shape[1]] else {
-    throw TensorError(
-      "masked cross-entropy",
-      "logits \(logits.shape) do not fit labels \(labels.shape) and lengths \(lengths.shape)")
+    let error = TensorError(
+      "masked cross-entropy", "logits \(logits.shape) do not fit labels \(labels.shape) and lengths \(lengths.shape)")
+    return reduction.reduce(Tensor(fault: error, of: [logits, labels, lengths], labels.shape))
   }
   let (steps, batch) = (logits.shape[0], logits.shape[1])
-  let valid = try lengths.values(as: Int64.self).map { Int(min(max($0, 0), Int64(steps))) }
   // Step by step, as the logits lie.
-  var mask = [Float](repeating: 0, count: steps * batch)
-  for (row, length) in valid.enumerated() { for step in 0..<length { mask[step * batch + row] = 1 } }
+  let mask = (Tensor.arange(steps).unsqueezed(1) < lengths.unsqueezed(0)).to(.float32).reshaped([-1])
   let losses = logits.reshaped([steps * batch, logits.shape[2]]).crossEntropy(labels.transposed().reshaped([-1]))
-  let masked = losses * Tensor(mask)
+  let masked = losses * mask
   switch reduction {
   case .none: return masked.reshaped([steps, batch]).transposed()
   case .sum: return masked.sum()
-  case .mean: return masked.sum() / Double(max(valid.reduce(0, +), 1))
+  case .mean: return masked.sum() / mask.sum().clamped(1, .infinity)
   }
 }

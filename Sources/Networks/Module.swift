@@ -5,8 +5,10 @@ public typealias Parameter = Tensor
 
 /// Values with names, in order; written as a dictionary literal.
 public struct Named<Value>: ExpressibleByDictionaryLiteral, Sequence {
+  /// In the order in which they were given.
   public let entries: [(key: String, value: Value)]
 
+  /// Keeps the order.
   public init(_ entries: [(key: String, value: Value)]) { self.entries = entries }
   public init(dictionaryLiteral entries: (String, Value)...) { self.init(entries.map { (key: $0.0, value: $0.1) }) }
   public func makeIterator() -> IndexingIterator<[(key: String, value: Value)]> { entries.makeIterator() }
@@ -20,7 +22,7 @@ public struct Named<Value>: ExpressibleByDictionaryLiteral, Sequence {
 /// ```swift
 /// final class Perceptron: Module {
 ///   let hidden = Linear(784, 256), output = Linear(256, 10)
-///   override func forward(_ input: Tensor) throws -> Tensor { try output(hidden(input.flattened()).relu()) }
+///   override func forward(_ input: Tensor) -> Tensor { output(hidden(input.flattened()).relu()) }
 /// }
 /// ```
 /// **Properties are the children.** Modules, and arrays, dictionaries, optionals and tuples of them, are found by reflection,
@@ -33,7 +35,9 @@ public struct Named<Value>: ExpressibleByDictionaryLiteral, Sequence {
 /// Properties are looked through when they are first needed, and again whenever names are asked for (`namedParameters`,
 /// `state`, `train()`), so that a piece that was replaced counts from then on; never in a training step.
 open class Module {
+  /// Modules by name.
   public typealias Children = Named<Module>
+  /// Tensors by name.
   public typealias Tensors = Named<Tensor>
 
   /// Whether layers that differ in training and evaluation, such as dropout, behave as in training. Set through `train()`
@@ -43,6 +47,7 @@ open class Module {
   final var ownName: String?
   private final var found: Structure?
 
+  /// A module in training mode. Its properties are looked through when they are first needed.
   public init() {}
 
   /// The pieces, by name, in order.
@@ -59,15 +64,15 @@ open class Module {
   open func updateStatistics() throws {}
 
   /// Makes the values of this module's own parameters. `key` differs for every module of a network.
-  open func initialize(_ key: RandomKey) throws {}
+  open func initialize(_ key: RandomKey) {}
 
-  open func forward(_ input: Tensor) throws -> Tensor {
-    throw TensorError("\(Self.self)", "does not say how to compute its output: override forward")
+  /// What this module computes. An input that doesn't fit gives a tensor that carries the fault (`Tensor.fault`).
+  open func forward(_ input: Tensor) -> Tensor {
+    let error = TensorError("\(Self.self)", "does not say how to compute its output: override forward")
+    return Tensor(fault: error, of: [input], input.shape)
   }
 
-  public final func callAsFunction(_ input: Tensor) throws -> Tensor {
-    try NumericsCheck.within(self) { try forward(input) }
-  }
+  public final func callAsFunction(_ input: Tensor) -> Tensor { NumericsCheck.within(self) { forward(input) } }
 
   /// What the properties hold, as it was when last looked at.
   final var structure: Structure {
@@ -80,21 +85,23 @@ open class Module {
   /// Looks at the properties anew when they are next needed.
   final func forgetStructure() { found = nil }
 
+  /// Switches this module and all below to training, or to evaluation.
   @discardableResult
   public final func train(_ isTraining: Bool = true) -> Self {
     for entry in namedModules() { entry.module.isTraining = isTraining }
     return self
   }
 
+  /// Switches this module and all below to evaluation.
   @discardableResult
   public final func evaluate() -> Self { train(false) }
 }
 
 extension Module {
   /// Draws all parameters anew, as a function of the seed alone.
-  public final func initializeAll(seed: UInt64) throws {
+  public final func initializeAll(seed: UInt64) {
     for (index, entry) in namedModules().enumerated() {
-      try entry.module.initialize(RandomKey(seed: seed, .initialization, layer: index * 16))
+      entry.module.initialize(RandomKey(seed: seed, .initialization, layer: index * 16))
     }
   }
 
@@ -110,6 +117,7 @@ extension Module {
     return namedModules().map(\.module).filter { !$0.stepSums.isEmpty && seen.insert(ObjectIdentifier($0)).inserted }
   }
 
+  /// Forgets the gradients of all parameters, those of children included.
   public final func clearGradients() {
     for parameter in parameters { parameter.value.gradient = nil }
     for child in children { child.value.clearGradients() }

@@ -44,14 +44,21 @@ extension Module {
   /// The parameter or buffer of that dotted name, `2.bias` say.
   public final func tensor(named name: String) -> Tensor? { state.first { $0.name == name }?.tensor }
 
+  /// The same, for use in an expression: a fault where there is no such name.
+  public final subscript(name: String) -> Tensor {
+    let error = TensorError("\(type(of: self))", "has no parameter or buffer \(name)")
+    return tensor(named: name) ?? Tensor(fault: error, [])
+  }
+
+  /// Numbers that training changes, each once.
   public final var parameterCount: Int { namedParameters.reduce(0) { $0 + $1.tensor.elementCount } }
 
   /// Overwrites the state.
   ///
   /// - Parameter strict: whether every name must be there with its shape, and no other; else what fits is taken.
-  /// - Returns: what did not fit, one phrase each; empty unless `strict` is off.
+  /// - Returns: what was left out, in one line; nil where all fits.
   @discardableResult
-  public final func load(_ values: [String: Tensor], strict: Bool = true) throws -> [String] {
+  public final func load(_ values: [String: Tensor], strict: Bool = true) throws -> String? {
     let own = state
     let names = Set(own.map(\.name))
     var faults = own.filter { values[$0.name] == nil }.map { "\($0.name) is missing" }
@@ -60,13 +67,12 @@ extension Module {
       guard let value = values[name], value.shape != tensor.shape else { return nil }
       return "\(name) has shape \(value.shape), not \(tensor.shape)"
     }
-    guard faults.isEmpty || !strict else {
-      throw TensorError("load", "the state is of another model: " + faults.joined(separator: ", "))
-    }
+    let text = faults.joined(separator: ", ")
+    guard faults.isEmpty || !strict else { throw TensorError("load", "the state is of another model: \(text)") }
     for (name, tensor) in own {
       if let value = values[name], value.shape == tensor.shape { tensor.assign(value) }
     }
-    return faults
+    return faults.isEmpty ? nil : text
   }
 
   /// Checks that all modules and parameters are found, each under a name of its own, before a training starts.

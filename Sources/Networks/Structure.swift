@@ -6,6 +6,8 @@ struct Structure {
   private(set) var children: [(key: String, value: Module)] = []
   private(set) var parameters: [(key: String, value: Tensor)] = []
   private(set) var buffers: [(key: String, value: Tensor)] = []
+  /// Numbers, texts and containers of them.
+  private(set) var plain: [(key: String, value: Any)] = []
   /// What is held where nobody looks for it, such as in a struct: the path to it, and the module or tensor itself.
   private(set) var hidden: [(path: String, object: AnyObject)] = []
 
@@ -31,7 +33,12 @@ struct Structure {
     switch value {
     case let module as Module: children.append((module.ownName ?? name, module))
     case let tensor as Tensor: collect(tensor, named: name)
-    default: if !isPlain(type(of: value)) { collectElements(of: value, named: name) }
+    default:
+      if isPlain(type(of: value)) {
+        plain.append((name, value))
+      } else {
+        collectElements(of: value, named: name)
+      }
     }
   }
 

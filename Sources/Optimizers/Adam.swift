@@ -26,35 +26,39 @@ public final class Adam: Optimizer {
 
   public func step() throws {
     stepCount += 1
-    let meanCorrection = 1 - pow(betas.mean, Double(stepCount))
-    let squareCorrection = Float((1 - pow(betas.square, Double(stepCount))).squareRoot())
-    let (keepMean, keepSquare, epsilon) = (Float(betas.mean), Float(betas.square), Float(self.epsilon))
-    try forEachParameter { group, name, tensor, weights, gradient in
-      let rate = Float(group.learningRate / meanCorrection)
-      let decay = Float(group.weightDecay)
-      let shrink = isDecoupled ? Float(1 - group.learningRate * group.weightDecay) : 1
-      let added = isDecoupled ? 0 : decay
-      let count = weights.count
-      try slot("mean", name, of: tensor).withFloats { mean in
-        try slot("square", name, of: tensor).withFloats { square in
-          guard let w = weights.baseAddress, let mean = mean.baseAddress, let square = square.baseAddress else {
-            return
-          }
-          // Loops over plain pointers with one result each, which the compiler makes vectors of.
-          for i in 0..<count {
-            mean[i] = keepMean * mean[i] + (1 - keepMean) * (gradient[i] + added * w[i])
-          }
-          for i in 0..<count {
-            let change = gradient[i] + added * w[i]
-            square[i] = keepSquare * square[i] + (1 - keepSquare) * change * change
-          }
-          forEachEight(of: count) { i in
-            let (m, root) = (SIMD8(at: mean + i), SIMD8(at: square + i).squareRoot())
-            (shrink * SIMD8(at: w + i) - rate * m / (root / squareCorrection + epsilon)).store(at: w + i)
-          } single: { i in
-            w[i] = shrink * w[i] - rate * mean[i] / (square[i].squareRoot() / squareCorrection + epsilon)
-          }
-        }
+    try update(
+      by: Rule(
+        betas: betas, epsilon: epsilon, isDecoupled: isDecoupled,
+        meanCorrection: 1 - pow(betas.mean, Double(stepCount)),
+        squareCorrection: (1 - pow(betas.square, Double(stepCount))).squareRoot()))
+  }
+
+  private struct Rule: UpdateRule {
+    let betas: (mean: Double, square: Double)
+    let epsilon: Double
+    let isDecoupled: Bool
+    let meanCorrection, squareCorrection: Double
+    var slots: [String] { ["mean", "square"] }
+
+    func apply<T: FloatElement>(_ group: ParameterGroup, isFirst: Bool, _ update: ElementUpdate<T>) {
+      let (keepMean, keepSquare, epsilon) = (T(betas.mean), T(betas.square), T(self.epsilon))
+      let (rate, squareCorrection) = (T(group.learningRate / meanCorrection), T(self.squareCorrection))
+      let shrink = isDecoupled ? T(1 - group.learningRate * group.weightDecay) : 1
+      let added = isDecoupled ? 0 : T(group.weightDecay)
+      let (w, gradient, mean, square) = (update.weights, update.gradient, update.slots[0], update.slots[1])
+      // Loops over plain pointers with one result each, which the compiler makes vectors of.
+      for i in 0..<update.count {
+        mean[i] = keepMean * mean[i] + (1 - keepMean) * (gradient[i] + added * w[i])
+      }
+      for i in 0..<update.count {
+        let change = gradient[i] + added * w[i]
+        square[i] = keepSquare * square[i] + (1 - keepSquare) * change * change
+      }
+      forEachEight(of: update.count) { i in
+        let (m, root) = (SIMD8(at: mean + i), SIMD8(at: square + i).squareRoot())
+        (shrink * SIMD8(at: w + i) - rate * m / (root / squareCorrection + epsilon)).store(at: w + i)
+      } single: { i in
+        w[i] = shrink * w[i] - rate * mean[i] / (square[i].squareRoot() / squareCorrection + epsilon)
       }
     }
   }

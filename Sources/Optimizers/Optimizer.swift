@@ -52,24 +52,44 @@ extension Optimizer {
     return fresh
   }
 
-  /// Calls `update` with each parameter and its gradient as float32 buffers of one length.
-  func forEachParameter(
-    _ update: (ParameterGroup, String, Tensor, UnsafeMutableBufferPointer<Float>, UnsafePointer<Float>) throws -> Void
-  ) throws {
+  /// Changes each parameter that has a gradient by `rule`, with what the optimizer remembers of it in its slots, in float32
+  /// or float64 and wherever the elements lie.
+  func update(by rule: some UpdateRule) throws {
     for group in groups {
       for (name, tensor) in group.parameters {
         guard let gradient = tensor.gradient else { continue }
-        guard gradient.shape == tensor.shape, tensor.dtype == .float32, gradient.dtype == .float32 else {
+        guard gradient.shape == tensor.shape, tensor.dtype.isFloat, gradient.dtype == tensor.dtype else {
           throw TensorError(
             "optimizer", "\(name): \(tensor.dtype) \(tensor.shape) with a gradient \(gradient.dtype) \(gradient.shape)")
         }
-        try (gradient.isContiguous ? gradient : gradient.copy()).withFloats { source in
-          try tensor.withFloats { target in
-            guard let from = source.baseAddress else { return }
-            try update(group, name, tensor, target, from)
+        let isFirst = rule.slots.contains { memory[$0, tensor] == nil }
+        let slots = try rule.slots.map { try slot($0, name, of: tensor) }
+        if tensor.dtype == .float32 {
+          try tensor.withElements(as: Float.self, and: slots, reading: gradient) {
+            rule.apply(group, isFirst: isFirst, ElementUpdate(count: $0, weights: $1, slots: $2, gradient: $3))
+          }
+        } else {
+          try tensor.withElements(as: Double.self, and: slots, reading: gradient) {
+            rule.apply(group, isFirst: isFirst, ElementUpdate(count: $0, weights: $1, slots: $2, gradient: $3))
           }
         }
       }
     }
   }
+}
+
+/// One parameter's elements with those of its gradient and of what is remembered of it, all in one order.
+struct ElementUpdate<T: FloatElement> {
+  let count: Int
+  let weights: UnsafeMutablePointer<T>
+  let slots: [UnsafeMutablePointer<T>]
+  let gradient: UnsafePointer<T>
+}
+
+/// How an optimizer changes a parameter.
+protocol UpdateRule {
+  /// What it remembers of each parameter, in the order of `ElementUpdate.slots`.
+  var slots: [String] { get }
+  /// - Parameter isFirst: whether the slots are zeros because nothing has been remembered yet.
+  func apply<T: FloatElement>(_ group: ParameterGroup, isFirst: Bool, _ update: ElementUpdate<T>)
 }

@@ -20,24 +20,30 @@ public final class SGD: Optimizer {
   }
 
   public func step() throws {
-    let (momentum, arriving) = (Float(self.momentum), Float(1 - dampening))
-    try forEachParameter { group, name, tensor, weights, gradient in
-      let (rate, decay) = (Float(group.learningRate), Float(group.weightDecay))
-      if momentum == 0 {
-        for i in weights.indices { weights[i] -= rate * (gradient[i] + decay * weights[i]) }
+    try update(by: Rule(momentum: momentum, dampening: dampening, nesterov: nesterov))
+    stepCount += 1
+  }
+
+  private struct Rule: UpdateRule {
+    let momentum, dampening: Double
+    let nesterov: Bool
+    var slots: [String] { momentum == 0 ? [] : ["momentum"] }
+
+    func apply<T: FloatElement>(_ group: ParameterGroup, isFirst: Bool, _ update: ElementUpdate<T>) {
+      let (rate, decay) = (T(group.learningRate), T(group.weightDecay))
+      let (weights, gradient) = (update.weights, update.gradient)
+      guard let velocity = update.slots.first else {
+        for i in 0..<update.count { weights[i] -= rate * (gradient[i] + decay * weights[i]) }
         return
       }
-      let isFirst = memory["momentum", tensor] == nil
-      try slot("momentum", name, of: tensor).withFloats { velocity in
-        // The first gradient comes in undamped, as in PyTorch.
-        let (keep, share) = isFirst ? (0, 1) : (momentum, arriving)
-        for i in weights.indices {
-          let change = gradient[i] + decay * weights[i]
-          velocity[i] = keep * velocity[i] + share * change
-          weights[i] -= rate * (nesterov ? change + momentum * velocity[i] : velocity[i])
-        }
+      let momentum = T(self.momentum)
+      // The first gradient comes in undamped, as in PyTorch.
+      let (keep, share) = isFirst ? (0, 1) : (momentum, T(1 - dampening))
+      for i in 0..<update.count {
+        let change = gradient[i] + decay * weights[i]
+        velocity[i] = keep * velocity[i] + share * change
+        weights[i] -= rate * (nesterov ? change + momentum * velocity[i] : velocity[i])
       }
     }
-    stepCount += 1
   }
 }

@@ -53,11 +53,14 @@ extension Tensor {
   /// Every element the same.
   public static func full(_ shape: Shape, _ value: Double, _ dtype: DType = .float32) -> Tensor {
     let result = Tensor(shape, dtype) { _ in }
-    result.fill(value)
+    // In new memory nobody minds a change; a faulted result stays as it is.
+    try? dtype.perform(FillElements(target: result, value: value))
     return result
   }
 
+  /// Of 0; float32 unless said otherwise.
   public static func zeros(_ shape: Shape, _ dtype: DType = .float32) -> Tensor { full(shape, 0, dtype) }
+  /// Of 1; float32 unless said otherwise.
   public static func ones(_ shape: Shape, _ dtype: DType = .float32) -> Tensor { full(shape, 1, dtype) }
 
   /// The identity matrix `[size, size]`.
@@ -93,13 +96,19 @@ extension Tensor {
 
   /// Sets every element, unless there is a fault. Not recorded.
   public final func fill(_ value: Double) {
-    change { try dtype.perform(FillElements(target: self, value: value)) }
+    change {
+      try requireWritable("fill")
+      try dtype.perform(FillElements(target: self, value: value))
+    }
   }
 
   /// Overwrites the elements with those of `source`, which broadcasts and converts, unless one of both carries a fault. Not
   /// recorded.
   public final func assign(_ source: Tensor) {
-    change(by: source) { try write(source) }
+    change(by: source) {
+      try requireWritable("assign")
+      try write(source)
+    }
   }
 
   /// The same without a look at faults; for new memory.

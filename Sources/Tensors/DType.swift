@@ -1,9 +1,12 @@
 /// The type of a tensor's elements, from narrow to wide: a mixed operation works in the wider type.
 public enum DType: Int, Sendable, CaseIterable, Comparable {
+  /// In order: an operation on two types computes in the later one. Comparisons give `bool`, labels are `int64`, layers
+  /// compute in `float32`.
   case bool, uint8, int32, int64, float32, float64
 
   public static func < (left: DType, right: DType) -> Bool { left.rawValue < right.rawValue }
 
+  /// Bytes of an element.
   public var byteCount: Int {
     switch self {
     case .bool, .uint8: 1
@@ -12,23 +15,33 @@ public enum DType: Int, Sendable, CaseIterable, Comparable {
     }
   }
 
+  /// Whether it is one of the two floats, which alone have gradients.
   public var isFloat: Bool { self >= .float32 }
 }
 
 /// A Swift type that can be a tensor's element.
 public protocol Element: Sendable, BitwiseCopyable, Equatable {
+  /// What a tensor of such elements is.
   static var dtype: DType { get }
   /// Nearest value, saturating where `value` does not fit; NaN becomes 0 in integers.
   init(converting value: Double)
+  /// The nearest value of this type.
   init(converting value: Int64)
+  /// As a float of eight bytes.
   var asDouble: Double { get }
+  /// As an integer; what does not fit becomes the nearest that does.
   var asInt64: Int64 { get }
+  /// 0, or false.
   static var zero: Self { get }
+  /// Whether the first comes before the second.
   static func isLess(_ left: Self, _ right: Self) -> Bool
+  /// 1, or true.
   static var one: Self { get }
   /// Sums, differences and products wrap around in integers: no number of a user's traps.
   static func adding(_ left: Self, _ right: Self) -> Self
+  /// The difference; integers wrap.
   static func subtracting(_ left: Self, _ right: Self) -> Self
+  /// The product; integers wrap.
   static func multiplying(_ left: Self, _ right: Self) -> Self
 }
 

@@ -1,5 +1,6 @@
 /// Where a tensor's storage lives. Today Lockstep computes on the CPU alone; `count` says how many GPUs it can use.
 public enum Device: Hashable, Sendable, CustomStringConvertible {
+  /// The processor and its memory.
   case cpu
   /// The GPU of that number, from 0.
   case cuda(Int = 0)
@@ -13,6 +14,7 @@ public enum Device: Hashable, Sendable, CustomStringConvertible {
   /// All GPUs, or the CPU alone where there is none (the book's `try_all_gpus`).
   public static func tryAllGPUs() -> [Device] { cudaCount > 0 ? (0..<cudaCount).map { .cuda($0) } : [.cpu] }
 
+  /// Whether this machine has it.
   public var isAvailable: Bool {
     switch self {
     case .cpu: true

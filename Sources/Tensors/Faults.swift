@@ -8,18 +8,27 @@ extension Tensor {
   /// right's.
   public final var fault: (any Error)? { storage.fault }
 
-  /// Throws the fault that this tensor carries, if there is one: what `item()`, `floats()` and `backward()` do first.
+  /// Throws the fault that this tensor carries, if there is one: what `item()`, `floats()` and `backward()` do first. What is
+  /// still owed is computed now.
   @inline(__always)
-  public final func check() throws { if let fault = storage.fault { throw fault } }
+  public final func check() throws { if storage.fault != nil || storage.debt != nil { try storage.settle() } }
 
   /// A tensor that stands for one that can't be had.
   ///
   /// - Parameter viewed: the memory that it would have been a view of.
-  convenience init(fault: any Error, _ shape: Shape, _ dtype: DType, viewed: Storage? = nil) {
+  convenience init(fault: any Error, _ shape: Shape, _ dtype: DType, viewed: Storage?) {
     let shape = shape.plausible
     self.init(
       storage: Storage(fault: fault, viewed: viewed), shape: shape, strides: shape.rowMajorStrides, offset: 0,
       dtype: dtype)
+  }
+
+  /// The same for a layer of one's own, whose input does not fit: the first of the inputs' faults, or else `error`.
+  public convenience init(
+    fault error: any Error, of inputs: [Tensor] = [], _ shape: Shape, _ dtype: DType = .float32
+  ) {
+    let first = inputs.lazy.compactMap(\.fault).first
+    self.init(fault: first ?? error, shape, dtype, viewed: nil)
   }
 
   /// An operation on this tensor and others. Where one of them carries a fault, or the operation throws, the result carries
@@ -49,6 +58,7 @@ extension Tensor {
   @inline(__always)
   final func change(by source: Tensor? = nil, _ body: () throws -> Void) {
     do {
+      OpenDebts.ofThread.settleReaders(of: storage)
       try check()
       try source?.check()
       try body()

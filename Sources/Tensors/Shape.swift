@@ -1,7 +1,9 @@
 /// The extents of a tensor's axes; a scalar has none.
 public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, RandomAccessCollection, CustomStringConvertible {
+  /// From the first axis to the last.
   public var extents: [Int]
 
+  /// Of these extents; `[]` is a scalar's.
   public init(_ extents: [Int]) { self.extents = extents }
   public init(arrayLiteral extents: Int...) { self.extents = extents }
 
@@ -11,6 +13,7 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, RandomAccess
     get { extents[axis] }
     set { extents[axis] = newValue }
   }
+  /// How many axes there are.
   public var rank: Int { extents.count }
   public var description: String { "\(extents)" }
 

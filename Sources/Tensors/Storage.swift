@@ -1,11 +1,15 @@
 import Glibc
+import Kernels
 import Synchronization
 
-/// A block of memory that tensors share: 64 bytes aligned, given back to a pool when its last tensor is gone.
+/// A block of memory that tensors share: 64 bytes aligned and given back to a pool when its last tensor is gone, or
+/// somebody else's that is adopted.
 public final class Storage: @unchecked Sendable {
-  let memory: UnsafeMutableRawPointer
-  /// 0 where the memory is nobody's.
-  private let sizeClass: Int
+  private var address: UnsafeMutableRawPointer
+  private var owner: Owner
+  private var images: ImageExtents?
+  /// The kernel that will fill this at the first look (Owing.swift).
+  final var debt: Debt?
   /// Why what should be here could not be computed or changed.
   final var fault: (any Error)?
   /// Of a faulted view: the memory that it would have looked at.
@@ -13,18 +17,78 @@ public final class Storage: @unchecked Sendable {
   /// Grows with every change in place, so that backward finds out that a value is no longer what forward saw.
   final var version = 0
 
+  private enum Owner {
+    case pool(sizeClass: Int)
+    case other(AnyObject, isReadOnly: Bool)
+    /// No elements are here.
+    case nobody
+  }
+
   init(byteCount: Int) throws {
-    sizeClass = MemoryPool.sizeClass(of: byteCount)
-    memory = try MemoryPool.shared.take(sizeClass)
+    let sizeClass = MemoryPool.sizeClass(of: byteCount)
+    (address, owner) = (try MemoryPool.shared.take(sizeClass), .pool(sizeClass: sizeClass))
+    viewed = nil
+  }
+
+  /// Memory for images in blocks, of undefined content.
+  convenience init(blocks: ImageExtents) throws {
+    try self.init(byteCount: blocks.elementCount(.blocked) * MemoryLayout<Float>.stride)
+    images = blocks
+  }
+
+  /// Memory that `owner` gives back when it goes, which is not before the last tensor on it has gone.
+  init(adopting address: UnsafeMutableRawPointer, owner: AnyObject, isReadOnly: Bool) {
+    (self.address, self.owner) = (address, .other(owner, isReadOnly: isReadOnly))
     viewed = nil
   }
 
   /// In place of memory that can't be had; or for no elements at all.
   init(fault: (any Error)? = nil, viewed: Storage? = nil) {
-    (memory, sizeClass, self.fault, self.viewed) = (Nothing.shared.memory, 0, fault, viewed)
+    (address, owner, self.fault, self.viewed) = (Nothing.shared.memory, .nobody, fault, viewed)
   }
 
-  deinit { if sizeClass > 0 { MemoryPool.shared.give(memory, sizeClass) } }
+  /// In place of the memory that a kernel will fill.
+  convenience init(owing debt: Debt) {
+    self.init()
+    self.debt = debt
+  }
+
+  deinit { if case .pool(let sizeClass) = owner { MemoryPool.shared.give(address, sizeClass) } }
+
+  /// Gets another storage's memory, which nobody else has, for its own.
+  final func take(from other: Storage) {
+    (address, other.address) = (other.address, address)
+    (owner, other.owner) = (other.owner, owner)
+    (images, other.images) = (other.images, images)
+  }
+
+  /// The float32 images that lie here in blocks of channels; nil where elements lie by their tensors' strides.
+  var blocks: ImageExtents? {
+    // A fault on the way stays here, for whoever asks for the memory.
+    if debt != nil { try? settle() }
+    return images
+  }
+
+  /// Where elements lie by strides. Images in blocks are brought to channels-last memory here, for every tensor on them and
+  /// all operators that do not ask for blocks: none can read them by strides.
+  var memory: UnsafeMutableRawPointer {
+    if let blocks = images {
+      blocks.unblock(address.assumingMemoryBound(to: Float.self))
+      images = nil
+    }
+    return address
+  }
+
+  /// Where the images lie in blocks; nil where they do not.
+  var blockedMemory: UnsafeMutablePointer<Float>? {
+    blocks == nil ? nil : address.assumingMemoryBound(to: Float.self)
+  }
+
+  /// Whether elements may be changed where they lie.
+  var isWritable: Bool {
+    if case .other(_, isReadOnly: true) = owner { return false }
+    return true
+  }
 
   /// An address for those who have no elements.
   private struct Nothing: @unchecked Sendable {

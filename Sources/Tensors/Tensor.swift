@@ -1,12 +1,15 @@
 /// An n-dimensional array that can remember how it was computed.
 ///
-/// A tensor is a view on a `Storage`: shape, strides and offset say which of its elements belong to it and in which order.
+/// A tensor is a view on a `Storage`: shape, strides and offset say which of its elements belong to it and in which order
+/// (`Layout`).
 /// `Parameter`s and other leaves for which `requiresGradient` is set collect gradients: every operation on them is recorded,
 /// and `backward()` on a scalar result adds that scalar's derivative to each leaf's `gradient`.
 ///
 /// A tensor belongs to one thread at a time; handing it over, as the loader does with batches, is safe.
 public class Tensor: @unchecked Sendable {
+  /// The extents of the axes.
   public final let shape: Shape
+  /// What the elements are.
   public final let dtype: DType
   final let strides: [Int]
   final let offset: Int
@@ -40,8 +43,11 @@ public class Tensor: @unchecked Sendable {
     self.init(storage: storage, shape: shape, strides: strides ?? shape.rowMajorStrides, offset: 0, dtype: dtype)
   }
 
+  /// How many axes there are.
   public final var rank: Int { shape.rank }
+  /// The product of the extents; 1 for a scalar.
   public final var elementCount: Int { shape.elementCount }
+  /// Where the memory is.
   public final var device: Device { .cpu }
 
   /// Whether a result of this tensor must be recorded.
@@ -96,14 +102,57 @@ public class Tensor: @unchecked Sendable {
   }
 }
 
+/// Elements as messages, files and loops outside of operators take them.
 extension Tensor {
-  /// Calls `body` with the elements of a contiguous float32 tensor, in place: what optimizers and reducers work on.
+  /// Calls `body` with the elements of a contiguous float32 tensor, in place.
   public final func withFloats<Result>(_ body: (UnsafeMutableBufferPointer<Float>) throws -> Result) throws -> Result {
     try check()
     guard dtype == .float32, isContiguous else {
       throw TensorError("withFloats", "needs contiguous float32, not \(dtype) \(shape) with strides \(strides)")
     }
+    try requireWritable("withFloats")
+    OpenDebts.ofThread.settleReaders(of: storage)
     storage.version &+= 1
     return try body(UnsafeMutableBufferPointer(start: pointer(Float.self), count: elementCount))
+  }
+
+  /// Calls `body` with the elements in row-major order as `T`, to be read: where they lie if they do so, else a copy.
+  public final func withRowMajor<T: Element, Result>(
+    as type: T.Type = T.self, _ body: (UnsafeBufferPointer<T>) throws -> Result
+  ) throws -> Result {
+    let source = detached().to(T.dtype).packed()
+    return try withExtendedLifetime(source) {
+      try body(UnsafeBufferPointer(start: try source.pointer(T.self), count: elementCount))
+    }
+  }
+
+  /// Calls `body` with the memory of this tensor and of others of its shape and type, all in one order: elements `i` belong
+  /// together. This one and `others` may be changed in place; what lies otherwise in memory goes through a copy.
+  public final func withElements<T: FloatElement>(
+    as type: T.Type, and others: [Tensor] = [], reading source: Tensor,
+    _ body: (
+      _ count: Int, _ own: UnsafeMutablePointer<T>, _ others: [UnsafeMutablePointer<T>], _ source: UnsafePointer<T>
+    ) throws -> Void
+  ) throws {
+    for tensor in [source] + others where tensor.shape != shape || tensor.dtype != dtype || dtype != T.dtype {
+      throw TensorError("elements", "\(dtype) \(shape) with \(tensor.dtype) \(tensor.shape), as \(T.dtype)")
+    }
+    let all = [self] + others
+    for tensor in all { try tensor.requireWritable("elements") }
+    let own = isDense ? self : packed()
+    let rest = others.map { $0.laid(as: own) }
+    let read = source.laid(as: own)
+    try withExtendedLifetime((own, rest, read)) {
+      try body(elementCount, own.pointer(), rest.map { try $0.pointer() }, read.pointer())
+    }
+    for (tensor, changed) in zip(all, [own] + rest) {
+      tensor.storage.version &+= 1
+      if changed !== tensor { tensor.assign(changed) }
+    }
+  }
+
+  /// This tensor with the strides of a dense one of its shape.
+  private final func laid(as other: Tensor) -> Tensor {
+    strides == other.strides ? self : copied(strides: other.strides)
   }
 }

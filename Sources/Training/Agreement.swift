@@ -1,4 +1,3 @@
-import DataParallel
 import Failures
 import MessagePassing
 
@@ -15,16 +14,32 @@ extension Communicator {
   public func agreeing<Result>(_ action: String, _ body: () throws -> Result) throws -> Result {
     let outcome = Swift.Result { try body() }
     if size == 1 { return try outcome.get() }
-    var report: [UInt8] = []
-    if case .failure(let error) = outcome {
-      report = [UInt8(clamping: failureKind(of: error).rawValue)] + Array("\(error)".utf8)
+    var own: FailureReport?
+    if case .failure(let error) = outcome { own = FailureReport(error) }
+    let reports = try tellAll(own)
+    guard let failed = reports.firstIndex(where: { $0 != nil }), let report = reports[failed] else {
+      return try outcome.get()
     }
-    let reports = try allGather(report)
-    guard let failed = reports.firstIndex(where: { !$0.isEmpty }) else { return try outcome.get() }
-    let isCommon = reports.allSatisfy { $0 == reports[failed] }
-    let text = String(decoding: reports[failed].dropFirst(), as: UTF8.self)
+    let isCommon = reports.allSatisfy { $0 == report }
     throw AgreedError(
-      kind: FailureKind(rawValue: Int32(reports[failed][0])) ?? .internalError,
-      description: isCommon || failed == 0 && action == "save" ? text : "rank \(failed): \(text)")
+      kind: report.kind,
+      description: isCommon || failed == 0 && action == "save" ? report.text : "rank \(failed): \(report.text)")
+  }
+}
+
+/// What ranks tell each other of an error.
+private struct FailureReport: Packable, Equatable {
+  let kind: FailureKind
+  let text: String
+
+  init(_ error: any Error) { (kind, text) = (failureKind(of: error), "\(error)") }
+
+  func pack(into packet: inout Packet) {
+    packet.pack(Int(kind.rawValue))
+    packet.pack(text)
+  }
+  init(from packet: inout Packet) throws {
+    kind = FailureKind(rawValue: Int32(clamping: try packet.unpack(Int.self))) ?? .internalError
+    text = try packet.unpack()
   }
 }

@@ -1,5 +1,6 @@
 import DataParallel
 import Datasets
+import Failures
 import HDF5Files
 import MessagePassing
 import Networks
@@ -38,67 +39,97 @@ public struct CrossValidation {
 
   /// All folds in order, on every rank. `make` builds a new network.
   public func run(_ dataset: any DigestedDataset, _ make: () -> Module) throws -> [Fold] {
+    let meetings = Meetings(communicator)
     var mine: [Fold] = []
     for first in stride(from: 0, to: folds, by: communicator.size) {
       let fold = first + communicator.rank
-      guard fold < folds else {
-        for _ in 0...configuration.epochs { try Laps(communicator).meet(after: nil) }
-        continue
-      }
-      let laps = Laps(communicator)
-      do {
-        mine.append(try train(fold, dataset, make(), laps))
-      } catch {
-        if !laps.hasFailed { try laps.meet(after: error) }
-        throw error
+      try meetings.telling {
+        if fold < folds { return mine.append(try train(fold, dataset, make(), meetings)) }
+        for _ in 0...configuration.epochs { try meetings.meet() }
       }
     }
-    return try exchange(mine)
+    return try communicator.tellAll(mine.map(FoldReport.init)).flatMap { $0 }.sorted { $0.number < $1.number }
+      .map { $0.fold(objective, ranks: communicator.size) }
   }
 
-  private func train(_ fold: Int, _ dataset: any DigestedDataset, _ network: Module, _ laps: Laps) throws -> Fold {
+  private func train(_ fold: Int, _ dataset: any DigestedDataset, _ network: Module, _ meetings: Meetings) throws
+    -> Fold
+  {
     let (rest, left) = Subset.fold(fold, of: folds, dataset)
     let steps = Sampler(sampleCount: rest.count, batchSize: configuration.batchSize).batchCount
-    let trainer = try Trainer(network, objective, configuration.spanningSchedule(stepsPerEpoch: steps))
-    trainer.observers = [laps]
-    try trainer.fit(rest, test: left)
+    let trainer = try Trainer(
+      drawing: network, objective, configuration.spanningSchedule(stepsPerEpoch: steps))
+    var epochs: [EpochMetrics] = []
+    let start = monotonicSeconds()
+    while let metrics = try trainer.fitEpoch(rest, test: left, since: start) {
+      epochs.append(metrics)
+      try meetings.meet()
+    }
     let evaluator = Evaluator(
       network, objective, configuration.sharding(.alone), .alone, configuration.kernels)
     let result = Fold(
-      number: fold + 1, epochs: laps.epochs, train: try evaluator.evaluate(rest), valid: try evaluator.evaluate(left))
-    try laps.meet(after: nil)
+      number: fold + 1, epochs: epochs, train: try evaluator.evaluate(rest), valid: try evaluator.evaluate(left))
+    try meetings.meet()
     return result
   }
+}
 
-  /// Every rank's folds on all ranks, as numbers.
-  private func exchange(_ mine: [Fold]) throws -> [Fold] {
-    var numbers: [Double] = []
-    for fold in mine {
-      numbers.append(Double(fold.number))
-      numbers += fold.train.values + fold.valid.values
-      for epoch in fold.epochs {
-        numbers += [Double(epoch.step), epoch.seconds, epoch.examplesPerSecond]
-        numbers += epoch.train.values + (epoch.test ?? Totals()).values
-      }
+/// A fold as ranks tell it each other.
+private struct FoldReport: Packable {
+  private struct Epoch: Packable {
+    let epoch, step: Int
+    let seconds, examplesPerSecond: Double
+    let train: Totals
+    let test: Totals?
+
+    init(_ metrics: EpochMetrics) {
+      (epoch, step, seconds) = (metrics.epoch, metrics.step, metrics.seconds)
+      (examplesPerSecond, train, test) = (metrics.examplesPerSecond, metrics.train, metrics.test)
     }
-    let width = 7 + 9 * configuration.epochs
-    let all = try communicator.allGather(numbers).flatMap { $0 }
-    return stride(from: 0, to: all.count, by: width).map { fold(Array(all[$0..<$0 + width])) }
-      .sorted { $0.number < $1.number }
+
+    func pack(into packet: inout Packet) {
+      packet.pack(epoch)
+      packet.pack(step)
+      packet.pack(seconds)
+      packet.pack(examplesPerSecond)
+      packet.pack(train)
+      packet.pack(test)
+    }
+    init(from packet: inout Packet) throws {
+      (epoch, step) = (try packet.unpack(), try packet.unpack())
+      (seconds, examplesPerSecond) = (try packet.unpack(), try packet.unpack())
+      (train, test) = (try packet.unpack(), try packet.unpack())
+    }
   }
 
-  private func fold(_ numbers: [Double]) -> Fold {
-    let epochs = (0..<configuration.epochs).map { index in
-      let part = Array(numbers[(7 + 9 * index)..<(16 + 9 * index)])
+  let number: Int
+  private let epochs: [Epoch]
+  private let train, valid: Totals
+
+  init(_ fold: CrossValidation.Fold) {
+    (number, epochs, train, valid) = (fold.number, fold.epochs.map(Epoch.init), fold.train, fold.valid)
+  }
+
+  func pack(into packet: inout Packet) {
+    packet.pack(number)
+    packet.pack(epochs)
+    packet.pack(train)
+    packet.pack(valid)
+  }
+  init(from packet: inout Packet) throws {
+    (number, epochs) = (try packet.unpack(), try packet.unpack())
+    (train, valid) = (try packet.unpack(), try packet.unpack())
+  }
+
+  func fold(_ objective: any Objective, ranks: Int) -> CrossValidation.Fold {
+    let metrics = epochs.map { epoch in
       var metrics = EpochMetrics(
-        epoch: index + 1, step: Int(part[0]), seconds: part[1], train: Totals(Array(part[3..<6])),
-        test: Totals(Array(part[6..<9])), examplesPerSecond: part[2], ranks: communicator.size, objective: objective)
-      metrics.fold = Int(numbers[0])
+        epoch: epoch.epoch, step: epoch.step, seconds: epoch.seconds, train: epoch.train, test: epoch.test,
+        examplesPerSecond: epoch.examplesPerSecond, ranks: ranks, objective: objective)
+      metrics.fold = number
       return metrics
     }
-    return Fold(
-      number: Int(numbers[0]), epochs: epochs, train: Totals(Array(numbers[1..<4])),
-      valid: Totals(Array(numbers[4..<7])))
+    return CrossValidation.Fold(number: number, epochs: metrics, train: train, valid: valid)
   }
 }
 
@@ -122,21 +153,25 @@ extension [CrossValidation.Fold] {
 }
 
 /// Brings the ranks together after each epoch of their folds.
-private final class Laps: TrainingObserver {
+private final class Meetings {
   private let communicator: Communicator
-  private(set) var epochs: [EpochMetrics] = []
   /// Whether all ranks know of an error already.
-  private(set) var hasFailed = false
+  private var hasFailed = false
 
   init(_ communicator: Communicator) { self.communicator = communicator }
 
-  func epochFinished(_ metrics: EpochMetrics) throws {
-    epochs.append(metrics)
-    try meet(after: nil)
+  /// Runs `body`; what it fails with between two meetings, all ranks are told at the next.
+  func telling(_ body: () throws -> Void) throws {
+    do {
+      try body()
+    } catch {
+      if !hasFailed { try meet(after: error) }
+      throw error
+    }
   }
 
   /// Throws on all ranks what any of them failed with, or was asked to stop by.
-  func meet(after error: (any Error)?) throws {
+  func meet(after error: (any Error)? = nil) throws {
     hasFailed = true
     let interrupted = error as? Interrupted
     let signal = try communicator.allReduce([Int64(interrupted?.signal ?? 0)], .maximum)[0]

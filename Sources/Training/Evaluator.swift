@@ -27,16 +27,13 @@ public struct Evaluator {
 
   /// The totals over all samples and ranks, added slice by slice in the order of the data.
   public func evaluate(_ dataset: any Dataset) throws -> Totals {
-    var slices: [[Double]] = []
+    var slices: [SliceTotals] = []
     try forEachSlice(of: dataset) { slice in
       guard let first = slice.samples.first else { return }
-      slices.append([Double(first)] + (try objective.evaluate(model, slice).totals.values))
+      slices.append(SliceTotals(first: first, totals: try objective.totals(of: model, on: slice)))
     }
-    let all = try communicator.allGather(slices.flatMap { $0 }).flatMap { $0 }
-    var totals = Totals()
-    let starts = stride(from: 0, to: all.count, by: 4).sorted { all[$0] < all[$1] }
-    for start in starts { totals += Totals(Array(all[start + 1..<start + 4])) }
-    return totals
+    let all = try communicator.tellAll(slices).flatMap { $0 }.sorted { $0.first < $1.first }
+    return all.reduce(into: Totals(objective.sums)) { $0 += $1.totals }
   }
 
   /// The model's outputs `[count, …]` in the order of the data, on rank 0; nil on the others.
@@ -45,7 +42,7 @@ public struct Evaluator {
     var width = 0
     try forEachSlice(of: dataset) { slice in
       if slice.samples.isEmpty { return }
-      let output = try model(slice.inputs).flattened()
+      let output = model(slice.inputs).flattened()
       width = output.shape[1]
       mine += try output.floats()
     }
@@ -85,4 +82,19 @@ public struct Evaluator {
       }
     }
   }
+}
+
+/// What a slice of the data came to.
+private struct SliceTotals: Packable {
+  /// Its first sample.
+  let first: Int
+  let totals: Totals
+
+  init(first: Int, totals: Totals) { (self.first, self.totals) = (first, totals) }
+
+  func pack(into packet: inout Packet) {
+    packet.pack(first)
+    packet.pack(totals)
+  }
+  init(from packet: inout Packet) throws { (first, totals) = (try packet.unpack(), try packet.unpack()) }
 }

@@ -1,4 +1,5 @@
 import Datasets
+import MessagePassing
 import Networks
 import Tensors
 
@@ -15,16 +16,21 @@ public struct LanguageModelling: Objective {
 
   public var unit: String { "tokens" }
 
-  public func evaluate(_ model: Module, _ batch: Batch) throws -> (lossSum: Tensor, totals: Totals) {
+  /// Logits of the tokens, step by step.
+  public func outputs(of model: Module, on batch: Batch) throws -> Tensor {
     guard let model = model as? LanguageModel else {
       throw TensorError("language modelling", "\(type(of: model)) is no LanguageModel")
     }
     let state = try batch.continuation.flatMap { try memory?.state(of: $0, model.rnn) }
-    let (logits, last) = try model.run(batch.inputs, from: state)
+    let (logits, last) = model.run(batch.inputs, from: state)
     if let continuation = batch.continuation { try memory?.keep(last, of: continuation) }
+    return logits
+  }
+
+  public func loss(of logits: Tensor, on batch: Batch) throws -> (sum: Tensor, totals: Totals) {
     let targets = batch.targets.transposed().reshaped([-1])
-    let loss = try crossEntropy(logits, targets, reduction: .sum)
-    return (loss, Totals(loss: try loss.item(), hits: 0, samples: Double(targets.elementCount)))
+    let loss = crossEntropy(logits, targets, reduction: .sum)
+    return (loss, Totals(sums, [try loss.item(), Double(targets.elementCount)]))
   }
 }
 
@@ -35,6 +41,8 @@ public struct LanguageModelling: Objective {
 public final class SequenceMemory: @unchecked Sendable {
   /// By row: `[layers · directions · hidden]`, the cell states behind the hidden ones.
   private var states: [Int: [Float]] = [:]
+  /// Of the rows that are this rank's; others may lie here after a restore, which knows nothing of ranks.
+  private var ownRows: Set<Int> = []
 
   public init() {}
 
@@ -71,19 +79,49 @@ public final class SequenceMemory: @unchecked Sendable {
         }
       }
       states[row] = values
+      ownRows.insert(row)
     }
   }
 
-  /// Every row with its state, one behind the other, to be gathered from all ranks.
-  var rows: [Float] { states.sorted { $0.key < $1.key }.flatMap { [Float($0.key)] + $0.value } }
-  var rowWidth: Int { (states.first?.value.count).map { $0 + 1 } ?? 0 }
+  /// This rank's rows; before the first step after a restore, all of them.
+  var carried: CarriedRows {
+    let rows = ownRows.isEmpty ? Set(states.keys) : ownRows
+    return CarriedRows(isOwn: !ownRows.isEmpty, rows: rows.sorted().map { [Float($0)] + (states[$0] ?? []) })
+  }
+
+  /// Every rank's rows as one tensor `[rows, 1 + width]`, each row once; nil where there is none. A rank without a row of
+  /// its own has nothing but restored ones, which are older than those of the ranks that do.
+  static func merged(_ ranks: [CarriedRows]) throws -> Tensor? {
+    let sources = ranks.contains(where: \.isOwn) ? ranks.filter(\.isOwn) : ranks
+    let rows = Dictionary(sources.flatMap(\.rows).map { ($0[0], $0) }) { first, _ in first }
+    guard let width = rows.values.first?.count else { return nil }
+    return Tensor(rows.sorted { $0.key < $1.key }.flatMap(\.value), shape: [rows.count, width])
+  }
 
   func restore(_ rows: Tensor) throws {
-    states = [:]
+    (states, ownRows) = ([:], [])
     guard rows.rank == 2, rows.shape[1] > 1 else { return }
     let (values, width) = (try rows.floats(), rows.shape[1])
     for start in stride(from: 0, to: values.count, by: width) {
       states[Int(Int64(converting: Double(values[start])))] = Array(values[start + 1..<start + width])
     }
+  }
+}
+
+/// A rank's rows with their states, each behind its number.
+struct CarriedRows: Packable {
+  /// Whether the rank has carried them on itself.
+  let isOwn: Bool
+  let rows: [[Float]]
+
+  init(isOwn: Bool, rows: [[Float]]) { (self.isOwn, self.rows) = (isOwn, rows) }
+
+  func pack(into packet: inout Packet) {
+    packet.pack(isOwn ? 1 : 0)
+    packet.pack(rows)
+  }
+  init(from packet: inout Packet) throws {
+    isOwn = try packet.unpack(Int.self) == 1
+    rows = try packet.unpack()
   }
 }

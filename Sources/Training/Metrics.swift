@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import HDF5Files
 
@@ -52,10 +53,23 @@ public struct EpochMetrics: Sendable {
   static func number(_ value: Double) -> String { value.isFinite ? "\(value)" : "null" }
 }
 
-/// Watches a training; called on every rank, after what is due was saved. What an observer throws ends the training, so
-/// one that can't write what it saw keeps it as its `failure` instead.
+/// Where a training stands after a step, as observers see it.
+public struct FinishedStep: Sendable {
+  public let position: TrainingPosition
+  public let stepsPerEpoch: Int
+  /// Of the epoch so far, over all ranks.
+  public let totals: Totals
+  /// Samples of a step over all ranks, but for an epoch's last one.
+  public let batchSize: Int
+  public let objective: any Objective
+  public let report: StepReport?
+}
+
+/// Watches a training; called on every rank, after what is due was saved. What it is told are values: it changes nothing,
+/// and calls no collective. What it throws ends the training, so an observer that can't write what it saw keeps it as its
+/// `failure` instead.
 public protocol TrainingObserver: AnyObject {
-  func stepFinished(_ trainer: Trainer, totals: Totals, of stepsPerEpoch: Int)
+  func stepFinished(_ step: FinishedStep)
   func epochFinished(_ metrics: EpochMetrics) throws
   func trainingFinished() throws
   /// What could not be written; nil when all was.
@@ -63,7 +77,7 @@ public protocol TrainingObserver: AnyObject {
 }
 
 extension TrainingObserver {
-  public func stepFinished(_ trainer: Trainer, totals: Totals, of stepsPerEpoch: Int) {}
+  public func stepFinished(_ step: FinishedStep) {}
   public func epochFinished(_ metrics: EpochMetrics) throws {}
   public func trainingFinished() throws {}
   public var failure: FileError? { nil }

@@ -1,32 +1,6 @@
 import Datasets
-import Foundation
 import Networks
 import Tensors
-
-/// Sums over samples: added over slices, steps and ranks, and only then divided.
-public struct Totals: Sendable, Equatable {
-  public var loss = 0.0
-  public var hits = 0.0
-  public var samples = 0.0
-
-  public init() {}
-  public init(loss: Double, hits: Double, samples: Double) {
-    (self.loss, self.hits, self.samples) = (loss, hits, samples)
-  }
-  public init(_ values: [Double]) {
-    if values.count == 3 { (loss, hits, samples) = (values[0], values[1], values[2]) }
-  }
-
-  public var values: [Double] { [loss, hits, samples] }
-  public var meanLoss: Double { samples > 0 ? loss / samples : 0 }
-  /// `exp` of the mean loss.
-  public var perplexity: Double { exp(meanLoss) }
-  public var accuracy: Double { samples > 0 ? hits / samples : 0 }
-
-  public static func += (left: inout Totals, right: Totals) {
-    left = Totals(loss: left.loss + right.loss, hits: left.hits + right.hits, samples: left.samples + right.samples)
-  }
-}
 
 /// A figure that a training reports.
 public struct Measure: Sendable, Equatable {
@@ -35,10 +9,28 @@ public struct Measure: Sendable, Equatable {
   public init(_ name: String, _ value: Double) { (self.name, self.value) = (name, value) }
 }
 
-/// What a training minimises, and what it counts beside.
+/// What a training minimises, and what it counts beside. An objective of one's own says its loss, names what it counts, and
+/// what that comes to:
+/// ```swift
+/// struct AbsoluteErrors: Objective {
+///   let sums: [SumName] = [.loss, .weight, "largeErrors"]
+///   func loss(of outputs: Tensor, on batch: Batch) throws -> (sum: Tensor, totals: Totals) {
+///     let errors = (outputs - batch.targets).abs()
+///     let (sum, large) = (errors.sum(), (errors > 1).sum())
+///     return (sum, [.loss: try sum.item(), .weight: Double(batch.samples.count), "largeErrors": try large.item()])
+///   }
+///   func measures(of totals: Totals) -> [Measure] {
+///     [Measure("loss", totals.meanLoss), Measure("large_errors", totals.mean(of: "largeErrors"))]
+///   }
+/// }
+/// ```
 public protocol Objective: Sendable {
+  /// The outputs that a loss is computed from; the model's, of the batch's inputs, unless said otherwise.
+  func outputs(of model: Module, on batch: Batch) throws -> Tensor
   /// The sum of the losses of a batch, a scalar that remembers how it was computed, and the batch's totals.
-  func evaluate(_ model: Module, _ batch: Batch) throws -> (lossSum: Tensor, totals: Totals)
+  func loss(of outputs: Tensor, on batch: Batch) throws -> (sum: Tensor, totals: Totals)
+  /// What is counted, in the order in which ranks exchange it and checkpoints keep it.
+  var sums: [SumName] { get }
   /// What the totals come to, under the names that metrics, progress and curves show; the loss unless said otherwise.
   func measures(of totals: Totals) -> [Measure]
   /// What a loss is counted by: examples, or the tokens of a text.
@@ -48,23 +40,31 @@ public protocol Objective: Sendable {
 }
 
 extension Objective {
+  public func outputs(of model: Module, on batch: Batch) throws -> Tensor { model(batch.inputs) }
+  public var sums: [SumName] { [.loss, .weight] }
   public func measures(of totals: Totals) -> [Measure] { [Measure("loss", totals.meanLoss)] }
   public var unit: String { "examples" }
   public var memory: SequenceMemory? { nil }
+
+  /// What a batch comes to.
+  public func totals(of model: Module, on batch: Batch) throws -> Totals {
+    try loss(of: outputs(of: model, on: batch), on: batch).totals
+  }
 }
 
 /// Cross-entropy of class labels; a hit is a sample whose largest logit is its label's.
 public struct Classification: Objective {
+  public let sums: [SumName] = [.loss, .hits, .weight]
+
   public init() {}
 
   public func measures(of totals: Totals) -> [Measure] {
     [Measure("loss", totals.meanLoss), Measure("accuracy", totals.accuracy)]
   }
 
-  public func evaluate(_ model: Module, _ batch: Batch) throws -> (lossSum: Tensor, totals: Totals) {
-    let logits = try model(batch.inputs)
-    let loss = try crossEntropy(logits, batch.targets, reduction: .sum)
+  public func loss(of logits: Tensor, on batch: Batch) throws -> (sum: Tensor, totals: Totals) {
+    let loss = crossEntropy(logits, batch.targets, reduction: .sum)
     let hits = (logits.argmax(1) .== batch.targets).sum()
-    return (loss, Totals(loss: try loss.item(), hits: try hits.item(), samples: Double(batch.samples.count)))
+    return (loss, Totals(sums, [try loss.item(), try hits.item(), Double(batch.samples.count)]))
   }
 }

@@ -8,28 +8,36 @@ public struct Regression: Objective {
   /// Whether the root mean square of the differences of logarithms is reported, of predictions of 1 at least (the book's
   /// chapter 4.10): relative errors, for prices.
   public let isLogarithmic: Bool
+  /// Predictions times the scale plus the shift are in the target's own unit, which logarithms are taken of.
+  private let scale, shift: Double
 
-  public init(isLogarithmic: Bool = false) { self.isLogarithmic = isLogarithmic }
+  public init(isLogarithmic: Bool = false, scale: Double = 1, shift: Double = 0) {
+    (self.isLogarithmic, self.scale, self.shift) = (isLogarithmic, scale, shift)
+  }
+
+  public var sums: [SumName] { isLogarithmic ? [.loss, .squaredLogError, .weight] : [.loss, .weight] }
 
   /// Predictions `[batch, 1]` against targets `[batch, 1]`.
-  public func evaluate(_ model: Module, _ batch: Batch) throws -> (lossSum: Tensor, totals: Totals) {
-    let predictions = try model(batch.inputs)
-    let loss = try meanSquaredError(predictions, batch.targets, reduction: .sum)
-    let squares = isLogarithmic ? try squaredLogarithms(predictions, batch.targets) : 0
-    return (loss, Totals(loss: try loss.item(), hits: squares, samples: Double(batch.samples.count)))
+  public func loss(of predictions: Tensor, on batch: Batch) throws -> (sum: Tensor, totals: Totals) {
+    let loss = meanSquaredError(predictions, batch.targets, reduction: .sum)
+    let (sum, count) = (try loss.item(), Double(batch.samples.count))
+    guard isLogarithmic else { return (loss, Totals(sums, [sum, count])) }
+    return (loss, Totals(sums, [sum, try squaredLogarithms(predictions, batch.targets), count]))
   }
 
   public func measures(of totals: Totals) -> [Measure] {
     let loss = Measure("loss", totals.meanLoss)
-    if isLogarithmic { return [loss, Measure("log_rmse", totals.accuracy.squareRoot())] }
+    if isLogarithmic { return [loss, Measure("log_rmse", totals.mean(of: .squaredLogError).squareRoot())] }
     return [loss, Measure("rmse", totals.meanLoss.squareRoot())]
   }
 
   private func squaredLogarithms(_ predictions: Tensor, _ targets: Tensor) throws -> Double {
-    try predictions.detached().withFloats { predictions in
-      try targets.withFloats { targets in
+    // To be read: what is taken to be changed in place counts as changed, and the loss still needs the predictions.
+    try predictions.withRowMajor(as: Float.self) { predictions in
+      try targets.withRowMajor(as: Float.self) { targets in
         zip(predictions, targets).reduce(0) { sum, pair in
-          let difference = log(max(Double(pair.0), 1)) - log(max(Double(pair.1), 1))
+          let difference =
+            log(max(Double(pair.0) * scale + shift, 1)) - log(max(Double(pair.1) * scale + shift, 1))
           return sum + difference * difference
         }
       }

@@ -1,8 +1,3 @@
-import Datasets
-import Failures
-import Optimizers
-import Tensors
-
 /// What a rank did in one step, for debugging.
 public struct StepReport: Sendable, CustomStringConvertible {
   public let step: Int
@@ -13,29 +8,18 @@ public struct StepReport: Sendable, CustomStringConvertible {
   /// Of the gradient summed over all ranks.
   public let gradientNorm: Double
 
-  init(_ step: Int, _ rank: Int, _ batch: StepBatch, _ parameters: [Tensor], _ totals: Totals) throws {
-    (self.step, self.rank) = (step, rank)
-    samples = batch.slices.flatMap(\.samples)
-    loss = totals.meanLoss
-    gradientNorm = try Optimizers.gradientNorm(of: parameters)
-  }
-
   public var description: String {
     let taken = samples.map(String.init).joined(separator: " ")
     return "step \(step) rank \(rank): loss \(loss), gradient norm \(gradientNorm), samples \(taken)"
   }
 }
 
-/// The first number that was not finite, and everything that leads to it.
-public struct NumericsFailure: Failure {
-  public let fault: NumericsFault
-  public let step: Int
-  /// Of the slice that was computed.
-  public let samples: [Int]
+/// What a step came to, the same on all ranks but for the report.
+public struct StepResult: Sendable {
+  public let totals: Totals
+  /// The signal that asks to stop, if any rank received one.
+  public let stop: Int32?
+  public internal(set) var report: StepReport?
 
-  public var kind: FailureKind { .internalError }
-  public var description: String {
-    let range = samples.count > 6 ? "\(samples.count) samples from \(samples[0])" : "samples \(samples)"
-    return "\(fault), at step \(step), slice of \(range)"
-  }
+  init(totals: Totals, stop: Int32?) { (self.totals, self.stop) = (totals, stop) }
 }

@@ -1,14 +1,11 @@
 import Failures
 import Glibc
 
-/// What ranks tell each other with each step's gradients, at no extra message.
+/// What ranks tell each other with the sums of each step.
 struct StepSignals {
-  static let count = 3
-  private var interrupts: Float = 0
-  private var terminations: Float = 0
-  private var notFiniteRanks: Float = 0
-
-  init() {}
+  private var interrupts = 0.0
+  private var terminations = 0.0
+  private var notFiniteRanks = 0.0
 
   init(stop: Int32?, isFinite: Bool) {
     if stop == SIGINT { interrupts = 1 }
@@ -16,12 +13,13 @@ struct StepSignals {
     if !isFinite { notFiniteRanks = 1 }
   }
 
-  init(_ numbers: [Float]) {
-    guard numbers.count == Self.count else { return }
+  /// The sums of all ranks' numbers.
+  init(_ numbers: [Double]) {
+    guard numbers.count == 3 else { return }
     (interrupts, terminations, notFiniteRanks) = (numbers[0], numbers[1], numbers[2])
   }
 
-  var numbers: [Float] { [interrupts, terminations, notFiniteRanks] }
+  var numbers: [Double] { [interrupts, terminations, notFiniteRanks] }
 
   /// Whether the loss was no finite number on any rank.
   var notFinite: Bool { notFiniteRanks > 0 }

@@ -1,11 +1,5 @@
+import Failures
 import Foundation
-
-/// Seconds of a clock that never jumps.
-public func monotonicSeconds() -> Double {
-  var time = timespec()
-  clock_gettime(CLOCK_MONOTONIC, &time)
-  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-}
 
 /// The most memory that this process has held so far; 0 where the system does not tell. (`getrusage` would count that of
 /// the process which started this one.)

@@ -22,18 +22,25 @@ public struct Translation: Objective {
 
   public var unit: String { "tokens" }
 
-  public func evaluate(_ model: Module, _ batch: Batch) throws -> (lossSum: Tensor, totals: Totals) {
+  /// Logits of the words, given those before them.
+  public func outputs(of model: Module, on batch: Batch) throws -> Tensor {
     guard let model = model as? EncoderDecoder else {
       throw TensorError("translation", "\(type(of: model)) is no EncoderDecoder")
     }
-    guard let lengths = batch.targetLengths, batch.targets.rank == 2 else {
+    guard batch.targetLengths != nil, batch.targets.rank == 2 else {
       throw TensorError("translation", "a batch without lengths of its targets \(batch.targets.shape)")
     }
     let first = Tensor.full([batch.targets.shape[0], 1], Double(begin), .int64)
     let inputs = Tensor.concatenate([first, batch.targets[0..., ..<(batch.targets.shape[1] - 1)]], axis: 1)
-    let logits = try model.logits(source: batch.inputs, lengths: batch.inputLengths, inputs: inputs)
-    let loss = try maskedCrossEntropy(logits, batch.targets, lengths: lengths, reduction: .sum)
+    return model.logits(source: batch.inputs, lengths: batch.inputLengths, inputs: inputs)
+  }
+
+  public func loss(of logits: Tensor, on batch: Batch) throws -> (sum: Tensor, totals: Totals) {
+    guard let lengths = batch.targetLengths else {
+      throw TensorError("translation", "a batch without lengths of its targets \(batch.targets.shape)")
+    }
+    let loss = maskedCrossEntropy(logits, batch.targets, lengths: lengths, reduction: .sum)
     let words = try lengths.values(as: Double.self).reduce(0, +)
-    return (loss, Totals(loss: try loss.item(), hits: 0, samples: words))
+    return (loss, Totals(sums, [try loss.item(), words]))
   }
 }

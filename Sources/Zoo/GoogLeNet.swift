@@ -21,13 +21,13 @@ public final class Inception: Module {
     path4 = (MaxPool2D(3, stride: 1, padding: 1).named("p4_1"), convolution("p4_2", inChannels, fourth, 1))
   }
 
-  public override func forward(_ input: Tensor) throws -> Tensor {
-    try Tensor.concatenate(
+  public override func forward(_ input: Tensor) -> Tensor {
+    Tensor.concatenate(
       [
-        path1(input, thenReLU: true),
-        path2.1(path2.0(input, thenReLU: true), thenReLU: true),
-        path3.1(path3.0(input, thenReLU: true), thenReLU: true),
-        path4.1(path4.0(input), thenReLU: true),
+        path1(input).relu(),
+        path2.1(path2.0(input).relu()).relu(),
+        path3.1(path3.0(input).relu()).relu(),
+        path4.1(path4.0(input)).relu(),
       ], axis: 1)
   }
 }

@@ -17,11 +17,11 @@ extension LanguageModel {
   public func generate(_ prefix: [Int], length: Int) throws -> [Int] {
     guard !prefix.isEmpty, length >= 0 else { throw TensorError("generate", "an empty prefix has no next token") }
     return try withoutGradient {
-      var (logits, state) = try run(Tensor([prefix.map(Int64.init)]))
+      var (logits, state) = run(Tensor([prefix.map(Int64.init)]))
       var tokens = prefix
       for index in 0..<length {
         tokens.append(Int(try logits[-1].argmax().item()))
-        if index < length - 1 { (logits, state) = try run(Tensor([[Int64(tokens[tokens.count - 1])]]), from: state) }
+        if index < length - 1 { (logits, state) = run(Tensor([[Int64(tokens[tokens.count - 1])]]), from: state) }
       }
       return tokens
     }

@@ -8,6 +8,7 @@ public final class Residual: Module {
   private let conv3: Conv2D?
   private let bn1, bn2: BatchNorm2D
 
+  /// From so many channels to so many; `projecting` where the sum needs its input in another size.
   public init(_ inChannels: Int, _ outChannels: Int, projecting: Bool = false, stride: Extent = 1) {
     let xavier = Initializer.xavierUniform
     conv1 = Conv2D(inChannels, outChannels, kernel: 3, stride: stride, padding: 1, weights: xavier)
@@ -16,9 +17,9 @@ public final class Residual: Module {
     (bn1, bn2) = (BatchNorm2D(outChannels), BatchNorm2D(outChannels))
   }
 
-  public override func forward(_ input: Tensor) throws -> Tensor {
-    let inner = try bn2(conv2(bn1(conv1(input), thenReLU: true)))
-    return try (inner + (conv3?(input) ?? input)).relu()
+  public override func forward(_ input: Tensor) -> Tensor {
+    let inner = bn2(conv2(bn1(conv1(input)).relu()))
+    return (inner + (conv3?(input) ?? input)).relu()
   }
 }
 

@@ -32,7 +32,7 @@ import Testing
     var configuration = smallConfiguration(epochs: 1, learningRate: 0.01)
     configuration.optimizer = name
     if name == .sgd { configuration.momentum = 0.9 }
-    let trainer = try Trainer(smallNetwork(), Classification(), configuration)
+    let trainer = try Trainer(drawing: smallNetwork(), Classification(), configuration)
     let folder = try TemporaryFolder()
     try trainer.fit(ImageDataset(smallImages(40)), saving: CheckpointPlan(CheckpointFolder(folder.path)))
     let (_, loaded) = try CheckpointFolder.load(folder.path)

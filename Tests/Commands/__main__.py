@@ -6,7 +6,9 @@ import unittest
 
 from .bad_input import BadInput
 from .book import Book
+from .details import Details
 from .faults import Faults
+from .hostile import Hostile
 from .images import Images
 from .jobs import Jobs
 from .own_tool import OwnTool
@@ -16,7 +18,8 @@ from .tables import Tables
 from .texts import Texts
 from .translating import Translating
 
-__all__ = ["BadInput", "Book", "Commands", "Faults", "Images", "Jobs", "OwnTool", "Tables", "Texts", "Translating"]
+__all__ = [
+    "BadInput", "Book", "Commands", "Details", "Faults", "Hostile", "Images", "Jobs", "OwnTool", "Tables", "Texts", "Translating"]
 
 if not os.access(BINARY, os.X_OK):
     sys.exit(f"test-commands: no {BINARY}: swift build -c release --product lockstep")

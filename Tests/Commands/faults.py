@@ -14,6 +14,15 @@ from .support import BINARY, TIME_LIMIT, CommandTest, run
 SEAL = len("\nlockstep sha256:\n") + 64  # bytes behind a checkpoint's HDF5 image
 
 
+def reseal(path, change):
+    """Changes a checkpoint with h5py and gives it the digest of what it is now."""
+    path.write_bytes(path.read_bytes()[:-SEAL])
+    with h5py.File(path, "a") as file:
+        change(file)
+    image = path.read_bytes()
+    path.write_bytes(image + b"\nlockstep sha256:" + hashlib.sha256(image).hexdigest().encode() + b"\n")
+
+
 class Faults(CommandTest):
     def train_mlp(self, name, *arguments, **options):
         return self.succeed(
@@ -55,16 +64,8 @@ class Faults(CommandTest):
         """A checkpoint as an older Lockstep saved it after an explosion, sealed like any other."""
         self.train_mlp(name, "--steps", 1)
         path = self.newest(name)
-        self.reseal(path, lambda file: file["model/3.bias"].__setitem__(0, float("nan")))
+        reseal(path, lambda file: file["model/3.bias"].__setitem__(0, float("nan")))
         return path
-
-    def reseal(self, path, change):
-        """Changes a checkpoint with h5py and gives it the digest of what it is now."""
-        path.write_bytes(path.read_bytes()[:-SEAL])
-        with h5py.File(path, "a") as file:
-            change(file)
-        image = path.read_bytes()
-        path.write_bytes(image + b"\nlockstep sha256:" + hashlib.sha256(image).hexdigest().encode() + b"\n")
 
     def test_answers_that_are_not_finite(self):
         path, output = self.write_infinite("old"), self.folder / "never.h5"
@@ -76,7 +77,7 @@ class Faults(CommandTest):
         # Finite parameters whose answers are not.
         self.train_mlp("large", "--steps", 1)
         large = self.newest("large")
-        self.reseal(large, lambda file: file["model/3.weight"].__setitem__(slice(None), 3e38))
+        reseal(large, lambda file: file["model/3.weight"].__setitem__(slice(None), 3e38))
         self.refuse_everywhere(70, "evaluate", large, "--data", self.data, mentions=["loss", large])
         self.refuse_everywhere(70, "predict", large, "--data", self.data, "--output", output, mentions=["sample", large])
         self.assertFalse(output.exists())

@@ -34,12 +34,13 @@ import Testing
   func messagesAStep(_ bucketBytes: Int, _ buckets: Int) throws {
     let communicator = try Ranks.duplicate()
     let parameters = try parameters([Int](repeating: 10, count: 10))
-    let reducer = try GradientReducer(parameters, over: communicator, bucketBytes: bucketBytes, signalCount: 2)
+    let reducer = try GradientReducer(parameters, over: communicator, bucketBytes: bucketBytes)
     #expect(reducer.bucketCount == buckets)
     for step in 1...3 {
       try fill(parameters, rank: communicator.rank)
       for parameter in parameters.reversed() { try reducer.gradientReady(parameter) }
-      _ = try reducer.finish()
+      try reducer.complete()
+      try reducer.finish()
       try expectSums(parameters, ranks: communicator.size)
       #expect(communicator.collectiveCount == (communicator.size == 1 ? 0 : step * buckets))
     }
@@ -57,7 +58,8 @@ import Testing
         let turned = (0..<5).map { parameters[($0 * 3 + communicator.rank) % 5] }
         for parameter in turned { try reducer.gradientReady(parameter) }
       }
-      _ = try reducer.finish()
+      try reducer.complete()
+      try reducer.finish()
       let busy = max(1, communicator.size - 1)
       for (index, parameter) in parameters.enumerated() {
         let wanted = (0..<parameter.elementCount).map { Float(busy * (10 * index + $0)) }
@@ -74,7 +76,8 @@ import Testing
     parameters[0].gradient = Tensor([Float(1), 2])
     if communicator.isRoot { parameters[1].gradient = Tensor([Float(3), 4]) }
     try reducer.gradientReady(parameters[0])
-    _ = try reducer.finish()
+    try reducer.complete()
+    try reducer.finish()
     let size = Float(communicator.size)
     #expect(try parameters[0].gradient?.floats() == [size, 2 * size])
     #expect(try parameters[1].gradient?.floats() == [3, 4])
@@ -91,37 +94,44 @@ import Testing
     #expect(error.map { "\($0)" } == "reduce: a gradient of shape [3] was added twice in one step")
     // Somebody else's tensor is none of the reducer's business.
     try reducer.gradientReady(Tensor.zeros([1]))
-    _ = try reducer.finish()
+    try reducer.complete()
+    try reducer.finish()
     // The next step begins anew.
     try fill(parameters, rank: 0)
     try reducer.gradientReady(parameters[1])
-    _ = try reducer.finish()
+    try reducer.complete()
+    try reducer.finish()
     #expect(try parameters[1].gradient?.floats() == [10, 11, 12].map { $0 * Float(communicator.size) })
   }
 
-  /// This rank's sums over its slices; the ranks' add up elsewhere.
-  @Test func totalsOfSlices() throws {
+  /// Tensors that are frozen or freed between two steps: the sums are of those that are left.
+  @Test func otherTensorsInTheNextStep() throws {
     let communicator = try Ranks.duplicate()
-    let reducer = try GradientReducer(parameters([1]), over: communicator)
-    for _ in 0..<2 {
-      try reducer.sliceFinished([1, 2, 3])
-      try reducer.sliceFinished([10, 20, Double(communicator.rank)])
-      #expect(try reducer.finish() == [11, 22, 3 + Double(communicator.rank)])
+    let parameters = try parameters([3, 4, 5])
+    let reducer = try GradientReducer(parameters, over: communicator)
+    for kept in [[0, 1, 2], [0, 2], [1], [0, 1, 2]] {
+      for parameter in parameters { parameter.gradient = nil }
+      let summed = kept.map { parameters[$0] }
+      try reducer.begin(summed)
+      try fill(summed, rank: communicator.rank)
+      for parameter in summed.reversed() { try reducer.gradientReady(parameter) }
+      try reducer.complete()
+      try reducer.finish()
+      try expectSums(summed, ranks: communicator.size)
+      #expect(parameters.filter { $0.gradient != nil }.count == kept.count)
     }
-    #expect(try reducer.finish() == [])
   }
 
-  @Test func signalsTravelAlong() throws {
+  /// What is still on its way would be added to the next step's sums.
+  @Test func aStepThatFailedHalfwayEndsTheTraining() throws {
     let communicator = try Ranks.duplicate()
-    let parameters = try parameters([4])
-    let reducer = try GradientReducer(parameters, over: communicator, signalCount: 3)
-    let isLast = communicator.rank == communicator.size - 1
-    reducer.signals = [1, isLast ? 5 : 0, 0]
-    try fill(parameters, rank: communicator.rank)
-    try reducer.gradientReady(parameters[0])
-    _ = try reducer.finish()
-    #expect(reducer.signals == [Float(communicator.size), 5, 0])
-    try expectSums(parameters, ranks: communicator.size)
-    #expect(communicator.collectiveCount == (communicator.size == 1 ? 0 : 1))
+    guard communicator.size > 1 else { return }
+    let parameters = try parameters([3, 4])
+    let reducer = try GradientReducer(parameters, over: communicator, bucketBytes: 1)
+    try fill(parameters, rank: 0)
+    try reducer.gradientReady(parameters[1])
+    #expect(message { try reducer.begin(parameters) }?.contains("this training can't go on") == true)
+    try reducer.complete()
+    try reducer.finish()
   }
 }

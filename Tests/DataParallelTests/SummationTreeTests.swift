@@ -111,10 +111,7 @@ import Testing
       for rankCount in Set([2, draw.int(3...4), draw.int(5...12)]) {
         let all = try step.reduced(ranks: rankCount)
         for (rank, found) in all.enumerated() {
-          #expect(found.gradients == alone.gradients, "\(leafCount) leaves, rank \(rank) of \(rankCount)")
-          #expect(found.signals == [Float(rankCount), Float(rankCount * (rankCount - 1) / 2)])
-          // Counted once over all ranks.
-          #expect(found.totals == (rank == 0 ? alone.totals : [0, 0, 0]))
+          #expect(found == alone, "\(leafCount) leaves, rank \(rank) of \(rankCount)")
         }
       }
     }
@@ -124,16 +121,16 @@ import Testing
   @Test func stepsAreIndependent() throws {
     var draw = SeededNumbers(3)
     let (first, second) = (LeafSums(leafCount: 5, seed: 1, &draw), LeafSums(leafCount: 5, seed: 2, &draw))
-    let alone = try second.reduced(ranks: 1)[0].gradients
+    let alone = try second.reduced(ranks: 1)[0]
     let found = Mutex<[[[UInt32]]]>([])
     try SimulatedJob.run(ranks: 3) { communicator in
       let tree = SummationTree(leafCount: 5, rankCount: 3)
       let parameters = try second.parameters()
-      let reducer = TreeReducer(parameters, over: communicator, tree: tree, signalCount: 2)
+      let reducer = TreeReducer(over: communicator, tree: tree)
       _ = try first.step(of: communicator.rank, tree, parameters, reducer, sizes: second.sizes)
       for parameter in parameters { parameter.gradient = nil }
       let result = try second.step(of: communicator.rank, tree, parameters, reducer, sizes: second.sizes)
-      found.withLock { $0.append(result.gradients) }
+      found.withLock { $0.append(result) }
     }
     #expect(found.withLock { $0 } == [alone, alone, alone])
   }
@@ -233,14 +230,10 @@ private struct TreeJob {
   }
 }
 
-/// Random gradients and totals of the virtual shards of a step.
+/// Random gradients of the virtual shards of a step.
 private struct LeafSums: Sendable {
-  struct Outcome: Sendable {
-    /// Bits of each parameter's gradient.
-    let gradients: [[UInt32]]
-    let totals: [Double]
-    let signals: [Float]
-  }
+  /// Bits of each parameter's gradient.
+  typealias Outcome = [[UInt32]]
 
   let leafCount: Int
   let seed: UInt64
@@ -258,8 +251,6 @@ private struct LeafSums: Sendable {
     .normal([count], key: RandomKey(seed: seed, layer: parameter, time: leaf))
   }
 
-  func totals(_ leaf: Int) -> [Double] { [Double(leaf) / 3 + Double(seed), Double(leaf % 2), 1] }
-
   func parameters() throws -> [Tensor] { sizes.map { .zeros([$0]) } }
 
   func reduced(ranks: Int) throws -> [Outcome] {
@@ -267,7 +258,7 @@ private struct LeafSums: Sendable {
     try SimulatedJob.run(ranks: ranks) { communicator in
       let tree = SummationTree(leafCount: leafCount, rankCount: ranks)
       let parameters = try parameters()
-      let reducer = TreeReducer(parameters, over: communicator, tree: tree, signalCount: 2)
+      let reducer = TreeReducer(over: communicator, tree: tree)
       let outcome = try step(of: communicator.rank, tree, parameters, reducer, sizes: sizes)
       results.withLock { $0[communicator.rank] = outcome }
     }
@@ -277,18 +268,17 @@ private struct LeafSums: Sendable {
   func step(
     of rank: Int, _ tree: SummationTree, _ parameters: [Tensor], _ reducer: TreeReducer, sizes: [Int]
   ) throws -> Outcome {
+    reducer.begin(parameters)
     for leaf in tree.leaves(of: rank) {
       if !empty.contains(leaf) {
         for (index, parameter) in parameters.enumerated() {
           parameter.gradient = try gradient(index, leaf: leaf, count: sizes[index])
         }
       }
-      try reducer.sliceFinished(empty.contains(leaf) ? [0, 0, 0] : totals(leaf))
+      try reducer.add()
     }
-    reducer.signals = [1, Float(rank)]
-    let totals = try reducer.finish()
-    let gradients = try parameters.map { try #require($0.gradient).floats().map(\.bitPattern) }
-    return Outcome(gradients: gradients, totals: totals, signals: reducer.signals)
+    try reducer.finish()
+    return try parameters.map { try #require($0.gradient).floats().map(\.bitPattern) }
   }
 
   /// Each sum is that of a plain loop in double precision.
@@ -303,13 +293,9 @@ private struct LeafSums: Sendable {
         }
       }
       for i in 0..<size {
-        let difference = abs(Double(Float(bitPattern: found.gradients[index][i])) - sums[i])
+        let difference = abs(Double(Float(bitPattern: found[index][i])) - sums[i])
         #expect(difference <= 1e-6 * magnitudes[i])
       }
-    }
-    for (i, total) in found.totals.enumerated() {
-      let plain = leaves.map { totals($0)[i] }.reduce(0, +)
-      #expect(abs(total - plain) <= 1e-12 * max(1, abs(plain)))
     }
   }
 }

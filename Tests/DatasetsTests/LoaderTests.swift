@@ -103,6 +103,29 @@ private final class WatchedDataset: Dataset {
     #expect(dataset == nil)
   }
 
+  /// A batch that is being made when nobody wants more is made to its end before `cancel` returns: the data set may go.
+  @Test func cancellingWaitsForTheThread() throws {
+    final class Slow: Dataset {
+      let count = 100
+      let isInside = Atomic<Bool>(false)
+      let delay: UInt32 = 20_000
+      func batch(_ samples: [Int]) throws -> Batch {
+        isInside.store(true, ordering: .sequentiallyConsistent)
+        usleep(delay)
+        isInside.store(false, ordering: .sequentiallyConsistent)
+        return Batch(inputs: Tensor(samples.map { Float($0) }), targets: .empty, samples: samples)
+      }
+    }
+    let slow = Slow()
+    let loader = Loader(slow, Sampler(sampleCount: 100, batchSize: 1), epoch: 0, depth: 100, slices: whole)
+    _ = try loader.next()
+    while !slow.isInside.load(ordering: .sequentiallyConsistent) { usleep(100) }
+    loader.cancel()
+    let isInside = slow.isInside.load(ordering: .sequentiallyConsistent)
+    #expect(!isInside)
+    #expect(try loader.next() == nil)
+  }
+
   /// Dropped without a word, after an error elsewhere say, a loader must neither trap nor wait for ever.
   @Test func droppedEarly() throws {
     weak var dataset: WatchedDataset?

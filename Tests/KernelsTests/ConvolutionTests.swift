@@ -3,7 +3,7 @@ import Testing
 
 @testable import TestSupport
 
-@Suite("Convolution against its naive twin")
+@Suite("Convolution against the reference")
 struct ConvolutionTests {
   /// Any small convolution that has an output.
   private static func randomShape(_ numbers: inout SeededNumbers) -> ConvolutionShape {
@@ -20,35 +20,44 @@ struct ConvolutionTests {
     }
   }
 
+  private static let layouts: [(ImageLayout, ImageLayout)] = [
+    (.channelsLast, .channelsLast), (.blocked, .blocked), (.channelsLast, .blocked), (.blocked, .channelsLast),
+  ]
+
   private static func check(
     _ shape: ConvolutionShape, hasBias: Bool, tolerance: Float = 1e-5, _ numbers: inout SeededNumbers
   ) throws {
-    let input = numbers.floats(shape.batch * shape.inHeight * shape.inWidth * shape.inChannels)
+    let (fast, naive) = (OneDNN(), Reference())
+    let input = numbers.images(shape.input, shape.inLayout)
     let weights = numbers.floats(
       shape.outChannels * (shape.inChannels / shape.groups) * shape.kernelHeight * shape.kernelWidth)
     let bias = hasBias ? numbers.floats(shape.outChannels) : nil
-    let gradient = numbers.floats(shape.batch * shape.outHeight * shape.outWidth * shape.outChannels)
+    let gradient = numbers.images(shape.output, shape.outLayout)
 
-    let (output, wantedOutput) = (GuardedBuffer(gradient.count), GuardedBuffer(gradient.count))
-    try Convolution.forward(
-      shape, .current, input: input.pointer, weights: weights.pointer, bias: bias?.pointer, output: output.pointer)
-    Convolution.forwardNaively(
-      shape, input: input.pointer, weights: weights.pointer, bias: bias?.pointer, output: wantedOutput.pointer)
-    expectNear(output, wantedOutput, tolerance: tolerance, "output of \(shape)")
+    for thenReLU in [false, true] {
+      let (output, wanted) = (GuardedBuffer(gradient.count), GuardedBuffer(gradient.count))
+      try fast.convolve(
+        shape, input: input.pointer, weights: weights.pointer, bias: bias?.pointer, output: output.pointer,
+        thenReLU: thenReLU)
+      try naive.convolve(
+        shape, input: input.pointer, weights: weights.pointer, bias: bias?.pointer, output: wanted.pointer,
+        thenReLU: thenReLU)
+      expectNear(output, wanted, tolerance: tolerance, "output of \(shape)")
+    }
 
     let (toInput, wantedToInput) = (GuardedBuffer(input.count), GuardedBuffer(input.count))
-    try Convolution.inputGradient(
-      shape, .current, outputGradient: gradient.pointer, weights: weights.pointer, inputGradient: toInput.pointer)
-    Convolution.inputGradientNaively(
+    try fast.convolutionInputGradient(
+      shape, outputGradient: gradient.pointer, weights: weights.pointer, inputGradient: toInput.pointer)
+    try naive.convolutionInputGradient(
       shape, outputGradient: gradient.pointer, weights: weights.pointer, inputGradient: wantedToInput.pointer)
     expectNear(toInput, wantedToInput, tolerance: tolerance, "input's gradient of \(shape)")
 
     let (toWeights, wantedToWeights) = (GuardedBuffer(weights.count), GuardedBuffer(weights.count))
     let (toBias, wantedToBias) = (GuardedBuffer(shape.outChannels), GuardedBuffer(shape.outChannels))
-    try Convolution.weightsGradient(
-      shape, .current, input: input.pointer, outputGradient: gradient.pointer, weightsGradient: toWeights.pointer,
+    try fast.convolutionWeightsGradient(
+      shape, input: input.pointer, outputGradient: gradient.pointer, weightsGradient: toWeights.pointer,
       biasGradient: hasBias ? toBias.pointer : nil)
-    Convolution.weightsGradientNaively(
+    try naive.convolutionWeightsGradient(
       shape, input: input.pointer, outputGradient: gradient.pointer, weightsGradient: wantedToWeights.pointer,
       biasGradient: hasBias ? wantedToBias.pointer : nil)
     expectNear(toWeights, wantedToWeights, tolerance: tolerance, "weights' gradient of \(shape)")
@@ -61,7 +70,8 @@ struct ConvolutionTests {
   func randomShapes(seed: Int) throws {
     var numbers = SeededNumbers(UInt64(seed))
     for _ in 0..<40 {
-      let shape = Self.randomShape(&numbers)
+      var shape = Self.randomShape(&numbers)
+      (shape.inLayout, shape.outLayout) = Self.layouts[numbers.int(0...3)]
       try Self.check(shape, hasBias: numbers.int(0...3) > 0, &numbers)
     }
   }
@@ -124,10 +134,13 @@ struct ConvolutionTests {
   func blocks(channels: (Int, Int)) throws {
     var numbers = SeededNumbers(31)
     for (size, stride) in [(3, 1), (6, 1), (12, 1), (13, 1), (6, 2)] {
-      let shape = ConvolutionShape(
+      var shape = ConvolutionShape(
         batch: 2, inChannels: channels.0, inHeight: size, inWidth: size + 1, outChannels: channels.1,
         kernelHeight: 3, kernelWidth: 3, stride: [stride, stride], padding: [1, 1], dilation: [1, 1], groups: 1)
-      try Self.check(shape, hasBias: true, tolerance: 1e-3, &numbers)
+      for layouts in Self.layouts {
+        (shape.inLayout, shape.outLayout) = layouts
+        try Self.check(shape, hasBias: true, tolerance: 1e-3, &numbers)
+      }
     }
   }
 

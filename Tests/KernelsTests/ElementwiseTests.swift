@@ -3,7 +3,7 @@ import Testing
 
 @testable import TestSupport
 
-@Suite("Activations and loops against their naive twins")
+@Suite("Activations and loops against the reference")
 struct ElementwiseTests {
   @Test("Activations over random lengths and the whole range", arguments: Activation.allCases)
   func activations(_ activation: Activation) throws {
@@ -12,8 +12,8 @@ struct ElementwiseTests {
       for range: ClosedRange<Float> in [-1...1, -20...20, -1e-3...1e-3] {
         let input = numbers.floats(count, in: range)
         let (result, wanted) = (GuardedBuffer(count), GuardedBuffer(count))
-        try activation.apply(input.pointer, into: result.pointer, count: count)
-        activation.applyNaively(input.pointer, into: wanted.pointer, count: count)
+        try OneDNN().apply(activation, input.pointer, into: result.pointer, count: count)
+        try Reference().apply(activation, input.pointer, into: wanted.pointer, count: count)
         expectNear(result, wanted, tolerance: 2e-6, "\(activation) of \(count) in \(range)")
       }
     }
@@ -23,8 +23,8 @@ struct ElementwiseTests {
   func extremes(_ activation: Activation) throws {
     let input = GuardedBuffer([0, -0.0, 80, -80, 200, -200, 1e30, -1e30, .infinity, -.infinity, 2e-38])
     let (result, wanted) = (GuardedBuffer(input.count), GuardedBuffer(input.count))
-    try activation.apply(input.pointer, into: result.pointer, count: input.count)
-    activation.applyNaively(input.pointer, into: wanted.pointer, count: input.count)
+    try OneDNN().apply(activation, input.pointer, into: result.pointer, count: input.count)
+    try Reference().apply(activation, input.pointer, into: wanted.pointer, count: input.count)
     expectNear(result, wanted, tolerance: 1e-5, "\(activation) of extremes")
   }
 
@@ -33,7 +33,7 @@ struct ElementwiseTests {
     for count in [1, 5, 16, 33] {
       let input = GuardedBuffer([Float](repeating: .nan, count: count))
       let result = GuardedBuffer([Float](repeating: 0, count: count))
-      try activation.apply(input.pointer, into: result.pointer, count: count)
+      try OneDNN().apply(activation, input.pointer, into: result.pointer, count: count)
       let kept = result.values.filter { $0.isNaN }.count
       #expect(kept == count, "\(activation) of NaN: \(result.values)")
     }

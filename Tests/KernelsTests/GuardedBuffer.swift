@@ -1,3 +1,4 @@
+import Kernels
 import Testing
 
 @testable import TestSupport
@@ -57,5 +58,21 @@ func expectNear(
 extension SeededNumbers {
   mutating func floats(_ count: Int, in range: ClosedRange<Float> = -1...1) -> GuardedBuffer {
     GuardedBuffer((0..<count).map { _ in Float.random(in: range, using: &self) })
+  }
+}
+
+extension SeededNumbers {
+  mutating func images(_ extents: ImageExtents, _ layout: ImageLayout) -> GuardedBuffer {
+    floats(extents.elementCount(.channelsLast)).arranged(extents, layout)
+  }
+}
+
+extension GuardedBuffer {
+  /// These channels-last images in another layout.
+  func arranged(_ extents: ImageExtents, _ layout: ImageLayout) -> GuardedBuffer {
+    if layout == .channelsLast { return self }
+    let result = GuardedBuffer(extents.elementCount(layout))
+    extents.block(pointer, into: result.pointer)
+    return result
   }
 }

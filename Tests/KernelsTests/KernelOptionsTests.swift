@@ -23,7 +23,7 @@ struct KernelOptionsTests {
   func threads() throws {
     // A first kernel, which brings the library's OpenMP along.
     var (input, output): (Float, Float) = (0, 0)
-    try Activation.tanh.apply(&input, into: &output, count: 1)
+    try OneDNN().apply(.tanh, &input, into: &output, count: 1)
     let get = try #require(dlsym(nil, "omp_get_max_threads"))
     let count = unsafeBitCast(get, to: (@convention(c) () -> Int32).self)
     let before = count()
@@ -36,5 +36,12 @@ struct KernelOptionsTests {
     struct Fault: Error {}
     #expect(throws: Fault.self) { try KernelOptions(threads: 5).run { throw Fault() } }
     #expect(count() == before)
+  }
+
+  @Test("What can't be is one line")
+  func impossible() {
+    let options = KernelOptions(backend: .reference, precision: .bf16)
+    #expect(throws: KernelOptionsError.self) { try options.validate() }
+    #expect(throws: Never.self) { try KernelOptions(backend: .reference, threads: 1).validate() }
   }
 }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import TestSupport
 
-@Suite("Matrix product against its naive twin")
+@Suite("Matrix product against the reference")
 struct MatrixProductTests {
   @Test("Random shapes, strides and transposes", arguments: 0..<6)
   func randomShapes(seed: Int) throws {
@@ -16,10 +16,10 @@ struct MatrixProductTests {
         let start = numbers.floats(rows * columns)
         let (result, wanted) = (GuardedBuffer(start.values), GuardedBuffer(start.values))
         if !accumulating { result.pointer.update(repeating: .nan, count: rows * columns) }
-        try MatrixProduct.multiply(
+        try OneDNN().multiply(
           rows: rows, columns: columns, inner: inner, left.operand, right.operand, into: result.pointer,
           accumulating: accumulating)
-        MatrixProduct.multiplyNaively(
+        try Reference().multiply(
           rows: rows, columns: columns, inner: inner, left.operand, right.operand, into: wanted.pointer,
           accumulating: accumulating)
         expectNear(result, wanted, tolerance: 2e-5, "[\(rows), \(inner)] · [\(inner), \(columns)] \(accumulating)")
@@ -28,20 +28,32 @@ struct MatrixProductTests {
     }
   }
 
-  @Test("Products of nothing", arguments: [(0, 3, 2), (3, 0, 2), (2, 3, 0)])
-  func empty(rows: Int, columns: Int, inner: Int) throws {
+  @Test("Products of nothing", arguments: [(0, 3, 2), (3, 0, 2), (2, 3, 0)], BackendName.allCases)
+  func empty(extents: (rows: Int, columns: Int, inner: Int), backend: BackendName) throws {
+    let (rows, columns, inner) = extents
     let (left, right) = (GuardedBuffer(rows * inner), GuardedBuffer(inner * columns))
     let result = GuardedBuffer(rows * columns)
-    try MatrixProduct.multiply(
+    try KernelOptions(backend: backend).kernels.multiply(
       rows: rows, columns: columns, inner: inner,
       .init(left.pointer, isTransposed: false, rowStride: max(inner, 1)),
-      .init(right.pointer, isTransposed: false, rowStride: max(columns, 1)), into: result.pointer)
+      .init(right.pointer, isTransposed: false, rowStride: max(columns, 1)), into: result.pointer,
+      accumulating: false)
     #expect(result.values == [Float](repeating: 0, count: rows * columns) && result.guardsAreIntact)
+  }
+
+  @Test("Transposition", arguments: [(1, 1), (3, 5), (17, 33), (0, 4)])
+  func transposes(rows: Int, columns: Int) throws {
+    var numbers = SeededNumbers(9)
+    let matrix = numbers.floats(rows * columns)
+    let (result, wanted) = (GuardedBuffer(matrix.count), GuardedBuffer(matrix.count))
+    try OneDNN().transpose(rows: rows, columns: columns, matrix.pointer, into: result.pointer)
+    try Reference().transpose(rows: rows, columns: columns, matrix.pointer, into: wanted.pointer)
+    #expect(result.values == wanted.values && result.guardsAreIntact && wanted.guardsAreIntact)
   }
 
   private static func operand(
     _ rows: Int, _ columns: Int, _ numbers: inout SeededNumbers
-  ) -> (buffer: GuardedBuffer, operand: MatrixProduct.Operand<Float>) {
+  ) -> (buffer: GuardedBuffer, operand: MatrixOperand) {
     let isTransposed = numbers.int(0...1) == 1
     let (lines, width) = isTransposed ? (columns, rows) : (rows, columns)
     let stride = max(width, 1) + numbers.int(0...3)

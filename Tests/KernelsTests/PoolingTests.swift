@@ -3,7 +3,7 @@ import Testing
 
 @testable import TestSupport
 
-@Suite("Pooling against its naive twin")
+@Suite("Pooling against the reference")
 struct PoolingTests {
   private static func randomShape(_ numbers: inout SeededNumbers) -> PoolingShape {
     while true {
@@ -19,25 +19,30 @@ struct PoolingTests {
   }
 
   private static func check(
-    _ kind: Pooling, _ shape: PoolingShape, _ input: GuardedBuffer, _ numbers: inout SeededNumbers
+    _ kind: Pooling, _ shape: PoolingShape, _ plain: GuardedBuffer, _ numbers: inout SeededNumbers
   ) throws {
-    let gradient = numbers.floats(shape.batch * shape.outHeight * shape.outWidth * shape.channels)
-    let workspace = UnsafeMutableRawPointer.allocate(
-      byteCount: max(try kind.workspaceByteCount(shape), 64), alignment: 64)
-    defer { workspace.deallocate() }
-    let (output, wantedOutput) = (GuardedBuffer(gradient.count), GuardedBuffer(gradient.count))
-    try kind.forward(shape, input: input.pointer, output: output.pointer, workspace: workspace)
-    kind.forwardNaively(shape, input: input.pointer, output: wantedOutput.pointer)
-    expectNear(output, wantedOutput, tolerance: 1e-6, "\(kind) \(shape)")
-
-    let (back, wantedBack) = (GuardedBuffer(input.count), GuardedBuffer(input.count))
-    try kind.backward(shape, outputGradient: gradient.pointer, inputGradient: back.pointer, workspace: workspace)
-    kind.backwardNaively(
-      shape, input: input.pointer, outputGradient: gradient.pointer, inputGradient: wantedBack.pointer)
-    expectNear(back, wantedBack, tolerance: 1e-6, "gradient of \(kind) \(shape)")
+    for layout in ImageLayout.allCases {
+      var shape = shape
+      shape.layout = layout
+      let input = plain.arranged(shape.input, layout)
+      let gradient = numbers.images(shape.output, layout)
+      func passes(_ kernels: any Backend) throws -> (output: GuardedBuffer, gradient: GuardedBuffer) {
+        let workspace = UnsafeMutableRawPointer.allocate(
+          byteCount: max(try kernels.poolingWorkspaceByteCount(kind, shape), 64), alignment: 64)
+        defer { workspace.deallocate() }
+        let (output, back) = (GuardedBuffer(gradient.count), GuardedBuffer(input.count))
+        try kernels.pool(kind, shape, input: input.pointer, output: output.pointer, workspace: workspace)
+        try kernels.poolingGradient(
+          kind, shape, outputGradient: gradient.pointer, inputGradient: back.pointer, workspace: workspace)
+        return (output, back)
+      }
+      let (found, wanted) = (try passes(OneDNN()), try passes(Reference()))
+      expectNear(found.output, wanted.output, tolerance: 1e-6, "\(kind) \(shape)")
+      expectNear(found.gradient, wanted.gradient, tolerance: 1e-6, "gradient of \(kind) \(shape)")
+    }
   }
 
-  @Test("Random shapes, both directions", arguments: [Pooling.maximum, .average, .averageInside], 0..<4)
+  @Test("Random shapes, both directions", arguments: Pooling.allCases, 0..<4)
   func randomShapes(kind: Pooling, seed: Int) throws {
     var numbers = SeededNumbers(UInt64(seed))
     for _ in 0..<40 {

@@ -7,7 +7,7 @@ import Testing
   @Test func stepByStep() throws {
     let (data, ranks) = (ImageDataset(smallImages(200, side: 28)), Communicator.alone)
     let configuration = Configuration(model: "perceptron", epochs: 1, batchSize: 64, learningRate: 0.1)
-    let trainer = try Trainer(Perceptron(), Classification(), configuration, on: ranks)
+    let trainer = try Trainer(drawing: Perceptron(), Classification(), configuration, on: ranks)
     let sampler = Sampler(of: data, batchSize: configuration.batchSize, seed: configuration.seed)
     let loader = trainer.loader(data, sampler, epoch: 0)
     while let batch = try trainer.fetch(loader) { try trainer.step(batch) }

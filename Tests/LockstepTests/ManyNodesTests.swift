@@ -16,7 +16,7 @@ private enum ManyNodes {
     let (data, heldOut) = (ImageDataset(smallImages(100, side: 28)), ImageDataset(smallImages(30, side: 28)))
     let configuration = Configuration(model: "perceptron", epochs: 2, batchSize: 25, learningRate: 0.1)
     let ranks = try Environment.start()  // the job that mpirun or srun started, or this process alone
-    let trainer = try Trainer(Perceptron(), Classification(), configuration, on: ranks)
+    let trainer = try Trainer(drawing: Perceptron(), Classification(), configuration, on: ranks)
     if ranks.isRoot { trainer.observers = [ProgressPrinter(epochs: configuration.epochs)] }
     try trainer.fit(data, test: heldOut, saving: CheckpointPlan(CheckpointFolder(folder)))
     Environment.finish()

@@ -13,18 +13,18 @@ struct Sines: Dataset {
   }
 }
 
-/// Absolute errors, and how many of them are large.
+/// Absolute errors, and how many of them are small.
 struct AbsoluteErrors: Objective {
-  let sums: [SumName] = [.loss, .weight, "large"]
+  let sums: [SumName] = [.loss, .weight, "small"]
 
   func loss(of outputs: Tensor, on batch: Batch) throws -> (sum: Tensor, totals: Totals) {
     let errors = (outputs - batch.targets).abs()
-    let (sum, large) = (errors.sum(), (errors .> 0.1).sum())
-    return (sum, [.loss: try sum.item(), .weight: Double(batch.samples.count), "large": try large.item()])
+    let (loss, small) = (errors.sum(), (errors < 0.1).sum())
+    return (loss, [.loss: try loss.item(), .weight: Double(batch.samples.count), "small": try small.item()])
   }
 
   func measures(of totals: Totals) -> [Measure] {
-    [Measure("loss", totals.meanLoss), Measure("large", totals.mean(of: "large"))]
+    [Measure("loss", totals.meanLoss), Measure("small", totals.mean(of: "small"))]
   }
 }
 

@@ -3,8 +3,9 @@ import Testing
 @testable import MessagePassing
 @testable import TestSupport
 
-/// Runs on one process under `swift test` and on 1, 2, 3 and 4 ranks under `launch/test-ranks`. Serialized, nested suites
-/// included: collectives must be called in the same order on all ranks.
+/// Every transport gives the same answers: MPI on one process under `swift test` and on 1, 2, 3 and 4 under
+/// `launch/test-ranks`, threads, and a rank alone. Serialized, nested suites included: collectives must be called in the same
+/// order on all ranks.
 @Suite(.serialized) struct CollectivesRanksTests {
   @Suite struct Values {
     @Test func sizesAgreeWithTheLauncher() throws {
@@ -16,18 +17,21 @@ import Testing
       #expect(try world.allGather([Int32(world.rank)]) == (0..<Int32(world.size)).map { [$0] })
     }
 
-    @Test(arguments: CommunicatorKind.allCases)
-    func allReduceOfEachTypeAndOperation(_ kind: CommunicatorKind) throws {
-      let communicator = try kind.make()
-      try expectReductions(of: Float.self, on: communicator)
-      try expectReductions(of: Double.self, on: communicator)
-      try expectReductions(of: Int32.self, on: communicator)
-      try expectReductions(of: Int64.self, on: communicator)
-      try expectReductions(of: UInt8.self, on: communicator)
-      try expectReductions(of: UInt64.self, on: communicator)
+    @Test(arguments: JobKind.allCases)
+    func allReduceOfEachTypeAndOperation(_ job: JobKind) throws {
+      try job.run { communicator in
+        try Self.expectReductions(of: Float.self, on: communicator)
+        try Self.expectReductions(of: Double.self, on: communicator)
+        try Self.expectReductions(of: Int32.self, on: communicator)
+        try Self.expectReductions(of: Int64.self, on: communicator)
+        try Self.expectReductions(of: UInt8.self, on: communicator)
+        try Self.expectReductions(of: UInt64.self, on: communicator)
+      }
     }
 
-    private func expectReductions<T: MessageElement & Numeric>(of type: T.Type, on communicator: Communicator) throws {
+    private static func expectReductions<T: MessageElement & Numeric>(
+      of type: T.Type, on communicator: Communicator
+    ) throws {
       // Element i of rank r is (i + 1)(r + 1) ≤ 40: exact in every type.
       let indices = Array(1...10)
       let values = indices.map { $0 * (communicator.rank + 1) }.converted(to: type)
@@ -38,67 +42,71 @@ import Testing
       #expect(try communicator.allReduce(values, .maximum) == indices.map { $0 * size }.converted(to: type))
     }
 
-    @Test(arguments: CommunicatorKind.allCases)
-    func allReduceInTheBackground(_ kind: CommunicatorKind) throws {
-      let communicator = try kind.make()
-      let size = communicator.size
-      var first = (0..<10).map { Float($0 + communicator.rank) }
-      var second = [Int64](repeating: Int64(communicator.rank), count: 7)
-      try first.withUnsafeMutableBufferPointer { first in
-        try second.withUnsafeMutableBufferPointer { second in
-          let requests = [try communicator.startAllReduce(first), try communicator.startAllReduce(second, .maximum)]
-          while try !requests[1].test() {}
-          try requests[0].wait()
-          try requests[0].wait()
-          #expect(try requests[0].test())
+    @Test(arguments: JobKind.allCases)
+    func allReduceInTheBackground(_ job: JobKind) throws {
+      try job.run { communicator in
+        let size = communicator.size
+        var first = (0..<10).map { Float($0 + communicator.rank) }
+        var second = [Int64](repeating: Int64(communicator.rank), count: 7)
+        try first.withUnsafeMutableBufferPointer { first in
+          try second.withUnsafeMutableBufferPointer { second in
+            let requests = [try communicator.startAllReduce(first), try communicator.startAllReduce(second, .maximum)]
+            while try !requests[1].test() {}
+            try requests[0].wait()
+            try requests[0].wait()
+            #expect(try requests[0].test())
+          }
+        }
+        let rankSum = size * (size - 1) / 2
+        #expect(first == (0..<10).map { Float($0 * size + rankSum) })
+        #expect(second == [Int64](repeating: Int64(size - 1), count: 7))
+      }
+    }
+
+    @Test(arguments: JobKind.allCases)
+    func broadcastFromEachRoot(_ job: JobKind) throws {
+      try job.run { communicator in
+        for root in 0..<communicator.size {
+          let wanted = (0..<10).map { Double($0 * 100 + root) }
+          var buffer = communicator.rank == root ? wanted : [Double](repeating: -1, count: 10)
+          try buffer.withUnsafeMutableBufferPointer { try communicator.broadcast($0, from: root) }
+          #expect(buffer == wanted)
+          // The others' lengths don't matter.
+          let own = communicator.rank == root ? wanted : [Double](repeating: -1, count: communicator.rank)
+          #expect(try communicator.broadcast(own, from: root) == wanted)
         }
       }
-      let rankSum = size * (size - 1) / 2
-      #expect(first == (0..<10).map { Float($0 * size + rankSum) })
-      #expect(second == [Int64](repeating: Int64(size - 1), count: 7))
     }
 
-    @Test(arguments: CommunicatorKind.allCases)
-    func broadcastFromEachRoot(_ kind: CommunicatorKind) throws {
-      let communicator = try kind.make()
-      for root in 0..<communicator.size {
-        let wanted = (0..<10).map { Double($0 * 100 + root) }
-        var buffer = communicator.rank == root ? wanted : [Double](repeating: -1, count: 10)
-        try buffer.withUnsafeMutableBufferPointer { try communicator.broadcast($0, from: root) }
-        #expect(buffer == wanted)
-        // The others' lengths don't matter.
-        let own = communicator.rank == root ? wanted : [Double](repeating: -1, count: communicator.rank)
-        #expect(try communicator.broadcast(own, from: root) == wanted)
+    @Test(arguments: JobKind.allCases)
+    func gathersRaggedArrays(_ job: JobKind) throws {
+      try job.run { communicator in
+        // Rank r has 5r values: none on rank 0.
+        let all = (0..<communicator.size).map { rank in (0..<(5 * rank)).map { Int64(100 * rank + $0) } }
+        #expect(try communicator.allGather(all[communicator.rank]) == all)
+        for root in 0..<communicator.size {
+          let gathered = try communicator.gather(all[communicator.rank], to: root)
+          #expect(gathered == (communicator.rank == root ? all : nil))
+        }
+        #expect(
+          try communicator.allGather([UInt8]("rank \(communicator.rank)".utf8)).last
+            == Array("rank \(communicator.size - 1)".utf8))
       }
     }
 
-    @Test(arguments: CommunicatorKind.allCases)
-    func gathersRaggedArrays(_ kind: CommunicatorKind) throws {
-      let communicator = try kind.make()
-      // Rank r has 5r values: none on rank 0.
-      let all = (0..<communicator.size).map { rank in (0..<(5 * rank)).map { Int64(100 * rank + $0) } }
-      #expect(try communicator.allGather(all[communicator.rank]) == all)
-      for root in 0..<communicator.size {
-        let gathered = try communicator.gather(all[communicator.rank], to: root)
-        #expect(gathered == (communicator.rank == root ? all : nil))
+    @Test(arguments: JobKind.allCases)
+    func emptyBuffersAreFine(_ job: JobKind) throws {
+      try job.run { communicator in
+        let nothing = UnsafeMutableBufferPointer<Float>(start: nil, count: 0)
+        try communicator.barrier()
+        try communicator.allReduce(nothing)
+        try communicator.startAllReduce(nothing).wait()
+        try communicator.broadcast(nothing, from: 0)
+        #expect(try communicator.allReduce([Int32]()) == [])
+        #expect(try communicator.broadcast([Int32](), from: 0) == [])
+        #expect(try communicator.allGather([Int32]()) == [[Int32]](repeating: [], count: communicator.size))
+        #expect(try communicator.gather([Int32](), to: 0)?.count == (communicator.isRoot ? communicator.size : nil))
       }
-      #expect(
-        try communicator.allGather([UInt8]("rank \(communicator.rank)".utf8)).last
-          == Array("rank \(communicator.size - 1)".utf8))
-    }
-
-    @Test(arguments: CommunicatorKind.allCases)
-    func emptyBuffersAreFine(_ kind: CommunicatorKind) throws {
-      let communicator = try kind.make()
-      let nothing = UnsafeMutableBufferPointer<Float>(start: nil, count: 0)
-      try communicator.barrier()
-      try communicator.allReduce(nothing)
-      try communicator.startAllReduce(nothing).wait()
-      try communicator.broadcast(nothing, from: 0)
-      #expect(try communicator.allReduce([Int32]()) == [])
-      #expect(try communicator.broadcast([Int32](), from: 0) == [])
-      #expect(try communicator.allGather([Int32]()) == [[Int32]](repeating: [], count: communicator.size))
-      #expect(try communicator.gather([Int32](), to: 0)?.count == (communicator.isRoot ? communicator.size : nil))
     }
 
     @Test func largeBuffersArriveWhole() throws {

@@ -101,8 +101,14 @@ import Testing
     }
   }
 
-  @Test func oneCommunicatorOnly() {
-    #expect(throws: MessagePassingError.self) { try SimulatedJob.run(ranks: 2) { _ = try $0.duplicate() } }
-    #expect(throws: MessagePassingError.self) { try SimulatedJob.run(ranks: 2) { try $0.send([Float(1)], to: 2) } }
+  /// Checked mode names who calls what, as between processes.
+  @Test func anotherCollectiveIsNamed() {
+    let error = #expect(throws: MessagePassingError.self) {
+      try SimulatedJob.run(ranks: 3) {
+        $0.isChecked = true
+        if $0.rank == 2 { try $0.barrier() } else { _ = try $0.allGather([Int64(1)]) }
+      }
+    }
+    #expect(error?.text == "ranks disagree: ranks 0, 1 call allgather of int64 #1; rank 2 calls barrier #1")
   }
 }

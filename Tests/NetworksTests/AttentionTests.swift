@@ -32,13 +32,13 @@ struct AttentionTests {
       parameters = layer.namedParameters
       try #require(parameters.map(\.name) == fixture.parameterNames)
       for (entry, value) in zip(parameters, fixture.parameters) { try entry.tensor.assign(value.tensor()) }
-      let (output, weights) = try layer.attend(inputs[0], inputs[1], inputs[2], lengths: lengths)
+      let (output, weights) = layer.attend(inputs[0], inputs[1], inputs[2], lengths: lengths)
       results = [output, weights]
     case "dot":
-      let (output, weights) = try ScaledDotProductAttention().attend(
+      let (output, weights) = ScaledDotProductAttention().attend(
         inputs[0], inputs[1], inputs[2], lengths: lengths)
       results = [output, weights]
-    default: results = [try inputs[0].maskedSoftmax(lengths)]
+    default: results = [inputs[0].maskedSoftmax(lengths)]
     }
     try #require(results.count == fixture.outputs.count)
     var sum = Tensor(Float(0))
@@ -59,23 +59,23 @@ struct AttentionTests {
   func differences() throws {
     let lengths = Tensor([Int64(0), 5, 2])
     let scores = try Layouts.normal([3, 2, 5])
-    try checkGradient([scores], "masked softmax") { try $0[0].maskedSoftmax(lengths) }
+    try checkGradient([scores], "masked softmax") { $0[0].maskedSoftmax(lengths) }
     try checkGradient([scores], "masked softmax by queries") {
-      try $0[0].maskedSoftmax(Tensor([[Int64(1), 5], [0, 3], [4, 2]]))
+      $0[0].maskedSoftmax(Tensor([[Int64(1), 5], [0, 3], [4, 2]]))
     }
     let (queries, keys, values) = (
       try Layouts.normal([3, 2, 4], seed: 1), try Layouts.normal([3, 5, 4], seed: 2),
       try Layouts.normal([3, 5, 3], seed: 3)
     )
     try checkGradient([queries, keys, values], "dot product") {
-      try ScaledDotProductAttention().attend($0[0], $0[1], $0[2], lengths: lengths).output
+      ScaledDotProductAttention().attend($0[0], $0[1], $0[2], lengths: lengths).output
     }
     let (points, others, w) = (
       try Layouts.normal([4], seed: 4), try Layouts.normal([4, 3], seed: 5), try Layouts.normal([1], seed: 6)
     )
     let own = try Layouts.normal([4, 3], seed: 7)
     try checkGradient([points, others, own, w], "pooling") {
-      try NadarayaWatson.pool($0[0], $0[1], $0[2], w: $0[3]).output
+      NadarayaWatson.pool($0[0], $0[1], $0[2], w: $0[3]).output
     }
   }
 
@@ -85,23 +85,23 @@ struct AttentionTests {
     let values = Tensor.arange(40, .float32).reshaped([1, 10, 4]).expanded(to: [2, 10, 4])
     let (keys, lengths) = (Tensor.ones([2, 10, 2]), Tensor([Int64(2), 6]))
     let additive = AdditiveAttention(keys: 2, queries: 20, hidden: 8, dropout: 0.1).evaluate()
-    let first = try additive.attend(
+    let first = additive.attend(
       .normal([2, 1, 20], key: RandomKey(seed: 1)), keys, values, lengths: lengths)
     let dot = ScaledDotProductAttention(dropout: 0.5).evaluate()
-    let second = try dot.attend(.normal([2, 1, 2], key: RandomKey(seed: 2)), keys, values, lengths: lengths)
+    let second = dot.attend(.normal([2, 1, 2], key: RandomKey(seed: 2)), keys, values, lengths: lengths)
     for (output, weights) in [first, second] {
       let wanted: [Float] = [2, 3, 4, 5, 10, 11, 12, 13]
       #expect(try zip(output.floats(), wanted).allSatisfy { abs($0 - $1) < 1e-4 })
       #expect(try weights[0, 0].floats()[2...].allSatisfy { $0 == 0 })
       #expect(try weights[1, 0].floats()[6...].allSatisfy { $0 == 0 })
     }
-    let projected = try additive.attend(
+    let projected = additive.attend(
       .normal([2, 1, 20], key: RandomKey(seed: 1)), projectedKeys: additive.projected(keys: keys), values,
       lengths: lengths)
     #expect(try projected.output.floats() == first.output.floats())
     // In training some values are left out, but the weights are whole.
     dot.train()
-    let dropped = try dot.attend(.normal([2, 1, 2], key: RandomKey(seed: 2)), keys, values, lengths: lengths)
+    let dropped = dot.attend(.normal([2, 1, 2], key: RandomKey(seed: 2)), keys, values, lengths: lengths)
     #expect(try abs(dropped.weights.sum().item() - 2) < 1e-5)
   }
 
@@ -110,13 +110,13 @@ struct AttentionTests {
     let (queries, keys, values): ([Double], [Double], [Double]) = ([0, 0.7, -2], [0.1, 1, -1, 3], [2, -1, 0.5, 4])
     let layer = NadarayaWatson()
     #expect(layer.namedParameters.map(\.name) == ["w"] && layer.w.shape == [1])
-    try layer.initialize(RandomKey(seed: 3))
+    layer.initialize(RandomKey(seed: 3))
     let drawn = try layer.w.item()
     #expect((0..<1).contains(drawn))
     for w in [nil, 2.5] {
       layer.w.fill(w ?? 1)
       let (q, k, v) = (try tensor(queries), try tensor(keys), try tensor(values))
-      let (output, weights) = try w == nil ? NadarayaWatson.pool(q, k, v) : layer.attend(q, k, v)
+      let (output, weights) = w == nil ? NadarayaWatson.pool(q, k, v) : layer.attend(q, k, v)
       #expect(output.shape == [3] && weights.shape == [3, 4])
       for (query, found) in zip(queries, try output.values(as: Double.self)) {
         let shares = keys.map { exp(-pow((query - $0) * (w ?? 1), 2) / 2) }

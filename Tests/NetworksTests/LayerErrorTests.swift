@@ -7,12 +7,12 @@ import Testing
 @Suite("Every mistake with layers and losses is an error of one line that names what is at fault")
 struct LayerErrorTests {
   static let mistakes: [Mistake] = [
-    .init("squared error", "[2, 3]", "[3, 2]") { try meanSquaredError(ones(2, 3), ones(3, 2)) },
-    .init("a layer of absurd size", "tensor", "9223372036854775807") { try Linear(.max, .max)(ones(2, 3)) },
-    .init("a layer of negative size", "tensor", "[5, -1]") { try Linear(-1, 5)(ones(2, 3)) },
-    .init("a convolution of three extents", "convolution") { try Conv2D(1, 1, kernel: [3, 3, 3])(ones(1, 1, 5, 5)) },
-    .init("a convolution of no groups", "convolution") { try Conv2D(1, 1, kernel: 3, groups: 0)(ones(1, 1, 5, 5)) },
-    .init("a module without forward", "override forward") { try Module()(ones(2)) },
+    .init("squared error", "[2, 3]", "[3, 2]") { meanSquaredError(ones(2, 3), ones(3, 2)) },
+    .init("a layer of absurd size", "can't make one of shape") { Linear(.max, .max)(ones(2, 3)) },
+    .init("a layer of negative size", "[5, -1]") { Linear(-1, 5)(ones(2, 3)) },
+    .init("a convolution of three extents", "convolution") { Conv2D(1, 1, kernel: [3, 3, 3])(ones(1, 1, 5, 5)) },
+    .init("a convolution of no groups", "convolution") { Conv2D(1, 1, kernel: 3, groups: 0)(ones(1, 1, 5, 5)) },
+    .init("a module without forward", "override forward") { Module()(ones(2)) },
   ]
 
   @Test("Layers and losses", arguments: mistakes) func layers(_ mistake: Mistake) { mistake.check() }
@@ -26,9 +26,9 @@ struct EmptyBatchTests {
       Conv2D(1, 3, kernel: 3, padding: 1), ReLU(), MaxPool2D(2), Conv2D(3, 4, kernel: 1), Sigmoid(), AvgPool2D(2),
       Flatten(), Dropout(0.5), Linear(16, 5), Tanh(), Linear(5, 2))
     let input = Tensor.zeros([0, 1, 8, 8]).requiringGradient()
-    let logits = try network(input)
+    let logits = network(input)
     #expect(logits.shape == [0, 2])
-    let loss = try crossEntropy(logits, Tensor.zeros([0], .int64), reduction: .sum)
+    let loss = crossEntropy(logits, Tensor.zeros([0], .int64), reduction: .sum)
     #expect(try loss.item() == 0)
     try loss.backward()
     #expect(input.gradient?.shape == [0, 1, 8, 8])

@@ -32,7 +32,7 @@ struct Lesson: Sendable, CustomStringConvertible {
     let entry = try #require(Zoo.model(model))
     var configuration = configuration
     configuration.steps = steps
-    let trainer = try Trainer(entry.make(ModelSizes()), Classification(), configuration, on: communicator)
+    let trainer = try Trainer(drawing: entry.make(ModelSizes()), Classification(), configuration, on: communicator)
     if let checkpoint { try trainer.resume(from: checkpoint) }
     let keeper = MetricsKeeper()
     trainer.observers = [keeper]

@@ -5,7 +5,7 @@ func oddCheckpoint(step: Int = 12, isFinite: Bool = false) throws -> Checkpoint 
   let special: [Float] = isFinite ? [1, 2, 3] : [.infinity, -.infinity, Float(bitPattern: 0x7FC1_2345)]
   let odd = [0, -0.0] + special + [.leastNonzeroMagnitude, .greatestFiniteMagnitude, 1 / 3, -1e-20, 16_777_215]
   var position = TrainingPosition()
-  (position.epoch, position.step, position.stepInEpoch, position.samplesSeen) = (3, step, 2, 1234)
+  (position.epoch, position.step, position.stepInEpoch, position.samplesSeen) = (3, step, min(step, 2), 1234)
   (position.seed, position.totals) = (.max - 5, [1.5, 1 / 3, 100])
   return Checkpoint(
     model: [

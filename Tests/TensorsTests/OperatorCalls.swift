@@ -88,12 +88,16 @@ enum OperatorCalls {
   ]
 
   private static let normalization: [String: OperatorCall] = [
-    "batchNorm": { $1[0].batchNormalized($1[1], $1[2], thenReLU: $0.thenReLU ?? false).output },
+    "batchNorm": {
+      let output = $1[0].batchNormalized($1[1], $1[2]).output
+      return $0.thenReLU ?? false ? output.relu() : output
+    },
     "batchNormGiven": {
-      $1[0].normalized(
-        mean: Tensor($0.mean ?? []), variance: Tensor($0.variance ?? []), $1[1], $1[2], thenReLU: $0.thenReLU ?? false)
+      let output = $1[0].normalized(
+        mean: Tensor($0.mean ?? []), variance: Tensor($0.variance ?? []), $1[1], $1[2])
+      return $0.thenReLU ?? false ? output.relu() : output
     },
     "adaptiveAvgPool2d": { $1[0].adaptivelyAveraged($0.shape ?? []) },
-    "conv2dReLU": { $1[0].convolved($1[1], bias: $1[2], padding: $0.padding ?? [], thenReLU: true) },
+    "conv2dReLU": { $1[0].convolved($1[1], bias: $1[2], padding: $0.padding ?? []).relu() },
   ]
 }

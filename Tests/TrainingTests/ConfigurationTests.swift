@@ -49,7 +49,7 @@ import Testing
     }
     #expect(error?.description == text)
     #expect(error?.kind == .usage)
-    #expect(throws: ConfigurationError.self) { try Trainer(smallNetwork(), Classification(), configuration) }
+    #expect(throws: ConfigurationError.self) { try Trainer(drawing: smallNetwork(), Classification(), configuration) }
   }
 
   @Test func survivesJSON() throws {
@@ -170,12 +170,12 @@ import Testing
   @Test func metricsAreLinesOfJSON() throws {
     let folder = try TemporaryFolder()
     let path = folder.file("m.jsonl")
-    let train = Totals(loss: 50, hits: 75, samples: 100)
+    let train = Totals([.loss, .hits, .weight], [50, 75, 100])
     let tested = EpochMetrics(
-      epoch: 1, step: 7, seconds: 1.5, train: train, test: Totals(loss: 3, hits: 1, samples: 4),
+      epoch: 1, step: 7, seconds: 1.5, train: train, test: [.loss: 3, .hits: 1, .weight: 4],
       examplesPerSecond: 1234.5, ranks: 2)
     let endless = EpochMetrics(
-      epoch: 2, step: 14, seconds: 3, train: Totals(loss: .infinity, hits: 0, samples: 100), test: nil,
+      epoch: 2, step: 14, seconds: 3, train: [.loss: .infinity, .hits: 0, .weight: 100], test: nil,
       examplesPerSecond: 1, ranks: 2)
     try MetricsWriter(path).epochFinished(tested)
     var position = TrainingPosition()

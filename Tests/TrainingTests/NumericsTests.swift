@@ -8,9 +8,9 @@ import Testing
 @Suite(.timeLimit(.minutes(10))) struct NumericsTests {
   /// A layer of one function.
   private final class Function: Module {
-    let function: @Sendable (Tensor) throws -> Tensor
-    init(_ function: @escaping @Sendable (Tensor) throws -> Tensor) { self.function = function }
-    override func forward(_ input: Tensor) throws -> Tensor { try function(input) }
+    let function: @Sendable (Tensor) -> Tensor
+    init(_ function: @escaping @Sendable (Tensor) -> Tensor) { self.function = function }
+    override func forward(_ input: Tensor) -> Tensor { function(input) }
   }
 
   /// Samples of three numbers in two classes; one of them may be infinite.
@@ -40,8 +40,8 @@ import Testing
     let configuration = configuration(reproducible)
     do {
       try SimulatedJob.run(ranks: ranks) { communicator in
-        let trainer = try Trainer(make(), Classification(), configuration, on: communicator)
-        trainer.checksNumerics = true
+        let trainer = try Trainer(drawing: make(), Classification(), configuration, on: communicator)
+        trainer.checks.numerics = true
         try spoil(trainer.model, communicator.rank)
         try trainer.fit(points)
       }
@@ -102,7 +102,7 @@ import Testing
 
   /// log 0 is minus infinity at once; the root of 0 is 0, and only its derivative is infinite.
   @Test(arguments: [true, false]) func forwardAndBackward(_ reproducible: Bool) throws {
-    func message(_ function: @escaping @Sendable (Tensor) throws -> Tensor) -> String? {
+    func message(_ function: @escaping @Sendable (Tensor) -> Tensor) -> String? {
       failure(ranks: 2, reproducible: reproducible, Points(count: 9)) {
         Sequential(Linear(3, 2), Function(function))
       } spoil: { model, rank in
@@ -141,8 +141,8 @@ import Testing
   @Test func theBitsStay() throws {
     func bits(_ isChecking: Bool) throws -> [[UInt32]] {
       let trainer = try Trainer(
-        Sequential(Linear(3, 4), ReLU(), Dropout(0.3), Linear(4, 2)), Classification(), configuration(true))
-      trainer.checksNumerics = isChecking
+        drawing: Sequential(Linear(3, 4), ReLU(), Dropout(0.3), Linear(4, 2)), Classification(), configuration(true))
+      trainer.checks.numerics = isChecking
       try trainer.fit(Points(count: 20))
       return try trainer.model.state.map { try $0.tensor.floats().map(\.bitPattern) }
     }

@@ -10,7 +10,7 @@ import Testing
 @Suite struct ObserverTests {
   private func fit(_ observers: [any TrainingObserver], epochs: Int, in folder: TemporaryFolder) throws {
     let trainer = try Trainer(
-      smallNetwork(), Classification(), smallConfiguration(epochs: epochs, learningRate: 0.01))
+      drawing: smallNetwork(), Classification(), smallConfiguration(epochs: epochs, learningRate: 0.01))
     trainer.observers = observers
     let plan = CheckpointPlan(CheckpointFolder(folder.file("saved")), every: .epochs(1))
     try trainer.fit(ImageDataset(smallImages(16)), saving: plan)

@@ -63,7 +63,7 @@ import Zoo
     var configuration = Lesson(model: "mlp").configuration
     configuration.seed = UInt64(world.rank % 2)
     let error = #expect(throws: DisagreementError.self) {
-      _ = try Trainer(Sequential(Linear(2, 2)), Classification(), configuration, on: world)
+      _ = try Trainer(drawing: Sequential(Linear(2, 2)), Classification(), configuration, on: world)
     }
     #expect(error?.name == "seed")
     #expect(error?.values.map(\.value) == ["0", "1"])

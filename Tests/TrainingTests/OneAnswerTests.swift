@@ -63,7 +63,7 @@ import Zoo
     func parameters(_ isReproducible: Bool) throws -> [[Float]] {
       var configuration = lesson.configuration
       configuration.reproducible = isReproducible
-      let trainer = try Trainer(entry.make(ModelSizes()), Classification(), configuration)
+      let trainer = try Trainer(drawing: entry.make(ModelSizes()), Classification(), configuration)
       try trainer.fit(Lesson.data)
       return try trainer.model.state.map { try $0.tensor.floats() }
     }

@@ -26,7 +26,7 @@ import Testing
     #expect(together.map(\.number) == Array(1...folds))
     #expect(together.map(\.train) == alone.map(\.train) && together.map(\.valid) == alone.map(\.valid))
     #expect(together.map { $0.epochs.map(\.train) } == alone.map { $0.epochs.map(\.train) })
-    #expect(alone.map { Int($0.valid.samples) }.reduce(0, +) == 43)
+    #expect(alone.map { Int($0.valid.weight) }.reduce(0, +) == 43)
   }
 
   /// One rank's error ends the cross-validation on all of them.
@@ -48,7 +48,7 @@ import Testing
     small.batchSize = 3
     func train(_ communicator: Communicator) throws -> String {
       let network = Sequential(Linear(2, 1))
-      try Trainer(network, Regression(), small, on: communicator).fit(rows(20), test: rows(5))
+      try Trainer(drawing: network, Regression(), small, on: communicator).fit(rows(20), test: rows(5))
       return try digest(network)
     }
     #expect(try train(communicator) == train(.alone))
@@ -62,7 +62,7 @@ import Testing
       let network = Sequential(shared, Tanh(), shared, Linear(2, 1))
       #expect(network.namedParameters.map(\.name) == ["0.weight", "0.bias", "3.weight", "3.bias"])
       #expect(network.parameterCount == 9)
-      try Trainer(network, Regression(), configuration(2, reproducible: true), on: communicator).fit(rows(50))
+      try Trainer(drawing: network, Regression(), configuration(2, reproducible: true), on: communicator).fit(rows(50))
       #expect(network[0].parameters["weight"] === network[2].parameters["weight"])
       return network
     }

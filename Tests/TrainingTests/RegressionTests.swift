@@ -13,7 +13,7 @@ import Zoo
   @Test func linearRegressionFindsItsWeights() throws {
     let network = Sequential(Linear(2, 1, weights: .normal(standardDeviation: 0.01), biases: .constant(0)))
     let configuration = Configuration(model: "linear", epochs: 3, batchSize: 10, learningRate: 0.03)
-    try Trainer(network, Regression(), configuration).fit(rows)
+    try Trainer(drawing: network, Regression(), configuration).fit(rows)
     let weights = try #require(try network.tensor(named: "0.weight")?.values(as: Double.self))
     for (found, truth) in zip(weights, [2, -3.4]) { #expect(abs(found - truth) < 0.01) }
     #expect(abs(try #require(network.tensor(named: "0.bias")).item() - 4.2) < 0.01)
@@ -27,7 +27,7 @@ import Zoo
     let network = sinePerceptron()
     let configuration = Configuration(
       model: "sine-mlp", epochs: 5, batchSize: 16, learningRate: 0.01, optimizer: .adam)
-    try Trainer(network, Regression(), configuration).fit(TableDataset(try data.split(0..<600)))
+    try Trainer(drawing: network, Regression(), configuration).fit(TableDataset(try data.split(0..<600)))
     let rest = TableDataset(try data.split(600..<996))
     let batch = try rest.batch(Array(0..<rest.count))
     let loss = try withoutGradient { try meanSquaredError(network(batch.inputs), batch.targets).item() }
@@ -42,12 +42,12 @@ import Zoo
       targets: Tensor([3, 4, 1] as [Float], shape: [3, 1]),
       samples: [0, 1, 2])
     let plain = Regression()
-    let totals = try plain.evaluate(network, batch).totals
-    #expect(totals.loss == 1 + 0 + 121 && totals.samples == 3)
+    let totals = try plain.totals(of: network, on: batch)
+    #expect(totals.loss == 1 + 0 + 121 && totals.weight == 3)
     #expect(plain.measures(of: totals).map(\.name) == ["loss", "rmse"])
     // The prediction -10 counts as 1, whose logarithm is that of its target.
     let logarithmic = Regression(isLogarithmic: true)
-    let measured = logarithmic.measures(of: try logarithmic.evaluate(network, batch).totals)
+    let measured = logarithmic.measures(of: try logarithmic.totals(of: network, on: batch))
     #expect(measured.map(\.name) == ["loss", "log_rmse"])
     #expect(abs(measured[1].value - 0.405465 / 3.0.squareRoot()) < 1e-6)
   }

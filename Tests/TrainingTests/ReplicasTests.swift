@@ -16,19 +16,21 @@ struct Accident {
 
   func train(on communicator: Communicator, interval: Int, savingIn folder: String? = nil) throws {
     let entry = try #require(Zoo.model(lesson.model))
-    let trainer = try Trainer(entry.make(ModelSizes()), Classification(), lesson.configuration, on: communicator)
-    trainer.verificationInterval = interval
-    if communicator.rank == rank { trainer.observers = [Hand(self)] }
+    let trainer = try Trainer(
+      drawing: entry.make(ModelSizes()), Classification(), lesson.configuration, on: communicator)
+    trainer.checks.verificationInterval = interval
+    if communicator.rank == rank { trainer.observers = [Hand(self, trainer)] }
     let saving = folder.map { CheckpointPlan(CheckpointFolder($0), every: .steps(2)) }
     try trainer.fit(Lesson.data, saving: saving)
   }
 
   private final class Hand: TrainingObserver {
     let accident: Accident
-    init(_ accident: Accident) { self.accident = accident }
+    unowned let trainer: Trainer
+    init(_ accident: Accident, _ trainer: Trainer) { (self.accident, self.trainer) = (accident, trainer) }
 
-    func stepFinished(_ trainer: Trainer, totals: Totals, of stepsPerEpoch: Int) {
-      guard trainer.position.step == accident.step else { return }
+    func stepFinished(_ step: FinishedStep) {
+      guard step.position.step == accident.step else { return }
       let slots = trainer.optimizer.slots.flatMap { slot, tensors in
         tensors.map { (name: "\(slot) of \($0.key)", tensor: $0.value) }
       }
@@ -79,7 +81,7 @@ struct Accident {
     var lesson = Lesson(model: "softmax-regression")
     lesson.optimizer = optimizer
     let trainer = try Trainer(
-      #require(Zoo.model(lesson.model)).make(ModelSizes()), Classification(), lesson.configuration)
+      drawing: #require(Zoo.model(lesson.model)).make(ModelSizes()), Classification(), lesson.configuration)
     try trainer.fit(Lesson.data)
     for slot in trainer.optimizer.slots.keys {
       let tensor = "\(slot) of 1.weight"
@@ -126,7 +128,7 @@ struct Accident {
         try SimulatedJob.run(ranks: 3) { communicator in
           var configuration = Lesson(model: "small").configuration
           if communicator.rank == 2 { change(&configuration) }
-          _ = try Trainer(Sequential(Linear(2, 2)), Classification(), configuration, on: communicator)
+          _ = try Trainer(drawing: Sequential(Linear(2, 2)), Classification(), configuration, on: communicator)
         }
       }
       #expect(error?.name == name)

@@ -60,14 +60,14 @@ import Zoo
     for (found, wanted) in zip(resumedEpochs.all, remaining) {
       #expect(found.epoch == wanted.epoch)
       #expect(found.test == wanted.test)
-      #expect(found.train.samples == 100)
-      #expect(found.train.hits == wanted.train.hits)
+      #expect(found.train.weight == 100)
+      #expect(found.train[.hits] == wanted.train[.hits])
       #expect(abs(found.train.loss - wanted.train.loss) < 1e-9 * wanted.train.loss)
     }
   }
 
   private func trainer(_ test: Case, _ configuration: Configuration) throws -> (Trainer, EpochRecorder) {
-    let trainer = try Trainer(smallNetwork(dropout: test.dropout), Classification(), configuration)
+    let trainer = try Trainer(drawing: smallNetwork(dropout: test.dropout), Classification(), configuration)
     let recorder = EpochRecorder()
     trainer.observers = [recorder]
     return (trainer, recorder)
@@ -83,12 +83,12 @@ import Zoo
     let data = ImageDataset(smallImages(40, side: 28))
     let folder = try TemporaryFolder()
     let configuration = Configuration(model: "mlp-dropout", epochs: 2, batchSize: 16, learningRate: 0.5, seed: 3)
-    let whole = try Trainer(entry.make(ModelSizes()), Classification(), configuration)
+    let whole = try Trainer(drawing: entry.make(ModelSizes()), Classification(), configuration)
     try whole.fit(data, saving: CheckpointPlan(CheckpointFolder(folder.path), every: .steps(2)))
     let files = try CheckpointFolder(folder.path).files()
     #expect(files.map { $0.suffix(5) } == ["06.h5", "04.h5", "02.h5"][...].map { $0[...] })
     for file in files {
-      let resumed = try Trainer(entry.make(ModelSizes()), Classification(), configuration)
+      let resumed = try Trainer(drawing: entry.make(ModelSizes()), Classification(), configuration)
       try resumed.resume(from: CheckpointFolder.load(file).checkpoint)
       try resumed.fit(data)
       #expect(try digest(resumed.model) == digest(whole.model), "\(file)")
@@ -130,11 +130,11 @@ import Zoo
 
   @Test func anotherModelIsRefusedByName() throws {
     let folder = try TemporaryFolder()
-    let trainer = try Trainer(smallNetwork(), Classification(), smallConfiguration(epochs: 0))
+    let trainer = try Trainer(drawing: smallNetwork(), Classification(), smallConfiguration(epochs: 0))
     try trainer.fit(ImageDataset(smallImages(20)), saving: CheckpointPlan(CheckpointFolder(folder.path)))
     let (_, checkpoint) = try CheckpointFolder.load(folder.path)
     let other = Sequential(Flatten(), Linear(64, 12), ReLU(), Linear(12, 10))
-    let another = try Trainer(other, Classification(), smallConfiguration())
+    let another = try Trainer(drawing: other, Classification(), smallConfiguration())
     let before = try digest(other)
     let text = try #require(message { try another.resume(from: checkpoint) })
     for part in ["3.weight is missing", "4.bias is unknown", "1.weight has shape [16, 64], not [12, 64]"] {

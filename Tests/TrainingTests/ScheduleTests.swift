@@ -56,18 +56,18 @@ import Testing
     let configuration = try smallConfiguration(epochs: 2).with([
       "schedule": "cosine", "schedule-steps": "6", "warmup": "2", "momentum": "0.9",
     ])
-    let whole = try Trainer(smallNetwork(), Classification(), configuration)
+    let whole = try Trainer(drawing: smallNetwork(), Classification(), configuration)
     try whole.fit(data)
     var first = configuration
     first.steps = 5
     let folder = try TemporaryFolder()
-    try Trainer(smallNetwork(), Classification(), first).fit(
+    try Trainer(drawing: smallNetwork(), Classification(), first).fit(
       data, saving: CheckpointPlan(CheckpointFolder(folder.path)))
     let (path, checkpoint) = try CheckpointFolder.load(folder.path)
     var saved = try Configuration(json: checkpoint.configuration, path: path)
     #expect(saved == first)
     saved.steps = nil
-    let resumed = try Trainer(smallNetwork(), Classification(), saved)
+    let resumed = try Trainer(drawing: smallNetwork(), Classification(), saved)
     try resumed.resume(from: checkpoint)
     try resumed.fit(data)
     #expect(try digest(resumed.model) == digest(whole.model))

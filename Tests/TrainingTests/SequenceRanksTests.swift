@@ -62,10 +62,10 @@ import Zoo
         seed: 3)
       (configuration.optimizer, configuration.clipNorm, configuration.steps) = (optimizer, 1, Self.steps)
       configuration.reproducible = isReproducible
-      let together = try Trainer(make(), objective(), configuration, on: communicator)
+      let together = try Trainer(drawing: make(), objective(), configuration, on: communicator)
       let before = together.model.namedParameters.map { $0.tensor.copy() }
       try together.fit(data)
-      let alone = try Trainer(make(), objective(), configuration)
+      let alone = try Trainer(drawing: make(), objective(), configuration)
       try alone.fit(data)
       #expect(together.position == alone.position)
       #expect(together.position.step == Self.steps)

@@ -10,7 +10,7 @@ import Testing
 /// The training loop in one process.
 @Suite struct TrainerTests {
   private func trainer(_ configuration: Configuration, dropout: Double = 0) throws -> (Trainer, EpochRecorder) {
-    let trainer = try Trainer(smallNetwork(dropout: dropout), Classification(), configuration)
+    let trainer = try Trainer(drawing: smallNetwork(dropout: dropout), Classification(), configuration)
     let recorder = EpochRecorder()
     trainer.observers = [recorder]
     return (trainer, recorder)
@@ -57,7 +57,7 @@ import Testing
     try expectClose(sliced.model, whole.model)
     let (found, wanted) = (try #require(slicedEpochs.all.last), try #require(wholeEpochs.all.last))
     #expect(abs(found.train.loss / wanted.train.loss - 1) < 1e-5)
-    #expect(found.train.samples == 37)
+    #expect(found.train.weight == 37)
   }
 
   @Test(arguments: [1, 7, 1024, 1025, 2100]) func evaluationCountsEachSampleOnce(_ count: Int) throws {
@@ -65,11 +65,11 @@ import Testing
     let model = Sequential(Flatten(), Linear(4, 10))
     let totals = try Evaluator(model, Classification(), Sharding(rank: 0, rankCount: 1, sliceSize: 300), .alone)
       .evaluate(ImageDataset(split))
-    #expect(totals.samples == Double(count))
+    #expect(totals.weight == Double(count))
     let batch = try ImageDataset(split).batch(Array(0..<count))
-    let logits = try model(batch.inputs)
+    let logits = model(batch.inputs)
     #expect(try abs(totals.loss / crossEntropy(logits, batch.targets, reduction: .sum).item() - 1) < 1e-4)
-    #expect(try totals.hits == (logits.argmax(1) .== batch.targets).sum().item())
+    #expect(try totals[.hits] == (logits.argmax(1) .== batch.targets).sum().item())
   }
 
   @Test func evaluationLeavesTheModelAsItWas() throws {
@@ -83,7 +83,7 @@ import Testing
     #expect(try digest(model) == before)
     #expect(model.namedParameters.allSatisfy { $0.tensor.gradient == nil })
     let empty = try evaluator.evaluate(ImageDataset(smallImages(0)))
-    #expect(empty == Totals())
+    #expect(empty == [.loss: 0, .hits: 0, .weight: 0])
     #expect((empty.meanLoss, empty.accuracy) == (0, 0))
   }
 
@@ -113,16 +113,16 @@ import Testing
   @Test func aLossThatIsNoNumberStopsBeforeTheUpdate() throws {
     let folder = try TemporaryFolder()
     let (trainer, _) = try trainer(smallConfiguration(epochs: 1))
-    let plan = CheckpointPlan(CheckpointFolder(folder.path), every: .steps(1))
+    let plan = CheckpointPlan(CheckpointFolder(folder.path), every: .steps(2))
     var digests: [String] = []
-    trainer.observers = [Poisoner(step: 3) { digests.append($0) }]
+    trainer.observers = [Poisoner(trainer.model, step: 3) { digests.append($0) }]
     let error = #expect(throws: NotFiniteError.self) { try trainer.fit(ImageDataset(smallImages(100)), saving: plan) }
     #expect(error?.step == 4)
     #expect(error?.kind == .internalError)
     #expect(trainer.position.step == 3)
     // The poisoned weight apart, the model is as step 3 left it; the last good state lies on the disk.
     let (_, checkpoint) = try CheckpointFolder.load(folder.path)
-    #expect(checkpoint.position.step == 3)
+    #expect(checkpoint.position.step == 2)
     #expect(try digest(trainer.model) == digests.last)
   }
 
@@ -133,6 +133,22 @@ import Testing
     }
     let (trainer, _) = try trainer(smallConfiguration())
     #expect(throws: InputError("broken.h5", "is gone")) { try trainer.fit(Broken()) }
+  }
+
+  /// The folder of a plan is made when the training begins, not found missing when the first epoch is over.
+  @Test func theFolderIsMadeAtTheStart() throws {
+    let folder = try TemporaryFolder()
+    let (trainer, epochs) = try trainer(smallConfiguration(epochs: 1))
+    try trainer.fit(ImageDataset(smallImages(20)), saving: CheckpointPlan(CheckpointFolder(folder.file("new"))))
+    #expect(try CheckpointFolder.load(folder.file("new")).checkpoint.position.epoch == 1)
+    #expect(epochs.all.count == 1)
+    let (other, nothing) = try self.trainer(smallConfiguration(epochs: 1))
+    let text = message {
+      try other.fit(
+        ImageDataset(smallImages(20)), saving: CheckpointPlan(CheckpointFolder(folder.file("missing/new"))))
+    }
+    #expect(text?.contains("this folder can't be made") == true)
+    #expect(other.position.step == 0 && nothing.all.isEmpty)
   }
 
   @Test func savesWhenDue() throws {
@@ -151,13 +167,16 @@ import Testing
 
 /// Puts a number that is none into the model when a step has ended.
 private final class Poisoner: TrainingObserver {
+  private let model: Module
   private let step: Int
   private let report: (String) -> Void
-  init(step: Int, _ report: @escaping (String) -> Void) { (self.step, self.report) = (step, report) }
+  init(_ model: Module, step: Int, _ report: @escaping (String) -> Void) {
+    (self.model, self.step, self.report) = (model, step, report)
+  }
 
-  func stepFinished(_ trainer: Trainer, totals: Totals, of stepsPerEpoch: Int) {
-    guard trainer.position.step == step, let bias = trainer.model.namedParameters.last?.tensor else { return }
+  func stepFinished(_ finished: FinishedStep) {
+    guard finished.position.step == step, let bias = model.namedParameters.last?.tensor else { return }
     _ = try? bias.withFloats { $0[0] = .nan }
-    report((try? digest(trainer.model)) ?? "")
+    report((try? digest(model)) ?? "")
   }
 }

@@ -51,10 +51,10 @@ import Zoo
     ) throws {
       let communicator = try Ranks.duplicate()
       let (together, alone) = (EpochRecorder(), EpochRecorder())
-      let trainer = try Trainer(make(), Classification(), configuration, on: communicator)
+      let trainer = try Trainer(drawing: make(), Classification(), configuration, on: communicator)
       trainer.observers = [together]
       try trainer.fit(ImageDataset(train), test: ImageDataset(test))
-      let reference = try Trainer(make(), Classification(), configuration)
+      let reference = try Trainer(drawing: make(), Classification(), configuration)
       reference.observers = [alone]
       try reference.fit(ImageDataset(train), test: ImageDataset(test))
 
@@ -62,8 +62,8 @@ import Zoo
       #expect(together.all.count == configuration.epochs)
       for (found, wanted) in zip(together.all, alone.all) {
         #expect((found.epoch, found.step) == (wanted.epoch, wanted.step))
-        #expect(found.train.samples == Double(train.count))
-        #expect(found.test?.samples == Double(test.count))
+        #expect(found.train.weight == Double(train.count))
+        #expect(found.test?.weight == Double(test.count))
         #expect(abs(found.train.meanLoss / wanted.train.meanLoss - 1) < 1e-4)
         #expect(try abs(#require(found.test).meanLoss / #require(wanted.test).meanLoss - 1) < 1e-4)
       }
@@ -84,7 +84,7 @@ import Zoo
       var configuration = smallConfiguration(epochs: 3)
       configuration.momentum = 0.9
       func trainer(_ configuration: Configuration) throws -> Trainer {
-        try Trainer(smallNetwork(dropout: 0.3), Classification(), configuration, on: communicator)
+        try Trainer(drawing: smallNetwork(dropout: 0.3), Classification(), configuration, on: communicator)
       }
       let whole = try trainer(configuration)
       try whole.fit(data)
@@ -110,7 +110,7 @@ import Zoo
       let communicator = try Ranks.duplicate()
       let split = smallImages(count, side: 2)
       let model = Sequential(Flatten(), Linear(4, 3))
-      try model.initializeAll(seed: 1)
+      model.initializeAll(seed: 1)
       let sharding = Sharding(rank: communicator.rank, rankCount: communicator.size, sliceSize: 100)
       let found = try Evaluator(model, Classification(), sharding, communicator).predict(ImageDataset(split))
       #expect((found != nil) == communicator.isRoot)

@@ -79,7 +79,7 @@ import Testing
   @Test func aTrainingThatExplodes() throws {
     let folder = try TemporaryFolder()
     let configuration = smallConfiguration(epochs: 1, learningRate: 1e39)
-    let trainer = try Trainer(smallNetwork(), Classification(), configuration)
+    let trainer = try Trainer(drawing: smallNetwork(), Classification(), configuration)
     let error = #expect(throws: CheckpointError.self) {
       try trainer.fit(ImageDataset(smallImages(16)), saving: CheckpointPlan(CheckpointFolder(folder.path)))
     }

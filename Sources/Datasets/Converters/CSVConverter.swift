@@ -4,20 +4,30 @@ import HDF5Files
 public struct CSVConverter: Sendable {
   /// What a conversion has written.
   public struct Summary: Sendable, Equatable {
+    /// Rows of the splits.
     public let trainCount: Int
     /// 0 without a test file.
     public let testCount: Int
+    /// The features, from left to right.
     public let featureNames: [String]
+    /// What is predicted.
     public let targetName: String
     /// Size in bytes of the file that was written.
     public let byteCount: Int
   }
 
+  /// The file of the rows with a target.
   public let train: String
+  /// A file of rows to predict; nil for none.
   public let test: String?
+  /// What is done with the columns.
   public let options: TablePreparation.Options
+  /// What stands between cells.
   public var separator: Character = ","
+  /// Words that stand for no value.
   public var missing = DataFrame.missingWords
+  /// Whether the first row names the columns; else they are called 0, 1, 2 …
+  public var hasHeading = true
 
   /// - Parameter test: a file with the same columns; the target may be left out there.
   public init(train: String, test: String? = nil, options: TablePreparation.Options) {
@@ -32,7 +42,13 @@ public struct CSVConverter: Sendable {
     func read(_ path: String) throws -> (table: DataFrame, path: String) {
       let bytes = try InputFile.bytes(of: path)
       bytes.withUnsafeBytes { hash.update($0) }
-      let table = try DataFrame(csv: bytes, name: path, separator: separator, missing: missing)
+      let table = try DataFrame(csv: bytes, name: path, separator: separator, missing: missing, hasHeading: hasHeading)
+      if hasHeading && table.names.allSatisfy({ Double($0) != nil }) {
+        throw InputError(
+          path,
+          "row 1: expected names of columns, found only numbers (\(table.names.prefix(5).joined(separator: ", "))): "
+            + "--no-header where the first row is data")
+      }
       if table.rowCount == 0 { throw InputError(path, "has names of columns, but no row below them") }
       return (table, path)
     }

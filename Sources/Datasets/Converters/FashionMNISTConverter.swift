@@ -11,6 +11,7 @@ public struct FashionMNISTConverter: Sendable {
   ]
   /// Where Debian's package puts the files.
   public static let systemFolder = "/usr/share/datasets/fashion-mnist"
+  /// The system package that brings the files.
   public static let package = "dataset-fashion-mnist"
 
   /// The folder that holds the four files.

@@ -6,11 +6,19 @@ import HDF5Files
 /// Bytes come only as they are asked for, through a buffer of fixed size: a small file that unpacks to terabytes costs
 /// no more than what the caller expects. Gzip members one after another are one stream, as gzip itself takes them.
 public final class GzipReader {
+  /// The file that is read.
   public let path: String
   /// Whether the file is compressed.
   public private(set) var isCompressed = false
   /// Size in bytes of the file as it lies on the disk.
   public var storedByteCount: Int { file.byteCount }
+  /// The most bytes that a header is believed to announce. Deflate makes zeros 1032 times smaller and real data hardly ten
+  /// times: beyond the factor 200 and 64 MiB a file is rather a trap. Unpacked by hand, it has the size that it says.
+  public var mostByteCount: Int {
+    guard isCompressed else { return storedByteCount }
+    let (product, overflow) = storedByteCount.multipliedReportingOverflow(by: 200)
+    return overflow ? .max : product.addingReportingOverflow(64 << 20).partialValue
+  }
 
   private let file: InputFile
   private let onStoredBytes: (UnsafeRawBufferPointer) -> Void

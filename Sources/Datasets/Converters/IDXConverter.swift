@@ -9,12 +9,17 @@ import HDF5Files
 public struct IDXConverter: Sendable {
   /// What a conversion has written.
   public struct Summary: Sendable, Equatable {
+    /// Images of the splits.
     public let trainCount: Int
     /// 0 without test files.
     public let testCount: Int
+    /// Colours of a pixel.
     public let channels: Int
+    /// Pixels.
     public let height: Int
+    /// Pixels.
     public let width: Int
+    /// The classes by their number.
     public let classNames: [String]
     /// 64 hexadecimal digits.
     public let sourceSHA256: String
@@ -34,6 +39,7 @@ public struct IDXConverter: Sendable {
     var hash = SHA256()
   }
 
+  private static let mostClasses = 1 << 16
   private let sources: [Source]
   private let classNames: [String]?
   /// A further check of what was read, before anything is written.
@@ -85,6 +91,13 @@ public struct IDXConverter: Sendable {
 
   private func checkedClassNames(_ splits: [ImageSplit]) throws -> [String] {
     let greatest = splits.compactMap { $0.labels.max() }.max() ?? 0
+    if classNames == nil {
+      // Each of them gets a name, be it its number.
+      for (source, split) in zip(sources, splits) {
+        let labels = split.labels.map { Int64($0) }
+        try ClassificationFile.checkLabels(labels, classCount: Self.mostClasses, path: source.labels, object: nil)
+      }
+    }
     let names = classNames ?? (0...greatest).map { "\($0)" }
     for (source, split) in zip(sources, splits) {
       let labels = split.labels.map { Int64($0) }

@@ -4,14 +4,22 @@ import HDF5Files
 ///
 /// Source: the format's description at the end of <http://yann.lecun.com/exdb/mnist/>.
 public struct IDXFile {
+  /// What a file's elements are, by the byte that says so.
   public enum ElementType: UInt8, Sendable, CustomStringConvertible {
+    /// Unsigned bytes: pixels and labels.
     case uint8 = 0x08
+    /// Signed bytes.
     case int8 = 0x09
+    /// Big-endian integers of two bytes.
     case int16 = 0x0b
+    /// Big-endian integers of four bytes.
     case int32 = 0x0c
+    /// Big-endian floats of four bytes.
     case float32 = 0x0d
+    /// Big-endian floats of eight bytes.
     case float64 = 0x0e
 
+    /// Bytes of an element.
     public var byteCount: Int {
       switch self {
       case .uint8, .int8: 1
@@ -33,7 +41,9 @@ public struct IDXFile {
     }
   }
 
+  /// The file that was read.
   public let path: String
+  /// What its elements are.
   public let elementType: ElementType
   /// The sizes of the axes, outermost first.
   public let shape: [Int]
@@ -112,9 +122,7 @@ public struct IDXFile {
       guard !overflow else { throw InputError(reader.path, "the shape \(shape) overflows: more than 2^63 bytes") }
       count = product
     }
-    // Deflate can't shrink by more than 1032 (zlib.net/zlib_tech.html), so this refuses absurd sizes only.
-    let (most, overflow) = reader.storedByteCount.multipliedReportingOverflow(by: reader.isCompressed ? 1032 : 1)
-    guard overflow || count <= most else {
+    guard count <= reader.mostByteCount else {
       let stored = "\(reader.storedByteCount) bytes\(reader.isCompressed ? " of gzip data" : "")"
       throw InputError(reader.path, "truncated: the shape \(shape) of \(type) needs \(count) bytes, found \(stored)")
     }

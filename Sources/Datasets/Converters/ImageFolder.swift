@@ -24,10 +24,10 @@ struct ImageFolder: Sendable {
     let top = try FolderListing(path)
     if mayBeUnlabelled, let inside = top.images.isEmpty && top.folders == ["unknown"] ? "unknown/" : nil {
       let listing = try FolderListing(path + "/" + inside)
-      entries = listing.images.map { Entry(path: "\(path)/\(inside)\($0)", name: Self.stem($0), label: nil) }
+      entries = listing.named.map { Entry(path: "\(path)/\(inside)\($0)", name: $1, label: nil) }
       otherFiles = top.otherFiles + listing.otherFiles
     } else if top.folders.isEmpty && mayBeUnlabelled {
-      entries = top.images.map { Entry(path: "\(path)/\($0)", name: Self.stem($0), label: nil) }
+      entries = top.named.map { Entry(path: "\(path)/\($0)", name: $1, label: nil) }
       otherFiles = top.otherFiles
     } else {
       guard let stray = top.images.first else {
@@ -44,6 +44,10 @@ struct ImageFolder: Sendable {
   init(_ path: String, labels: LabelTable) throws {
     self.path = path
     let listing = try FolderListing(path)
+    if let heading = labels.heading, listing.images.contains(where: { $0 == heading || Self.stem($0) == heading }) {
+      throw InputError(
+        labels.path, "line 1: expected headings such as id,label, found the label of the image \"\(heading)\"")
+    }
     var files: [String: [String]] = [:]
     for image in listing.images {
       files[image, default: []].append(image)
@@ -62,9 +66,9 @@ struct ImageFolder: Sendable {
         throw InputError(labels.path, "line \(row.line): \"\(row.id)\" has a label already, in line \(first.line)")
       }
     }
-    entries = try listing.images.map { image in
+    entries = try listing.named.map { image, name in
       guard let row = labelOf[image] else { throw InputError("\(path)/\(image)", "has no label in \(labels.path)") }
-      return Entry(path: "\(path)/\(image)", name: Self.stem(image), label: row.label)
+      return Entry(path: "\(path)/\(image)", name: name, label: row.label)
     }
     otherFiles = listing.otherFiles
     if entries.isEmpty { throw InputError(path, "holds no PNG or JPEG image") }
@@ -77,9 +81,7 @@ struct ImageFolder: Sendable {
       guard !listing.images.isEmpty else {
         throw InputError("\(path)/\(name)", "holds no PNG or JPEG image, so class \"\(name)\" is empty")
       }
-      entries += listing.images.map {
-        Entry(path: "\(path)/\(name)/\($0)", name: "\(name)/\(stem($0))", label: name)
-      }
+      entries += listing.named.map { Entry(path: "\(path)/\(name)/\($0)", name: "\(name)/\($1)", label: name) }
       others += listing.otherFiles
     }
     if entries.isEmpty { throw InputError(path, "holds neither PNG or JPEG images nor folders of them") }
@@ -87,7 +89,7 @@ struct ImageFolder: Sendable {
   }
 
   /// A file's name without its ending.
-  private static func stem(_ name: String) -> String {
+  fileprivate static func stem(_ name: String) -> String {
     name.lastIndex(of: ".").map { String(name[..<$0]) } ?? name
   }
 
@@ -103,6 +105,12 @@ struct FolderListing {
   /// Files that end in .png, .jpg or .jpeg.
   let images: [String]
   let otherFiles: Int
+
+  /// The images with their names in the data set: without the ending, unless that tells two of them apart.
+  var named: [(file: String, name: String)] {
+    let uses = Dictionary(grouping: images, by: ImageFolder.stem).mapValues(\.count)
+    return images.map { ($0, uses[ImageFolder.stem($0)] == 1 ? ImageFolder.stem($0) : $0) }
+  }
 
   init(_ path: String) throws {
     guard let handle = opendir(path) else {

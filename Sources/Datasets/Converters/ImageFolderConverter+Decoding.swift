@@ -13,6 +13,7 @@ extension ImageFolderConverter {
     /// The SHA-256 digest of each file that was kept, a line of 64 hexadecimal digits.
     public var digests: [UInt8] = []
 
+    /// Nothing yet.
     public init() {}
     public init(pixels: [UInt8], kept: [UInt8], digests: [UInt8]) {
       (self.pixels, self.kept, self.digests) = (pixels, kept, digests)
@@ -117,13 +118,19 @@ extension ImageFolderConverter {
 
   /// What a conversion has written.
   public struct Summary: Sendable, Equatable {
+    /// Pictures of the training split.
     public let trainCount: Int
+    /// Pictures of the test split.
     public let testCount: Int
+    /// Whether the test split's classes are known.
     public let isTestLabelled: Bool
+    /// Colours of a pixel: 1 for grey, 3 for RGB.
     public let channels: Int
+    /// Height and width of all pictures.
     public let size: ImageSize
     /// Corrupt files that were left out.
     public let skipped: Int
+    /// Bytes of the file.
     public let byteCount: Int
   }
 }

@@ -4,10 +4,13 @@ import Tensors
 /// Turns folders of PNG and JPEG files into an HDF5 file for classification, in steps that ranks can share: each makes the
 /// same plan, looks at the headers of its part of the files, decodes its part, and one writes.
 public struct ImageFolderConverter: Sendable {
+  /// What to read, and how.
   public struct Options: Sendable {
+    /// The pictures, in a folder for each class.
     public var folder: String
     /// A CSV file of `id,label`, for images that don't lie in folders of their classes.
     public var labels: String?
+    /// Further pictures, for the test split.
     public var testFolder: String?
     /// The share of the images that becomes the test split, drawn at random.
     public var testFraction: Double?
@@ -15,8 +18,10 @@ public struct ImageFolderConverter: Sendable {
     public var channels: Int?
     /// Images are resized to this; nil when all have one size.
     public var size: ImageSize?
+    /// What the choice of a test split depends on.
     public var seed: UInt64 = 0
 
+    /// As the folder has it: no labels from a table, no test split.
     public init(folder: String) { self.folder = folder }
   }
 
@@ -27,6 +32,7 @@ public struct ImageFolderConverter: Sendable {
   }
 
   let items: [Item]
+  /// The classes by their number, in the order of the alphabet.
   public let classNames: [String]
   /// Files beside the images that were passed over.
   public let otherFiles: Int

@@ -11,6 +11,8 @@ struct LabelTable {
 
   let path: String
   let rows: [Row]
+  /// What stands above the ids; nil for a first row that is no row.
+  let heading: String?
 
   /// - Throws: `FileError` when the file is missing; `InputError` with the line of what is no row of labels.
   init(_ path: String, onStoredBytes: ([UInt8]) -> Void) throws {
@@ -28,6 +30,7 @@ struct LabelTable {
       }
       rows.append(Row(line: index + 1, id: fields[0], label: fields[1]))
     }
+    heading = try? lines.first.map { try Self.fields($0, 1, path) }?.first
     guard !rows.isEmpty else { throw InputError(path, "holds no labels: expected a row of headings, then id,label") }
     self.rows = rows
   }

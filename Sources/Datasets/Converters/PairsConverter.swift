@@ -3,7 +3,9 @@ import HDF5Files
 /// Turns a text file of sentence pairs into an HDF5 file of word numbers: a pair on each line, a tab between sentence and
 /// translation, further columns ignored. Source: the book's chapter on machine translation and its data set.
 public struct PairsConverter: Sendable {
+  /// What a conversion came to.
   public struct Summary: Sendable, Equatable {
+    /// Pairs of sentences.
     public let pairCount: Int
     /// Tokens that each sentence takes.
     public let steps: Int
@@ -11,9 +13,11 @@ public struct PairsConverter: Sendable {
     public let sourceVocabulary, targetVocabulary: Int
     /// Sentences that were cut at `steps` tokens.
     public let cutSource, cutTarget: Int
+    /// Bytes of the file.
     public let byteCount: Int
   }
 
+  /// The text, a pair a line, with a tab between the languages.
   public let source: String
   /// Tokens of each sentence, `<eos>` included: longer ones are cut, shorter ones padded.
   public var steps = 10
@@ -24,6 +28,7 @@ public struct PairsConverter: Sendable {
   /// Puts U+FFFD in the place of invalid bytes rather than refusing them.
   public var isLossy = false
 
+  /// The notes' settings, until told otherwise.
   public init(source: String) { self.source = source }
 
   /// English and French, the book's 600 pairs.
@@ -35,6 +40,7 @@ public struct PairsConverter: Sendable {
     return converter
   }
 
+  /// Writes the file, whole or not at all; throws an `InputError` that names line and fault.
   public func convert(to output: String) throws -> Summary {
     try AtomicFile.check(output, from: [source])
     let bytes = try InputFile.bytes(of: source)

@@ -3,16 +3,23 @@ import HDF5Files
 
 /// Turns a text file of any alphabet into an HDF5 file of tokens.
 public struct TextConverter: Sendable {
+  /// What a conversion came to.
   public struct Summary: Sendable, Equatable {
+    /// Lines of the text.
     public let lineCount: Int
     /// In the file, and in the whole text.
     public let tokenCount, allTokens: Int
+    /// Different tokens, the unknown one included.
     public let vocabularyCount: Int
+    /// Bytes of the file.
     public let byteCount: Int
   }
 
+  /// The text's file, UTF-8.
   public let source: String
+  /// Whether tokens are characters or words.
   public let kind: TokenKind
+  /// What is done with the text before it is cut into tokens.
   public var cleaner = TextCleaner()
   /// Keeps the first so many; the vocabulary is that of the whole text, as the notes have it.
   public var maximumTokens: Int?
@@ -45,6 +52,7 @@ public struct TextConverter: Sendable {
     return (TokenizedText(text, kind, minimumFrequency: minimumFrequency), lineCount, hash.hexadecimal)
   }
 
+  /// Writes the file, whole or not at all; throws an `InputError` for bytes that are no UTF-8.
   public func convert(to output: String) throws -> Summary {
     try AtomicFile.check(output, from: [source])
     let (text, lineCount, digest) = try tokenize()

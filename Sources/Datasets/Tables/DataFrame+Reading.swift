@@ -19,8 +19,11 @@ extension DataFrame {
   }
 
   /// The same from the bytes of a file; `name` stands for it in messages.
+  ///
+  /// - Parameter hasHeading: false where the first row is one like the others; the columns are then called 0, 1, 2 …
   public init(
-    csv bytes: [UInt8], name: String, separator: Character = ",", missing: Set<String> = missingWords
+    csv bytes: [UInt8], name: String, separator: Character = ",", missing: Set<String> = missingWords,
+    hasHeading: Bool = true
   ) throws {
     guard let separator = separator.asciiValue, separator != 0x0A, separator != 0x0D, separator != 0x22 else {
       throw InputError(name, "can't be separated by \(String(separator).shown)", kind: .usage)
@@ -29,8 +32,8 @@ extension DataFrame {
     let columns = try ended.withUnsafeBufferPointer { bytes in
       let index = try CSVIndex(bytes, separator: separator, path: name)
       let fields = CSVFields(bytes: bytes, index: index, separator: separator)
-      let names = try DataFrame.names(fields)
-      return try DataFrame.columns(fields, names, missing: MissingWords(missing))
+      let names = hasHeading ? try DataFrame.names(fields) : (0..<index.columnCount).map { "\($0)" }
+      return try DataFrame.columns(fields, names, from: hasHeading ? 1 : 0, missing: MissingWords(missing))
     }
     try self.init(columns)
   }
@@ -48,9 +51,11 @@ extension DataFrame {
   }
 
   /// A block of rows at a time, so that they are in the processor's cache when each column comes for its field.
-  private static func columns(_ fields: CSVFields, _ names: [String], missing: MissingWords) throws -> [Column] {
+  private static func columns(
+    _ fields: CSVFields, _ names: [String], from first: Int, missing: MissingWords
+  ) throws -> [Column] {
     var builders = names.indices.map { ColumnBuilder(fields, $0, missing) }
-    for start in stride(from: 1, to: max(fields.index.rowCount, 1), by: 128) {
+    for start in stride(from: first, to: max(fields.index.rowCount, first), by: 128) {
       let rows = start..<min(start + 128, fields.index.rowCount)
       for column in builders.indices { try builders[column].add(rows) }
     }

@@ -2,37 +2,28 @@ import Tensors
 
 /// `max(x, 0)`.
 public final class ReLU: Module {
-  public override func forward(_ input: Tensor) throws -> Tensor { input.relu() }
-}
-
-/// A layer whose kernel can cut off what is below zero on its way out.
-public protocol ReLUFusing: Module {
-  func forward(_ input: Tensor, thenReLU: Bool) throws -> Tensor
-}
-
-extension ReLUFusing {
-  public func callAsFunction(_ input: Tensor, thenReLU: Bool) throws -> Tensor {
-    try NumericsCheck.within(self) { try forward(input, thenReLU: thenReLU) }
-  }
+  public override func forward(_ input: Tensor) -> Tensor { input.relu() }
 }
 
 /// `1 / (1 + exp(-x))`.
 public final class Sigmoid: Module {
-  public override func forward(_ input: Tensor) throws -> Tensor { input.sigmoid() }
+  public override func forward(_ input: Tensor) -> Tensor { input.sigmoid() }
 }
 
 /// `tanh x`.
 public final class Tanh: Module {
-  public override func forward(_ input: Tensor) throws -> Tensor { input.tanh() }
+  public override func forward(_ input: Tensor) -> Tensor { input.tanh() }
 }
 
 /// Zeros elements with the given probability while training; hands its input on in evaluation.
 public final class Dropout: Module {
+  /// That an element becomes 0.
   public let probability: Double
 
+  /// One half unless said otherwise; a probability outside 0…1 is a fault of the output.
   public init(_ probability: Double = 0.5) { self.probability = probability }
 
-  public override func forward(_ input: Tensor) throws -> Tensor {
+  public override func forward(_ input: Tensor) -> Tensor {
     isTraining ? input.droppedOut(probability) : input
   }
 }

@@ -2,26 +2,20 @@ import Tensors
 
 /// Modules one after the other, named by their position where they have no name of their own.
 public final class Sequential: Module {
+  /// In the order in which they are called.
   public let layers: [Module]
 
+  /// Layers, each of which takes what the one before gives.
   public convenience init(_ layers: Module...) { self.init(layers) }
+  /// Layers, each of which takes what the one before gives.
   public init(_ layers: [Module]) { self.layers = layers }
 
+  /// The layer at a position.
   public subscript(_ index: Int) -> Module { layers[index] }
 
-  public override func forward(_ input: Tensor) throws -> Tensor {
+  public override func forward(_ input: Tensor) -> Tensor {
     var value = input
-    var index = 0
-    while index < layers.count {
-      // A ReLU costs nothing within the kernel of the layer before it.
-      if index + 1 < layers.count, layers[index + 1] is ReLU, let layer = layers[index] as? any ReLUFusing {
-        value = try layer(value, thenReLU: true)
-        index += 2
-      } else {
-        value = try layers[index](value)
-        index += 1
-      }
-    }
+    for layer in layers { value = layer(value) }
     return value
   }
 }
@@ -35,5 +29,5 @@ extension Sequential: CustomReflectable {
 
 /// Everything behind the batch laid flat: `[batch, …]` to `[batch, features]`.
 public final class Flatten: Module {
-  public override func forward(_ input: Tensor) throws -> Tensor { input.flattened() }
+  public override func forward(_ input: Tensor) -> Tensor { input.flattened() }
 }

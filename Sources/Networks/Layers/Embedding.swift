@@ -5,16 +5,17 @@ public final class Embedding: Module {
   /// `[tokens, width]`.
   public let weight: Parameter
 
+  /// So many tokens, to vectors of such a width.
   public init(_ tokens: Int, _ width: Int) {
     weight = .parameter([tokens, width])
     super.init()
-    try? initialize(StandaloneKey.next())
+    initialize(StandaloneKey.next())
   }
 
   /// Of the normal distribution, as PyTorch has it.
-  public override func initialize(_ key: RandomKey) throws {
-    try Initializer.normal(standardDeviation: 1).fill(weight, key: key)
+  public override func initialize(_ key: RandomKey) {
+    Initializer.normal(standardDeviation: 1).fill(weight, key: key)
   }
 
-  public override func forward(_ input: Tensor) throws -> Tensor { weight.rows(input) }
+  public override func forward(_ input: Tensor) -> Tensor { weight.rows(input) }
 }

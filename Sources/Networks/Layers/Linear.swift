@@ -2,6 +2,7 @@ import Tensors
 
 /// `x · weightᵀ + bias`, `[batch, inputs]` to `[batch, outputs]`; weights `[outputs, inputs]`.
 public final class Linear: WeightedLayer {
+  /// From so many inputs to so many outputs; PyTorch's first values unless said otherwise.
   public init(
     _ inputs: Int, _ outputs: Int, bias: Bool = true, weights: Initializer = .fanInUniform,
     biases: Initializer? = nil
@@ -9,5 +10,5 @@ public final class Linear: WeightedLayer {
     super.init(weight: [outputs, inputs], bias: bias, weights: weights, biases: biases)
   }
 
-  public override func forward(_ input: Tensor) throws -> Tensor { input.linear(weight, bias) }
+  public override func forward(_ input: Tensor) -> Tensor { input.linear(weight, bias) }
 }

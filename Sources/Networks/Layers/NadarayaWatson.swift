@@ -9,16 +9,17 @@ public final class NadarayaWatson: Module {
   public override init() {
     w = .parameter([1])
     super.init()
-    try? initialize(StandaloneKey.next())
+    initialize(StandaloneKey.next())
   }
 
   /// Uniform in 0…1, as in the notes.
-  public override func initialize(_ key: RandomKey) throws { try Initializer.uniform(0, 1).fill(w, key: key) }
+  public override func initialize(_ key: RandomKey) { Initializer.uniform(0, 1).fill(w, key: key) }
 
+  /// Queries to the values of the keys near them.
   public func attend(
     _ queries: Tensor, _ keys: Tensor, _ values: Tensor
-  ) throws -> (output: Tensor, weights: Tensor) {
-    try Self.pool(queries, keys, values, w: w)
+  ) -> (output: Tensor, weights: Tensor) {
+    Self.pool(queries, keys, values, w: w)
   }
 
   /// The same with a given `w`, or without one: a kernel of width 1.
@@ -29,12 +30,14 @@ public final class NadarayaWatson: Module {
   /// - Returns: the means `[queries]` and the weights `[queries, keys]`.
   public static func pool(
     _ queries: Tensor, _ keys: Tensor, _ values: Tensor, w: Tensor? = nil
-  ) throws -> (output: Tensor, weights: Tensor) {
+  ) -> (output: Tensor, weights: Tensor) {
     guard queries.rank == 1, keys.shape == values.shape, (1...2).contains(keys.rank) else {
-      throw TensorError(
+      let error = TensorError(
         "attention pooling",
         "needs queries [queries], keys and values [keys] or [queries, keys], not \(queries.shape), \(keys.shape) and "
           + "\(values.shape)")
+      let fault = Tensor(fault: error, of: [queries, keys, values], [queries.elementCount])
+      return (fault, fault.unsqueezed(1) - keys.flattened())
     }
     var distances = queries.unsqueezed(1) - keys
     if let w { distances = distances * w }

@@ -5,31 +5,33 @@ import Tensors
 ///
 /// Under a trainer the statistics are those of the global batch, whatever the number of ranks; in reproducible mode they
 /// are those of each virtual shard. Source: Ioffe and Szegedy 2015; parameters and buffers as PyTorch's.
-public class BatchNorm: Module, ReLUFusing {
+public class BatchNorm: Module {
   /// `[channels]`.
   public let weight, bias: Parameter
   /// `[channels]`; the variance is unbiased.
   public let runningMean, runningVariance: Tensor
   /// How many optimizer steps the running statistics have seen.
   public let batchesTracked: Tensor
+  /// Added to the variance, so that the divisor is never 0.
   public let epsilon: Double
   /// The share of a new batch in the running statistics.
   public let momentum: Double
   /// What the slices of a step add up to: count, count · mean, count · variance.
   private let sums: Tensor
 
+  /// For so many channels; PyTorch's settings unless said otherwise.
   public init(_ channels: Int, epsilon: Double = 1e-5, momentum: Double = 0.1) {
     (weight, bias) = (.parameter([channels]), .parameter([channels]))
     runningMean = .buffer([channels], 0, named: "running_mean")
     runningVariance = .buffer([channels], 1, named: "running_var")
     batchesTracked = .buffer([], 0, named: "num_batches_tracked")
-    sums = .zeros([2 &* max(channels, 0) &+ 1])
+    sums = .zeros([2 * max(channels, 0) + 1])
     (self.epsilon, self.momentum) = (epsilon, momentum)
     super.init()
     weight.fill(1)
   }
 
-  public override func initialize(_ key: RandomKey) throws {
+  public override func initialize(_ key: RandomKey) {
     weight.fill(1)
     bias.fill(0)
     runningMean.fill(0)
@@ -37,30 +39,31 @@ public class BatchNorm: Module, ReLUFusing {
     batchesTracked.fill(0)
   }
 
-  public override func forward(_ input: Tensor) throws -> Tensor { try forward(input, thenReLU: false) }
-
-  public func forward(_ input: Tensor, thenReLU: Bool) throws -> Tensor {
+  public override func forward(_ input: Tensor) -> Tensor {
     guard input.rank == rankOfInput else {
-      throw TensorError("\(type(of: self))", "needs \(rankOfInput) axes, not an input of shape \(input.shape)")
+      let error = TensorError("\(type(of: self))", "needs \(rankOfInput) axes, not an input of shape \(input.shape)")
+      return Tensor(fault: error, of: [input], input.shape)
     }
     guard isTraining else {
       return input.normalized(
-        mean: runningMean, variance: runningVariance, weight, bias, epsilon: epsilon, thenReLU: thenReLU)
+        mean: runningMean, variance: runningVariance, weight, bias, epsilon: epsilon)
     }
-    let (output, statistics) = input.batchNormalized(weight, bias, epsilon: epsilon, thenReLU: thenReLU)
-    try collect(statistics)
+    let (output, statistics) = input.batchNormalized(weight, bias, epsilon: epsilon)
+    collect(statistics)
+    if ForwardScope.isActive { return output }
+    // Outside of a trainer a batch is the whole step.
+    do { try updateStatistics() } catch { return Tensor(fault: error, of: [output], output.shape) }
     return output
   }
 
   var rankOfInput: Int { 4 }
 
-  /// Adds a slice's statistics to the step's. Outside of a trainer a batch is the whole step.
-  private func collect(_ statistics: BatchStatistics) throws {
+  /// Adds a slice's statistics to the step's.
+  private func collect(_ statistics: BatchStatistics) {
     let count = Double(statistics.count)
     let unbiased = statistics.variance.map { statistics.count > 1 ? $0 * count / (count - 1) : $0 }
     let numbers = [count] + statistics.mean.map { $0 * count } + unbiased.map { $0 * count }
     accumulate(Tensor(numbers.map { Float($0) }), into: &sums.gradient)
-    if !ForwardScope.isActive { try updateStatistics() }
   }
 
   public override var stepSums: [Tensor] { [sums] }

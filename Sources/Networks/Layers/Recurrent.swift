@@ -3,10 +3,12 @@ import Tensors
 
 /// What a recurrent network hands from one step to the next: `[layers · directions, batch, hidden]` each.
 public struct RecurrentState {
+  /// `[layers · directions, batch, hidden]`.
   public let hidden: Tensor
   /// Of LSTMs.
   public let cell: Tensor?
 
+  /// A state to begin with.
   public init(hidden: Tensor, cell: Tensor? = nil) { (self.hidden, self.cell) = (hidden, cell) }
 
   /// The same numbers without the graph that made them.
@@ -16,10 +18,14 @@ public struct RecurrentState {
 /// Layers of an RNN, GRU or LSTM over whole sequences, `[steps, batch, inputs]` to `[steps, batch, directions · hidden]`;
 /// integers `[steps, batch]` stand for one-hot inputs. Parameter names, equations and the order of gates are PyTorch's.
 public final class Recurrent: Module {
+  /// What computes a step.
   public typealias Cell = Recurrence.Cell
 
+  /// What computes a step.
   public let cell: Cell
+  /// Width of the input, units of a layer in each direction, and layers on top of each other.
   public let inputs, hidden, layers: Int
+  /// Whether each layer goes through the sequence backwards, too.
   public let isBidirectional: Bool
   /// Of the outputs between two layers, while training.
   public let dropout: Double
@@ -28,6 +34,7 @@ public final class Recurrent: Module {
   /// Of each layer and direction, four.
   private let weights: [Parameter]
 
+  /// A cell, the inputs' width and the hidden units.
   public init(
     _ cell: Cell, _ inputs: Int, _ hidden: Int, layers: Int = 1, isBidirectional: Bool = false, dropout: Double = 0,
     weights initializer: Initializer? = nil
@@ -46,19 +53,20 @@ public final class Recurrent: Module {
       ]
     }
     super.init()
-    try? initialize(StandaloneKey.next())
+    initialize(StandaloneKey.next())
   }
 
+  /// 2 where layers are bidirectional, else 1.
   public var directions: Int { isBidirectional ? 2 : 1 }
 
-  public override func initialize(_ key: RandomKey) throws {
+  public override func initialize(_ key: RandomKey) {
     let bound = 1 / Double(max(hidden, 1)).squareRoot()
     for (index, tensor) in weights.enumerated() {
       var key = key
       // Layers of a network are 16 apart; the time tells those beyond apart.
       (key.layer, key.time) = (key.layer + index % 16, key.time + index / 16)
       let initializer = tensor.rank == 2 ? weightInitializer : nil
-      try (initializer ?? .uniform(-bound, bound)).fill(tensor, key: key)
+      (initializer ?? .uniform(-bound, bound)).fill(tensor, key: key)
     }
   }
 
@@ -68,11 +76,10 @@ public final class Recurrent: Module {
     return RecurrentWeights(input: four[0], hidden: four[1], inputBias: four[2], hiddenBias: four[3])
   }
 
-  public override func forward(_ input: Tensor) throws -> Tensor { try run(input).outputs }
+  public override func forward(_ input: Tensor) -> Tensor { run(input).outputs }
 
   /// The outputs of the last layer, and the state after the last step of each layer and direction.
-  public func run(_ input: Tensor, from state: RecurrentState? = nil) throws -> (outputs: Tensor, state: RecurrentState)
-  {
+  public func run(_ input: Tensor, from state: RecurrentState? = nil) -> (outputs: Tensor, state: RecurrentState) {
     var value = input
     var (hiddens, cells): ([Tensor], [Tensor]) = ([], [])
     for layer in 0..<layers {

@@ -2,9 +2,11 @@ import Tensors
 
 /// What layers with a weight and an optional bias have in common: their names and how they begin.
 public class WeightedLayer: Module {
+  /// `[outputs, inputs, …]`.
   public let weight: Parameter
   /// `[outputs]`.
   public let bias: Parameter?
+  /// How the weight's first values are drawn.
   public var weightInitializer: Initializer
   /// Nil for PyTorch's, uniform in ±1 / √(inputs of a unit).
   public var biasInitializer: Initializer?
@@ -14,15 +16,15 @@ public class WeightedLayer: Module {
     self.bias = bias ? .parameter([weight[0]]) : nil
     (weightInitializer, biasInitializer) = (weights, biases)
     super.init()
-    try? initialize(StandaloneKey.next())
+    initialize(StandaloneKey.next())
   }
 
-  public override func initialize(_ key: RandomKey) throws {
-    try weightInitializer.fill(weight, key: key)
+  public override func initialize(_ key: RandomKey) {
+    weightInitializer.fill(weight, key: key)
     guard let bias else { return }
     var biasKey = key
     biasKey.layer += 1
     let fanIn = weight.shape.extents.dropFirst().reduce(1, *)
-    try (biasInitializer ?? .fanInUniform).fill(bias, key: biasKey, fans: (fanIn, fanIn))
+    (biasInitializer ?? .fanInUniform).fill(bias, key: biasKey, fans: (fanIn, fanIn))
   }
 }

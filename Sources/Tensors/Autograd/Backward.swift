@@ -52,7 +52,9 @@ public func accumulate(_ derivative: Tensor, into sum: inout Tensor?) {
     return
   }
   let isOwn = isKnownUniquelyReferenced(&total) && isKnownUniquelyReferenced(&total.storage)
-  if isOwn && total.isDense && total.strides == derivative.strides && total.dtype == derivative.dtype {
+  if isOwn && total.storage.isWritable && total.isDense && total.strides == derivative.strides
+    && total.dtype == derivative.dtype
+  {
     total.addInPlace(derivative)
   } else {
     total = total + derivative
@@ -65,8 +67,8 @@ public func accumulate(_ derivative: Tensor, into sum: inout Tensor?) {
 private func accumulate(_ derivative: consuming Tensor, intoLeaf leaf: Tensor) {
   if leaf.gradient != nil { return accumulate(derivative, into: &leaf.gradient) }
   var own = derivative
-  let isOwn = isKnownUniquelyReferenced(&own) && isKnownUniquelyReferenced(&own.storage) && own.isContiguous
-  leaf.gradient = isOwn ? own : own.copy()
+  let isOwn = isKnownUniquelyReferenced(&own) && isKnownUniquelyReferenced(&own.storage) && own.storage.isWritable
+  leaf.gradient = isOwn && own.isContiguous ? own : own.copy()
   leaf.gradient?.isDerivative = true
 }
 

@@ -1,9 +1,12 @@
 /// Where a number stopped being finite.
 public struct NumericsFault: Sendable, Equatable, CustomStringConvertible {
+  /// The operation whose result it was.
   public let operation: String
   /// The dotted name of the innermost layer, where there is one.
   public let layer: String?
+  /// Whether it was in a gradient.
   public let isBackward: Bool
+  /// NaN or an infinity.
   public let value: Double
 
   public var description: String {
@@ -21,6 +24,7 @@ public final class NumericsCheck: @unchecked Sendable {
   /// What each operation that is still in a graph was, and in which layer.
   typealias Origin = (operation: String, layer: String?)
 
+  /// The first that was seen; nil where all numbers were finite.
   public private(set) var fault: NumericsFault?
   private let names: [ObjectIdentifier: String]
   private var layers: [String] = []

@@ -47,6 +47,7 @@ extension Tensor {
     }
   }
 
+  /// The opposite of each element.
   public static prefix func - (tensor: Tensor) -> Tensor { tensor * -1 }
 
   /// The larger of each pair, NaN where one is; the derivative goes to the larger one, and half to each of two equal ones, as
@@ -172,6 +173,7 @@ struct BroadcastPair {
 
   @inline(__always)
   func combine<A: Element, B: Element, R: Element>(_ operation: (A, B) -> R) throws -> Tensor {
+    if isAligned, R.dtype == .float32, left.isBlocked, right.isBlocked { return try combineBlocks(operation) }
     let result = try Tensor(uninitialized: shape, R.dtype, strides: strides)
     let (first, second, target) = (try left.pointer(A.self), try right.pointer(B.self), try result.pointer(R.self))
     if isAligned {
@@ -180,6 +182,22 @@ struct BroadcastPair {
       Loops.combine(
         extents: shape.extents, first, left.strides, second, right.strides, into: target, operation)
     }
+    return result
+  }
+}
+
+extension BroadcastPair {
+  /// All of both operands' blocks at once; images in blocks are float32.
+  @inline(__always)
+  private func combineBlocks<A: Element, B: Element, R: Element>(_ operation: (A, B) -> R) throws -> Tensor {
+    let result = try Tensor(images: shape, .blocked)
+    let count = result.blockedCount
+    func memory<T: Element>(_ tensor: Tensor, _ type: T.Type) throws -> UnsafeMutablePointer<T> {
+      UnsafeMutableRawPointer(try tensor.imageMemory().pointer).assumingMemoryBound(to: T.self)
+    }
+    let (first, second, target) = try (memory(left, A.self), memory(right, B.self), memory(result, R.self))
+    for i in 0..<count { target[i] = operation(first[i], second[i]) }
+    result.clearPadding()
     return result
   }
 }

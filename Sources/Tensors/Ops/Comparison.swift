@@ -4,12 +4,18 @@ infix operator .== : ComparisonPrecedence
 infix operator .!= : ComparisonPrecedence
 
 extension Tensor {
+  /// Element by element, broadcast to one shape: `bool`.
   public static func .== (left: Tensor, right: Tensor) -> Tensor { left.compared(right, Equal.self) }
+  /// Element by element, broadcast to one shape: `bool`.
   public static func .!= (left: Tensor, right: Tensor) -> Tensor { left.compared(right, Unequal.self) }
+  /// Element by element, broadcast to one shape: `bool`.
   public static func < (left: Tensor, right: Tensor) -> Tensor { left.compared(right, Less.self) }
+  /// Element by element, broadcast to one shape: `bool`.
   public static func <= (left: Tensor, right: Tensor) -> Tensor { left.compared(right, LessOrEqual.self) }
   // Turned round by hand rather than by exchanging operands, so that the left one's fault comes first.
+  /// Element by element, broadcast to one shape: `bool`.
   public static func > (left: Tensor, right: Tensor) -> Tensor { left.compared(right, Greater.self) }
+  /// Element by element, broadcast to one shape: `bool`.
   public static func >= (left: Tensor, right: Tensor) -> Tensor { left.compared(right, GreaterOrEqual.self) }
 
   private func compared<Rule: ComparisonRule>(_ other: Tensor, _ rule: Rule.Type) -> Tensor {

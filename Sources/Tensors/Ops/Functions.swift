@@ -117,7 +117,12 @@ extension Tensor {
 
   /// `max(x, 0)`, of integers too; derivative 1 where x > 0, else 0. NaN stays NaN.
   public final func relu() -> Tensor {
-    attempt {
+    do {
+      if let joined = try joinedByReLU() { return joined }
+    } catch {
+      return Tensor(fault: error, shape, dtype)
+    }
+    return attempt {
       if let whole = try mappedWhole(.positive) { return whole }
       let y = try mapped({ $0 < 0 ? 0 : $0 }, { $0 < 0 ? 0 : $0 })
       let kept = y.detached()
@@ -152,6 +157,7 @@ extension Tensor {
   /// A function of each element, once per float type. Not recorded.
   @inline(__always)
   final func mapped(_ float: (Float) -> Float, _ double: (Double) -> Double) throws -> Tensor {
+    if isBlocked { return try mappedInBlocks { from, to, count in for i in 0..<count { to[i] = float(from[i]) } } }
     let source = to(floatType).dense()
     let result = try Tensor(uninitialized: source.shape, source.dtype, strides: source.strides)
     if source.dtype == .float64 {
@@ -164,12 +170,25 @@ extension Tensor {
     return result
   }
 
-  /// A function that oneDNN vectorises for float32. Not recorded.
+  /// A function for which there are kernels of float32. Not recorded.
   private final func vectorized(_ kernel: Activation, _ double: (Double) -> Double) throws -> Tensor {
+    let kernels = KernelOptions.current.kernels
+    if isBlocked { return try mappedInBlocks { try kernels.apply(kernel, $0, into: $1, count: $2) } }
     let source = to(floatType).dense()
     if source.dtype == .float64 { return try source.mapped({ $0 }, double) }
     let result = try Tensor(uninitialized: source.shape, source.dtype, strides: source.strides)
-    try kernel.apply(source.pointer(), into: result.pointer(), count: source.elementCount)
+    try kernels.apply(kernel, source.pointer(), into: result.pointer(), count: source.elementCount)
+    return result
+  }
+
+  /// A function over all of the blocks at once. Not recorded.
+  @inline(__always)
+  private final func mappedInBlocks(
+    _ body: (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) throws -> Void
+  ) throws -> Tensor {
+    let result = try Tensor(images: shape, .blocked)
+    try body(imageMemory().pointer, result.imageMemory().pointer, blockedCount)
+    result.clearPadding()
     return result
   }
 

@@ -5,6 +5,7 @@ import Kernels
 
 /// What a subscript takes of one axis.
 public protocol TensorIndex {
+  /// What it takes of an axis.
   var selection: TensorSelection { get }
 }
 
@@ -12,8 +13,11 @@ public protocol TensorIndex {
 /// trap before anybody sees them. The subscript prefers these, so that a range written in it becomes a `TensorSelection`.
 public protocol SafeTensorIndex: TensorIndex {}
 
+/// What a subscript takes of one axis.
 public enum TensorSelection: Sendable {
+  /// One position; the axis goes.
   case one(Int)
+  /// Every `step`-th position from `start` up to `end`, without it; the axis stays.
   case range(start: Int, end: Int?, step: Int)
 
   /// Up to and with `last`, where -1 is the axis's last index.
@@ -46,8 +50,10 @@ extension PartialRangeThrough<Int>: TensorIndex, SafeTensorIndex {
 
 extension Int {
   // Taken within a tensor's subscript alone; everywhere else Swift's own operators are.
+  /// Up to a position, without it.
   @_disfavoredOverload
   public static func ..< (start: Int, end: Int) -> TensorSelection { .range(start: start, end: end, step: 1) }
+  /// Up to a position, with it.
   @_disfavoredOverload
   public static func ... (start: Int, last: Int) -> TensorSelection { .through(last, from: start) }
 }

@@ -4,10 +4,10 @@ extension Tensor {
   /// The matrix product over the last two axes, with broadcast leading axes; vectors count as a row on the left and a
   /// column on the right, and their axis goes away. Derivatives: `g · bᵀ` and `aᵀ · g`.
   public final func matmul(_ other: Tensor) -> Tensor {
-    attempt(other, as: shape.multiplied(with: other.shape)) { try product(other) }
+    attempt(other, as: shape.multiplied(with: other.shape)) { try checkedProduct(other) }
   }
 
-  private final func product(_ other: Tensor) throws -> Tensor {
+  private final func checkedProduct(_ other: Tensor) throws -> Tensor {
     guard rank > 0, other.rank > 0 else { throw TensorError("matmul", "a scalar is no matrix") }
     if rank == 1 { return unsqueezed(0).matmul(other).squeezed(other.rank == 1 ? 0 : -2) }
     if other.rank == 1 { return matmul(other.unsqueezed(1)).squeezed(-1) }
@@ -18,14 +18,20 @@ extension Tensor {
     }
     let dtype = Swift.max(self.dtype, other.dtype)
     let (left, right) = (to(dtype), other.to(dtype))
-    let result = try left.rank == 2 && right.rank == 2 ? left.multiplied(right) : left.multipliedInBatches(right)
+    let kernels = KernelOptions.current.kernels
+    let result = try left.product(right, kernels)
     let needed = (right.tracksGradient ? left : nil, left.tracksGradient ? right : nil)
     return result.recorded([left, right], needing: needed.0, needed.1, function: "matmul") { gradient in
       [
-        left.tracksGradient ? left.unbroadcast(gradient.matmul(right.transposed())) : nil,
-        right.tracksGradient ? right.unbroadcast(left.transposed().matmul(gradient)) : nil,
+        left.tracksGradient ? left.unbroadcast(try gradient.product(right.transposed(), kernels)) : nil,
+        right.tracksGradient ? right.unbroadcast(try left.transposed().product(gradient, kernels)) : nil,
       ]
     }
+  }
+
+  /// The product of two tensors of one type and at least two axes. Not recorded.
+  final func product(_ other: Tensor, _ kernels: any Backend) throws -> Tensor {
+    try rank == 2 && other.rank == 2 ? multiplied(other, kernels) : multipliedInBatches(other, kernels)
   }
 
   /// `Σ aᵢ bᵢ` of two vectors of one length.
@@ -59,7 +65,8 @@ extension Tensor {
     guard dtype == weight.dtype, dtype == bias?.dtype ?? dtype, dtype.isFloat else {
       throw TensorError("linear", "input is \(dtype), weights are \(weight.dtype)")
     }
-    if dtype == .float32 && KernelOptions.current.precision == .bf16 {
+    let kernels = KernelOptions.current.kernels
+    if dtype == .float32 && kernels.precision == .bf16 {
       // A dense layer is a convolution of one pixel, for which there are kernels of half precision.
       let (images, kernels) = (unsqueezed(-1).unsqueezed(-1), weight.unsqueezed(-1).unsqueezed(-1))
       return images.convolved(kernels, bias: bias).flattened()
@@ -70,14 +77,14 @@ extension Tensor {
       let rows = bias.view(result.shape, strides: [0, bias.strides[0]], offset: bias.offset)
       try dtype.perform(CopyElements(source: rows, target: result))
     }
-    try result.addProduct(self, weight.turned, keeping: bias != nil)
+    try result.addProduct(self, weight.turned, keeping: bias != nil, kernels)
     let needed = (weight.tracksGradient ? self : nil, self.tracksGradient ? weight : nil)
     return result.recorded(
       [self, weight] + (bias.map { [$0] } ?? []), needing: needed.0, needed.1, function: "linear"
     ) { gradient in
       [
-        self.tracksGradient ? try gradient.multiplied(weight) : nil,
-        weight.tracksGradient ? try gradient.turned.multiplied(self) : nil,
+        self.tracksGradient ? try gradient.multiplied(weight, kernels) : nil,
+        weight.tracksGradient ? try gradient.turned.multiplied(self, kernels) : nil,
         bias?.tracksGradient ?? false ? gradient.sum(0) : nil,
       ]
     }
@@ -89,26 +96,28 @@ extension Tensor {
   }
 
   /// The product of two matrices of one type. Not recorded.
-  fileprivate final func multiplied(_ other: Tensor) throws -> Tensor {
+  private final func multiplied(_ other: Tensor, _ kernels: any Backend) throws -> Tensor {
     let result = try Tensor(uninitialized: [shape[0], other.shape[1]], dtype)
-    try result.addProduct(self, other, keeping: false)
+    try result.addProduct(self, other, keeping: false, kernels)
     return result
   }
 
   /// `self = left · right + (keeping ? self : 0)`, for a row-major `self`.
-  private final func addProduct(_ left: Tensor, _ right: Tensor, keeping: Bool) throws {
+  private final func addProduct(
+    _ left: Tensor, _ right: Tensor, keeping: Bool, _ kernels: any Backend
+  ) throws {
     let (left, right) = (left.withUnitStride(), right.withUnitStride())
     let (rows, columns, inner) = (shape[0], shape[1], left.shape[1])
     if dtype == .float32 {
-      try MatrixProduct.multiply(
-        rows: rows, columns: columns, inner: inner, left.operand(Float.self), right.operand(), into: pointer(),
+      try kernels.multiply(
+        rows: rows, columns: columns, inner: inner, left.operand(), right.operand(), into: pointer(),
         accumulating: keeping)
     } else {
       try dtype.perform(NaiveProduct(left: left, right: right, result: self, keeping: keeping))
     }
   }
 
-  private final func multipliedInBatches(_ other: Tensor) throws -> Tensor {
+  private final func multipliedInBatches(_ other: Tensor, _ kernels: any Backend) throws -> Tensor {
     let lead = try Shape(Array(shape.extents.dropLast(2))).broadcast(
       with: Shape(Array(other.shape.extents.dropLast(2))), for: "matmul")
     let (left, right) = (
@@ -128,7 +137,7 @@ extension Tensor {
         try target.addProduct(
           left.view(Shape(Array(left.shape.suffix(2))), strides: leftTail, offset: left.offset + offsets[0]),
           right.view(Shape(Array(right.shape.suffix(2))), strides: rightTail, offset: right.offset + offsets[1]),
-          keeping: false)
+          keeping: false, kernels)
       }
     }
     return result
@@ -141,7 +150,7 @@ extension Tensor {
     return isRows || isColumns ? self : packed()
   }
 
-  fileprivate final func operand<T: Element>(_ type: T.Type = T.self) throws -> MatrixProduct.Operand<T> {
+  private final func operand() throws -> MatrixOperand {
     let isRows = (strides[1] == 1 || shape[1] == 1) && strides[0] >= Swift.max(shape[1], 1)
     return .init(try pointer(), isTransposed: !isRows, rowStride: Swift.max(isRows ? strides[0] : strides[1], 1))
   }

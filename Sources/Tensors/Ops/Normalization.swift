@@ -1,8 +1,10 @@
 import Kernels
 
-/// Mean and biased variance of each channel over the samples (and pixels) of a batch, over all ranks where they are in step.
+/// Mean and biased variance of each channel over the samples (and pixels) of a batch, or over that whole batch of which it is a part.
 public struct BatchStatistics: Sendable {
+  /// `[channels]`.
   public let mean: [Double]
+  /// `[channels]`, divided by the count.
   public let variance: [Double]
   /// Values of each channel.
   public let count: Int
@@ -10,18 +12,18 @@ public struct BatchStatistics: Sendable {
 
 extension Tensor {
   /// Batch normalisation of `[batch, channels]` or `[batch, channels, height, width]`:
-  /// `(x - mean) / √(variance + epsilon) · weight + bias` with the statistics of the batch itself, and `max(0, ·)` of it
-  /// where a ReLU follows.
+  /// `(x - mean) / √(variance + epsilon) · weight + bias` with the statistics of the batch itself; a ReLU that comes next
+  /// joins the kernel (Owing.swift).
   ///
   /// With g' = g · weight / √(variance + ε) and x̂ the normalised input, the input's derivative is
   /// `g' - mean(g') - x̂ · mean(g' x̂)`, the weight's the sum of g x̂, the bias' the sum of g.
   /// Source: Ioffe and Szegedy 2015.
   public final func batchNormalized(
-    _ weight: Tensor, _ bias: Tensor, epsilon: Double = 1e-5, thenReLU: Bool = false
+    _ weight: Tensor, _ bias: Tensor, epsilon: Double = 1e-5
   ) -> (output: Tensor, statistics: BatchStatistics) {
     var statistics = BatchStatistics.none(channels: weight.elementCount)
     let output = attempt(weight, bias, as: nil, .float32) {
-      let (output, own) = try batchNormalization(weight, bias, epsilon, thenReLU)
+      let (output, own) = try batchNormalization(weight, bias, epsilon)
       statistics = own
       return output
     }
@@ -29,78 +31,81 @@ extension Tensor {
   }
 
   private final func batchNormalization(
-    _ weight: Tensor, _ bias: Tensor, _ epsilon: Double, _ thenReLU: Bool
+    _ weight: Tensor, _ bias: Tensor, _ epsilon: Double
   ) throws -> (output: Tensor, statistics: BatchStatistics) {
     let (rows, input) = try rowsOfChannels(weight, bias)
-    let gather = ForwardScope.gather
-    let statistics = try BatchStatistics(rows.moments(input.pointer()), count: rows.rows, gather)
+    let (others, kernels) = (ForwardScope.statistics, KernelOptions.current.kernels)
+    let statistics = try BatchStatistics(kernels.moments(rows, input.pointer()), count: rows.rows, others)
     guard statistics.count > 1 || ForwardScope.isPartOfLargerBatch || elementCount == 0 else {
       throw TensorError("batch norm", "a batch of shape \(shape) has one value per channel: no statistics in training")
     }
     let affine = try Affine(statistics.mean, statistics.variance, weight, bias, epsilon)
-    let result = try input.applied(rows, affine, thenReLU)
-    let output = result.recorded([self, weight, bias], needing: input, function: "batchNormalized") { gradient in
-      let gradient = input.rank == 4 ? gradient.channelsLast() : gradient.packed()
-      let relu = thenReLU ? (affine.scale, affine.shift) : nil
-      let own = try rows.gradientSums(
-        input.pointer(), gradient.pointer(), mean: statistics.mean.map { Float($0) }, relu: relu)
-      var derivatives: [Tensor?] = [
-        nil, Tensor(zip(own.product, affine.inverse).map { Float($0 * $1) }),
-        Tensor(own.gradient.map { Float($0) }),
-      ]
-      // All ranks' sums, even where no input derivative is wanted here: the others wait for ours.
-      let (sum, product) = try Self.total(own, gather)
-      if self.tracksGradient {
-        let n = Double(Swift.max(statistics.count, 1))
-        let b = rows.perChannel { -affine.factor[$0] * affine.inverse[$0] * affine.inverse[$0] * product[$0] / n }
-        let c = rows.perChannel { -affine.factor[$0] * sum[$0] / n - b[$0] * statistics.mean[$0] }
-        let derivative = try Tensor(uninitialized: input.shape, .float32, strides: input.strides)
-        try rows.inputGradient(
-          input.pointer(), gradient.pointer(), a: affine.scale, b: b.map { Float($0) }, c: c.map { Float($0) },
-          relu: relu, result: derivative.pointer())
-        derivatives[0] = derivative
+    let output = try input.owing(rows, affine, kernels) { result, thenReLU in
+      let ofChannels = affine.ofChannels(thenReLU: thenReLU)
+      return result.recorded([self, weight, bias], needing: input, function: "batchNormalized") { gradient in
+        let gradient = input.rank == 4 ? gradient.channelsLast() : gradient.packed()
+        let own = try kernels.normalizationSums(
+          rows, input.pointer(), gradient.pointer(), mean: statistics.mean.map { Float($0) }, ofChannels)
+        var derivatives: [Tensor?] = [
+          nil, Tensor(zip(own.product, affine.inverse).map { Float($0 * $1) }),
+          Tensor(own.gradient.map { Float($0) }),
+        ]
+        // All parts' sums, even where no input derivative is wanted here: the others wait for ours.
+        let (sum, product) = try Self.total(own, others)
+        if self.tracksGradient {
+          let n = Double(Swift.max(statistics.count, 1))
+          let b = rows.perChannel { -affine.factor[$0] * affine.inverse[$0] * affine.inverse[$0] * product[$0] / n }
+          let c = rows.perChannel { -affine.factor[$0] * sum[$0] / n - b[$0] * statistics.mean[$0] }
+          let derivative = try Tensor(uninitialized: input.shape, .float32, strides: input.strides)
+          try kernels.normalizationGradient(
+            rows, input.pointer(), gradient.pointer(), a: ofChannels.scale, b: b.map { Float($0) },
+            c: c.map { Float($0) }, ofChannels, result: derivative.pointer())
+          derivatives[0] = derivative
+        }
+        return derivatives
       }
-      return derivatives
     }
     return (output, statistics)
   }
 
   /// The same with given statistics, as in evaluation. Derivatives of input, weight and bias as of an affine function.
   public final func normalized(
-    mean: Tensor, variance: Tensor, _ weight: Tensor, _ bias: Tensor, epsilon: Double = 1e-5, thenReLU: Bool = false
+    mean: Tensor, variance: Tensor, _ weight: Tensor, _ bias: Tensor, epsilon: Double = 1e-5
   ) -> Tensor {
     attempt(weight, bias, as: nil, .float32) {
       try mean.check()
       try variance.check()
-      return try normalization(mean, variance, weight, bias, epsilon, thenReLU)
+      return try normalization(mean, variance, weight, bias, epsilon)
     }
   }
 
   private final func normalization(
-    _ mean: Tensor, _ variance: Tensor, _ weight: Tensor, _ bias: Tensor, _ epsilon: Double, _ thenReLU: Bool
+    _ mean: Tensor, _ variance: Tensor, _ weight: Tensor, _ bias: Tensor, _ epsilon: Double
   ) throws -> Tensor {
     let (rows, input) = try rowsOfChannels(weight, bias)
     let means = try mean.values(as: Double.self)
+    let kernels = KernelOptions.current.kernels
     let affine = try Affine(means, variance.values(as: Double.self), weight, bias, epsilon)
-    let result = try input.applied(rows, affine, thenReLU)
-    return result.recorded([self, weight, bias], needing: input, function: "normalized") { gradient in
-      let gradient = input.rank == 4 ? gradient.channelsLast() : gradient.packed()
-      let relu = thenReLU ? (affine.scale, affine.shift) : nil
-      let sums = try rows.gradientSums(
-        input.pointer(), gradient.pointer(), mean: means.map { Float($0) }, relu: relu)
-      let derivative = try Tensor(uninitialized: input.shape, .float32, strides: input.strides)
-      let zeros = [Float](repeating: 0, count: rows.channels)
-      try rows.inputGradient(
-        input.pointer(), gradient.pointer(), a: affine.scale, b: zeros, c: zeros, relu: relu,
-        result: derivative.pointer())
-      return [
-        derivative, Tensor(zip(sums.product, affine.inverse).map { Float($0 * $1) }),
-        Tensor(sums.gradient.map { Float($0) }),
-      ]
+    return try input.owing(rows, affine, kernels) { result, thenReLU in
+      let ofChannels = affine.ofChannels(thenReLU: thenReLU)
+      return result.recorded([self, weight, bias], needing: input, function: "normalized") { gradient in
+        let gradient = input.rank == 4 ? gradient.channelsLast() : gradient.packed()
+        let sums = try kernels.normalizationSums(
+          rows, input.pointer(), gradient.pointer(), mean: means.map { Float($0) }, ofChannels)
+        let derivative = try Tensor(uninitialized: input.shape, .float32, strides: input.strides)
+        let zeros = [Float](repeating: 0, count: rows.channels)
+        try kernels.normalizationGradient(
+          rows, input.pointer(), gradient.pointer(), a: ofChannels.scale, b: zeros, c: zeros, ofChannels,
+          result: derivative.pointer())
+        return [
+          derivative, Tensor(zip(sums.product, affine.inverse).map { Float($0 * $1) }),
+          Tensor(sums.gradient.map { Float($0) }),
+        ]
+      }
     }
   }
 
-  private final func rowsOfChannels(_ weight: Tensor, _ bias: Tensor) throws -> (BatchNormalization, Tensor) {
+  private final func rowsOfChannels(_ weight: Tensor, _ bias: Tensor) throws -> (NormalizedBatch, Tensor) {
     guard rank == 2 || rank == 4, dtype == .float32 else {
       throw TensorError(
         "batch norm", "needs float32 [batch, channels] or [batch, channels, height, width], not \(dtype) \(shape)")
@@ -111,23 +116,31 @@ extension Tensor {
     }
     let input = rank == 4 ? detached().channelsLast() : detached().packed()
     let rows = shape[1] == 0 ? 0 : elementCount / shape[1]
-    return (BatchNormalization(rows: rows, channels: shape[1]), input)
+    return (NormalizedBatch(rows: rows, channels: shape[1]), input)
   }
 
-  private final func applied(_ rows: BatchNormalization, _ affine: Affine, _ thenReLU: Bool) throws -> Tensor {
-    let result = try Tensor(uninitialized: shape, .float32, strides: strides)
-    try rows.apply(pointer(), scale: affine.scale, shift: affine.shift, thenReLU: thenReLU, output: result.pointer())
-    return result
+  private final func owing(
+    _ rows: NormalizedBatch, _ affine: Affine, _ kernels: any Backend,
+    record: @escaping (Tensor, _ thenReLU: Bool) -> Tensor
+  ) throws -> Tensor {
+    try .owed(shape, strides: strides, reading: [self]) { thenReLU in
+      let result = try Tensor(uninitialized: self.shape, .float32, strides: self.strides)
+      try kernels.normalize(
+        rows, self.pointer(), affine.ofChannels(thenReLU: thenReLU), output: result.pointer())
+      return result
+    } record: {
+      record($0, $1)
+    }
   }
 
-  /// Both sums over all ranks, added in their order.
+  /// Both sums over all parts of the batch, added in their order.
   private static func total(
-    _ own: (gradient: [Double], product: [Double]), _ gather: ForwardScope.Gather?
+    _ own: (gradient: [Double], product: [Double]), _ others: (any StatisticsExchange)?
   ) throws -> ([Double], [Double]) {
-    guard let gather else { return own }
+    guard let others else { return own }
     let channels = own.gradient.count
     var sums = [Double](repeating: 0, count: 2 * channels)
-    for other in try gather(own.gradient + own.product) { for i in sums.indices { sums[i] += other[i] } }
+    for other in try others.gather(own.gradient + own.product) { for i in sums.indices { sums[i] += other[i] } }
     return (Array(sums[..<channels]), Array(sums[channels...]))
   }
 }
@@ -136,7 +149,7 @@ extension Tensor {
 private struct Affine {
   /// `1 / √(variance + ε)`, and that times the weight.
   let inverse, factor: [Double]
-  let scale, shift: [Float]
+  private let scale, shift: [Float]
 
   init(_ mean: [Double], _ variance: [Double], _ weight: Tensor, _ bias: Tensor, _ epsilon: Double) throws {
     let inverse = variance.map { 1 / ($0 + epsilon).squareRoot() }
@@ -146,6 +159,8 @@ private struct Affine {
     scale = factor.map { Float($0) }
     shift = factor.indices.map { Float(offsets[$0] - mean[$0] * factor[$0]) }
   }
+
+  func ofChannels(thenReLU: Bool) -> ChannelAffine { ChannelAffine(scale: scale, shift: shift, thenReLU: thenReLU) }
 }
 
 extension BatchStatistics {
@@ -155,15 +170,15 @@ extension BatchStatistics {
     return BatchStatistics(mean: zeros, variance: zeros, count: 0)
   }
 
-  /// Of this rank's batch, merged with the other ranks' in their order. Source: Chan, Golub and LeVeque 1979.
+  /// Of this part of a batch, merged with the other parts in their order. Source: Chan, Golub and LeVeque 1979.
   fileprivate init(
-    _ own: (mean: [Double], deviations: [Double]), count: Int, _ gather: ForwardScope.Gather?
+    _ own: (mean: [Double], deviations: [Double]), count: Int, _ others: (any StatisticsExchange)?
   ) throws {
     let channels = own.mean.count
     let mine = [Double(count)] + own.mean + own.deviations
     var total = 0.0
     var (mean, deviations) = ([Double](repeating: 0, count: channels), [Double](repeating: 0, count: channels))
-    for part in try gather?(mine) ?? [mine] where part[0] > 0 {
+    for part in try others?.gather(mine) ?? [mine] where part[0] > 0 {
       let sum = total + part[0]
       for channel in 0..<channels {
         let difference = part[1 + channel] - mean[channel]
@@ -176,6 +191,6 @@ extension BatchStatistics {
   }
 }
 
-extension BatchNormalization {
+extension NormalizedBatch {
   fileprivate func perChannel(_ value: (Int) -> Double) -> [Double] { (0..<channels).map(value) }
 }

@@ -2,6 +2,7 @@
 
 /// A number of Swift's that stands beside a tensor.
 public protocol TensorNumber: Sendable {
+  /// As a float of eight bytes.
   var asDouble: Double { get }
   /// The number if it is whole and within 64 bits.
   var whole: Int64? { get }
@@ -22,32 +23,53 @@ extension Int32: TensorNumber { @inlinable public var whole: Int64? { Int64(self
 extension UInt8: TensorNumber { @inlinable public var whole: Int64? { Int64(self) } }
 
 extension Tensor {
+  /// Element by element, broadcast to one shape.
   @inlinable public static func + <N: TensorNumber>(left: Tensor, right: N) -> Tensor { left + left.scalar(right) }
+  /// Element by element, broadcast to one shape.
   @inlinable public static func + <N: TensorNumber>(left: N, right: Tensor) -> Tensor { right.scalar(left) + right }
+  /// Element by element, broadcast to one shape.
   @inlinable public static func - <N: TensorNumber>(left: Tensor, right: N) -> Tensor { left - left.scalar(right) }
+  /// Element by element, broadcast to one shape.
   @inlinable public static func - <N: TensorNumber>(left: N, right: Tensor) -> Tensor { right.scalar(left) - right }
+  /// Element by element, broadcast to one shape.
   @inlinable public static func * <N: TensorNumber>(left: Tensor, right: N) -> Tensor { left * left.scalar(right) }
+  /// Element by element, broadcast to one shape.
   @inlinable public static func * <N: TensorNumber>(left: N, right: Tensor) -> Tensor { right.scalar(left) * right }
+  /// Element by element, broadcast to one shape.
   @inlinable public static func / <N: TensorNumber>(left: Tensor, right: N) -> Tensor { left / left.scalar(right) }
+  /// Element by element, broadcast to one shape.
   @inlinable public static func / <N: TensorNumber>(left: N, right: Tensor) -> Tensor { right.scalar(left) / right }
 
+  /// Element by element, broadcast to one shape: `bool`.
   @inlinable public static func .== <N: TensorNumber>(left: Tensor, right: N) -> Tensor { left .== left.scalar(right) }
+  /// Element by element, broadcast to one shape: `bool`.
   @inlinable public static func .!= <N: TensorNumber>(left: Tensor, right: N) -> Tensor { left .!= left.scalar(right) }
+  /// Element by element, broadcast to one shape: `bool`.
   @inlinable public static func < <N: TensorNumber>(left: Tensor, right: N) -> Tensor { left < left.scalar(right) }
+  /// Element by element, broadcast to one shape: `bool`.
   @inlinable public static func > <N: TensorNumber>(left: Tensor, right: N) -> Tensor { left > left.scalar(right) }
+  /// Element by element, broadcast to one shape: `bool`.
   @inlinable public static func <= <N: TensorNumber>(left: Tensor, right: N) -> Tensor { left <= left.scalar(right) }
+  /// Element by element, broadcast to one shape: `bool`.
   @inlinable public static func >= <N: TensorNumber>(left: Tensor, right: N) -> Tensor { left >= left.scalar(right) }
 
   /// `x += y` is `x = x + y`: recorded, and other names of x keep the old value. Only a leaf that requires a gradient, such as
   /// a parameter within `withoutGradient`, is changed in place. For an axis of its own, `x[0] += y` changes x.
   public static func += (left: inout Tensor, right: Tensor) { replace(&left, by: left + right) }
+  /// The variable holds the result; a tensor that others hold stays as it was.
   public static func -= (left: inout Tensor, right: Tensor) { replace(&left, by: left - right) }
+  /// The variable holds the result; a tensor that others hold stays as it was.
   public static func *= (left: inout Tensor, right: Tensor) { replace(&left, by: left * right) }
+  /// The variable holds the result; a tensor that others hold stays as it was.
   public static func /= (left: inout Tensor, right: Tensor) { replace(&left, by: left / right) }
 
+  /// The variable holds the result; a tensor that others hold stays as it was.
   public static func += <N: TensorNumber>(left: inout Tensor, right: N) { replace(&left, by: left + right) }
+  /// The variable holds the result; a tensor that others hold stays as it was.
   public static func -= <N: TensorNumber>(left: inout Tensor, right: N) { replace(&left, by: left - right) }
+  /// The variable holds the result; a tensor that others hold stays as it was.
   public static func *= <N: TensorNumber>(left: inout Tensor, right: N) { replace(&left, by: left * right) }
+  /// The variable holds the result; a tensor that others hold stays as it was.
   public static func /= <N: TensorNumber>(left: inout Tensor, right: N) { replace(&left, by: left / right) }
 
   private static func replace(_ tensor: inout Tensor, by value: Tensor) {

@@ -72,23 +72,28 @@ extension Tensor {
     guard largest <= Int32.max, shape.extents.dropFirst().allSatisfy({ $0 > 0 }) else {
       throw TensorError("pooling", "extents of 0 or past 2³¹: input \(shape), kernel \(kernel), stride \(stride)")
     }
-    let extents = PoolingShape(
+    var extents = PoolingShape(
       batch: shape[0], channels: shape[1], inHeight: shape[2], inWidth: shape[3], kernel: kernel, stride: stride,
       padding: padding)
     guard extents.outHeight > 0, extents.outWidth > 0 else {
       throw TensorError("pooling", "window \(kernel) is larger than the input \(shape)")
     }
-    let input = detached().channelsLast()
+    let kernels = KernelOptions.current.kernels
+    let input = detached().images()
+    let from = try input.imageMemory()
+    extents.layout = from.layout
     let outShape: Shape = [shape[0], shape[1], extents.outHeight, extents.outWidth]
-    let result = try Tensor(uninitialized: outShape, .float32, strides: outShape.channelsLastStrides)
-    let workspace = try Storage(byteCount: kind.workspaceByteCount(extents))
-    try kind.forward(extents, input: input.pointer(), output: result.pointer(), workspace: workspace.memory)
-    let whole = shape
+    let result = try Tensor(images: outShape, from.layout)
+    let workspace = try Storage(byteCount: kernels.poolingWorkspaceByteCount(kind, extents))
+    try kernels.pool(
+      kind, extents, input: from.pointer, output: result.imageMemory().pointer, workspace: workspace.memory)
+    let (whole, plan) = (shape, extents)
     return result.recorded([self], function: "pooled") { gradient in
-      let gradient = gradient.channelsLast()
-      let derivative = try Tensor(uninitialized: whole, .float32, strides: whole.channelsLastStrides)
-      try kind.backward(
-        extents, outputGradient: gradient.pointer(), inputGradient: derivative.pointer(),
+      // The places of maxima are kept in the layout of forward.
+      let gradient = try gradient.images(in: plan.layout)
+      let derivative = try Tensor(images: whole, plan.layout)
+      try kernels.poolingGradient(
+        kind, plan, outputGradient: gradient.imageMemory().pointer, inputGradient: derivative.imageMemory().pointer,
         workspace: workspace.memory)
       return [derivative]
     }

@@ -7,6 +7,7 @@ public struct RecurrentWeights {
   /// `[gates · hidden]` each.
   public let inputBias, hiddenBias: Tensor
 
+  /// Of one layer in one direction.
   public init(input: Tensor, hidden: Tensor, inputBias: Tensor, hiddenBias: Tensor) {
     (self.input, self.hidden, self.inputBias, self.hiddenBias) = (input, hidden, inputBias, hiddenBias)
   }
@@ -76,6 +77,7 @@ private final class RecurrentCall {
   let weights: RecurrentWeights
   let state, cellState: Tensor?
   let loop: Recurrence
+  private let kernels = KernelOptions.current.kernels
   private let needsInputDerivative: Bool
   /// The tokens of one-hot inputs.
   let tokens: [Int]?
@@ -138,8 +140,8 @@ private final class RecurrentCall {
     let outputs = try Tensor(uninitialized: [loop.steps, loop.batch, loop.hidden], .float32)
     let cell = loop.cell == .lstm ? try Tensor(uninitialized: [loop.batch, loop.hidden], .float32) : nil
     try withInputs {
-      try loop.forward(
-        $0, gates: gates.pointer(), outputs: outputs.pointer(), cells: cell.map { try $0.pointer() },
+      try kernels.recur(
+        loop, $0, gates: gates.pointer(), outputs: outputs.pointer(), cells: cell.map { try $0.pointer() },
         memory: memory.pointer())
     }
     return (outputs, cell)
@@ -166,13 +168,13 @@ private final class RecurrentCall {
     let first = try [Tensor(uninitialized: stateShape, .float32), Tensor(uninitialized: stateShape, .float32)]
     let weight = try Tensor(uninitialized: weights.hidden.shape, .float32)
     try withInputs {
-      try loop.backward(
-        $0, outputs: outputs.pointer(), memory: memory.pointer(), ofOutputs: gradient.pointer(),
+      try kernels.recurrenceGradient(
+        loop, $0, outputs: outputs.pointer(), memory: memory.pointer(), ofOutputs: gradient.pointer(),
         ofCell: ofCell.map { UnsafePointer(try $0.pointer(Float.self)) },
         into: .init(
           gates: gates.pointer(), products: products.pointer(), hidden: first[0].pointer(), cell: first[1].pointer()))
-      try loop.weightDerivative(
-        products: products.pointer(), outputs: outputs.pointer(), hidden: $0.hidden, into: weight.pointer())
+      try kernels.recurrenceWeightGradient(
+        loop, products: products.pointer(), outputs: outputs.pointer(), hidden: $0.hidden, into: weight.pointer())
     }
     return try [ofInput(gates), ofInputWeight(gates), weight, gates.sum(0), products.sum(0)]
       + (state == nil ? [] : [first[0]]) + (cellState == nil ? [] : [first[1]])
@@ -180,14 +182,14 @@ private final class RecurrentCall {
 
   private var stateShape: Shape { [loop.batch, loop.hidden] }
 
-  private func ofInput(_ gates: Tensor) -> Tensor? {
-    needsInputDerivative ? gates.matmul(weights.input).reshaped(input.shape) : nil
+  private func ofInput(_ gates: Tensor) throws -> Tensor? {
+    needsInputDerivative ? try gates.product(weights.input, kernels).reshaped(input.shape) : nil
   }
 
   /// One product; with tokens, each row is added to its token's.
   private func ofInputWeight(_ gates: Tensor) throws -> Tensor {
     guard let tokens else {
-      return gates.transposed().matmul(input.reshaped([gateShape[0], input.shape[2]]))
+      return try gates.transposed().product(input.reshaped([gateShape[0], input.shape[2]]), kernels)
     }
     return try gates.addedToRows(tokens, of: weights.input.shape[1]).transposed()
   }

@@ -14,6 +14,7 @@ extension Tensor {
     }
   }
 
+  /// The sum over these axes, or over all of them; a kept axis has the extent 1.
   public final func sum(_ axis: Int, keepingAxes: Bool = false) -> Tensor {
     sum([axis], keepingAxes: keepingAxes)
   }
@@ -26,6 +27,7 @@ extension Tensor {
     }
   }
 
+  /// The mean over these axes, or over all of them; a kept axis has the extent 1.
   public final func mean(_ axis: Int, keepingAxes: Bool = false) -> Tensor {
     mean([axis], keepingAxes: keepingAxes)
   }
@@ -67,6 +69,7 @@ extension Tensor {
     positions(axis, keepingAxes, largest: true)
   }
 
+  /// Where the smallest element is, int64; the first of equal ones.
   public final func argmin(_ axis: Int? = nil, keepingAxes: Bool = false) -> Tensor {
     positions(axis, keepingAxes, largest: false)
   }

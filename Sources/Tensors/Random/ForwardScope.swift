@@ -1,11 +1,15 @@
 import Synchronization
 
-/// What a training knows about the forward pass that is going on: its samples, so that random layers draw by sample rather
-/// than by rank or order, and how to reach the other ranks, for layers whose statistics are of the whole batch.
-public final class ForwardScope: Sendable {
-  /// Hands numbers to all ranks and returns everybody's in their order. All ranks must call it alike.
-  public typealias Gather = @Sendable ([Double]) throws -> [[Double]]
+/// Makes statistics of a part of a batch those of the whole, for whoever has spread one over several processes.
+public protocol StatisticsExchange: Sendable {
+  /// Hands in numbers of this part and returns every part's, in an order that is the same everywhere. All parts call it
+  /// alike.
+  func gather(_ numbers: [Double]) throws -> [[Double]]
+}
 
+/// What a training knows about the forward pass that is going on: its samples, so that random layers draw by sample rather
+/// than by place or order, and who holds the rest of the batch, for layers whose statistics are of the whole.
+public final class ForwardScope: Sendable {
   @TaskLocal private static var current: ForwardScope?
   private static let unscopedCalls = Atomic<Int>(0)
 
@@ -14,29 +18,33 @@ public final class ForwardScope: Sendable {
   /// The data set's index of each row of the batch.
   let samples: [Int]
   private let globalCount: Int
-  private let gather: Gather?
+  private let statistics: (any StatisticsExchange)?
   private let layers = Atomic<Int>(0)
 
-  private init(seed: UInt64, time: Int, samples: [Int], globalCount: Int, gather: Gather?) {
+  private init(
+    seed: UInt64, time: Int, samples: [Int], globalCount: Int, statistics: (any StatisticsExchange)?
+  ) {
     (self.seed, self.time, self.samples) = (seed, time, samples)
-    (self.globalCount, self.gather) = (globalCount, gather)
+    (self.globalCount, self.statistics) = (globalCount, statistics)
   }
 
   /// Runs `body`, a forward pass over the given samples at a time (an epoch, or a step) of a training with that seed.
   ///
   /// - Parameters:
   ///   - globalCount: samples of the whole batch, of which these may be a slice.
-  ///   - gather: reaches the other ranks, where statistics are of all ranks' batches together.
+  ///   - statistics: reaches the other parts of the batch, where statistics are of all of them.
   public static func run<Result>(
-    seed: UInt64, time: Int, samples: [Int], globalCount: Int = 0, gather: Gather? = nil, _ body: () throws -> Result
+    seed: UInt64, time: Int, samples: [Int], globalCount: Int = 0, statistics: (any StatisticsExchange)? = nil,
+    _ body: () throws -> Result
   ) rethrows -> Result {
-    let scope = ForwardScope(seed: seed, time: time, samples: samples, globalCount: globalCount, gather: gather)
+    let scope = ForwardScope(
+      seed: seed, time: time, samples: samples, globalCount: globalCount, statistics: statistics)
     return try $current.withValue(scope, operation: body)
   }
 
   /// Whether a training drives this pass, which then updates running statistics when all slices and ranks are in.
   public static var isActive: Bool { current != nil }
-  static var gather: Gather? { current?.gather }
+  static var statistics: (any StatisticsExchange)? { current?.statistics }
   /// Whether the rows are a slice of a batch with others.
   static var isPartOfLargerBatch: Bool { current.map { $0.globalCount > $0.samples.count } ?? false }
 

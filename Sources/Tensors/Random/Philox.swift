@@ -2,6 +2,7 @@
 ///
 /// Source: Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3 (2011).
 public enum Philox {
+  /// Four numbers of 32 random bits: a function of key and counter.
   public static func block(key: UInt64, counter: SIMD4<UInt32>) -> SIMD4<UInt32> {
     var state = counter
     var (first, second) = (UInt32(truncatingIfNeeded: key), UInt32(truncatingIfNeeded: key >> 32))
@@ -23,10 +24,13 @@ public enum Philox {
 public struct RandomKey: Hashable, Sendable {
   /// What the numbers are for; each use has numbers of its own.
   public enum Purpose: UInt8, Sendable {
+    /// Numbers of one purpose are independent of those of another.
     case general, initialization, shuffling, dropout, augmentation, synthesis
   }
 
+  /// The training's.
   public var seed: UInt64
+  /// What the numbers are for: others are independent of these.
   public var purpose: Purpose
   /// Which parameter or layer, up to 2²⁴.
   public var layer: Int
@@ -35,6 +39,7 @@ public struct RandomKey: Hashable, Sendable {
   /// Which sample of the data set.
   public var sample: Int
 
+  /// Every combination has numbers of its own.
   public init(seed: UInt64, _ purpose: Purpose = .general, layer: Int = 0, time: Int = 0, sample: Int = 0) {
     (self.seed, self.purpose, self.layer, self.time, self.sample) = (seed, purpose, layer, time, sample)
   }

@@ -30,9 +30,11 @@ public struct LanguageTask: LearningTask {
     of network: Module, inputShape: [Int]
   ) throws -> [(name: String, part: Module, output: Shape)] {
     let tokens = Tensor.zeros(Shape(inputShape), .int64)
-    guard let model = network as? LanguageModel else { return [("model", network, try network(tokens).shape)] }
-    let outputs = try model.rnn.run(tokens.transposed()).outputs
-    return [("rnn", model.rnn, outputs.shape), ("linear", model.linear, try model(tokens).shape)]
+    let logits = network(tokens)
+    try logits.check()
+    guard let model = network as? LanguageModel else { return [("model", network, logits.shape)] }
+    let outputs = model.rnn.run(tokens.transposed()).outputs
+    return [("rnn", model.rnn, outputs.shape), ("linear", model.linear, logits.shape)]
   }
 }
 

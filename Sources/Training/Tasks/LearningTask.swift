@@ -59,12 +59,15 @@ extension LearningTask {
     of network: Module, inputShape: [Int]
   ) throws -> [(name: String, part: Module, output: Shape)] {
     let input = Tensor.zeros(Shape(inputShape))
-    guard network is Sequential else { return [("model", network, try network(input).shape)] }
+    guard network is Sequential else {
+      let output = network(input)
+      try output.check()
+      return [("model", network, output.shape)]
+    }
     var value = input
     return try network.children.map { name, layer in
-      do { value = try layer(value) } catch {
-        throw ConfigurationError("layer \(name) (\(type(of: layer))): \(error)")
-      }
+      value = layer(value)
+      if let fault = value.fault { throw ConfigurationError("layer \(name) (\(type(of: layer))): \(fault)") }
       return (name, layer, value.shape)
     }
   }

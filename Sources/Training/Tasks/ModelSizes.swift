@@ -1,5 +1,6 @@
 /// What a data set decides about a model. Kept in checkpoints, so that the same network can be built again.
 public struct ModelSizes: Codable, Sendable, Equatable {
+  /// What a classifier tells apart; nil where the model's own number is right.
   public var classes = 10
   /// Of an image.
   public var channels = 1
@@ -7,10 +8,12 @@ public struct ModelSizes: Codable, Sendable, Equatable {
   public var features = 1
   /// Tokens of a text, or of the source language.
   public var vocabulary = 28
+  /// Words of the language that is translated into.
   public var targetVocabulary = 28
   /// Divides or multiplies the channels of a network that comes in several widths.
   public var width = 1
 
+  /// As the book has it.
   public init() {}
 
   /// What an older checkpoint does not say is the default.
@@ -25,12 +28,14 @@ public struct ModelSizes: Codable, Sendable, Equatable {
     targetVocabulary = try value(.targetVocabulary, or: targetVocabulary)
   }
 
+  /// For a dataset of so many classes.
   public static func classes(_ count: Int) -> ModelSizes {
     var sizes = ModelSizes()
     sizes.classes = count
     return sizes
   }
 
+  /// For a table of so many features.
   public static func features(_ count: Int) -> ModelSizes {
     var sizes = ModelSizes()
     sizes.features = count

@@ -12,13 +12,12 @@ public struct RegressionTask: LearningTask {
 
   public var name: String { TableFile.task }
   public var outputName: String? { "predictions" }
-  private var objective: Regression { Regression(isLogarithmic: isLogarithmic) }
 
   public func sizes(of inputShape: [Int]) -> ModelSizes { .features(inputShape.first ?? 1) }
   public func outputShape(_ samples: Int, _ sizes: ModelSizes) -> [Int]? { [samples, 1] }
 
   public func open(_ path: String, for model: ModelEntry, _ configuration: Configuration) throws -> any TaskData {
-    try RegressionData(path, objective)
+    try RegressionData(path, isLogarithmic: isLogarithmic)
   }
 
   public func synthetic(
@@ -27,7 +26,7 @@ public struct RegressionTask: LearningTask {
     let features = model.sizes.features
     let count = max(configuration.batchSize, min(100 * configuration.batchSize, (64 << 20) / features))
     let data = SyntheticLinearData(weights: [Double](repeating: 1, count: features), bias: 1, noise: 0.1)
-    return (TableDataset(try data.split(rows: count)), objective)
+    return (TableDataset(try data.split(rows: count)), Regression(isLogarithmic: isLogarithmic))
   }
 
   /// In the target's own unit.
@@ -80,15 +79,18 @@ private struct RegressionData: TaskData {
   let metadata: Metadata
   let splitNames: [String]
 
-  init(_ path: String, _ objective: Regression) throws {
+  init(_ path: String, isLogarithmic: Bool) throws {
     let file = try TableFile(path)
     splits = Dictionary(uniqueKeysWithValues: try file.splitNames.map { ($0, try file.split($0)) })
     splitNames = file.splitNames
     sizes = .features(file.featureNames.count)
     var metadata = Metadata()
     (metadata.featureNames, metadata.targetName) = (file.featureNames, file.targetName)
-    metadata.preparation = try file.preparation.map { try $0.json() }
-    (self.objective, self.metadata, self.path) = (objective, metadata, path)
+    let preparation = file.preparation
+    metadata.preparation = try preparation.map { try $0.json() }
+    objective = Regression(
+      isLogarithmic: isLogarithmic, scale: preparation?.targetScale ?? 1, shift: preparation?.targetShift ?? 0)
+    (self.metadata, self.path) = (metadata, path)
   }
 
   func split(_ name: String) throws -> any DigestedDataset { TableDataset(try table(name)) }

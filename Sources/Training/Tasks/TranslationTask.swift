@@ -35,9 +35,14 @@ public struct TranslationTask: LearningTask {
     of network: Module, inputShape: [Int]
   ) throws -> [(name: String, part: Module, output: Shape)] {
     let tokens = Tensor.zeros(Shape(inputShape), .int64)
-    guard let model = network as? EncoderDecoder else { return [("model", network, try network(tokens).shape)] }
-    let outputs = try model.encoder.encode(tokens, lengths: nil).outputs
-    let logits = try model.logits(source: tokens, lengths: nil, inputs: tokens)
+    guard let model = network as? EncoderDecoder else {
+      let output = network(tokens)
+      try output.check()
+      return [("model", network, output.shape)]
+    }
+    let outputs = model.encoder.encode(tokens, lengths: nil).outputs
+    let logits = model.logits(source: tokens, lengths: nil, inputs: tokens)
+    try logits.check()
     return [("encoder", model.encoder, outputs.shape), ("decoder", model.decoder, logits.shape)]
   }
 }

@@ -5,6 +5,7 @@ import Tensors
 /// Searches the sentence that a decoder holds for the most probable: at each step the `width` most probable beginnings go on.
 /// A beam of 1 is greedy search. Source: the book's chapter on beam search.
 public struct BeamSearch {
+  /// How many beginnings are kept at each step.
   public let width: Int
   /// The exponent `a` of the score `ln p / lengthᵃ`, `<eos>` counted; 0 favours short sentences.
   public let lengthPenalty: Double
@@ -13,6 +14,7 @@ public struct BeamSearch {
   /// The most tokens of a sentence; what has not ended by then is cut.
   public let steps: Int
 
+  /// A search among so many words that ends a sentence with `end`, or after so many steps.
   public init(width: Int = 1, lengthPenalty: Double = 0.75, begin: Int, end: Int, words: Int, steps: Int) {
     (self.width, self.lengthPenalty) = (max(width, 1), lengthPenalty)
     (self.begin, self.end, self.words, self.steps) = (begin, end, words, steps)
@@ -34,15 +36,16 @@ public struct BeamSearch {
   ///
   /// - Parameter encoding: of one sentence, a batch of 1.
   public func best(_ decoder: SequenceDecoder, _ encoding: Encoding) throws -> Candidate {
-    var state = try decoder.begin(encoding)
+    var state = decoder.begin(encoding)
     var (open, ended) = ([Candidate()], [Candidate]())
     for _ in 0..<steps where !open.isEmpty {
       let inputs = Tensor(open.map { [Int64($0.tokens.last ?? begin)] })
-      let logits = try decoder.decode(inputs, &state)
+      let logits = decoder.decode(inputs, &state)
+      let values = try logits.values(as: Double.self)
       guard logits.shape == [1, open.count, words] else {
         throw TensorError("beam search", "logits of shape \(logits.shape), expected [1, \(open.count), \(words)]")
       }
-      let kept = try continuations(of: open, logits.values(as: Double.self))
+      let kept = try continuations(of: open, values)
       let looks = try looks(decoder, rows: open.count)
       let candidates = kept.map { next in
         var candidate = open[next.row]
@@ -54,7 +57,7 @@ public struct BeamSearch {
       let going = candidates.indices.filter { candidates[$0].tokens.last != end }
       ended += candidates.filter { $0.tokens.last == end }
       let rows = going.map { kept[$0].row }
-      if rows != Array(open.indices) { state = try state.rows(rows) }
+      if rows != Array(open.indices) { state = state.rows(rows) }
       open = going.map { candidates[$0] }
     }
     return (ended + open).max { $0.score(lengthPenalty) < $1.score(lengthPenalty) } ?? Candidate()
@@ -95,16 +98,16 @@ public struct BeamSearch {
 
 extension DecoderState {
   /// Those rows of the batch; each may come more than once.
-  fileprivate func rows(_ places: [Int]) throws -> DecoderState {
+  fileprivate func rows(_ places: [Int]) -> DecoderState {
     let taken = Encoding(
-      outputs: encoding.outputs.selected(places, axis: 1), state: try encoding.state.rows(places),
+      outputs: encoding.outputs.selected(places, axis: 1), state: encoding.state.rows(places),
       lengths: encoding.lengths?.selected(places))
-    return DecoderState(encoding: taken, recurrent: try recurrent.rows(places))
+    return DecoderState(encoding: taken, recurrent: recurrent.rows(places))
   }
 }
 
 extension RecurrentState {
-  fileprivate func rows(_ places: [Int]) throws -> RecurrentState {
+  fileprivate func rows(_ places: [Int]) -> RecurrentState {
     RecurrentState(hidden: hidden.selected(places, axis: 1), cell: cell?.selected(places, axis: 1))
   }
 }

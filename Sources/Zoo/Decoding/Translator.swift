@@ -13,16 +13,20 @@ public struct Decoded {
   /// How each token, `<eos>` included, looked at each of the source's; empty without attention.
   public let attention: [[Double]]
 
+  /// The words, with blanks between them.
   public var text: String { words.joined(separator: " ") }
 }
 
 /// Translates sentences with a trained encoder and decoder.
 public struct Translator {
+  /// Encoder and decoder.
   public let model: EncoderDecoder
+  /// The words that are read.
   public let sourceVocabulary, targetVocabulary: Vocabulary
   /// The most tokens of a sentence, `<eos>` included, and what each is padded to, as in training.
   public let steps: Int
 
+  /// Translates sentences of at most so many words.
   public init(model: EncoderDecoder, sourceVocabulary: Vocabulary, targetVocabulary: Vocabulary, steps: Int) {
     (self.model, self.steps) = (model, steps)
     (self.sourceVocabulary, self.targetVocabulary) = (sourceVocabulary, targetVocabulary)

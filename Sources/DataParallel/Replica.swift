@@ -1,0 +1,74 @@
+import Networks
+import Optimizers
+import Tensors
+
+/// One rank's copy of what is trained: the model and the optimizer that changes it.
+public final class Replica {
+  public let model: Module
+  public let optimizer: any Optimizer
+  let parameters: [Tensor]
+  /// Layers with running statistics, each once.
+  let statisticians: [Module]
+  private var isInStep = false
+
+  public init(_ model: Module, _ optimizer: any Optimizer) {
+    (self.model, self.optimizer) = (model, optimizer)
+    parameters = model.namedParameters.map(\.tensor)
+    statisticians = model.statisticians
+  }
+
+  public var hasStatistics: Bool { !statisticians.isEmpty }
+
+  /// The tensors of which ranks add up what their slices came to: sums for statistics, and parameters, but for frozen ones.
+  var summed: [Tensor] { statisticians.flatMap(\.stepSums) + parameters.filter(\.requiresGradient) }
+
+  /// Forgets gradients and sums of a step that did not come to its end.
+  func beginStep() {
+    if isInStep { for tensor in parameters + statisticians.flatMap(\.stepSums) { tensor.gradient = nil } }
+    isInStep = true
+  }
+
+  func update() throws {
+    try optimizer.step()
+    optimizer.clearGradients()
+    for module in statisticians { try module.updateStatistics() }
+    isInStep = false
+  }
+
+  /// The optimizer's memory, as errors name it.
+  var namedSlots: [(name: String, tensor: Tensor)] {
+    optimizer.slots.sorted { $0.key < $1.key }.flatMap { slot, tensors in
+      tensors.sorted { $0.key < $1.key }.map { (name: "\(slot) of \($0.key)", tensor: $0.value) }
+    }
+  }
+
+  var state: ReplicaState {
+    ReplicaState(model: model.state, slots: optimizer.slots, optimizerSteps: optimizer.stepCount)
+  }
+
+  func restore(_ state: ReplicaState) throws {
+    try model.load(Dictionary(uniqueKeysWithValues: state.model))
+    let shapes = Dictionary(uniqueKeysWithValues: model.namedParameters.map { ($0.name, $0.tensor.shape) })
+    for (slot, tensors) in state.slots {
+      for (name, tensor) in tensors where shapes[name] != tensor.shape {
+        throw TensorError("resume", "the optimizer's \(slot) of \(name) has shape \(tensor.shape)")
+      }
+    }
+    // Copies: the optimizer writes to them, and the state may be restored again.
+    optimizer.slots = state.slots.mapValues { $0.mapValues { $0.copy() } }
+    optimizer.stepCount = state.optimizerSteps
+  }
+}
+
+/// What a replica and its optimizer hold, whole: the same whatever the strategy.
+public struct ReplicaState {
+  /// Parameters and buffers by their dotted names.
+  public let model: [(name: String, tensor: Tensor)]
+  /// What the optimizer remembers, by slot and parameter.
+  public let slots: [String: [String: Tensor]]
+  public let optimizerSteps: Int
+
+  public init(model: [(name: String, tensor: Tensor)], slots: [String: [String: Tensor]], optimizerSteps: Int) {
+    (self.model, self.slots, self.optimizerSteps) = (model, slots, optimizerSteps)
+  }
+}

@@ -1,0 +1,49 @@
+import MessagePassing
+import Tensors
+
+/// Every rank holds the whole model and optimizer; the global batch is computed in fixed virtual shards, whose gradients and
+/// sums are added in one fixed binary tree: the same bits on any number of ranks.
+public final class Reproducible: Strategy {
+  public let replica: Replica
+  public let communicator: Communicator
+  public let sharding: Sharding
+  /// Of each virtual shard.
+  public let statistics = StatisticsScope.slice
+  private let tree: SummationTree
+  private let reducer: TreeReducer
+  /// Of this rank's virtual shards so far.
+  private var leafSums: [[Double]] = []
+
+  public init(_ replica: Replica, over communicator: Communicator, virtualShards: Int) {
+    (self.replica, self.communicator) = (replica, communicator)
+    sharding = Sharding(rank: communicator.rank, rankCount: communicator.size, virtualShards: virtualShards)
+    tree = SummationTree(leafCount: virtualShards, rankCount: communicator.size)
+    reducer = TreeReducer(over: communicator, tree: tree)
+  }
+
+  public func beginStep() throws {
+    replica.beginStep()
+    leafSums = []
+    reducer.begin(replica.summed)
+  }
+
+  /// A gradient is one leaf of a sum: nothing to do before the slice's end.
+  public func gradientReady(_ tensor: Tensor) throws {}
+
+  public func endSlice(_ sums: [Double]) throws {
+    leafSums.append(sums)
+    try reducer.add()
+  }
+
+  public func reduce(_ notes: [Double], sumCount: Int) throws -> (sums: [Double], notes: [Double]) {
+    try reducer.finish()
+    // One place for each leaf: adding the other ranks' zeros changes no bit.
+    let first = tree.leaves(of: communicator.rank).lowerBound * sumCount
+    var numbers = [Double](repeating: 0, count: tree.leafCount * sumCount)
+    for (index, number) in leafSums.joined().enumerated() { numbers[first + index] = number }
+    numbers += notes
+    if communicator.size > 1 { numbers = try communicator.allReduce(numbers) }
+    let sums = (0..<sumCount).map { index in tree.sum { numbers[$0 * sumCount + index] } }
+    return (sums, Array(numbers.suffix(notes.count)))
+  }
+}

@@ -1,0 +1,73 @@
+import MessagePassing
+import Optimizers
+import Tensors
+
+/// How replicas, gradients and optimizer states are spread over ranks. A trainer asks its strategy for everything that
+/// depends on ranks, and never which one it is.
+///
+/// A step is, on every rank: `beginStep`; for each slice of the rank's shard a forward pass, a backward pass (in the last
+/// slice `gradientReady` as each gradient is final) and `endSlice`; then `reduce`, `clip` and `update`.
+public protocol Strategy: AnyObject {
+  var replica: Replica { get }
+  var communicator: Communicator { get }
+  /// Which samples of each global batch are this rank's, and in which slices they go through the network.
+  var sharding: Sharding { get }
+  /// Of which samples layers take the statistics of a batch.
+  var statistics: StatisticsScope { get }
+
+  // MARK: Gradients
+
+  /// Forgets what a step that failed has left behind.
+  func beginStep() throws
+  /// Takes note that backward is done with a tensor, in the step's last slice.
+  func gradientReady(_ tensor: Tensor) throws
+  /// Takes what a slice came to: its gradients lie with the tensors, `sums` are its losses and counts.
+  func endSlice(_ sums: [Double]) throws
+  /// Adds up slices and ranks: gradients are then ready for `clip` and `update`, wherever those need them.
+  ///
+  /// - Parameters:
+  ///   - notes: what this rank has to say, whether it had a slice or not.
+  ///   - sumCount: how many sums each slice has.
+  /// - Returns: the sums and notes of all ranks, the same on every rank.
+  func reduce(_ notes: [Double], sumCount: Int) throws -> (sums: [Double], notes: [Double])
+  /// The norm of the global batch's gradient.
+  func gradientNorm() throws -> Double
+  /// Scales the gradients so that their common norm is at most `limit`.
+  func clip(_ limit: Double) throws
+
+  // MARK: Update
+
+  /// Changes the parameters by their gradients, and clears those.
+  func update() throws
+
+  // MARK: State
+
+  /// All that a checkpoint keeps of the replica and its optimizer, whole on rank 0 at least.
+  func state() throws -> ReplicaState
+  /// Goes on from a state that was saved under any strategy.
+  func restore(_ state: ReplicaState) throws
+  /// Throws on every rank where replicas that should be the same are not.
+  func verify(step: Int) throws
+}
+
+/// Of which samples layers such as batch normalisation take statistics in training.
+public enum StatisticsScope {
+  /// Of the global batch, in which each rank's shard is one slice.
+  case globalBatch(any StatisticsExchange)
+  /// Of each slice by itself.
+  case slice
+  /// Of none: models with such layers can't be trained so.
+  case none
+}
+
+/// What most strategies do alike: every rank has the whole replica and optimizer, and the same gradients after `reduce`.
+extension Strategy {
+  public func gradientNorm() throws -> Double { try Optimizers.gradientNorm(of: replica.parameters) }
+  public func clip(_ limit: Double) throws { try clipGradients(replica.parameters, norm: limit) }
+  public func update() throws { try replica.update() }
+  public func state() throws -> ReplicaState { replica.state }
+  public func restore(_ state: ReplicaState) throws { try replica.restore(state) }
+  public func verify(step: Int) throws {
+    try Replicas.verify(replica.model.state + replica.namedSlots, step: step, over: communicator)
+  }
+}

@@ -1,0 +1,70 @@
+import DataParallel
+import Datasets
+import Failures
+import MessagePassing
+
+extension Trainer {
+  /// Trains for the configured epochs, from wherever the position is.
+  ///
+  /// - Throws: `Interrupted` on all ranks after the step in which a signal asked to stop, once the state is saved.
+  public func fit(_ train: any Dataset, test: (any Dataset)? = nil, saving: CheckpointPlan? = nil) throws {
+    let start = monotonicSeconds()
+    if let saving { try communicator.agreeing("save") { if communicator.isRoot { try saving.folder.prepare() } } }
+    while let metrics = try fitEpoch(train, test: test, saving: saving, since: start) {
+      // First of all: whatever befalls the observers, the epoch is not lost.
+      if let saving, saving.isDue(afterEpoch: position.epoch) { try save(saving) }
+      for observer in observers { try observer.epochFinished(metrics) }
+    }
+    if let saving, saving.lastSavedStep != position.step { try save(saving) }
+    for observer in observers { try observer.trainingFinished() }
+  }
+
+  /// Trains to the end of the present epoch; nil where there is none to train, or the last step comes before its end.
+  ///
+  /// - Parameter start: when the training began.
+  func fitEpoch(
+    _ train: any Dataset, test: (any Dataset)?, saving: CheckpointPlan? = nil, since start: Double
+  ) throws -> EpochMetrics? {
+    guard position.epoch < configuration.epochs, !hasReachedLastStep else { return nil }
+    let data = train.arranged(epoch: position.epoch, batchSize: configuration.batchSize, seed: configuration.seed)
+    let sampler = Sampler(of: data, batchSize: configuration.batchSize, seed: configuration.seed)
+    let (epochStart, weightBefore) = (monotonicSeconds(), totals.weight)
+    try takeSteps(data, sampler, saving)
+    let seconds = monotonicSeconds() - epochStart
+    guard position.stepInEpoch == sampler.batchCount else { return nil }
+    let sums = totals
+    totals = Totals(objective.sums)
+    position.epoch += 1
+    position.stepInEpoch = 0
+    let evaluator = Evaluator(model, objective, strategy.sharding, communicator, configuration.kernels)
+    let tested = try test.map { try evaluator.evaluate($0) }
+    return EpochMetrics(
+      epoch: position.epoch, step: position.step, seconds: monotonicSeconds() - start, train: sums, test: tested,
+      examplesPerSecond: (sums.weight - weightBefore) / max(seconds, 1e-9), ranks: communicator.size,
+      objective: objective)
+  }
+
+  private var hasReachedLastStep: Bool { configuration.steps.map { position.step >= $0 } ?? false }
+
+  /// The steps from the position to the epoch's end, or to the last step that was asked for.
+  private func takeSteps(_ train: any Dataset, _ sampler: Sampler, _ saving: CheckpointPlan?) throws {
+    let loader = loader(train, sampler, epoch: position.epoch, from: position.stepInEpoch)
+    defer { loader.cancel() }
+    model.train()
+    while !hasReachedLastStep, let batch = try fetch(loader) {
+      let result = try step(batch)
+      totals += result.totals
+      if !observers.isEmpty {
+        let finished = FinishedStep(
+          position: position, stepsPerEpoch: sampler.batchCount, totals: totals, batchSize: configuration.batchSize,
+          objective: objective, report: result.report)
+        for observer in observers { observer.stepFinished(finished) }
+      }
+      if let signal = result.stop {
+        if let saving { try save(saving) }
+        throw Interrupted(signal: signal, step: position.step, folder: saving?.folder.path)
+      }
+      if let saving, saving.isDue(afterStep: position.step) { try save(saving) }
+    }
+  }
+}
