@@ -192,7 +192,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   ) throws -> [any TrainingObserver] {
     var result: [any TrainingObserver] = verbose ? [StepPrinter()] : []
     guard communicator.isRoot else { return result }
-    if !quiet { result.append(ProgressPrinter(epochs: configuration.epochs)) }
+    if !quiet { result.append(ProgressPrinter()) }
     if let plot {
       result.append(try CurvePlotter(plot, title: "\(model), batch \(configuration.batchSize)", warn: Console.warn))
     }

@@ -89,7 +89,7 @@ struct Structure {
 private struct HiddenSearch {
   private(set) var found: [(path: String, object: AnyObject)] = []
   private var seen: Set<ObjectIdentifier> = []
-  /// What a property can lead to is without bound; what this misses, the first step finds by its gradient.
+  /// What a property can lead to is without bound. What a closure holds can't be seen at all.
   private var visitsLeft = 10_000
 
   mutating func visit(_ value: Any, at path: String, depth: Int = 0) {

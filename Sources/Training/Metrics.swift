@@ -57,6 +57,8 @@ public struct EpochMetrics: Sendable {
 public struct FinishedStep: Sendable {
   public let position: TrainingPosition
   public let stepsPerEpoch: Int
+  /// Of the whole training.
+  public let epochs: Int
   /// Of the epoch so far, over all ranks.
   public let totals: Totals
   /// Samples of a step over all ranks, but for an epoch's last one.
@@ -74,6 +76,9 @@ public protocol TrainingObserver: AnyObject {
   func trainingFinished() throws
   /// What could not be written; nil when all was.
   var failure: FileError? { get }
+  /// Asks the training to end with the epoch that it was just told of: all ranks then end together, and save. On one rank is
+  /// enough.
+  var wantsToStop: Bool { get }
 }
 
 extension TrainingObserver {
@@ -81,4 +86,5 @@ extension TrainingObserver {
   public func epochFinished(_ metrics: EpochMetrics) throws {}
   public func trainingFinished() throws {}
   public var failure: FileError? { nil }
+  public var wantsToStop: Bool { false }
 }

@@ -5,16 +5,16 @@ import MessagePassing
 
 /// Shows how a training goes: a live line on a terminal, plain lines elsewhere.
 public final class ProgressPrinter: TrainingObserver {
-  private let epochs: Int
   private let line: TerminalLine
+  /// Of the whole training, as its steps say.
+  private var epochs = 0
   /// When and at which step the present epoch began to be watched.
   private var start: (seconds: Double, step: Int)?
 
-  public init(epochs: Int, isTerminal: Bool = isShownOnTerminal) {
-    (self.epochs, line) = (epochs, TerminalLine(isShown: isTerminal))
-  }
+  public init(isTerminal: Bool = isShownOnTerminal) { line = TerminalLine(isShown: isTerminal) }
 
   public func stepFinished(_ step: FinishedStep) {
+    epochs = step.epochs
     let now = monotonicSeconds()
     let done = step.position.stepInEpoch
     guard let start else {

@@ -14,6 +14,7 @@ extension Trainer {
       // First of all: whatever befalls the observers, the epoch is not lost.
       if let saving, saving.isDue(afterEpoch: position.epoch) { try save(saving) }
       for observer in observers { try observer.epochFinished(metrics) }
+      if try communicator.tellAll(observers.contains(where: \.wantsToStop) ? 1 : 0).contains(1) { break }
     }
     if let saving, saving.lastSavedStep != position.step { try save(saving) }
     for observer in observers { try observer.trainingFinished() }
@@ -56,8 +57,8 @@ extension Trainer {
       totals += result.totals
       if !observers.isEmpty {
         let finished = FinishedStep(
-          position: position, stepsPerEpoch: sampler.batchCount, totals: totals, batchSize: configuration.batchSize,
-          objective: objective, report: result.report)
+          position: position, stepsPerEpoch: sampler.batchCount, epochs: configuration.epochs, totals: totals,
+          batchSize: configuration.batchSize, objective: objective, report: result.report)
         for observer in observers { observer.stepFinished(finished) }
       }
       if let signal = result.stop {

@@ -22,13 +22,9 @@ public final class Inception: Module {
   }
 
   public override func forward(_ input: Tensor) -> Tensor {
-    Tensor.concatenate(
-      [
-        path1(input).relu(),
-        path2.1(path2.0(input).relu()).relu(),
-        path3.1(path3.0(input).relu()).relu(),
-        path4.1(path4.0(input)).relu(),
-      ], axis: 1)
+    let (one, three) = (path1(input).relu(), path2.1(path2.0(input).relu()).relu())
+    let (five, pooled) = (path3.1(path3.0(input).relu()).relu(), path4.1(path4.0(input)).relu())
+    return .concatenate([one, three, five, pooled], axis: 1)
   }
 }
 

@@ -17,11 +17,25 @@ import PackageDescription
 
 let package = Package(
   name: "Wine", dependencies: [.package(name: "Lockstep", path: "{ROOT}")],
-  targets: [
+  targets: ["wine", "tool", "training", "sines"].map { name in
     .executableTarget(
-      name: "wine", dependencies: [.product(name: "LockstepCommand", package: "Lockstep")], path: "Sources")
-  ])
+      name: name,
+      dependencies: [
+        .product(name: name == "wine" || name == "tool" ? "LockstepCommand" : "Lockstep", package: "Lockstep")
+      ])
+  })
 """
+
+
+def readme_programs():
+    """The whole programs of README.md by what tells them apart."""
+    blocks = re.findall(r"```swift\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    found = {
+        name: [block for block in blocks if "import Lockstep" in block and mark in block]
+        for name, mark in {"tool": "LockstepTool", "training": "Environment.start", "sines": "struct Sines"}.items()}
+    assert all(len(programs) == 1 for programs in found.values()), found
+    return {name: programs[0] for name, programs in found.items()}
+
 
 PROGRAM = """\
 import LockstepCommand
@@ -31,7 +45,7 @@ final class Taster: Module {
 
   init(features: Int) { (hidden, output) = (Linear(features, 16), Linear(16, 1)) }
 
-  override func forward(_ input: Tensor) throws -> Tensor { try output(hidden(input).relu()) }
+  override func forward(_ input: Tensor) -> Tensor { output(hidden(input).relu()) }
 }
 
 @main struct Tool: LockstepTool {
@@ -59,15 +73,17 @@ class OwnTool(CommandTest):
     def setUpClass(cls):
         super().setUpClass()
         package = cls.folder / "package"
-        (package / "Sources").mkdir(parents=True)
+        package.mkdir()
         (package / "Package.swift").write_text(MANIFEST)
-        (package / "Sources" / "Wine.swift").write_text(PROGRAM)
+        for name, program in {"wine": PROGRAM, **readme_programs()}.items():
+            (package / "Sources" / name).mkdir(parents=True)
+            (package / "Sources" / name / ("Program.swift" if "@main" in program else "main.swift")).write_text(program)
         # In the repository's own folder, so that what is built there is not built again.
         built = ROOT / ".build" / "own-tool"
         command = ["swift", "build", "--package-path", package, "--scratch-path", built, "-c", "release"]
         done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
-        cls.tool = built / "release" / "wine"
+        cls.tools, cls.tool = built / "release", built / "release" / "wine"
         numbers = random.Random(1)
         with open(cls.folder / "wine.csv", "w", newline="") as file:
             writer = csv.writer(file)
@@ -103,3 +119,25 @@ class OwnTool(CommandTest):
         refused = self.run_tool("train", "wines", "--data", table)
         self.assertEqual(refused.returncode, 64)
         self.assertEqual(refused.stderr, "wine: There is no model 'wines'. Did you mean 'wine'?\n")
+
+    def test_the_programs_of_the_readme(self):
+        tool, folder = self.tools / "tool", self.folder / "readme"
+        folder.mkdir()
+        self.succeeds_as(
+            tool, "train", "perceptron", "--data", self.data, "--steps", 2, "--quiet", "--checkpoint", folder / "p")
+        with h5py.File(next((folder / "p").glob("checkpoint-*.h5"))) as file:
+            self.assertEqual(
+                sorted(file["model"]), ["hidden.bias", "hidden.weight", "output.bias", "output.weight"])
+        self.assertIn("perceptron: test loss", self.succeeds_as(tool, "evaluate", folder / "p", "--data", self.data))
+        self.assertRegex(self.succeeds_as(tool, "models").replace(",", ""), r"perceptron +203530")
+        sine = float(re.search(r"sine of 1: ([0-9.]+)", self.succeeds_as(self.tools / "sines"))[1])
+        self.assertAlmostEqual(sine, 0.8415, delta=0.1)
+        (folder / "fashion-mnist.h5").symlink_to(self.data)
+        self.succeeds_as(self.tools / "training", cwd=folder)
+        self.assertTrue(list((folder / "perceptron-run").glob("checkpoint-*.h5")))
+
+    def succeeds_as(self, program, *arguments, cwd=None):
+        done = subprocess.run(
+            [str(word) for word in (program, *arguments)], capture_output=True, text=True, timeout=300, cwd=cwd)
+        self.assertEqual(done.returncode, 0, f"{program} {arguments}: {done.stderr}")
+        return done.stdout

@@ -17,7 +17,7 @@ private enum ManyNodes {
     let configuration = Configuration(model: "perceptron", epochs: 2, batchSize: 25, learningRate: 0.1)
     let ranks = try Environment.start()  // the job that mpirun or srun started, or this process alone
     let trainer = try Trainer(drawing: Perceptron(), Classification(), configuration, on: ranks)
-    if ranks.isRoot { trainer.observers = [ProgressPrinter(epochs: configuration.epochs)] }
+    if ranks.isRoot { trainer.observers = [ProgressPrinter()] }
     try trainer.fit(data, test: heldOut, saving: CheckpointPlan(CheckpointFolder(folder)))
     Environment.finish()
   }

@@ -56,6 +56,22 @@ import Testing
     #expect(watcher.counts == [1, 2])
   }
 
+  /// Only one rank asks, and all end with the epoch.
+  @Test(arguments: 1...3) func anObserverEndsTheTraining(ranks: Int) throws {
+    final class Impatient: TrainingObserver {
+      var epochs = 0
+      var wantsToStop: Bool { epochs >= 2 }
+      func epochFinished(_ metrics: EpochMetrics) throws { epochs += 1 }
+    }
+    try SimulatedJob.run(ranks: ranks) { communicator in
+      let trainer = try Trainer(
+        drawing: smallNetwork(), Classification(), smallConfiguration(epochs: 5, learningRate: 0.01), on: communicator)
+      if communicator.rank == ranks - 1 { trainer.observers = [Impatient()] }
+      try trainer.fit(ImageDataset(smallImages(16)))
+      #expect(trainer.position.epoch == 2 && trainer.position.stepInEpoch == 0)
+    }
+  }
+
   @Test func resumedMetricsAreRepaired() throws {
     let folder = try TemporaryFolder()
     let path = folder.file("m.jsonl")
