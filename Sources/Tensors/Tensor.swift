@@ -128,26 +128,42 @@ extension Tensor {
 
   /// Calls `body` with the memory of this tensor and of others of its shape and type, all in one order: elements `i` belong
   /// together. This one and `others` may be changed in place; what lies otherwise in memory goes through a copy.
+  @_specialize(where T == Float)
   public final func withElements<T: FloatElement>(
     as type: T.Type, and others: [Tensor] = [], reading source: Tensor,
     _ body: (
       _ count: Int, _ own: UnsafeMutablePointer<T>, _ others: [UnsafeMutablePointer<T>], _ source: UnsafePointer<T>
     ) throws -> Void
   ) throws {
-    for tensor in [source] + others where tensor.shape != shape || tensor.dtype != dtype || dtype != T.dtype {
-      throw TensorError("elements", "\(dtype) \(shape) with \(tensor.dtype) \(tensor.shape), as \(T.dtype)")
+    try source.checkElements(like: self, T.dtype)
+    try requireWritable("elements")
+    var areAlike = isDense && source.strides == strides
+    for other in others {
+      try other.checkElements(like: self, T.dtype)
+      try other.requireWritable("elements")
+      areAlike = areAlike && other.strides == strides
     }
-    let all = [self] + others
-    for tensor in all { try tensor.requireWritable("elements") }
+    // The usual case without the price of the other: a small model's update is all overhead.
+    if areAlike {
+      storage.version &+= 1
+      for other in others { other.storage.version &+= 1 }
+      return try body(elementCount, pointer(), others.map { try $0.pointer() }, source.pointer())
+    }
     let own = isDense ? self : packed()
     let rest = others.map { $0.laid(as: own) }
     let read = source.laid(as: own)
     try withExtendedLifetime((own, rest, read)) {
       try body(elementCount, own.pointer(), rest.map { try $0.pointer() }, read.pointer())
     }
-    for (tensor, changed) in zip(all, [own] + rest) {
+    for (tensor, changed) in zip([self] + others, [own] + rest) {
       tensor.storage.version &+= 1
       if changed !== tensor { tensor.assign(changed) }
+    }
+  }
+
+  private final func checkElements(like other: Tensor, _ type: DType) throws {
+    guard shape == other.shape, dtype == type, other.dtype == type else {
+      throw TensorError("elements", "\(other.dtype) \(other.shape) with \(dtype) \(shape), as \(type)")
     }
   }
 

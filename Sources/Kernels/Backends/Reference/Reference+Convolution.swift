@@ -4,12 +4,19 @@ extension Reference {
     thenReLU: Bool
   ) throws {
     let sums = Sums(shape.output.elementCount(shape.outLayout))
-    shape.forEachProduct { place, weight, result in
-      sums[result] += Double(input[place]) * Double(weights[weight])
+    shape.forEachRun { place, weight, result, count, taps in
+      var (x, w, left, sum) = (input + place, weights + weight, count, 0.0)
+      while left > 0 {
+        sum += Double(x.pointee) * Double(w.pointee)
+        x += 1
+        w += taps
+        left -= 1
+      }
+      sums.values[result] += sum
     }
     shape.output.forEachElement(shape.outLayout) { channel, place in
-      let value = Float(sums[place] + (bias.map { Double($0[channel]) } ?? 0))
-      sums[place] = Double(thenReLU && value < 0 ? 0 : value)
+      let value = Float(sums.values[place] + (bias.map { Double($0[channel]) } ?? 0))
+      sums.values[place] = Double(thenReLU && value < 0 ? 0 : value)
     }
     sums.write(to: output)
   }
@@ -18,8 +25,15 @@ extension Reference {
     _ shape: ConvolutionShape, outputGradient: ConstantFloats, weights: ConstantFloats, inputGradient: Floats
   ) throws {
     let sums = Sums(shape.input.elementCount(shape.inLayout))
-    shape.forEachProduct { place, weight, result in
-      sums[place] += Double(outputGradient[result]) * Double(weights[weight])
+    shape.forEachRun { place, weight, result, count, taps in
+      let gradient = Double(outputGradient[result])
+      var (x, w, left) = (sums.values + place, weights + weight, count)
+      while left > 0 {
+        x.pointee += gradient * Double(w.pointee)
+        x += 1
+        w += taps
+        left -= 1
+      }
     }
     sums.write(to: inputGradient)
   }
@@ -30,13 +44,21 @@ extension Reference {
   ) throws {
     if shape.batch == 0 { return }
     let sums = Sums(shape.weightExtents.reduce(1, *))
-    shape.forEachProduct { place, weight, result in
-      sums[weight] += Double(outputGradient[result]) * Double(input[place])
+    shape.forEachRun { place, weight, result, count, taps in
+      let gradient = Double(outputGradient[result])
+      var (x, w, left) = (input + place, sums.values + weight, count)
+      while left > 0 {
+        w.pointee += gradient * Double(x.pointee)
+        x += 1
+        w += taps
+        left -= 1
+      }
     }
     sums.write(to: weightsGradient)
     guard let biasGradient else { return }
     let channels = Sums(shape.outChannels)
-    shape.output.forEachElement(shape.outLayout) { channel, place in channels[channel] += Double(outputGradient[place])
+    shape.output.forEachElement(shape.outLayout) { channel, place in
+      channels.values[channel] += Double(outputGradient[place])
     }
     channels.write(to: biasGradient)
   }
@@ -45,7 +67,7 @@ extension Reference {
 /// Zeros to begin with, in float64.
 private final class Sums {
   private let count: Int
-  private let values: UnsafeMutablePointer<Double>
+  let values: UnsafeMutablePointer<Double>
 
   init(_ count: Int) {
     self.count = count
@@ -55,19 +77,17 @@ private final class Sums {
 
   deinit { values.deallocate() }
 
-  @inline(__always)
-  subscript(index: Int) -> Double {
-    get { values[index] }
-    set { values[index] = newValue }
-  }
-
   func write(to target: Floats) { for i in 0..<count { target[i] = Float(values[i]) } }
 }
 
 extension ConvolutionShape {
-  /// Calls `body` with the places of input, weight and output of each product that the convolution sums.
+  /// Calls `body` with the places of input, weight and output where products begin that add up in one output: `count` of
+  /// them, of inputs that lie side by side and of weights `taps` apart. Runs and no single products, whose calls would
+  /// cost an unoptimised build, as tests are, far more than the products.
   @inline(__always)
-  fileprivate func forEachProduct(_ body: (_ input: Int, _ weight: Int, _ output: Int) -> Void) {
+  fileprivate func forEachRun(
+    _ body: (_ input: Int, _ weight: Int, _ output: Int, _ count: Int, _ taps: Int) -> Void
+  ) {
     let (inPerGroup, outPerGroup, taps) = (inChannels / groups, outChannels / groups, kernelHeight * kernelWidth)
     let (inputs, outputs) = (ImagePlaces(input, inLayout), ImagePlaces(output, outLayout))
     for pixel in 0..<batch * outHeight * outWidth {
@@ -84,8 +104,9 @@ extension ConvolutionShape {
           let (result, weights) = (target + outputs.channels[out], out * inPerGroup * taps + tap)
           var channel = 0
           while channel < inPerGroup {
-            body(source + inputs.channels[first + channel], weights + channel * taps, result)
-            channel += 1
+            let count = min(inPerGroup - channel, inputs.runLength(from: first + channel))
+            body(source + inputs.channels[first + channel], weights + channel * taps, result, count, taps)
+            channel += count
           }
         }
       }
@@ -97,11 +118,18 @@ extension ConvolutionShape {
 struct ImagePlaces {
   let channels: [Int]
   private let image, pixel: Int
+  private let isBlocked: Bool
 
   init(_ extents: ImageExtents, _ layout: ImageLayout) {
     channels = (0..<extents.channels).map { extents.offset(layout, image: 0, channel: $0, pixel: 0) }
     image = extents.imageCount(layout)
-    pixel = layout == .blocked ? ImageLayout.blockWidth : extents.channels
+    isBlocked = layout == .blocked
+    pixel = isBlocked ? ImageLayout.blockWidth : extents.channels
+  }
+
+  /// How many channels from this one on lie side by side.
+  func runLength(from channel: Int) -> Int {
+    isBlocked ? ImageLayout.blockWidth - channel % ImageLayout.blockWidth : channels.count - channel
   }
 
   func start(_ index: Int, _ place: Int) -> Int { index * image + place * pixel }
