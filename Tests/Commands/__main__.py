@@ -5,6 +5,7 @@ import sys
 import unittest
 
 from .bad_input import BadInput
+from .backends import Backends
 from .book import Book
 from .details import Details
 from .faults import Faults
@@ -19,7 +20,8 @@ from .texts import Texts
 from .translating import Translating
 
 __all__ = [
-    "BadInput", "Book", "Commands", "Details", "Faults", "Hostile", "Images", "Jobs", "OwnTool", "Tables", "Texts", "Translating"]
+    "BadInput", "Backends", "Book", "Commands", "Details", "Faults", "Hostile", "Images", "Jobs", "OwnTool", "Tables",
+    "Texts", "Translating"]
 
 if not os.access(BINARY, os.X_OK):
     sys.exit(f"test-commands: no {BINARY}: swift build -c release --product lockstep")
