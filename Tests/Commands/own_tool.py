@@ -11,12 +11,12 @@ import h5py
 
 from .support import ROOT, CommandTest
 
-MANIFEST = f"""\
+MANIFEST = """\
 // swift-tools-version: 6.0
 import PackageDescription
 
 let package = Package(
-  name: "Wine", dependencies: [.package(name: "Lockstep", path: "{ROOT}")],
+  name: "Wine", dependencies: [.package(name: "Lockstep", path: "ROOT")],
   targets: ["wine", "tool", "training", "sines"].map { name in
     .executableTarget(
       name: name,
@@ -74,7 +74,7 @@ class OwnTool(CommandTest):
         super().setUpClass()
         package = cls.folder / "package"
         package.mkdir()
-        (package / "Package.swift").write_text(MANIFEST)
+        (package / "Package.swift").write_text(MANIFEST.replace("ROOT", str(ROOT)))
         for name, program in {"wine": PROGRAM, **readme_programs()}.items():
             (package / "Sources" / name).mkdir(parents=True)
             (package / "Sources" / name / ("Program.swift" if "@main" in program else "main.swift")).write_text(program)
