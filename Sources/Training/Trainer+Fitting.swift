@@ -45,7 +45,7 @@ extension Trainer {
       objective: objective)
   }
 
-  private var hasReachedLastStep: Bool { configuration.steps.map { position.step >= $0 } ?? false }
+  private var hasReachedLastStep: Bool { settings.steps.map { position.step >= $0 } ?? false }
 
   /// The steps from the position to the epoch's end, or to the last step that was asked for.
   private func takeSteps(_ train: any Dataset, _ sampler: Sampler, _ saving: CheckpointPlan?) throws {
@@ -57,8 +57,8 @@ extension Trainer {
       totals += result.totals
       if !observers.isEmpty {
         let finished = FinishedStep(
-          position: position, stepsPerEpoch: sampler.batchCount, epochs: configuration.epochs, totals: totals,
-          batchSize: configuration.batchSize, objective: objective, report: result.report)
+          position: position, stepsPerEpoch: sampler.batchCount, epochs: settings.epochs, totals: totals,
+          batchSize: settings.batchSize, objective: objective, report: result.report)
         for observer in observers { observer.stepFinished(finished) }
       }
       if let signal = result.stop {

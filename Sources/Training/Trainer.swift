@@ -2,6 +2,7 @@ import Checkpoints
 import DataParallel
 import Datasets
 import Failures
+import Kernels
 import MessagePassing
 import Networks
 import Optimizers
@@ -15,6 +16,7 @@ public final class Trainer {
   public let strategy: any Strategy
   public let objective: any Objective
   public let configuration: Configuration
+  let settings: StepSettings
   public var schedule: Schedule
   /// Told of steps and epochs; they watch, and change nothing.
   public var observers: [any TrainingObserver] = []
@@ -42,6 +44,7 @@ public final class Trainer {
     try configuration.validate()
     try model.validate()
     (self.objective, self.configuration, totals) = (objective, configuration, Totals(objective.sums))
+    settings = StepSettings(configuration)
     schedule = try configuration.makeSchedule()
     let replica = Replica(model, configuration.makeOptimizer(model.namedParameters))
     strategy = try makeStrategy?(replica, communicator) ?? configuration.makeStrategy(replica, communicator)
@@ -72,7 +75,7 @@ public final class Trainer {
   /// One optimizer step on a global batch, of which `batch` holds this rank's slices.
   @discardableResult
   public func step(_ batch: StepBatch) throws -> StepResult {
-    try configuration.kernels.run {
+    try settings.kernels.run {
       try strategy.beginStep()
       var own = Totals(objective.sums)
       for (index, slice) in batch.slices.enumerated() {
@@ -98,7 +101,7 @@ public final class Trainer {
     if slice.samples.isEmpty && others == nil { return nil }
     return try times.measure(\.forward) {
       try ForwardScope.run(
-        seed: configuration.seed, time: position.epoch, samples: slice.samples, globalCount: batch.globalCount,
+        seed: settings.seed, time: position.epoch, samples: slice.samples, globalCount: batch.globalCount,
         statistics: others
       ) { try objective.outputs(of: model, on: slice) }
     }
@@ -141,13 +144,13 @@ public final class Trainer {
   }
 
   private func clip() throws {
-    guard let limit = configuration.clipNorm else { return }
+    guard let limit = settings.clipNorm else { return }
     try times.measure(\.update) { try strategy.clip(limit) }
   }
 
   private func update() throws {
     try times.measure(\.update) {
-      let rate = configuration.learningRate * schedule.factor(at: position.step)
+      let rate = settings.learningRate * schedule.factor(at: position.step)
       for index in optimizer.groups.indices { optimizer.groups[index].learningRate = rate }
       try strategy.update()
     }
@@ -174,5 +177,22 @@ public final class Trainer {
   /// The next step's batch, nil at the epoch's end.
   public func fetch(_ loader: Loader) throws -> StepBatch? {
     try times.measure(\.fetch) { try loader.next() }
+  }
+}
+
+/// What every step asks of the configuration, asked once: a setting is found through its group, which takes as long as a
+/// small model's kernels.
+struct StepSettings {
+  let epochs, batchSize: Int
+  let steps: Int?
+  let learningRate: Double
+  let clipNorm: Double?
+  let seed: UInt64
+  let kernels: KernelOptions
+
+  init(_ configuration: Configuration) {
+    (epochs, steps, batchSize) = (configuration.epochs, configuration.steps, configuration.batchSize)
+    (learningRate, clipNorm, seed) = (configuration.learningRate, configuration.clipNorm, configuration.seed)
+    kernels = configuration.kernels
   }
 }
