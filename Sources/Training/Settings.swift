@@ -87,7 +87,10 @@ extension Setting: AnySetting {
 
   public func fill(from text: String, _ name: String) throws {
     guard let value = Value(text: text) else {
-      throw ConfigurationError("\(name) is '\(text)', but must be \(Value.wanted)")
+      throw ConfigurationError(
+        isNumber
+          ? "the value '\(text)' is invalid for '--\(name)': expected \(Value.wanted)"
+          : "\(name) is '\(text)', but must be \(Value.wanted)")
     }
     fill(value)
   }
