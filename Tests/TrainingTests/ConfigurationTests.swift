@@ -135,9 +135,16 @@ import Testing
   }
 
   @Test func wrongTextsAreNamed() throws {
-    let faults = [
+    let numbers = [
       ("epochs", "x", "a whole number"), ("learning-rate", "fast", "a number"),
-      ("seed", "-1", "a whole number from 0 to 18446744073709551615"), ("reproducible", "yes", "true or false"),
+      ("seed", "-1", "a whole number from 0 to 18446744073709551615"),
+    ]
+    for (option, text, wanted) in numbers {
+      let found = message { _ = try smallConfiguration().with([option: text]) }
+      #expect(found == "the value '\(text)' is invalid for '--\(option)': expected \(wanted)")
+    }
+    let faults = [
+      ("reproducible", "yes", "true or false"),
       ("optimizer", "rms", "sgd, adam or adamw"), ("convolution", "fft", "automatic or direct"),
       ("schedule-steps", "1;2", "a number of steps, or several such as 1000,2000"),
       ("normalize", "1:2,3", "data, or as many means as deviations such as 0.5,0.5,0.5:0.2,0.2,0.2"),
