@@ -70,7 +70,6 @@ public final class GradientReducer: Reducer {
   }
 
   public func gradientReady(_ tensor: Tensor) throws {
-    if communicator.size == 1 { return }
     guard let place = places[ObjectIdentifier(tensor)] else { return }
     guard added.insert(ObjectIdentifier(tensor)).inserted else {
       throw TensorError("reduce", "a gradient of shape \(tensor.shape) was added twice in one step")
@@ -82,7 +81,6 @@ public final class GradientReducer: Reducer {
   }
 
   public func complete() throws {
-    if communicator.size == 1 { return }
     for bucket in buckets {
       for (entry, (tensor, _)) in bucket.entries.enumerated() where !added.contains(ObjectIdentifier(tensor)) {
         try fill(bucket, entry)
@@ -93,7 +91,6 @@ public final class GradientReducer: Reducer {
   }
 
   public func finish() throws {
-    if communicator.size == 1 { return }
     for bucket in buckets {
       try bucket.request?.wait()
       bucket.request = nil
@@ -108,7 +105,8 @@ public final class GradientReducer: Reducer {
   private func fill(_ bucket: Bucket, _ entry: Int) throws {
     let (tensor, range) = bucket.entries[entry]
     guard let memory = bucket.memory else {
-      tensor.gradient = tensor.gradient ?? .zeros(tensor.shape)
+      // It is summed where it lies, and no other name of it may see that.
+      tensor.gradient = tensor.gradient?.packed() ?? .zeros(tensor.shape)
       return
     }
     let target = memory[range]

@@ -10,6 +10,8 @@ public final class Replica {
   /// Layers with running statistics, each once.
   let statisticians: [Module]
   private var isInStep = false
+  /// How many of this rank's slices came to a gradient of each summed tensor; none until a slice is done.
+  private var uses: [Double] = []
 
   public init(_ model: Module, _ optimizer: any Optimizer) {
     (self.model, self.optimizer) = (model, optimizer)
@@ -22,8 +24,24 @@ public final class Replica {
   /// The tensors of which ranks add up what their slices came to: sums for statistics, and parameters, but for frozen ones.
   var summed: [Tensor] { statisticians.flatMap(\.stepSums) + parameters.filter(\.requiresGradient) }
 
+  /// For each summed tensor, how many of this rank's slices came to a gradient of it.
+  var useCounts: [Double] { uses.isEmpty ? summed.map { _ in 0 } : uses }
+
+  /// Takes note of what a slice came to, while its gradients lie with the tensors.
+  func noteUses() {
+    let slice = summed.map { $0.gradient == nil ? 0.0 : 1 }
+    uses = uses.isEmpty ? slice : zip(uses, slice).map(+)
+  }
+
+  /// A parameter that no rank's samples used stays without a gradient, as in one process: a zero would let weight decay and
+  /// momentum move it.
+  func dropUnused(_ useCounts: some Sequence<Double>) {
+    for (tensor, count) in zip(summed, useCounts) where count == 0 { tensor.gradient = nil }
+  }
+
   /// Forgets gradients and sums of a step that did not come to its end.
   func beginStep() {
+    uses = []
     if isInStep { for tensor in parameters + statisticians.flatMap(\.stepSums) { tensor.gradient = nil } }
     isInStep = true
   }

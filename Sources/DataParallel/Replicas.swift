@@ -35,7 +35,7 @@ public enum Replicas {
 
   /// 64 bits over a tensor's elements (Fowler, Noll and Vo's hash, word by word).
   static func digest(_ tensor: Tensor) throws -> UInt64 {
-    try tensor.withFloats { values in
+    try tensor.withRowMajor(as: Float.self) { values in
       var hash: UInt64 = 0xCBF2_9CE4_8422_2325
       for value in values { hash = (hash ^ UInt64(value.bitPattern)) &* 0x0000_0100_0000_01B3 }
       return hash

@@ -39,6 +39,7 @@ public final class Replicated: Strategy {
   }
 
   public func endSlice(_ sums: [Double]) throws {
+    if communicator.size > 1 { replica.noteUses() }
     self.sums = self.sums.isEmpty ? sums : zip(self.sums, sums).map { $0 + $1 }
   }
 
@@ -47,11 +48,13 @@ public final class Replicated: Strategy {
     let sums = self.sums.isEmpty ? [Double](repeating: 0, count: sumCount) : self.sums
     if communicator.size == 1 { return (sums, notes) }
     try reducer.complete()
-    let message = NumberMessage(sums + notes)
+    let message = NumberMessage(sums + notes + replica.useCounts)
     let request = try communicator.startAllReduce(message.numbers, owner: message)
     try reducer.finish()
     try request.wait()
-    return (Array(message.numbers[..<sums.count]), Array(message.numbers[sums.count...]))
+    let notesEnd = sums.count + notes.count
+    replica.dropUnused(message.numbers[notesEnd...])
+    return (Array(message.numbers[..<sums.count]), Array(message.numbers[sums.count..<notesEnd]))
   }
 }
 
