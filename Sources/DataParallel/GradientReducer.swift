@@ -38,6 +38,7 @@ public final class GradientReducer: Reducer {
     try arrange(tensors)
   }
 
+  /// How many allreduces a step takes.
   public var bucketCount: Int { buckets.count }
 
   /// Arranges the buckets anew where other tensors are summed than in the step before: some were frozen or freed since.

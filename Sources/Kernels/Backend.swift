@@ -81,7 +81,9 @@ public protocol Backend: Sendable {
     into result: Floats) throws
 }
 
+/// Memory that a kernel writes to.
 public typealias Floats = UnsafeMutablePointer<Float>
+/// Memory that a kernel reads.
 public typealias ConstantFloats = UnsafePointer<Float>
 
 /// Where a backend has no kernels of its own for these: plain loops, and steps made of its products and activations.

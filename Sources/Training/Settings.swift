@@ -24,6 +24,7 @@ public struct Setting<Value: SettingValue>: Sendable, Equatable {
   public let declaration: SettingDeclaration
 
   /// - Parameters:
+  ///   - wrappedValue: the default.
   ///   - help: what the command line says of it.
   ///   - range: which numbers it may be.
   ///   - option: its name on the command line, where that is not the property's.

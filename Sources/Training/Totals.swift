@@ -33,7 +33,7 @@ public struct Totals: Sendable, Equatable, ExpressibleByDictionaryLiteral {
   /// Nothing, which anything can be added to.
   public init() { (names, values) = ([], []) }
 
-  /// - Parameter values: zeros where there are none.
+  /// Sums by their names. As many values as names, else all are zero.
   public init(_ names: [SumName], _ values: [Double] = []) {
     self.names = names
     self.values = values.count == names.count ? values : [Double](repeating: 0, count: names.count)

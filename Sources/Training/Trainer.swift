@@ -44,8 +44,15 @@ public final class Trainer {
 
   /// Trains the model from the weights that it has; all ranks start from those of rank 0.
   ///
-  /// - Parameter makeStrategy: spreads the replica over the ranks; as the configuration says unless given.
-  /// - Throws: `ConfigurationError` for a configuration that can't be, or a strategy that does not fit the model.
+  /// - Parameters:
+  ///   - model: must not change its parameters' number or shapes from here on.
+  ///   - objective: what is minimised and counted.
+  ///   - configuration: must be the same on all ranks.
+  ///   - communicator: the ranks that train together; this process alone unless given.
+  ///   - makeStrategy: spreads the replica over the ranks; as the configuration says unless given.
+  /// - Throws: `ConfigurationError` for a configuration that can't be, or a strategy that does not fit the model;
+  ///   `DisagreementError` on all ranks where they were started differently; `TensorError` for a model with a parameter
+  ///   that can't be found, or two of one name.
   public init(
     _ model: Module, _ objective: any Objective, _ configuration: Configuration, on communicator: Communicator = .alone,
     strategy makeStrategy: ((Replica, Communicator) throws -> any Strategy)? = nil

@@ -25,7 +25,12 @@ public struct ModelEntry: Sendable {
   public let make: @Sendable (_ sizes: ModelSizes) -> Module
 
   /// - Parameters:
+  ///   - name: what `train` and the other commands call it.
+  ///   - task: what it learns: `.classification`, `.regression`, `.language`, `.translation` or one of one's own.
+  ///   - inputShape: of one sample, without the batch.
+  ///   - resizes: whether images of another size are resized; else they are an error.
   ///   - sizes: by default those that the shape of an input tells.
+  ///   - recipe: how it is trained unless told otherwise.
   ///   - make: builds the network for data of such sizes.
   public init(
     _ name: String, _ task: some LearningTask, inputShape: [Int], resizes: Bool = false, sizes: ModelSizes? = nil,
