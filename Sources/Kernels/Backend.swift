@@ -64,6 +64,8 @@ public protocol Backend: Sendable {
   /// All steps of a recurrence.
   ///
   /// - Parameters:
+  ///   - recurrence: the cell and the sizes.
+  ///   - inputs: weights, and the state before the first step.
   ///   - gates: the inputs' share with its bias; overwritten.
   ///   - outputs: `[steps, batch, hidden]`, the hidden states.
   ///   - cells: `[batch, hidden]`, an LSTM's last cell state.
