@@ -32,12 +32,14 @@ public final class GradientReducer: Reducer {
 
   /// - Parameters:
   ///   - tensors: in the order of the network; every rank must pass the same.
+  ///   - communicator: the ranks to sum over.
   ///   - bucketBytes: gradients are gathered until an allreduce carries this many bytes.
   public init(_ tensors: [Tensor], over communicator: Communicator, bucketBytes: Int = 4 << 20) throws {
     (self.communicator, self.bucketBytes) = (communicator, bucketBytes)
     try arrange(tensors)
   }
 
+  /// How many allreduces a step takes.
   public var bucketCount: Int { buckets.count }
 
   /// Arranges the buckets anew where other tensors are summed than in the step before: some were frozen or freed since.

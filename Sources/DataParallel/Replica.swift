@@ -4,7 +4,9 @@ import Tensors
 
 /// One rank's copy of what is trained: the model and the optimizer that changes it.
 public final class Replica {
+  /// Its parameters and buffers are read once, when the replica is made.
   public let model: Module
+  /// Changes the model's parameters; its memory is part of the replica's state.
   public let optimizer: any Optimizer
   let parameters: [Tensor]
   /// Layers with running statistics, each once.
@@ -13,12 +15,14 @@ public final class Replica {
   /// How many of this rank's slices came to a gradient of each summed tensor; none until a slice is done.
   private var uses: [Double] = []
 
+  /// The optimizer must be one over the model's parameters.
   public init(_ model: Module, _ optimizer: any Optimizer) {
     (self.model, self.optimizer) = (model, optimizer)
     parameters = model.namedParameters.map(\.tensor)
     statisticians = model.statisticians
   }
 
+  /// Whether a layer takes statistics of a batch, as batch normalisation does.
   public var hasStatistics: Bool { !statisticians.isEmpty }
 
   /// The tensors of which ranks add up what their slices came to: sums for statistics, and parameters, but for frozen ones.
@@ -84,8 +88,10 @@ public struct ReplicaState {
   public let model: [(name: String, tensor: Tensor)]
   /// What the optimizer remembers, by slot and parameter.
   public let slots: [String: [String: Tensor]]
+  /// Steps that the optimizer has taken, which Adam corrects its means by.
   public let optimizerSteps: Int
 
+  /// Tensors are kept, not copied: whoever restores them copies.
   public init(model: [(name: String, tensor: Tensor)], slots: [String: [String: Tensor]], optimizerSteps: Int) {
     (self.model, self.slots, self.optimizerSteps) = (model, slots, optimizerSteps)
   }

@@ -56,11 +56,13 @@ public enum Replicas {
 
 /// Replicas that are no longer the same.
 public struct DriftError: Failure {
+  /// The first that differs: a parameter or buffer by its dotted name, or what the optimizer remembers of one.
   public let tensor: String
   /// The ranks that differ from most, or from rank 0 where there is no majority.
   public let ranks: [Int]
   /// The ranks that they differ from.
   public let agreeing: [Int]
+  /// Of the optimizer, from 1, after which replicas were compared.
   public let step: Int
 
   public var isAgreed: Bool { true }

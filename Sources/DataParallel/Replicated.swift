@@ -15,6 +15,8 @@ public final class Replicated: Strategy {
   private var sums: [Double] = []
 
   /// - Parameters:
+  ///   - replica: this rank's model and optimizer.
+  ///   - communicator: the ranks that train together.
   ///   - sliceSize: samples that go through the network at once; a shard is whole where statistics are of all of them.
   ///   - reducer: another way to sum the gradients than exactly.
   public init(

@@ -14,6 +14,7 @@ public final class Reproducible: Strategy {
   /// Of this rank's virtual shards so far.
   private var leafSums: [[Double]] = []
 
+  /// As many virtual shards as the training has, 1 at least: another number gives other bits.
   public init(_ replica: Replica, over communicator: Communicator, virtualShards: Int) {
     (self.replica, self.communicator) = (replica, communicator)
     sharding = Sharding(rank: communicator.rank, rankCount: communicator.size, virtualShards: virtualShards)

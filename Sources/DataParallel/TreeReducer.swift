@@ -17,6 +17,7 @@ public final class TreeReducer {
   private var messages: [Range<Int>: SumMessage] = [:]
   private var nextLeaf = 0
 
+  /// The tree must be one for as many ranks as the communicator has.
   public init(over communicator: Communicator, tree: SummationTree) {
     (self.communicator, self.tree) = (communicator, tree)
     rank = communicator.rank

@@ -72,6 +72,7 @@ open class Module {
     return Tensor(fault: error, of: [input], input.shape)
   }
 
+  /// What `forward` computes: a module is called like a function.
   public final func callAsFunction(_ input: Tensor) -> Tensor { NumericsCheck.within(self) { forward(input) } }
 
   /// What the properties hold, as it was when last looked at.

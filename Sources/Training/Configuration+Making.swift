@@ -42,6 +42,7 @@ extension Configuration {
     }
   }
 
+  /// The optimizer of the settings, over all parameters in one group; a schedule scales its learning rate.
   public func makeOptimizer(_ parameters: [(name: String, tensor: Parameter)]) -> any Optimizer {
     let groups = [ParameterGroup(parameters, learningRate: self.learningRate, weightDecay: self.weightDecay)]
     return switch self.optimizer {

@@ -4,8 +4,11 @@ import Tensors
 
 /// A figure that a training reports.
 public struct Measure: Sendable, Equatable {
+  /// As metrics spell it behind their split: `loss` becomes `train_loss`.
   public let name: String
+  /// A mean, or what is made of means.
   public let value: Double
+  /// A name in lower case with underscores, and its value.
   public init(_ name: String, _ value: Double) { (self.name, self.value) = (name, value) }
 }
 
@@ -56,6 +59,7 @@ extension Objective {
 public struct Classification: Objective {
   public let sums: [SumName] = [.loss, .hits, .weight]
 
+  /// Of logits `[batch, classes]` and labels, int64 `[batch]`.
   public init() {}
 
   public func measures(of totals: Totals) -> [Measure] {
