@@ -53,8 +53,8 @@ public struct Scheduling: Settings {
     factor after each of the steps); cosine or linear (down to the end within so many steps).
     """)
   public var schedule = Name.constant
-  /// Optimizer steps: the period of `step`, the steps of `multistep`, which both need them, or the length of `cosine` and
-  /// `linear`; nil for the whole training.
+  /// Optimizer steps: the period of `step`, the steps of `multistep`, or the length of `cosine` and `linear`. All but
+  /// `constant` need them; only the `train` command fills in the length of the whole training (`spanningSchedule`).
   @Setting(
     """
     The steps of the schedule: a number, or for multistep several such as 1000,2000. cosine and linear without it take \

@@ -16,21 +16,25 @@ public struct Measure: Sendable, Equatable {
 /// what that comes to:
 /// ```swift
 /// struct AbsoluteErrors: Objective {
-///   let sums: [SumName] = [.loss, .weight, "largeErrors"]
+///   let sums: [SumName] = [.loss, .weight, "small"]
+///
 ///   func loss(of outputs: Tensor, on batch: Batch) throws -> (sum: Tensor, totals: Totals) {
 ///     let errors = (outputs - batch.targets).abs()
-///     let (sum, large) = (errors.sum(), (errors > 1).sum())
-///     return (sum, [.loss: try sum.item(), .weight: Double(batch.samples.count), "largeErrors": try large.item()])
+///     let (loss, small) = (errors.sum(), (errors < 0.1).sum())
+///     return (loss, [.loss: try loss.item(), .weight: Double(batch.samples.count), "small": try small.item()])
 ///   }
+///
 ///   func measures(of totals: Totals) -> [Measure] {
-///     [Measure("loss", totals.meanLoss), Measure("large_errors", totals.mean(of: "largeErrors"))]
+///     [Measure("loss", totals.meanLoss), Measure("small", totals.mean(of: "small"))]
 ///   }
 /// }
 /// ```
 public protocol Objective: Sendable {
-  /// The outputs that a loss is computed from; the model's, of the batch's inputs, unless said otherwise.
+  /// The outputs that a loss is computed from; the model's, of the batch's inputs, unless said otherwise. Here a model
+  /// that takes more than one tensor, lengths say, is given what else the batch has.
   func outputs(of model: Module, on batch: Batch) throws -> Tensor
-  /// The sum of the losses of a batch, a scalar that remembers how it was computed, and the batch's totals.
+  /// The sum of the losses of a batch, a scalar that remembers how it was computed, and the batch's totals: `.loss`,
+  /// that sum's value, and `.weight`, which must be the dataset's `weight(of:)` of the same samples, among them.
   func loss(of outputs: Tensor, on batch: Batch) throws -> (sum: Tensor, totals: Totals)
   /// What is counted, in the order in which ranks exchange it and checkpoints keep it.
   var sums: [SumName] { get }

@@ -2,8 +2,8 @@ import Foundation
 
 /// Settings that belong together, such as those of the optimizer. Each is declared once, and nowhere else:
 /// ```swift
-/// public struct Optimization: Settings {
-///   @Setting("Step size of the optimizer.", .finite(from: 0)) public var learningRate = 0.1
+/// struct Averaging: Settings {
+///   @Setting("How much of the weights' average stays from step to step.", .within(0..<1)) var decay = 0.99
 /// }
 /// ```
 /// From that line follow the option of the command line with its help and its range, the field of a checkpoint's
