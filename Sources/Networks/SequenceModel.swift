@@ -8,9 +8,7 @@ import Tensors
 public protocol SequenceModel: Module {
   /// The state before the first token of so many texts.
   func beginState(batch: Int) -> [Tensor]
-  /// Tokens int64 `[batch, steps]` to logits `[steps · batch, vocabulary]`, all texts of a step behind each other.
-  ///
-  /// - Parameter state: what the piece before left; nil at the beginning of the texts.
-  /// - Returns: the logits, and the state behind the last step.
+  /// Tokens int64 `[batch, steps]` to logits `[steps · batch, vocabulary]`, all texts of a step behind each other; from the state
+  /// that the piece before left, nil at the beginning of the texts, to that behind the last step.
   func run(_ tokens: Tensor, from state: [Tensor]?) -> (logits: Tensor, state: [Tensor])
 }

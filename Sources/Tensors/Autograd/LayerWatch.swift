@@ -2,6 +2,7 @@
 open class LayerWatch: @unchecked Sendable {
   @TaskLocal static var current: LayerWatch?
 
+  /// A watch that takes no note of anything.
   public init() {}
 
   /// Runs `body` with all layers being watched.
@@ -14,9 +15,7 @@ open class LayerWatch: @unchecked Sendable {
   /// The layer that was entered last has come to its output.
   open func leaves(_ layer: AnyObject, _ output: Tensor) {}
 
-  /// Computes a layer: what every module does that is called.
-  ///
-  /// - Parameter output: the tensor of a result that is more than one.
+  /// Computes a layer by `body`, as every module that is called does; `output` takes the tensor out of a result that is more.
   @inline(__always)
   public static func within<Result>(
     _ layer: AnyObject, output: (Result) -> Tensor, _ body: () -> Result
