@@ -8,9 +8,12 @@ import time
 from Commands.support import BINARY
 
 from .bench import Bench
+from .io import io
+from .kills import kills
 from .signals import signals
 
-PARTS = {"signals": (signals, 100, 8)}
+# Each with how many of it, and how many in the short form.
+PARTS = {"signals": (signals, 100, 6), "kills": (kills, 150, 6), "io": (io, 1000, 1)}
 
 
 def main(arguments, usage):
