@@ -1,6 +1,8 @@
 /// A chapter of the book as a short program, its from-scratch code next to the library's.
 public struct Chapter: Sendable {
+  /// As `lockstep book` calls it.
   public let name: String
+  /// What it is about, a line.
   public let title: String
   let run: @Sendable (Page) throws -> Void
 
@@ -17,6 +19,7 @@ public struct Chapter: Sendable {
 
 /// Every chapter, one line each, in the book's order.
 public enum Book {
+  /// All that there are.
   public static let chapters: [Chapter] = [
     Chapter("preprocessing", "A table with missing values becomes tensors", preprocessingChapter),
     Chapter("linear-algebra", "Sums, products and norms", linearAlgebraChapter),
@@ -60,5 +63,6 @@ public enum Book {
     Chapter("bahdanau", "A decoder that attends to the sentence it translates", bahdanauChapter),
   ]
 
+  /// The chapter of that name, nil for no such one.
   public static func chapter(_ name: String) -> Chapter? { chapters.first { $0.name == name } }
 }

@@ -10,10 +10,12 @@ public final class Page {
   public let isQuick: Bool
   /// Where pictures go; nil for none.
   public let pictures: String?
+  /// What was off so far, a line each.
   public private(set) var faults: [String] = []
   private var failure: (any Error)?
   private let write: (String) -> Void
 
+  /// An empty page; `write` takes each line.
   public init(isQuick: Bool, pictures: String?, write: @escaping (String) -> Void) {
     (self.isQuick, self.pictures, self.write) = (isQuick, pictures, write)
   }

@@ -62,7 +62,7 @@ public struct Checkpoint: Sendable {
   /// Names the first tensor with a NaN or an infinity, and the place of it; nil where all numbers are finite.
   public static func firstNotFinite(_ tensors: [(name: String, tensor: Tensor)]) throws -> String? {
     for (name, tensor) in tensors {
-      let fault = try tensor.withFloats { values -> (place: Int, value: Float)? in
+      let fault = try tensor.withRowMajor { (values: UnsafeBufferPointer<Float>) -> (place: Int, value: Float)? in
         // Without a branch, so that the compiler makes vectors of it.
         let infinite = Float.infinity.bitPattern
         if values.reduce(0 as UInt32, { $0 | ($1.bitPattern & infinite == infinite ? 1 : 0) }) == 0 { return nil }

@@ -86,9 +86,11 @@ public struct CheckpointFolder: Sendable {
     return resolved(first) == resolved(second)
   }
 
-  /// Loads a checkpoint by its file, or the newest good one of a folder.
+  /// Loads a checkpoint by its file, or the newest good one of a folder; `warn` is told of each newer file that was
+  /// passed over because it is damaged.
   ///
-  /// - Parameter warn: is told of each newer file that was passed over because it is damaged.
+  /// - Returns: the file that was taken, and what it holds.
+  /// - Throws: `FileError` where there is no such file; `CheckpointError` where none is good.
   public static func load(_ path: String, warn: (String) -> Void = { _ in }) throws -> (
     path: String, checkpoint: Checkpoint
   ) {

@@ -4,8 +4,10 @@ import Tensors
 extension Module {
   /// Takes the state of a checkpoint: a file, or the newest good one of a folder.
   ///
-  /// - Parameter strict: whether every name must be there with its shape, and no other; else what fits is taken, so that a
-  ///   network with another last layer can begin with the rest of a trained one.
+  /// - Parameters:
+  ///   - path: of the file or folder.
+  ///   - strict: whether every name must be there with its shape, and no other; else what fits is taken, so that a
+  ///     network with another last layer can begin with the rest of a trained one.
   /// - Returns: what was left out, in one line; nil where all fits.
   /// - Throws: `CheckpointError` where the state doesn't fit, or nothing of it does.
   @discardableResult

@@ -7,11 +7,13 @@ public struct Metadata: Codable, Sendable, Equatable {
   public var classNames: [String]?
   /// Of a table.
   public var featureNames: [String]?
+  /// Of a table: the column that is predicted.
   public var targetName: String?
   /// How a raw table was prepared, as JSON.
   public var preparation: String?
   /// Of a text, and what its tokens are.
   public var vocabulary: [String]?
+  /// Of a text: `char` or `word`.
   public var token: String?
   /// Of sentences and their translations.
   public var sourceVocabulary, targetVocabulary: [String]?
@@ -20,6 +22,7 @@ public struct Metadata: Codable, Sendable, Equatable {
   /// The digest of what was trained on.
   public var trainingData: String?
 
+  /// Nothing is known of the data.
   public init() {}
 
   enum CodingKeys: String, CodingKey, CaseIterable {
@@ -36,6 +39,7 @@ public struct Metadata: Codable, Sendable, Equatable {
 
 /// Lists and single words of files.
 extension Metadata {
+  /// The lists, by the names that they have in datasets and checkpoints.
   public static let lists: KeyValuePairs<String, WritableKeyPath<Metadata, [String]?> & Sendable> = [
     "class_names": \.classNames, "feature_names": \.featureNames, "vocabulary": \.vocabulary,
     "source_vocabulary": \.sourceVocabulary, "target_vocabulary": \.targetVocabulary,

@@ -32,12 +32,14 @@ public final class GradientReducer: Reducer {
 
   /// - Parameters:
   ///   - tensors: in the order of the network; every rank must pass the same.
+  ///   - communicator: the ranks to sum over.
   ///   - bucketBytes: gradients are gathered until an allreduce carries this many bytes.
   public init(_ tensors: [Tensor], over communicator: Communicator, bucketBytes: Int = 4 << 20) throws {
     (self.communicator, self.bucketBytes) = (communicator, bucketBytes)
     try arrange(tensors)
   }
 
+  /// How many allreduces a step takes.
   public var bucketCount: Int { buckets.count }
 
   /// Arranges the buckets anew where other tensors are summed than in the step before: some were frozen or freed since.
@@ -70,7 +72,6 @@ public final class GradientReducer: Reducer {
   }
 
   public func gradientReady(_ tensor: Tensor) throws {
-    if communicator.size == 1 { return }
     guard let place = places[ObjectIdentifier(tensor)] else { return }
     guard added.insert(ObjectIdentifier(tensor)).inserted else {
       throw TensorError("reduce", "a gradient of shape \(tensor.shape) was added twice in one step")
@@ -82,7 +83,6 @@ public final class GradientReducer: Reducer {
   }
 
   public func complete() throws {
-    if communicator.size == 1 { return }
     for bucket in buckets {
       for (entry, (tensor, _)) in bucket.entries.enumerated() where !added.contains(ObjectIdentifier(tensor)) {
         try fill(bucket, entry)
@@ -93,7 +93,6 @@ public final class GradientReducer: Reducer {
   }
 
   public func finish() throws {
-    if communicator.size == 1 { return }
     for bucket in buckets {
       try bucket.request?.wait()
       bucket.request = nil
@@ -108,7 +107,8 @@ public final class GradientReducer: Reducer {
   private func fill(_ bucket: Bucket, _ entry: Int) throws {
     let (tensor, range) = bucket.entries[entry]
     guard let memory = bucket.memory else {
-      tensor.gradient = tensor.gradient ?? .zeros(tensor.shape)
+      // It is summed where it lies, and no other name of it may see that.
+      tensor.gradient = tensor.gradient?.packed() ?? .zeros(tensor.shape)
       return
     }
     let target = memory[range]

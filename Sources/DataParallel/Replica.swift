@@ -4,26 +4,48 @@ import Tensors
 
 /// One rank's copy of what is trained: the model and the optimizer that changes it.
 public final class Replica {
+  /// Its parameters and buffers are read once, when the replica is made.
   public let model: Module
+  /// Changes the model's parameters; its memory is part of the replica's state.
   public let optimizer: any Optimizer
   let parameters: [Tensor]
   /// Layers with running statistics, each once.
   let statisticians: [Module]
   private var isInStep = false
+  /// How many of this rank's slices came to a gradient of each summed tensor; none until a slice is done.
+  private var uses: [Double] = []
 
+  /// The optimizer must be one over the model's parameters.
   public init(_ model: Module, _ optimizer: any Optimizer) {
     (self.model, self.optimizer) = (model, optimizer)
     parameters = model.namedParameters.map(\.tensor)
     statisticians = model.statisticians
   }
 
+  /// Whether a layer takes statistics of a batch, as batch normalisation does.
   public var hasStatistics: Bool { !statisticians.isEmpty }
 
   /// The tensors of which ranks add up what their slices came to: sums for statistics, and parameters, but for frozen ones.
   var summed: [Tensor] { statisticians.flatMap(\.stepSums) + parameters.filter(\.requiresGradient) }
 
+  /// For each summed tensor, how many of this rank's slices came to a gradient of it.
+  var useCounts: [Double] { uses.isEmpty ? summed.map { _ in 0 } : uses }
+
+  /// Takes note of what a slice came to, while its gradients lie with the tensors.
+  func noteUses() {
+    let slice = summed.map { $0.gradient == nil ? 0.0 : 1 }
+    uses = uses.isEmpty ? slice : zip(uses, slice).map(+)
+  }
+
+  /// A parameter that no rank's samples used stays without a gradient, as in one process: a zero would let weight decay and
+  /// momentum move it.
+  func dropUnused(_ useCounts: some Sequence<Double>) {
+    for (tensor, count) in zip(summed, useCounts) where count == 0 { tensor.gradient = nil }
+  }
+
   /// Forgets gradients and sums of a step that did not come to its end.
   func beginStep() {
+    uses = []
     if isInStep { for tensor in parameters + statisticians.flatMap(\.stepSums) { tensor.gradient = nil } }
     isInStep = true
   }
@@ -66,8 +88,10 @@ public struct ReplicaState {
   public let model: [(name: String, tensor: Tensor)]
   /// What the optimizer remembers, by slot and parameter.
   public let slots: [String: [String: Tensor]]
+  /// Steps that the optimizer has taken, which Adam corrects its means by.
   public let optimizerSteps: Int
 
+  /// Tensors are kept, not copied: whoever restores them copies.
   public init(model: [(name: String, tensor: Tensor)], slots: [String: [String: Tensor]], optimizerSteps: Int) {
     (self.model, self.slots, self.optimizerSteps) = (model, slots, optimizerSteps)
   }

@@ -35,7 +35,7 @@ public enum Replicas {
 
   /// 64 bits over a tensor's elements (Fowler, Noll and Vo's hash, word by word).
   static func digest(_ tensor: Tensor) throws -> UInt64 {
-    try tensor.withFloats { values in
+    try tensor.withRowMajor(as: Float.self) { values in
       var hash: UInt64 = 0xCBF2_9CE4_8422_2325
       for value in values { hash = (hash ^ UInt64(value.bitPattern)) &* 0x0000_0100_0000_01B3 }
       return hash
@@ -56,11 +56,13 @@ public enum Replicas {
 
 /// Replicas that are no longer the same.
 public struct DriftError: Failure {
+  /// The first that differs: a parameter or buffer by its dotted name, or what the optimizer remembers of one.
   public let tensor: String
   /// The ranks that differ from most, or from rank 0 where there is no majority.
   public let ranks: [Int]
   /// The ranks that they differ from.
   public let agreeing: [Int]
+  /// Of the optimizer, from 1, after which replicas were compared.
   public let step: Int
 
   public var isAgreed: Bool { true }

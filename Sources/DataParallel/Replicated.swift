@@ -15,6 +15,8 @@ public final class Replicated: Strategy {
   private var sums: [Double] = []
 
   /// - Parameters:
+  ///   - replica: this rank's model and optimizer.
+  ///   - communicator: the ranks that train together.
   ///   - sliceSize: samples that go through the network at once; a shard is whole where statistics are of all of them.
   ///   - reducer: another way to sum the gradients than exactly.
   public init(
@@ -39,6 +41,7 @@ public final class Replicated: Strategy {
   }
 
   public func endSlice(_ sums: [Double]) throws {
+    if communicator.size > 1 { replica.noteUses() }
     self.sums = self.sums.isEmpty ? sums : zip(self.sums, sums).map { $0 + $1 }
   }
 
@@ -47,11 +50,13 @@ public final class Replicated: Strategy {
     let sums = self.sums.isEmpty ? [Double](repeating: 0, count: sumCount) : self.sums
     if communicator.size == 1 { return (sums, notes) }
     try reducer.complete()
-    let message = NumberMessage(sums + notes)
+    let message = NumberMessage(sums + notes + replica.useCounts)
     let request = try communicator.startAllReduce(message.numbers, owner: message)
     try reducer.finish()
     try request.wait()
-    return (Array(message.numbers[..<sums.count]), Array(message.numbers[sums.count...]))
+    let notesEnd = sums.count + notes.count
+    replica.dropUnused(message.numbers[notesEnd...])
+    return (Array(message.numbers[..<sums.count]), Array(message.numbers[sums.count..<notesEnd]))
   }
 }
 

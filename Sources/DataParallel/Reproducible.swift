@@ -14,6 +14,7 @@ public final class Reproducible: Strategy {
   /// Of this rank's virtual shards so far.
   private var leafSums: [[Double]] = []
 
+  /// As many virtual shards as the training has, 1 at least: another number gives other bits.
   public init(_ replica: Replica, over communicator: Communicator, virtualShards: Int) {
     (self.replica, self.communicator) = (replica, communicator)
     sharding = Sharding(rank: communicator.rank, rankCount: communicator.size, virtualShards: virtualShards)
@@ -32,6 +33,7 @@ public final class Reproducible: Strategy {
 
   public func endSlice(_ sums: [Double]) throws {
     leafSums.append(sums)
+    replica.noteUses()
     try reducer.add()
   }
 
@@ -41,9 +43,11 @@ public final class Reproducible: Strategy {
     let first = tree.leaves(of: communicator.rank).lowerBound * sumCount
     var numbers = [Double](repeating: 0, count: tree.leafCount * sumCount)
     for (index, number) in leafSums.joined().enumerated() { numbers[first + index] = number }
-    numbers += notes
+    let (notesStart, notesEnd) = (numbers.count, numbers.count + notes.count)
+    numbers += notes + replica.useCounts
     if communicator.size > 1 { numbers = try communicator.allReduce(numbers) }
+    replica.dropUnused(numbers[notesEnd...])
     let sums = (0..<sumCount).map { index in tree.sum { numbers[$0 * sumCount + index] } }
-    return (sums, Array(numbers.suffix(notes.count)))
+    return (sums, Array(numbers[notesStart..<notesEnd]))
   }
 }

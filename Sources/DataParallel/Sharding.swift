@@ -4,7 +4,9 @@
 /// Slices small enough for the processor's cache make small convolutional networks faster, and they are the unit in which
 /// gradients are summed. Nothing has to divide anything: shards differ by one sample at the most, and may be empty.
 public struct Sharding: Sendable {
+  /// Whose shards these are.
   public let rank: Int
+  /// Among how many ranks a batch is dealt out.
   public let rankCount: Int
   /// Samples of a slice at the most.
   public let sliceSize: Int
@@ -13,6 +15,7 @@ public struct Sharding: Sendable {
   /// Whether a shard without samples is an empty slice rather than none.
   public let keepsEmpty: Bool
 
+  /// Out of range are a number of ranks or a slice size below 1, which count as 1.
   public init(
     rank: Int, rankCount: Int, sliceSize: Int = .max, virtualShards: Int? = nil, keepsEmpty: Bool = false
   ) {

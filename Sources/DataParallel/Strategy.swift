@@ -8,7 +8,9 @@ import Tensors
 /// A step is, on every rank: `beginStep`; for each slice of the rank's shard a forward pass, a backward pass (in the last
 /// slice `gradientReady` as each gradient is final) and `endSlice`; then `reduce`, `clip` and `update`.
 public protocol Strategy: AnyObject {
+  /// This rank's model and optimizer.
   var replica: Replica { get }
+  /// The ranks that train together.
   var communicator: Communicator { get }
   /// Which samples of each global batch are this rank's, and in which slices they go through the network.
   var sharding: Sharding { get }

@@ -1,16 +1,19 @@
 /// A fixed binary tree over the virtual shards of a global batch: sums are added in this shape, whichever rank computed
 /// which leaf, so that they come out with the same bits on any number of ranks.
 public struct SummationTree: Sendable {
+  /// Virtual shards of a global batch, 1 at least.
   public let leafCount: Int
   /// The leaves of each rank.
   private let shares: [Range<Int>]
 
+  /// The shape depends on the leaves alone; the ranks decide who owns which.
   public init(leafCount: Int, rankCount: Int) {
     let (leafCount, rankCount) = (max(leafCount, 1), max(rankCount, 1))
     self.leafCount = leafCount
     shares = (0..<rankCount).map { Self.share(of: $0, rankCount, leafCount) }
   }
 
+  /// All leaves. Every node is the range of the leaves below it.
   public var root: Range<Int> { 0..<leafCount }
 
   /// The leaves of a rank, contiguous; none for a rank past the leaves.

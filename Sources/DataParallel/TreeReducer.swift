@@ -17,6 +17,7 @@ public final class TreeReducer {
   private var messages: [Range<Int>: SumMessage] = [:]
   private var nextLeaf = 0
 
+  /// The tree must be one for as many ranks as the communicator has.
   public init(over communicator: Communicator, tree: SummationTree) {
     (self.communicator, self.tree) = (communicator, tree)
     rank = communicator.rank
@@ -102,9 +103,9 @@ public final class TreeReducer {
     func outgoing(_ transfer: Transfer) -> Tensor { (transfer.isLeft ? left ?? own : right ?? own).memory }
     if let mine = transfers.exclusivePair(of: rank) {
       let received = try SumMessage(like: tensors)
-      try outgoing(mine).withFloats { values in
+      try outgoing(mine).withRowMajor { (values: UnsafeBufferPointer<Float>) in
         try received.memory.withFloats {
-          try communicator.exchange(UnsafeBufferPointer(values), into: $0, with: mine.to)
+          try communicator.exchange(values, into: $0, with: mine.to)
         }
       }
       return received
@@ -113,7 +114,7 @@ public final class TreeReducer {
     // One order for all ranks, so that blocking messages can't wait in a circle.
     for transfer in transfers {
       if transfer.from == rank {
-        try outgoing(transfer).withFloats { try communicator.send(UnsafeBufferPointer($0), to: transfer.to) }
+        try outgoing(transfer).withRowMajor(as: Float.self) { try communicator.send($0, to: transfer.to) }
       } else if transfer.to == rank {
         let message = try SumMessage(like: tensors)
         try message.memory.withFloats { try communicator.receive(into: $0, from: transfer.from) }
@@ -135,7 +136,9 @@ private final class LocalSum {
   /// Becomes the sum of this node and its right sibling. Two numbers add to the same bits in either order.
   func absorb(_ right: LocalSum) throws {
     for (own, other) in zip(gradients, right.gradients) {
-      try own.withFloats { own in try other.withFloats { other in for i in own.indices { own[i] += other[i] } } }
+      try own.withElements(as: Float.self, reading: other) { count, own, _, other in
+        for i in 0..<count { own[i] += other[i] }
+      }
     }
     node = node.lowerBound..<right.node.upperBound
   }
@@ -167,12 +170,12 @@ private struct SumMessage {
       for pair in terms {
         let count = pair[0].elementCount
         let target = UnsafeMutableBufferPointer(rebasing: values[start..<start + count])
-        try pair[0].withFloats { left in
+        try pair[0].withRowMajor { (left: UnsafeBufferPointer<Float>) in
           guard pair.count > 1 else {
             for i in 0..<count { target[i] = left[i] }
             return
           }
-          try pair[1].withFloats { right in for i in 0..<count { target[i] = left[i] + right[i] } }
+          try pair[1].withRowMajor { right in for i in 0..<count { target[i] = left[i] + right[i] } }
         }
         start += count
       }
@@ -182,7 +185,7 @@ private struct SumMessage {
   /// Becomes the sum of both.
   func absorb(_ other: SumMessage) throws {
     try memory.withFloats { values in
-      try other.memory.withFloats { others in for i in values.indices { values[i] += others[i] } }
+      try other.memory.withRowMajor { others in for i in values.indices { values[i] += others[i] } }
     }
   }
 

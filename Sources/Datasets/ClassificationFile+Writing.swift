@@ -7,6 +7,7 @@ extension ClassificationFile {
   /// Images lie in chunks of whole images, a quarter of a megabyte at most; everything carries checksums.
   /// - Parameters:
   ///   - splits: by name, in order; "train" and "test" are those that the commands know.
+  ///   - classNames: by label.
   ///   - names: what images are called, by split and in their order, where that is known.
   ///   - sourceSHA256: the digest of the files that the data came from, 64 hexadecimal digits.
   public static func encode(

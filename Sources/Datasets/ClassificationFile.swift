@@ -8,6 +8,7 @@ import HDF5Files
 public final class ClassificationFile: Sendable {
   /// The version of the layout that this Lockstep writes and reads.
   public static let formatVersion: Int64 = 1
+  /// The attribute `task` of such files.
   public static let task = "classification"
 
   /// Where the file lies.

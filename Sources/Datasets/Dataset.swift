@@ -35,8 +35,8 @@ public struct Batch: Sendable {
 /// struct Squares: Dataset {
 ///   let count = 1000
 ///   func batch(_ samples: [Int]) throws -> Batch {
-///     let x = try Tensor(samples.map { [Float($0)] })
-///     return Batch(inputs: x, targets: try x.pow(2), samples: samples)
+///     let x = Tensor(samples.map { [Float($0)] })
+///     return Batch(inputs: x, targets: x.pow(2), samples: samples)
 ///   }
 /// }
 /// ```
@@ -48,7 +48,8 @@ public protocol Dataset: Sendable {
   func batch(_ samples: [Int]) throws -> Batch
   /// The same in an epoch of a training, for data sets that change their samples at random; the others don't say it.
   func batch(_ samples: [Int], epoch: Int) throws -> Batch
-  /// How much samples count in the mean of the losses: one each, unless a data set counts tokens.
+  /// How much samples count in the mean of the losses: one each, unless a data set counts tokens. Gradients are divided
+  /// by it, so the objective's sum `.weight` must come to the same.
   func weight(of samples: [Int]) -> Int
   /// The samples of one epoch, where they depend on it or on the batches: by default the same in all.
   func arranged(epoch: Int, batchSize: Int, seed: UInt64) -> any Dataset

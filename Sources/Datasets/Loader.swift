@@ -46,11 +46,8 @@ public final class Loader {
   /// Batches that take longer are worth a thread.
   private static let ownNanoseconds = 50_000
 
-  /// Loads the steps `first..<sampler.batchCount` of an epoch.
-  ///
-  /// - Parameters:
-  ///   - slices: which positions of a global batch of the given size are this rank's, slice by slice.
-  ///   - depth: how many steps are made ahead.
+  /// Loads the steps `first..<sampler.batchCount` of an epoch, up to `depth` steps ahead. `slices` says which positions
+  /// of a global batch of the given size are this rank's, slice by slice.
   public init(
     _ dataset: any Dataset, _ sampler: Sampler, epoch: Int, from first: Int = 0, depth: Int = 2,
     slices: @escaping @Sendable (Int) -> [Range<Int>]

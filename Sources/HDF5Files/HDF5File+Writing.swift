@@ -10,6 +10,9 @@ extension HDF5File {
   /// The dataset is chunked and carries Fletcher32 checksums, so that reading fails when a byte was flipped. Single
   /// numbers (an empty `shape`) lie within the metadata, which has checksums of its own.
   /// - Parameters:
+  ///   - values: as many as the shape says.
+  ///   - shape: the axes' sizes, outermost first.
+  ///   - path: within the file, from `/` on.
   ///   - chunk: the chunks' shape; nil chooses one, `[]` asks for contiguous data without checksums.
   ///   - compress: zlib's level, 1…9; nil stores the numbers as they are.
   public func write<T: HDF5Element>(

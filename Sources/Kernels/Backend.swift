@@ -64,6 +64,8 @@ public protocol Backend: Sendable {
   /// All steps of a recurrence.
   ///
   /// - Parameters:
+  ///   - recurrence: the cell and the sizes.
+  ///   - inputs: weights, and the state before the first step.
   ///   - gates: the inputs' share with its bias; overwritten.
   ///   - outputs: `[steps, batch, hidden]`, the hidden states.
   ///   - cells: `[batch, hidden]`, an LSTM's last cell state.
@@ -81,7 +83,9 @@ public protocol Backend: Sendable {
     into result: Floats) throws
 }
 
+/// Memory that a kernel writes to.
 public typealias Floats = UnsafeMutablePointer<Float>
+/// Memory that a kernel reads.
 public typealias ConstantFloats = UnsafePointer<Float>
 
 /// Where a backend has no kernels of its own for these: plain loops, and steps made of its products and activations.

@@ -6,6 +6,7 @@ public enum ImageLayout: Hashable, Sendable, CaseIterable {
   /// whole vectors of channels like it best; oneDNN calls it nChw16c.
   case blocked
 
+  /// Channels of a block: one vector of AVX-512.
   public static let blockWidth = 16
 
   /// Channels that there is memory for.
@@ -16,8 +17,10 @@ public enum ImageLayout: Hashable, Sendable, CaseIterable {
 
 /// The extents of images, and where their elements lie.
 public struct ImageExtents: Hashable, Sendable {
+  /// Images, channels of a pixel, rows and columns of pixels.
   public let batch, channels, height, width: Int
 
+  /// None may be negative.
   public init(batch: Int, channels: Int, height: Int, width: Int) {
     (self.batch, self.channels, self.height, self.width) = (batch, channels, height, width)
   }

@@ -3,7 +3,9 @@ import Failures
 
 /// Whose kernels compute.
 public enum BackendName: String, Codable, Sendable, CaseIterable {
+  /// Intel's oneDNN: fast.
   case onednn
+  /// The naive loops that define every kernel: slow.
   case reference
 }
 
@@ -12,15 +14,18 @@ public enum ConvolutionMethod: String, Codable, Sendable, CaseIterable {
   /// Winograd's F(4×4, 3×3) where it measures faster: a quarter of the multiplications of a 3×3 kernel, rounding errors of
   /// 1e-3 on deep networks. oneDNN 2 has it for AVX-512, oneDNN 3 has none.
   case automatic
+  /// A sum of products, as convolution is defined.
   case direct
 }
 
 /// In which numbers convolutions and dense layers multiply. Weights, activations, sums and statistics stay float32.
 public enum Precision: String, Codable, Sendable, CaseIterable {
+  /// As everything else.
   case float32
   /// Eight bits of mantissa, half the memory traffic, twice the products a second. Needs AVX-512 BF16.
   case bf16
 
+  /// Whether this processor has it.
   public var isSupported: Bool { self == .float32 || lockstep_has_bf16() != 0 }
 }
 
@@ -30,12 +35,16 @@ public enum Precision: String, Codable, Sendable, CaseIterable {
 /// Operators find the options of the scope that they are called in; their derivatives are computed with the same ones,
 /// wherever `backward()` is called.
 public struct KernelOptions: Codable, Sendable, Hashable {
+  /// Whose kernels compute.
   public var backend: BackendName
+  /// In which numbers convolutions and dense layers multiply.
   public var precision: Precision
+  /// How convolutions are computed.
   public var convolution: ConvolutionMethod
   /// Threads that a kernel may use; nil for as many as the machine or `OMP_NUM_THREADS` says.
   public var threads: Int?
 
+  /// By default the fastest that keep float32. `validate` says whether this machine can compute so.
   public init(
     backend: BackendName = .onednn, precision: Precision = .float32, convolution: ConvolutionMethod = .automatic,
     threads: Int? = nil
@@ -76,6 +85,7 @@ public struct KernelOptions: Codable, Sendable, Hashable {
 
 /// Options that can't be, alone or together.
 public struct KernelOptionsError: Failure {
+  /// The whole message, one line.
   public let what: String
   init(_ what: String) { self.what = what }
   public var kind: FailureKind { .usage }

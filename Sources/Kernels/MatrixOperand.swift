@@ -1,11 +1,13 @@
 /// One factor of a matrix product as it lies in memory.
 public struct MatrixOperand {
+  /// The first element.
   public let data: ConstantFloats
   /// Whether the product uses the transpose of what lies in memory.
   public let isTransposed: Bool
   /// Elements from one row in memory to the next.
   public let rowStride: Int
 
+  /// The stride is at least the number of columns as they lie in memory; more leaves gaps.
   public init(_ data: ConstantFloats, isTransposed: Bool, rowStride: Int) {
     self.data = data
     self.isTransposed = isTransposed

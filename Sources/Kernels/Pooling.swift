@@ -1,10 +1,13 @@
 /// The extents of a two-dimensional pooling.
 public struct PoolingShape: Hashable, Sendable {
+  /// Of the input; the output has as many images and channels.
   public var batch, channels, inHeight, inWidth: Int
-  public var kernel, stride, padding: [Int]  // vertical, horizontal
+  /// Vertical, then horizontal. Padding is on each side.
+  public var kernel, stride, padding: [Int]
   /// Of input and output.
   public var layout: ImageLayout
 
+  /// Channels-last images unless said otherwise.
   public init(
     batch: Int, channels: Int, inHeight: Int, inWidth: Int, kernel: [Int], stride: [Int], padding: [Int],
     layout: ImageLayout = .channelsLast
@@ -13,12 +16,16 @@ public struct PoolingShape: Hashable, Sendable {
     (self.kernel, self.stride, self.padding, self.layout) = (kernel, stride, padding, layout)
   }
 
+  /// 0 where the window is larger than the padded input.
   public var outHeight: Int { extent(inHeight, 0) }
+  /// 0 where the window is larger than the padded input.
   public var outWidth: Int { extent(inWidth, 1) }
 
+  /// The input's extents, and its gradient's.
   public var input: ImageExtents {
     ImageExtents(batch: batch, channels: channels, height: inHeight, width: inWidth)
   }
+  /// The output's extents, and its gradient's.
   public var output: ImageExtents {
     ImageExtents(batch: batch, channels: channels, height: outHeight, width: outWidth)
   }
@@ -34,6 +41,7 @@ public struct PoolingShape: Hashable, Sendable {
 
 /// What a pooling makes of a window.
 public enum Pooling: Int, Sendable, CaseIterable {
+  /// The greatest; padding is never it.
   case maximum
   /// The mean; padded zeros count as samples, as in PyTorch.
   case average

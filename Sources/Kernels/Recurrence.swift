@@ -4,6 +4,7 @@
 /// Everything lies in row-major order of `[steps, batch, …]`; gates are in PyTorch's order. Steps go from the last to the
 /// first where `isReversed`.
 public struct Recurrence: Sendable {
+  /// What a step makes of its inputs' share `a` and the state before, `h'` and `c'`.
   public enum Cell: String, Sendable, CaseIterable {
     /// `h = tanh(a)`.
     case elman
@@ -12,6 +13,7 @@ public struct Recurrence: Sendable {
     /// Gates i, f, g, o: `c = f c' + i g`, `h = o tanh c` (Hochreiter and Schmidhuber 1997).
     case lstm
 
+    /// Parts of the inputs' share, each as wide as the state.
     public var gateCount: Int {
       switch self {
       case .elman: 1
@@ -21,10 +23,14 @@ public struct Recurrence: Sendable {
     }
   }
 
+  /// What each step computes.
   public let cell: Cell
+  /// Steps of a sequence, sequences side by side, and numbers of a state.
   public let steps, batch, hidden: Int
+  /// Whether steps are computed from the last to the first.
   public let isReversed: Bool
 
+  /// One layer in one direction.
   public init(_ cell: Cell, steps: Int, batch: Int, hidden: Int, isReversed: Bool) {
     (self.cell, self.steps, self.batch, self.hidden) = (cell, steps, batch, hidden)
     self.isReversed = isReversed
@@ -56,6 +62,7 @@ public struct Recurrence: Sendable {
     /// `[batch, hidden]`; nil for zeros.
     public let hidden, cell: UnsafePointer<Float>?
 
+    /// Of memory that lives as long as the call.
     public init(
       weight: UnsafePointer<Float>, bias: UnsafePointer<Float>?, hidden: UnsafePointer<Float>?,
       cell: UnsafePointer<Float>?
@@ -73,6 +80,7 @@ public struct Recurrence: Sendable {
     /// Of the state before the first step.
     public let hidden, cell: Floats
 
+    /// Of memory that is overwritten. For all cells but a GRU `gates` and `products` are the same.
     public init(gates: Floats, products: Floats, hidden: Floats, cell: Floats) {
       (self.gates, self.products, self.hidden, self.cell) = (gates, products, hidden, cell)
     }

@@ -18,6 +18,7 @@ import Zoo
 /// }
 /// ```
 public protocol LockstepTool: SendableMetatype {
+  /// One's own models, in the order in which lists show them. None, or two of one name, end every command with code 64.
   static var models: [ModelEntry] { get }
   /// Models beside one's own: the book's, unless said otherwise.
   static var others: [ModelEntry] { get }

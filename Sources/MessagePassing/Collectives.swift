@@ -28,8 +28,8 @@ extension Communicator {
   /// Starts an allreduce in place and returns at once; `buffer` must stay allocated and untouched until
   /// `Request.wait()` returns or `Request.test()` gives true, which one of them must.
   ///
-  /// - Parameter owner: holds the buffer's memory. It is kept as long as sums may arrive there, also where an error
-  ///   prevents the waiting.
+  /// `owner` holds the buffer's memory. It is kept as long as sums may arrive there, also where an error prevents the
+  /// waiting.
   public func startAllReduce<T: MessageElement>(
     _ buffer: UnsafeMutableBufferPointer<T>, _ operation: ReductionOperation = .sum, owner: AnyObject? = nil
   ) throws -> Request {

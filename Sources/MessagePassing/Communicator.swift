@@ -14,7 +14,9 @@ public final class Communicator: @unchecked Sendable {
 
   /// This process's number in the communicator, `0 ..< size`.
   public let rank: Int
+  /// How many ranks there are, 1 at least.
   public let size: Int
+  /// Whether this is rank 0, which writes files and prints.
   public var isRoot: Bool { rank == 0 }
 
   /// Whether each collective is preceded by a comparison over the ranks of (sequence number, operation, element count,

@@ -1,6 +1,8 @@
 /// The element types that travel between ranks.
 public enum MessageType: UInt8, Sendable, CustomStringConvertible {
+  /// Swift's `Float`.
   case float32 = 1
+  /// Swift's `Double`, `Int32`, `Int64`, `UInt8` and `UInt64`.
   case float64, int32, int64, uint8, uint64
 
   public var description: String {
@@ -25,6 +27,7 @@ public enum MessageType: UInt8, Sendable, CustomStringConvertible {
 
 /// A Swift type whose values travel between ranks: `Float`, `Double`, `Int32`, `Int64`, `UInt8`, `UInt64`.
 public protocol MessageElement: Sendable, BitwiseCopyable {
+  /// As which type MPI, and the comparison of checked mode, know it.
   static var messageType: MessageType { get }
   /// What MPI computes of two elements.
   static func reduced(_ left: Self, _ right: Self, _ operation: ReductionOperation) -> Self
@@ -59,7 +62,9 @@ extension UInt64: MessageElement { public static var messageType: MessageType { 
 
 /// How an allreduce combines the ranks' elements. Integer sums wrap around on overflow.
 public enum ReductionOperation: UInt8, Sendable, CaseIterable, CustomStringConvertible {
+  /// Floating-point numbers are added in an order that the number of ranks decides.
   case sum = 1
+  /// The least or greatest of each place.
   case minimum, maximum
 
   public var description: String {

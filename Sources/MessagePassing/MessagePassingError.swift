@@ -2,6 +2,7 @@ import Failures
 
 /// What went wrong in message passing, as one line: which operation, on which rank, and why.
 public struct MessagePassingError: Failure {
+  /// What kind of fault it is. That of an environment ends a command with exit code 64, any other with 70.
   public enum Reason: Sendable, Equatable {
     /// MPI returned this error class (`MPI_ERR_…`).
     case mpi(errorClass: Int32)
@@ -13,9 +14,11 @@ public struct MessagePassingError: Failure {
     case environment
   }
 
+  /// Which kind of fault it is.
   public let reason: Reason
   /// The operation that failed, `allreduce #12` for example.
   public let operation: String
+  /// What was expected and what was found, or MPI's own words.
   public let text: String
   /// The rank that reports it, in its communicator; nil before the job was joined.
   public let rank: Int?

@@ -1,5 +1,7 @@
-/// What ranks tell each other beside tensors: numbers, texts, errors and what is made of them.
+/// What ranks tell each other beside tensors: numbers, texts, errors and what is made of them. A type of one's own
+/// packs its properties and unpacks them in the same order.
 public protocol Packable {
+  /// Appends this value to the packet.
   func pack(into packet: inout Packet)
   /// Reads what `pack` wrote.
   init(from packet: inout Packet) throws
@@ -7,13 +9,20 @@ public protocol Packable {
 
 /// Values packed one behind the other in bytes, and taken out in the same order.
 public struct Packet {
+  /// What was packed so far: what travels.
   public private(set) var bytes: [UInt8]
   private var next = 0
 
+  /// Empty, to pack into.
   public init() { bytes = [] }
+  /// Received, to unpack from.
   public init(_ bytes: [UInt8]) { self.bytes = bytes }
 
+  /// Appends a value.
   public mutating func pack(_ value: some Packable) { value.pack(into: &self) }
+  /// Takes out the next value.
+  ///
+  /// - Throws: `MessagePassingError` where the bytes end within it.
   public mutating func unpack<Value: Packable>(_ type: Value.Type = Value.self) throws -> Value {
     try Value(from: &self)
   }

@@ -7,6 +7,7 @@ extension Communicator {
     }
   }
 
+  /// Sends an array to another rank; may wait until that rank receives. `tag`: 0 ... 32767.
   public func send<T: MessageElement>(_ values: [T], to destination: Int, tag: Int = 0) throws {
     try values.withUnsafeBufferPointer { try send($0, to: destination, tag: tag) }
   }

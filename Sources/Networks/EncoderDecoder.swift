@@ -68,7 +68,8 @@ public final class EncoderDecoder: Module {
   /// The logits of each next token, `[steps, batch, words]`, given all tokens before it (teacher forcing).
   ///
   /// - Parameters:
-  ///   - source: int64 `[batch, source steps]` with its lengths `[batch]`.
+  ///   - source: int64 `[batch, source steps]`.
+  ///   - lengths: int64 `[batch]`, steps of each source that count; nil for all.
   ///   - inputs: what the decoder reads, int64 `[batch, steps]`.
   public func logits(source: Tensor, lengths: Tensor?, inputs: Tensor) -> Tensor {
     let encoding = NumericsCheck.within(encoder) { encoder.encode(source, lengths: lengths) }

@@ -19,9 +19,8 @@ public enum Initializer: Sendable {
   /// Uniform in ±1 / √fanIn: what PyTorch's layers start with, weights and biases alike.
   case fanInUniform
 
-  /// Overwrites `tensor`.
-  ///
-  /// - Parameter fans: inputs and outputs of a unit; by default those of weights `[out, in, kernel…]`.
+  /// Overwrites `tensor` with numbers that are functions of the key alone. `fans` are the inputs and outputs of a unit;
+  /// by default those of weights `[out, in, kernel…]`.
   public func fill(_ tensor: Tensor, key: RandomKey, fans: (in: Int, out: Int)? = nil) {
     let shape = tensor.shape
     let receptive = shape.extents.dropFirst(2).reduce(1, *)

@@ -2,8 +2,12 @@ import Tensors
 
 /// Whether a loss is the sum over the samples or their mean.
 public enum LossReduction: Sendable {
-  /// The losses themselves, their sum, or their mean.
-  case none, sum, mean
+  /// The losses themselves, one for each sample.
+  case none
+  /// What an objective needs: a trainer divides by the samples of the global batch.
+  case sum
+  /// What a loop of one's own needs.
+  case mean
 
   func reduce(_ losses: Tensor) -> Tensor {
     switch self {
@@ -14,7 +18,8 @@ public enum LossReduction: Sendable {
   }
 }
 
-/// `-ln softmax(logits)[label]` of `[batch, classes]` and integer labels `[batch]`.
+/// `-ln softmax(logits)[label]` of `[batch, classes]` and integer labels `[batch]`. Of sequences, either lay the steps
+/// flat first, `logits.reshaped([-1, classes])` and `labels.reshaped([-1])`, or take `maskedCrossEntropy`.
 public func crossEntropy(_ logits: Tensor, _ labels: Tensor, reduction: LossReduction = .mean) -> Tensor {
   reduction.reduce(logits.crossEntropy(labels))
 }

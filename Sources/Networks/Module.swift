@@ -31,9 +31,10 @@ public struct Named<Value>: ExpressibleByDictionaryLiteral, Sequence {
 /// A tensor is a parameter if it was made by `Tensor.parameter`, a buffer if by `Tensor.buffer`; any other is a value of the
 /// moment, neither trained nor saved.
 ///
-/// What holds parameters but isn't found, in a struct or a closure say, is an error when training starts (`validate()`).
-/// Properties are looked through when they are first needed, and again whenever names are asked for (`namedParameters`,
-/// `state`, `train()`), so that a piece that was replaced counts from then on; never in a training step.
+/// What holds parameters but isn't found, in a struct or a set say, is an error when training starts (`validate()`);
+/// only a closure can't be looked into. Properties are looked through when they are first needed, and again whenever
+/// names are asked for (`namedParameters`, `state`, `train()`), so that a piece that was replaced counts from then on;
+/// never in a training step.
 open class Module {
   /// Modules by name.
   public typealias Children = Named<Module>
@@ -66,12 +67,14 @@ open class Module {
   /// Makes the values of this module's own parameters. `key` differs for every module of a network.
   open func initialize(_ key: RandomKey) {}
 
-  /// What this module computes. An input that doesn't fit gives a tensor that carries the fault (`Tensor.fault`).
+  /// What this module computes. An input that doesn't fit gives a tensor that carries the fault (`Tensor.fault`). What
+  /// needs more than one tensor is a method of one's own beside it.
   open func forward(_ input: Tensor) -> Tensor {
     let error = TensorError("\(Self.self)", "does not say how to compute its output: override forward")
     return Tensor(fault: error, of: [input], input.shape)
   }
 
+  /// What `forward` computes: a module is called like a function.
   public final func callAsFunction(_ input: Tensor) -> Tensor { NumericsCheck.within(self) { forward(input) } }
 
   /// What the properties hold, as it was when last looked at.

@@ -2,9 +2,8 @@ import Synchronization
 import Tensors
 
 extension Tensor {
-  /// A zero leaf that training changes. A shape that can't be (negative, or past memory) is a fault like any other.
-  ///
-  /// - Parameter name: instead of the property's.
+  /// A zero leaf that training changes, under another name than its property's where one is given. A shape that can't
+  /// be (negative, or past memory) is a fault like any other.
   public static func parameter(_ shape: Shape, named name: String? = nil) -> Parameter {
     let tensor = zeros(shape)
     tensor.role = StateRole(.parameter, name: name)

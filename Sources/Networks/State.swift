@@ -55,8 +55,11 @@ extension Module {
 
   /// Overwrites the state.
   ///
-  /// - Parameter strict: whether every name must be there with its shape, and no other; else what fits is taken.
+  /// - Parameters:
+  ///   - values: by their dotted names, as `state` has them.
+  ///   - strict: whether every name must be there with its shape, and no other; else what fits is taken.
   /// - Returns: what was left out, in one line; nil where all fits.
+  /// - Throws: `TensorError` with all misfits, in strict mode.
   @discardableResult
   public final func load(_ values: [String: Tensor], strict: Bool = true) throws -> String? {
     let own = state

@@ -104,6 +104,9 @@ extension Tensor {
   /// A tensor of elements in row-major order in memory of somebody else's, a mapped file say.
   ///
   /// - Parameters:
+  ///   - memory: the first element.
+  ///   - type: of the elements.
+  ///   - shape: how many there are, and their axes.
   ///   - owner: is kept until the last tensor on that memory is gone, and gives it back in its `deinit`.
   ///   - isReadOnly: an in-place change is an error then.
   /// - Throws: `TensorError` where the memory does not begin at a multiple of the element's size, or the shape is no shape.

@@ -34,6 +34,13 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, RandomAccess
 
   /// Elements from one index to the next, per axis, in row-major order.
   var rowMajorStrides: [Int] {
+    // Literals: small tensors spend much of their time on arrays of a length that is only known when they are made.
+    switch rank {
+    case 0: return []
+    case 1: return [1]
+    case 2: return [Swift.max(extents[1], 1), 1]
+    default: break
+    }
     var strides = [Int](repeating: 1, count: rank)
     for axis in extents.indices.dropLast().reversed() {
       strides[axis] = strides[axis + 1] * Swift.max(extents[axis + 1], 1)

@@ -7,7 +7,9 @@ extension Tensor {
   public convenience init(_ elements: [Int]) { self.init(elements.map(Int64.init), shape: [elements.count]) }
   /// int64, row by row.
   public convenience init(_ elements: [Int], shape: Shape) { self.init(elements.map(Int64.init), shape: shape) }
+  /// A float32 scalar, of shape `[]`.
   public convenience init(_ value: Float) { self.init([value], shape: []) }
+  /// An int64 scalar, of shape `[]`.
   public convenience init(_ value: Int) { self.init([Int64(value)], shape: []) }
 
   /// float32, from the rows of a matrix.

@@ -106,7 +106,8 @@ final class MemoryPool: Sendable {
   private static let keptBytes = 2 << 30
 
   private struct State: ~Copyable {
-    var free: [Int: [UnsafeMutableRawPointer]] = [:]
+    /// The first free block of each size; the next one's address stands in it.
+    var first = [UnsafeMutableRawPointer?](repeating: nil, count: 4 * Int.bitWidth)
     var byteCount = 0
   }
   private let state = Mutex(State())
@@ -118,9 +119,17 @@ final class MemoryPool: Sendable {
     return (size + step - 1) / step * step
   }
 
+  /// Where a size class stands in the list of free blocks: by its power of two and quarter.
+  private static func index(of sizeClass: Int) -> Int {
+    let power = Int.bitWidth - 1 - sizeClass.leadingZeroBitCount
+    return 4 * power + (sizeClass >> (power - 2)) & 3
+  }
+
   func take(_ sizeClass: Int) throws -> UnsafeMutableRawPointer {
+    let index = Self.index(of: sizeClass)
     let kept = state.withLock { state -> Int in
-      guard let block = state.free[sizeClass]?.popLast() else { return 0 }
+      guard let block = state.first[index] else { return 0 }
+      state.first[index] = block.load(as: UnsafeMutableRawPointer?.self)
       state.byteCount -= sizeClass
       return Int(bitPattern: block)
     }
@@ -132,11 +141,12 @@ final class MemoryPool: Sendable {
   }
 
   func give(_ block: UnsafeMutableRawPointer, _ sizeClass: Int) {
-    let address = Int(bitPattern: block)
+    let (address, index) = (Int(bitPattern: block), Self.index(of: sizeClass))
     let isKept = state.withLock { state -> Bool in
       guard state.byteCount + sizeClass <= Self.keptBytes, let block = UnsafeMutableRawPointer(bitPattern: address)
       else { return false }
-      state.free[sizeClass, default: []].append(block)
+      block.storeBytes(of: state.first[index], as: UnsafeMutableRawPointer?.self)
+      state.first[index] = block
       state.byteCount += sizeClass
       return true
     }

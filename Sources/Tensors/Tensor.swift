@@ -104,16 +104,17 @@ public class Tensor: @unchecked Sendable {
 
 /// Elements as messages, files and loops outside of operators take them.
 extension Tensor {
-  /// Calls `body` with the elements of a contiguous float32 tensor, in place.
+  /// Calls `body` with the elements of a float32 tensor in row-major order, to be changed: in place, or in a copy that is then
+  /// written back where they do not lie so.
   public final func withFloats<Result>(_ body: (UnsafeMutableBufferPointer<Float>) throws -> Result) throws -> Result {
     try check()
-    guard dtype == .float32, isContiguous else {
-      throw TensorError("withFloats", "needs contiguous float32, not \(dtype) \(shape) with strides \(strides)")
-    }
+    guard dtype == .float32 else { throw TensorError("withFloats", "needs float32, not \(dtype) \(shape)") }
     try requireWritable("withFloats")
     OpenDebts.ofThread.settleReaders(of: storage)
-    storage.version &+= 1
-    return try body(UnsafeMutableBufferPointer(start: pointer(Float.self), count: elementCount))
+    let source = detached().packed()
+    let result = try body(UnsafeMutableBufferPointer(start: source.pointer(Float.self), count: elementCount))
+    if source.storage === storage { storage.version &+= 1 } else { assign(source) }
+    return result
   }
 
   /// Calls `body` with the elements in row-major order as `T`, to be read: where they lie if they do so, else a copy.

@@ -42,6 +42,7 @@ extension Configuration {
     }
   }
 
+  /// The optimizer of the settings, over all parameters in one group; a schedule scales its learning rate.
   public func makeOptimizer(_ parameters: [(name: String, tensor: Parameter)]) -> any Optimizer {
     let groups = [ParameterGroup(parameters, learningRate: self.learningRate, weightDecay: self.weightDecay)]
     return switch self.optimizer {
@@ -68,7 +69,8 @@ extension Configuration {
     return self.warmup > 0 ? .warmUp(steps: self.warmup, then: main) : main
   }
 
-  /// The same with a schedule over all steps of the training, where it has no length of its own.
+  /// The same with a schedule over all steps of the training, where it has no length of its own: what `cosine` and
+  /// `linear` need before a trainer takes them. An epoch's steps are `Sampler(of: data, batchSize: …).batchCount`.
   public func spanningSchedule(stepsPerEpoch: Int) -> Configuration {
     guard self.scheduleSteps == nil, self.schedule == .cosine || self.schedule == .linear else { return self }
     let (all, overflows) = self.epochs.multipliedReportingOverflow(by: stepsPerEpoch)

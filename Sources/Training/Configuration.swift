@@ -12,18 +12,34 @@ import Optimizers
 /// `configuration.learningRate`.
 @dynamicMemberLookup
 public struct Configuration: Sendable, Equatable {
-  public enum OptimizerName: String, SettingName { case sgd, adam, adamw }
+  /// Which optimizer changes the weights.
+  public enum OptimizerName: String, SettingName {
+    /// Plain gradient descent, with `momentum` where that is set.
+    case sgd
+    /// Adam; weight decay is part of the gradient (L2).
+    case adam
+    /// Adam whose weight decay shrinks the weights by itself, beside the gradient (Loshchilov and Hutter 2019).
+    case adamw
+  }
 
+  /// The model's name: what checkpoints and progress call it, and a registry finds it by.
   public var model: String
   /// What the data decided about the model.
   public var sizes = ModelSizes()
+  /// Length of the training, batch size, learning rate, optimizer.
   public var optimization = Optimization()
+  /// The learning rate's course.
   public var scheduling = Scheduling()
+  /// For texts alone.
   public var sequences = SequenceSettings()
+  /// For images alone.
   public var images = ImageSettings()
+  /// Seed, and the mode whose bits do not depend on the number of ranks.
   public var reproducibility = Reproducibility()
+  /// Backend, precision and the size of slices.
   public var kernelling = KernelSettings()
 
+  /// With all settings at their defaults.
   public init(model: String) { self.model = model }
 
   /// With the settings that most trainings have.
@@ -75,26 +91,32 @@ public struct Configuration: Sendable, Equatable {
 
 /// Settings by their names alone, as if the groups were not there.
 extension Configuration {
+  /// A setting of `optimization`.
   public subscript<Value>(dynamicMember path: WritableKeyPath<Optimization, Value>) -> Value {
     get { optimization[keyPath: path] }
     set { optimization[keyPath: path] = newValue }
   }
+  /// A setting of `scheduling`.
   public subscript<Value>(dynamicMember path: WritableKeyPath<Scheduling, Value>) -> Value {
     get { scheduling[keyPath: path] }
     set { scheduling[keyPath: path] = newValue }
   }
+  /// A setting of `sequences`.
   public subscript<Value>(dynamicMember path: WritableKeyPath<SequenceSettings, Value>) -> Value {
     get { sequences[keyPath: path] }
     set { sequences[keyPath: path] = newValue }
   }
+  /// A setting of `images`.
   public subscript<Value>(dynamicMember path: WritableKeyPath<ImageSettings, Value>) -> Value {
     get { images[keyPath: path] }
     set { images[keyPath: path] = newValue }
   }
+  /// A setting of `reproducibility`.
   public subscript<Value>(dynamicMember path: WritableKeyPath<Reproducibility, Value>) -> Value {
     get { reproducibility[keyPath: path] }
     set { reproducibility[keyPath: path] = newValue }
   }
+  /// A setting of `kernelling`.
   public subscript<Value>(dynamicMember path: WritableKeyPath<KernelSettings, Value>) -> Value {
     get { kernelling[keyPath: path] }
     set { kernelling[keyPath: path] = newValue }
@@ -129,6 +151,12 @@ extension Configuration: Codable {
     return String(decoding: try encoder.encode(self), as: UTF8.self)
   }
 
+  /// Reads what `json()` wrote.
+  ///
+  /// - Parameters:
+  ///   - json: the text, of a checkpoint's configuration say.
+  ///   - path: the file that it comes from, for the error.
+  /// - Throws: `ConfigurationError` for a text that is no configuration.
   public init(json: String, path: String) throws {
     do {
       self = try JSONDecoder().decode(Configuration.self, from: Foundation.Data(json.utf8))
@@ -140,7 +168,9 @@ extension Configuration: Codable {
 
 /// A training that can't be as it was asked for.
 public struct ConfigurationError: Failure {
+  /// The whole message, one line.
   public let what: String
+  /// An error that ends a command with exit code 64, wrong usage.
   public init(_ what: String) { self.what = what }
   public var kind: FailureKind { .usage }
   public var description: String { what }

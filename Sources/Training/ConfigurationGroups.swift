@@ -5,16 +5,26 @@ import Optimizers
 
 /// How long a training is and how its steps change the weights.
 public struct Optimization: Settings {
+  /// How often all samples are seen; 10 unless set, as in the book's first chapters. 0 trains nothing.
   @Setting("How often all samples are seen.", .from(0)) public var epochs = 10
+  /// The optimizer step after which the training ends, if the epochs have not before; nil for no such end.
   @Setting("Ends the training after so many optimizer steps, if epochs have not before.", .from(0))
   public var steps: Int? = nil
+  /// Samples of one optimizer step over all ranks, of which each takes its part; 256 unless set, as in the book.
   @Setting("Samples of one optimizer step, over all ranks together.", .from(1, to: 1 << 30), staysInEpoch: true)
   public var batchSize = 256
+  /// The optimizer's step size, which the schedule's factor scales.
   @Setting("Step size of the optimizer.", .finite(from: 0)) public var learningRate = 0.1
+  /// SGD unless set. With Adam a learning rate of 0.001 to 0.01 is usual, not SGD's 0.1.
   @Setting("sgd, adam or adamw.") public var optimizer = Configuration.OptimizerName.sgd
+  /// SGD's momentum, 0 for none; must be 0 with other optimizers.
   @Setting("Momentum of SGD.", .within(0..<1)) public var momentum = 0.0
+  /// Whether momentum looks ahead (Nesterov); needs a momentum above 0.
   @Setting("Momentum that looks ahead (Nesterov).") public var nesterov = false
+  /// Decay of every parameter, biases included, as in the book. Part of the gradient (L2) for SGD and Adam; with AdamW
+  /// parameters shrink by this share times the learning rate.
   @Setting("Decay of the weights (L2).", .finite(from: 0)) public var weightDecay = 0.0
+  /// The Euclidean norm of all parameters' gradients together that larger ones are scaled down to; nil for no clipping.
   @Setting("Scales gradients down to this common norm.", .finite(above: 0)) public var clipNorm: Double? = nil
 
   public init() {}
@@ -22,23 +32,41 @@ public struct Optimization: Settings {
 
 /// How the learning rate changes from step to step. Steps are counted from the end of the warm-up.
 public struct Scheduling: Settings {
-  public enum Name: String, SettingName { case constant, step, multistep, cosine, linear }
+  /// The shape of the learning rate's course.
+  public enum Name: String, SettingName {
+    /// The same from beginning to end.
+    case constant
+    /// Times `scheduleFactor` after every `scheduleSteps`.
+    case step
+    /// Times `scheduleFactor` after each of `scheduleSteps`.
+    case multistep
+    /// Down along half a cosine.
+    case cosine
+    /// Down along a straight line.
+    case linear
+  }
 
+  /// The shape of the course; constant unless set.
   @Setting(
     """
     How the learning rate changes: constant; step (times the factor after every so many steps); multistep (times the \
     factor after each of the steps); cosine or linear (down to the end within so many steps).
     """)
   public var schedule = Name.constant
+  /// Optimizer steps: the period of `step`, the steps of `multistep`, or the length of `cosine` and `linear`. All but
+  /// `constant` need them; only the `train` command fills in the length of the whole training (`spanningSchedule`).
   @Setting(
     """
     The steps of the schedule: a number, or for multistep several such as 1000,2000. cosine and linear without it take \
     the whole training.
     """)
   public var scheduleSteps: StepList? = nil
+  /// What `step` and `multistep` multiply the learning rate by; 0.1 unless set, as ResNets were trained.
   @Setting("The factor of step and multistep, 0.1 unless given.", .finite(above: 0)) public var scheduleFactor = 0.1
+  /// What `cosine` and `linear` end with, as a share of `learningRate`.
   @Setting("The share of the learning rate that cosine and linear end with, 0 unless given.", .finite(from: 0))
   public var scheduleEnd = 0.0
+  /// Optimizer steps in which the learning rate rises from 0 before the schedule begins; 0 for none.
   @Setting("Steps in which the learning rate rises from 0, before the schedule begins.", .from(0, to: 1 << 40))
   public var warmup = 0
 
@@ -59,8 +87,10 @@ public struct SequenceSettings: Settings {
 
 /// What becomes of images while they are loaded.
 public struct ImageSettings: Settings {
+  /// Black pixels around a training image, which is then cut back to its size at a random place; 0 for no such change.
   @Setting("Frames images by so many black pixels and cuts them back at a random place.", .within(0...1024))
   public var randomCrop = 0
+  /// Whether training images are mirrored left to right, one in two at random: not for digits and letters, so off.
   @Setting("Mirrors every other image at random, left to right.") public var randomFlip = false
   /// In training and ever after.
   @Setting(
@@ -79,9 +109,12 @@ public struct ImageSettings: Settings {
 
 /// What makes a training give the same numbers again.
 public struct Reproducibility: Settings {
+  /// Defines the first weights, the order of samples, their changes and dropout's masks.
   @Setting("Defines every random number of the training.", staysInEpoch: true) public var seed: UInt64 = 0
   /// The global batch is computed in fixed virtual shards, summed in a fixed tree.
   @Setting("The same bits on any number of ranks.") public var reproducible = false
+  /// Parts of the global batch in reproducible mode. More ranks than these leave some idle; another number gives other
+  /// bits, so it belongs to the training, not to the machine.
   @Setting("Slices of the global batch in reproducible mode.", .within(1...4096)) public var virtualShards = 8
 
   public init() {}
@@ -89,8 +122,11 @@ public struct Reproducibility: Settings {
 
 /// How kernels compute.
 public struct KernelSettings: Settings {
+  /// Whose kernels compute: oneDNN's unless set. `reference` is slow, and settles a doubt about a kernel.
   @Setting("Whose kernels compute: \(BackendName.wanted).", option: "kernels") public var backend = BackendName.onednn
+  /// How convolutions are computed: `direct` where Winograd's rounding errors of 1e-3 matter.
   @Setting("automatic (Winograd where it is faster) or direct.") public var convolution = ConvolutionMethod.automatic
+  /// In which numbers convolutions and dense layers multiply; bf16 needs a processor with AVX-512 BF16.
   @Setting("float32, or bf16 for convolutions and dense layers.") public var precision = Precision.float32
   /// More gain nothing once a slice fills the cache.
   @Setting("Samples that go through the network at once.", .from(1)) public var sliceSize = Int.max
@@ -100,8 +136,10 @@ public struct KernelSettings: Settings {
 
 /// Steps of a training, in rising order.
 public struct StepList: SettingValue, ExpressibleByArrayLiteral {
+  /// Counted in optimizer steps; `Configuration.validate` checks their order.
   public let steps: [Int]
 
+  /// Any list; a single step is a list of one.
   public init(_ steps: [Int]) { self.steps = steps }
   public init(arrayLiteral steps: Int...) { self.steps = steps }
 

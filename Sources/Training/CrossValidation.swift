@@ -14,11 +14,13 @@ public struct CrossValidation {
   public struct Fold: Sendable {
     /// From 1.
     public let number: Int
+    /// What each epoch came to, in order; `test` in them is the part left out.
     public let epochs: [EpochMetrics]
     /// Of the trained network, over the fold's training part and the part left out.
     public let train, valid: Totals
   }
 
+  /// Into how many parts the data are cut, which is how many networks are trained.
   public let folds: Int
   private let configuration: Configuration
   private let objective: any Objective
@@ -135,6 +137,11 @@ private struct FoldReport: Packable {
 
 /// The mean of what the folds came to.
 extension [CrossValidation.Fold] {
+  /// The mean over the folds of each figure that the objective reports.
+  ///
+  /// - Parameters:
+  ///   - objective: what the totals mean.
+  ///   - totals: which of a fold's: `\.train` or `\.valid`.
   public func means(_ objective: any Objective, _ totals: (CrossValidation.Fold) -> Totals) -> [Measure] {
     let all = map { objective.measures(of: totals($0)) }
     return (all.first ?? []).indices.map { index in

@@ -16,7 +16,8 @@ public struct Evaluator {
   private let communicator: Communicator
   private let kernels: KernelOptions
 
-  /// - Parameter kernels: those that the model was trained with, so that its numbers are the training's.
+  /// The sharding is the strategy's, or `configuration.sharding(communicator)` without a trainer; the kernels should be
+  /// those that the model was trained with, so that its numbers are the training's.
   public init(
     _ model: Module, _ objective: any Objective, _ sharding: Sharding, _ communicator: Communicator,
     _ kernels: KernelOptions = .current

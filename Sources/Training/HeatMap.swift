@@ -3,7 +3,11 @@ extension Gnuplot {
   ///
   /// - Parameters:
   ///   - values: rows of one length.
-  ///   - columns, rows: names that stand at the axes; none for numbers.
+  ///   - xLabel: stands below the columns.
+  ///   - yLabel: stands beside the rows.
+  ///   - columns: names of the columns; none for numbers.
+  ///   - rows: names of the rows; none for numbers.
+  ///   - title: stands above; none where it is empty.
   /// - Returns: lines of a script for `draw`.
   public static func heatMap(
     _ values: [[Double]], xLabel: String, yLabel: String, columns: [String] = [], rows: [String] = [],

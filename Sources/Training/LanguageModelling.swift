@@ -8,6 +8,7 @@ import Tensors
 public struct LanguageModelling: Objective {
   public let memory: SequenceMemory?
 
+  /// With a memory of its own: two trainings never share one.
   public init() { memory = SequenceMemory() }
 
   public func measures(of totals: Totals) -> [Measure] {
@@ -44,6 +45,7 @@ public final class SequenceMemory: @unchecked Sendable {
   /// Of the rows that are this rank's; others may lie here after a restore, which knows nothing of ranks.
   private var ownRows: Set<Int> = []
 
+  /// No states yet.
   public init() {}
 
   /// The rows' states side by side; nil at the start of an epoch, and for a bidirectional network, whose state after a

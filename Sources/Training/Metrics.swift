@@ -4,20 +4,26 @@ import HDF5Files
 
 /// What an epoch came to.
 public struct EpochMetrics: Sendable {
+  /// From 1.
   public let epoch: Int
+  /// Optimizer steps since the training began, those before a resume included.
   public let step: Int
   /// Since the training began in this process.
   public let seconds: Double
+  /// Of the epoch's steps over all ranks, each computed with the weights of its time.
   public let train: Totals
+  /// Of the held-out data with the weights at the epoch's end; nil where there are none.
   public let test: Totals?
   /// Of the training steps alone.
   public let examplesPerSecond: Double
+  /// Of the job.
   public let ranks: Int
   /// What the totals mean.
   public let objective: any Objective
   /// Of a cross-validation, from 1; then `test` is the part that was left out.
   public var fold: Int?
 
+  /// For an observer's test, or a loop of one's own that reports as the trainer does.
   public init(
     epoch: Int, step: Int, seconds: Double, train: Totals, test: Totals?, examplesPerSecond: Double, ranks: Int,
     objective: any Objective = Classification()
@@ -26,7 +32,9 @@ public struct EpochMetrics: Sendable {
     (self.examplesPerSecond, self.ranks, self.objective) = (examplesPerSecond, ranks, objective)
   }
 
+  /// The training's figures, as the objective reports them.
   public var trainMeasures: [Measure] { objective.measures(of: train) }
+  /// The held-out data's figures; none where there are no such data.
   public var testMeasures: [Measure] { test.map { objective.measures(of: $0) } ?? [] }
 
   /// One line of JSON (`contract`: `--metrics`).
@@ -55,7 +63,9 @@ public struct EpochMetrics: Sendable {
 
 /// Where a training stands after a step, as observers see it.
 public struct FinishedStep: Sendable {
+  /// Epoch, step and samples seen.
   public let position: TrainingPosition
+  /// Each takes a global batch, the last one what is left.
   public let stepsPerEpoch: Int
   /// Of the whole training.
   public let epochs: Int
@@ -63,7 +73,9 @@ public struct FinishedStep: Sendable {
   public let totals: Totals
   /// Samples of a step over all ranks, but for an epoch's last one.
   public let batchSize: Int
+  /// What the totals mean.
   public let objective: any Objective
+  /// This rank's own; nil unless the trainer's `checks.reportsSteps` asks for it.
   public let report: StepReport?
 }
 
@@ -71,8 +83,11 @@ public struct FinishedStep: Sendable {
 /// and calls no collective. What it throws ends the training, so an observer that can't write what it saw keeps it as its
 /// `failure` instead.
 public protocol TrainingObserver: AnyObject {
+  /// After each optimizer step.
   func stepFinished(_ step: FinishedStep)
+  /// After each epoch, its evaluation included.
   func epochFinished(_ metrics: EpochMetrics) throws
+  /// Once, at the end of a training that was not interrupted.
   func trainingFinished() throws
   /// What could not be written; nil when all was.
   var failure: FileError? { get }

@@ -4,8 +4,11 @@ import Tensors
 
 /// A figure that a training reports.
 public struct Measure: Sendable, Equatable {
+  /// As metrics spell it behind their split: `loss` becomes `train_loss`.
   public let name: String
+  /// A mean, or what is made of means.
   public let value: Double
+  /// A name in lower case with underscores, and its value.
   public init(_ name: String, _ value: Double) { (self.name, self.value) = (name, value) }
 }
 
@@ -13,21 +16,25 @@ public struct Measure: Sendable, Equatable {
 /// what that comes to:
 /// ```swift
 /// struct AbsoluteErrors: Objective {
-///   let sums: [SumName] = [.loss, .weight, "largeErrors"]
+///   let sums: [SumName] = [.loss, .weight, "small"]
+///
 ///   func loss(of outputs: Tensor, on batch: Batch) throws -> (sum: Tensor, totals: Totals) {
 ///     let errors = (outputs - batch.targets).abs()
-///     let (sum, large) = (errors.sum(), (errors > 1).sum())
-///     return (sum, [.loss: try sum.item(), .weight: Double(batch.samples.count), "largeErrors": try large.item()])
+///     let (loss, small) = (errors.sum(), (errors < 0.1).sum())
+///     return (loss, [.loss: try loss.item(), .weight: Double(batch.samples.count), "small": try small.item()])
 ///   }
+///
 ///   func measures(of totals: Totals) -> [Measure] {
-///     [Measure("loss", totals.meanLoss), Measure("large_errors", totals.mean(of: "largeErrors"))]
+///     [Measure("loss", totals.meanLoss), Measure("small", totals.mean(of: "small"))]
 ///   }
 /// }
 /// ```
 public protocol Objective: Sendable {
-  /// The outputs that a loss is computed from; the model's, of the batch's inputs, unless said otherwise.
+  /// The outputs that a loss is computed from; the model's, of the batch's inputs, unless said otherwise. Here a model
+  /// that takes more than one tensor, lengths say, is given what else the batch has.
   func outputs(of model: Module, on batch: Batch) throws -> Tensor
-  /// The sum of the losses of a batch, a scalar that remembers how it was computed, and the batch's totals.
+  /// The sum of the losses of a batch, a scalar that remembers how it was computed, and the batch's totals: `.loss`,
+  /// that sum's value, and `.weight`, which must be the dataset's `weight(of:)` of the same samples, among them.
   func loss(of outputs: Tensor, on batch: Batch) throws -> (sum: Tensor, totals: Totals)
   /// What is counted, in the order in which ranks exchange it and checkpoints keep it.
   var sums: [SumName] { get }
@@ -56,6 +63,7 @@ extension Objective {
 public struct Classification: Objective {
   public let sums: [SumName] = [.loss, .hits, .weight]
 
+  /// Of logits `[batch, classes]` and labels, int64 `[batch]`.
   public init() {}
 
   public func measures(of totals: Totals) -> [Measure] {

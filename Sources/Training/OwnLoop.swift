@@ -16,8 +16,11 @@ extension Communicator {
   /// ```
   /// Every rank calls it, also one without a sample in this step. A parameter that no rank has a gradient for stays without.
   ///
-  /// - Parameter samples: how many of the step's samples this rank's loss is the mean of, its gradient's weight. Ranks that
-  ///   all have as many can leave it out.
+  /// - Parameters:
+  ///   - model: whose parameters have gradients.
+  ///   - samples: how many of the step's samples this rank's loss is the mean of, its gradient's weight. Ranks that all
+  ///     have as many can leave it out.
+  /// - Throws: `TensorError` for a negative number of samples, or none on any rank.
   public func average(_ model: Module, samples: Int = 1) throws {
     guard samples >= 0 else { throw TensorError("average", "a rank can't have \(samples) samples") }
     if size == 1 { return }

@@ -11,6 +11,7 @@ public final class ProgressPrinter: TrainingObserver {
   /// When and at which step the present epoch began to be watched.
   private var start: (seconds: Double, step: Int)?
 
+  /// A live line only where standard output ends on a terminal, unless said otherwise.
   public init(isTerminal: Bool = isShownOnTerminal) { line = TerminalLine(isShown: isTerminal) }
 
   public func stepFinished(_ step: FinishedStep) {
@@ -68,6 +69,7 @@ public final class ProgressPrinter: TrainingObserver {
 
 /// Prints the trainer's report of each step.
 public final class StepPrinter: TrainingObserver {
+  /// Needs the trainer's `checks.reportsSteps`; prints nothing without.
   public init() {}
 
   public func stepFinished(_ step: FinishedStep) { if let report = step.report { StandardOutput.line("\(report)") } }

@@ -11,6 +11,10 @@ public struct Regression: Objective {
   /// Predictions times the scale plus the shift are in the target's own unit, which logarithms are taken of.
   private let scale, shift: Double
 
+  /// - Parameters:
+  ///   - isLogarithmic: reports errors of logarithms too.
+  ///   - scale: of a standardised target, its deviation.
+  ///   - shift: of a standardised target, its mean.
   public init(isLogarithmic: Bool = false, scale: Double = 1, shift: Double = 0) {
     (self.isLogarithmic, self.scale, self.shift) = (isLogarithmic, scale, shift)
   }

@@ -5,12 +5,15 @@ import Kernels
 public protocol SettingValue: Codable, Sendable, Equatable {
   /// Nil for a text that is no such value.
   init?(text: String)
+  /// What `init(text:)` reads again.
   var text: String { get }
   /// What a text must be, as `… must be` goes on.
   static var wanted: String { get }
   /// What a range is compared with; nil for what is no number.
   var number: Double? { get }
+  /// Whether a wrong text is refused as a wrong number is.
   static var isNumber: Bool { get }
+  /// Whether it stands for a setting that is not set.
   var isNone: Bool { get }
 }
 
@@ -81,16 +84,20 @@ public struct SettingRange: Sendable {
   /// What a wrong number must be.
   let fault: @Sendable (Double) -> String?
 
+  /// All values, and whatever is no number.
   public static let any = SettingRange { _ in nil }
 
+  /// At least so much.
   public static func from(_ least: Int) -> SettingRange {
     SettingRange { $0 >= Double(least) ? nil : least == 0 ? "0 or more" : "at least \(least)" }
   }
 
+  /// At least and at most so much; wrong numbers are told the bound that they are beyond.
   public static func from(_ least: Int, to most: Int) -> SettingRange {
     SettingRange { $0 < Double(least) ? "at least \(least)" : $0 > Double(most) ? "at most \(most)" : nil }
   }
 
+  /// As `from(_:to:)`; wrong numbers are told both bounds.
   public static func within(_ range: ClosedRange<Int>) -> SettingRange {
     SettingRange {
       (Double(range.lowerBound)...Double(range.upperBound)).contains($0)
@@ -98,14 +105,17 @@ public struct SettingRange: Sendable {
     }
   }
 
+  /// Up to the upper bound, without it.
   public static func within(_ range: Range<Double>) -> SettingRange {
     SettingRange { range.contains($0) ? nil : "in \(number(range.lowerBound))..<\(number(range.upperBound))" }
   }
 
+  /// At least so much; neither infinite nor `nan`.
   public static func finite(from least: Double) -> SettingRange {
     SettingRange { $0.isFinite && $0 >= least ? nil : "\(number(least)) or more, and finite" }
   }
 
+  /// More than so much; neither infinite nor `nan`.
   public static func finite(above bound: Double) -> SettingRange {
     SettingRange { $0 <= bound ? "above \(number(bound))" : $0.isFinite ? nil : "above \(number(bound)), and finite" }
   }

@@ -2,8 +2,8 @@ import Foundation
 
 /// Settings that belong together, such as those of the optimizer. Each is declared once, and nowhere else:
 /// ```swift
-/// public struct Optimization: Settings {
-///   @Setting("Step size of the optimizer.", .finite(from: 0)) public var learningRate = 0.1
+/// struct Averaging: Settings {
+///   @Setting("How much of the weights' average stays from step to step.", .within(0..<1)) var decay = 0.99
 /// }
 /// ```
 /// From that line follow the option of the command line with its help and its range, the field of a checkpoint's
@@ -20,9 +20,11 @@ public protocol Settings: Sendable, Equatable {
 @propertyWrapper
 public struct Setting<Value: SettingValue>: Sendable, Equatable {
   private var box: Box<Value>
+  /// What is known of the setting before any value is.
   public let declaration: SettingDeclaration
 
   /// - Parameters:
+  ///   - wrappedValue: the default.
   ///   - help: what the command line says of it.
   ///   - range: which numbers it may be.
   ///   - option: its name on the command line, where that is not the property's.
@@ -34,6 +36,7 @@ public struct Setting<Value: SettingValue>: Sendable, Equatable {
     declaration = SettingDeclaration(help: help, range: range, option: option, staysInEpoch: staysInEpoch)
   }
 
+  /// The value itself. Setting it makes a new box, so that a copy of the group keeps its own.
   public var wrappedValue: Value {
     get { box.value }
     set { box = Box(newValue) }
@@ -46,6 +49,7 @@ public struct Setting<Value: SettingValue>: Sendable, Equatable {
 
 /// What is said of a setting where it is declared.
 public struct SettingDeclaration: Sendable {
+  /// A sentence for the command line's help.
   public let help: String
   let range: SettingRange
   let option: String?
@@ -60,17 +64,26 @@ private final class Box<Value: SettingValue>: @unchecked Sendable {
 
 /// A setting of any type, as reflection finds it.
 public protocol AnySetting {
+  /// Help, range and option.
   var declaration: SettingDeclaration { get }
   /// As the command line has it, and as ranks compare it; nil where it is not set.
   var text: String? { get }
+  /// Whether its option takes no value.
   var isFlag: Bool { get }
+  /// Whether its option takes a number.
   var isNumber: Bool { get }
   /// What is wrong with its value, as `… must be` goes on.
   func fault() -> (value: String, wanted: String)?
-  /// Of a group that nobody else knows of: gives it the value of another setting, of a text, or of a file.
+  /// Takes the value of another setting of the same type. This and the next two are for a group that nobody else knows
+  /// of: its copies would change with it.
   func fill(from other: any AnySetting)
+  /// Takes the value of an option; `name` is the option's, for the error.
+  ///
+  /// - Throws: `ConfigurationError` for a text that is no such value.
   func fill(from text: String, _ name: String) throws
+  /// Takes the value of a field of JSON; keeps its own where there is no such field.
   func fill(from fields: KeyedDecodingContainer<SettingKey>, _ key: SettingKey) throws
+  /// Writes the value as a field of JSON; nothing where it is not set.
   func write(to fields: inout KeyedEncodingContainer<SettingKey>, _ key: SettingKey) throws
 }
 
@@ -106,9 +119,12 @@ extension Setting: AnySetting {
 
 /// A setting with its name: `learningRate`, of the option `learning-rate`.
 public struct NamedSetting {
+  /// The property's.
   public let name: String
+  /// The setting itself, boxed: filling it changes the group.
   public let setting: any AnySetting
 
+  /// `learning-rate` for `learningRate`, unless the declaration gives another.
   public var option: String {
     if let given = setting.declaration.option { return given }
     return name.reduce(into: "") { $0 += $1.isUppercase ? "-" + $1.lowercased() : String($1) }

@@ -36,7 +36,9 @@ public final class StepChecks {
 
 /// The first number that was not finite, and everything that leads to it.
 public struct NumericsFailure: Failure {
+  /// The operation, its layer and its inputs.
   public let fault: NumericsFault
+  /// Of the optimizer, from 1.
   public let step: Int
   /// Of the slice that was computed.
   public let samples: [Int]

@@ -1,7 +1,10 @@
 /// What a rank did in one step, for debugging.
 public struct StepReport: Sendable, CustomStringConvertible {
+  /// Of the optimizer, from 1.
   public let step: Int
+  /// Whose report it is.
   public let rank: Int
+  /// Positions in the data set, in the order in which they were computed.
   public let samples: [Int]
   /// The mean over the samples that were counted on this rank.
   public let loss: Double
@@ -16,9 +19,11 @@ public struct StepReport: Sendable, CustomStringConvertible {
 
 /// What a step came to, the same on all ranks but for the report.
 public struct StepResult: Sendable {
+  /// Over all ranks.
   public let totals: Totals
   /// The signal that asks to stop, if any rank received one.
   public let stop: Int32?
+  /// This rank's own; nil unless `checks.reportsSteps` asks for it.
   public internal(set) var report: StepReport?
 
   init(totals: Totals, stop: Int32?) { (self.totals, self.stop) = (totals, stop) }

@@ -30,7 +30,9 @@ struct StepSignals {
 
 /// A loss that became infinite or no number; all ranks stop with it, before the update.
 public struct NotFiniteError: Failure {
+  /// Of the optimizer, from 1: the one that was not taken.
   public let step: Int
+  /// On which it was found, in order.
   public let ranks: [Int]
   public var isAgreed: Bool { true }
   public var description: String {

@@ -46,7 +46,9 @@ public enum StopSignal {
 
 /// A training that was interrupted, after it saved its state.
 public struct Interrupted: Failure {
+  /// `SIGINT` or `SIGTERM`.
   public let signal: Int32
+  /// The last that was taken.
   public let step: Int
   /// The folder of its checkpoints, if it saves any.
   public let folder: String?

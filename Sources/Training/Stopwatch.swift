@@ -9,16 +9,23 @@ public func peakMemoryBytes() -> Int {
   return (line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
 }
 
-/// Where the time of steps goes.
+/// Where the time of steps goes, in seconds of one rank.
 public struct StepTimes: Sendable {
+  /// Waiting for the loader; near 0 as long as it is faster than the steps.
   public var fetch = 0.0
+  /// Forward passes and losses.
   public var forward = 0.0
+  /// Backward passes, with the sums over ranks that began meanwhile.
   public var backward = 0.0
+  /// Waiting for sums over ranks when backward was done.
   public var allreduceWait = 0.0
+  /// Clipping and the optimizer.
   public var update = 0.0
 
+  /// All parts. What a loop does beside them, such as saving, is not in it.
   public var total: Double { fetch + forward + backward + allreduceWait + update }
 
+  /// What was spent between two readings of `Trainer.times`.
   public static func - (later: StepTimes, earlier: StepTimes) -> StepTimes {
     StepTimes(
       fetch: later.fetch - earlier.fetch, forward: later.forward - earlier.forward,

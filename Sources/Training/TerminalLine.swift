@@ -7,6 +7,7 @@ public final class TerminalLine: Sendable {
   private let isShown: Bool
   private let lastDrawn = Mutex(0.0)
 
+  /// Draws only where standard output ends on a terminal, unless said otherwise.
   public init(isShown: Bool = isShownOnTerminal) { self.isShown = isShown }
 
   /// Draws the line, unless it was only just drawn. May be called on any thread.

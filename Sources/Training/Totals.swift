@@ -21,16 +21,19 @@ public struct SumName: RawRepresentable, Hashable, Sendable, ExpressibleByString
 
 /// Named sums over samples: added over slices, steps and ranks, and only then divided.
 public struct Totals: Sendable, Equatable, ExpressibleByDictionaryLiteral {
+  /// What is summed, in the order of `values`.
   public private(set) var names: [SumName]
+  /// The sums so far.
   public private(set) var values: [Double]
 
   public init(dictionaryLiteral elements: (SumName, Double)...) {
     (names, values) = (elements.map(\.0), elements.map(\.1))
   }
 
+  /// Nothing, which anything can be added to.
   public init() { (names, values) = ([], []) }
 
-  /// - Parameter values: zeros where there are none.
+  /// Sums by their names. As many values as names, else all are zero.
   public init(_ names: [SumName], _ values: [Double] = []) {
     self.names = names
     self.values = values.count == names.count ? values : [Double](repeating: 0, count: names.count)
@@ -39,15 +42,20 @@ public struct Totals: Sendable, Equatable, ExpressibleByDictionaryLiteral {
   /// A sum; 0 of what was not counted.
   public subscript(name: SumName) -> Double { names.firstIndex(of: name).map { values[$0] } ?? 0 }
 
+  /// The sum of the losses, not their mean.
   public var loss: Double { self[.loss] }
+  /// Samples or tokens that were counted.
   public var weight: Double { self[.weight] }
   /// A sum over what losses are divided by.
   public func mean(of name: SumName) -> Double { weight > 0 ? self[name] / weight : 0 }
+  /// What is minimised, 0 where nothing was counted.
   public var meanLoss: Double { mean(of: .loss) }
   /// `exp` of the mean loss.
   public var perplexity: Double { exp(meanLoss) }
+  /// The share of hits, 0…1.
   public var accuracy: Double { mean(of: .hits) }
 
+  /// Adds sums by their names; those that were not there yet come last.
   public static func += (left: inout Totals, right: Totals) {
     if left.names == right.names {
       for index in left.values.indices { left.values[index] += right.values[index] }

@@ -13,30 +13,46 @@ import Tensors
 /// All ranks of a job make the same calls in the same order; what differs is their shard of each global batch. Whatever
 /// depends on ranks is the strategy's business.
 public final class Trainer {
+  /// How the replica is spread over the ranks.
   public let strategy: any Strategy
+  /// What is minimised and counted.
   public let objective: any Objective
+  /// As it was validated. Later changes of a copy do not reach the trainer.
   public let configuration: Configuration
   let settings: StepSettings
+  /// The learning rate's factor at each step, by the configuration unless replaced; then the same on all ranks.
   public var schedule: Schedule
   /// Told of steps and epochs; they watch, and change nothing.
   public var observers: [any TrainingObserver] = []
+  /// What is looked at beside training, such as the replicas' equality every hundred steps.
   public let checks = StepChecks()
   /// What checkpoints keep of the data: class names, vocabularies.
   public var metadata = Metadata()
+  /// How far the training is.
   public internal(set) var position = TrainingPosition()
   /// Where the time of this rank's steps went.
   public private(set) var times = StepTimes()
   /// Of the epoch so far, over all ranks.
   var totals: Totals
 
+  /// The one that was handed in, with the weights of this moment.
   public var model: Module { strategy.replica.model }
+  /// The optimizer that the configuration names, with its memory.
   public var optimizer: any Optimizer { strategy.replica.optimizer }
+  /// The ranks that train together.
   public var communicator: Communicator { strategy.communicator }
 
   /// Trains the model from the weights that it has; all ranks start from those of rank 0.
   ///
-  /// - Parameter makeStrategy: spreads the replica over the ranks; as the configuration says unless given.
-  /// - Throws: `ConfigurationError` for a configuration that can't be, or a strategy that does not fit the model.
+  /// - Parameters:
+  ///   - model: must not change its parameters' number or shapes from here on.
+  ///   - objective: what is minimised and counted.
+  ///   - configuration: must be the same on all ranks.
+  ///   - communicator: the ranks that train together; this process alone unless given.
+  ///   - makeStrategy: spreads the replica over the ranks; as the configuration says unless given.
+  /// - Throws: `ConfigurationError` for a configuration that can't be, or a strategy that does not fit the model;
+  ///   `DisagreementError` on all ranks where they were started differently; `TensorError` for a model with a parameter
+  ///   that can't be found, or two of one name.
   public init(
     _ model: Module, _ objective: any Objective, _ configuration: Configuration, on communicator: Communicator = .alone,
     strategy makeStrategy: ((Replica, Communicator) throws -> any Strategy)? = nil

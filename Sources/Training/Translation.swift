@@ -14,6 +14,9 @@ public struct Translation: Objective {
   /// Of a sentence, padding included.
   private let steps: Int
 
+  /// - Parameters:
+  ///   - begin: the number of `<bos>` among the target's words.
+  ///   - steps: of a sentence, padding included.
   public init(begin: Int, steps: Int) { (self.begin, self.steps) = (Int64(begin), steps) }
 
   public func measures(of totals: Totals) -> [Measure] {

@@ -4,6 +4,7 @@ import Training
 
 /// Every model of the book, one entry each, with the book's recipe.
 public enum Zoo {
+  /// In the order of the book's chapters.
   public static let models: [ModelEntry] = [
     image("softmax-regression", .recipe(learningRate: 0.1)) {
       softmaxRegression(inputs: 784 * $0.channels, classes: $0.classes)
@@ -55,6 +56,7 @@ public enum Zoo {
     pairs("seq2seq-attention") { seq2SeqWithAttention($0) },
   ]
 
+  /// The model of a name that `models` lists; nil for any other.
   public static func model(_ name: String) -> ModelEntry? { models.first { $0.name == name } }
 
   /// Images of Fashion-MNIST, as they are or resized.

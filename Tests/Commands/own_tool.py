@@ -34,6 +34,8 @@ def readme_programs():
         name: [block for block in blocks if "import Lockstep" in block and mark in block]
         for name, mark in {"tool": "LockstepTool", "training": "Environment.start", "sines": "struct Sines"}.items()}
     assert all(len(programs) == 1 for programs in found.values()), found
+    # So that no block of Swift in it goes untested; the manifest is MANIFEST's form.
+    assert sum("swift-tools-version" not in block for block in blocks) == len(found), blocks
     return {name: programs[0] for name, programs in found.items()}
 
 

@@ -3,7 +3,8 @@ import Testing
 
 @testable import TestSupport
 
-/// What the articles show as Swift stands, line by line, in a file of the tests: so it compiles and runs.
+/// What the articles and the sources' documentation comments show as Swift stands, line by line, in a file of the tests: so
+/// it compiles and runs. The README's programs are built and run whole by `Tests/Commands/own_tool.py`.
 @Suite struct DocumentationTests {
   private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()
@@ -14,6 +15,18 @@ import Testing
     let names = (try? FileManager.default.contentsOfDirectory(atPath: root.appendingPathComponent(articles).path)) ?? []
     return names.filter { $0.hasSuffix(".md") }.sorted().map { "\(articles)/\($0)" }
   }()
+
+  /// The sources whose documentation comments have examples.
+  static let sources: [String] = {
+    let paths = FileManager.default.enumerator(atPath: root.appendingPathComponent("Sources").path)
+    return (paths?.compactMap { $0 as? String } ?? []).filter { $0.hasSuffix(".swift") }.sorted()
+      .map { "Sources/\($0)" }
+      .filter { path in (try? text(of: path).contains("/// ```swift")) == true }
+  }()
+
+  private static func text(of path: String) throws -> String {
+    try String(contentsOf: root.appendingPathComponent(path), encoding: .utf8)
+  }
 
   /// All lines of the tests' sources, file by file, without their indentation.
   private static let tests: [String] = {
@@ -30,23 +43,29 @@ import Testing
     return "\n" + lines.joined(separator: "\n") + "\n"
   }
 
-  /// The fenced blocks of Swift of a page, without manifests.
-  private func examples(of page: String) throws -> [String] {
-    let text = try String(contentsOf: Self.root.appendingPathComponent(page), encoding: .utf8)
-    return text.components(separatedBy: "```swift\n").dropFirst().compactMap {
-      $0.components(separatedBy: "\n```").first
-    }
-    .filter { !$0.hasPrefix("// swift-tools-version") }
+  /// The fenced blocks of Swift of a text.
+  private func examples(of text: String) -> [String] {
+    text.components(separatedBy: "```swift\n").dropFirst().compactMap { $0.components(separatedBy: "\n```").first }
   }
 
-  @Test func pagesAreFound() { #expect(Self.pages.count >= 6) }
+  private func expectTested(_ example: String, of place: String) {
+    // Imports stand at the top of the tests' own files.
+    let lines = example.split(separator: "\n").filter { !$0.hasPrefix("import ") }.joined(separator: "\n")
+    let isThere = Self.tests.contains { $0.contains(Self.trimmed(lines)) }
+    #expect(isThere, "no test holds this example of \(place):\n\(example)")
+  }
+
+  @Test func pagesAreFound() { #expect(Self.pages.count >= 6 && Self.sources.count >= 5) }
 
   @Test(arguments: pages) func examplesAreCompiled(_ page: String) throws {
-    for example in try examples(of: page) {
-      // Imports stand at the top of the tests' own files.
-      let lines = example.split(separator: "\n").filter { !$0.hasPrefix("import ") }.joined(separator: "\n")
-      #expect(
-        Self.tests.contains { $0.contains(Self.trimmed(lines)) }, "no test holds this example of \(page):\n\(example)")
-    }
+    for example in examples(of: try Self.text(of: page)) { expectTested(example, of: page) }
+  }
+
+  @Test(arguments: sources) func examplesOfCommentsAreCompiled(_ source: String) throws {
+    let comments = try Self.text(of: source).split(separator: "\n", omittingEmptySubsequences: false)
+      .map { $0.trimmingCharacters(in: .whitespaces) }.filter { $0.hasPrefix("///") }
+      .map { $0.dropFirst($0.hasPrefix("/// ") ? 4 : 3) }.joined(separator: "\n")
+    // A whole program is no part of another one: that of `LockstepTool` has the form of the README's.
+    for example in examples(of: comments) where !example.contains("@main") { expectTested(example, of: source) }
   }
 }

@@ -60,6 +60,13 @@ final class Block: Module {
   }
 }
 
+/// Weights of attention, `[batch, heads, queries, keys]` as the scores, 0 for keys that are padding: 0 in the tokens
+/// `[batch, keys]`.
+func weights(_ scores: Tensor, of tokens: Tensor) -> Tensor {
+  let isPadding = (tokens .== 0).unsqueezed(1).unsqueezed(1)  // [batch, 1, 1, keys]
+  return Tensor.full([], -1e9).chosen(where: isPadding, else: scores).softmax()
+}
+
 /// The article's code, and that it does what is said of it.
 @Suite struct WritingAModelTests {
   @Test func perceptron() throws {
@@ -103,6 +110,30 @@ final class Block: Module {
     try scores.sum().backward()
     #expect(transformer.namedParameters.allSatisfy { $0.tensor.gradient != nil })
     #expect(transformer.namedParameters.contains { $0.name == "1.0.norm1.weight" })
+  }
+
+  @Test func paddingHasNoWeight() throws {
+    let found = weights(Tensor.zeros([2, 1, 3, 3]), of: Tensor([[5, 0, 0], [7, 8, 0]]))
+    #expect(found.shape == [2, 1, 3, 3])
+    for query in 0..<3 {
+      #expect(try found[0, 0, query].floats() == [1, 0, 0])
+      #expect(try found[1, 0, query].floats() == [0.5, 0.5, 0])
+    }
+  }
+
+  /// As the article says: what only a closure holds is not found.
+  @Test func aClosureCannotBeLookedInto() throws {
+    final class Hiding: Module {
+      private let layer: (Tensor) -> Tensor
+      override init() {
+        let hidden = Linear(2, 2)
+        layer = { hidden($0) }
+        super.init()
+      }
+      override func forward(_ input: Tensor) -> Tensor { layer(input) }
+    }
+    try Hiding().validate()
+    #expect(Hiding().namedParameters.isEmpty)
   }
 
   /// What comes later changes nothing before it.

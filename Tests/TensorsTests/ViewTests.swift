@@ -129,4 +129,17 @@ struct ViewTests {
     #expect(
       try (a.transposed() + b.transposed()).values(as: Int64.self) == (a + b).transposed().values(as: Int64.self))
   }
+
+  /// Elements in order for loops outside of operators, wherever they lie; what is changed is written back.
+  @Test func elementsInOrderOfAnyLayout() throws {
+    let whole = Tensor((0..<12).map { Float($0) }).reshaped([3, 4])
+    let view = whole[1..., 1..<3].transposed()
+    try view.withRowMajor { (values: UnsafeBufferPointer<Float>) in #expect(Array(values) == [5, 9, 6, 10]) }
+    try view.withFloats { values in
+      #expect(Array(values) == [5, 9, 6, 10])
+      for i in values.indices { values[i] *= 10 }
+    }
+    #expect(try whole.floats() == [0, 1, 2, 3, 4, 50, 60, 7, 8, 90, 100, 11])
+    #expect(message { try Tensor([1, 2]).withFloats { _ in } } == "withFloats: needs float32, not int64 [2]")
+  }
 }

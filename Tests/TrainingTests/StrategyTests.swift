@@ -75,6 +75,28 @@ import Testing
     #expect(moved == Array(repeating: ["4.weight", "4.bias"], count: ranks))
   }
 
+  /// Two layers, of which a forward pass uses the first only.
+  private final class HalfUsed: Module {
+    let used = Linear(64, 10), unused = Linear(64, 10)
+    override func forward(_ input: Tensor) -> Tensor { used(input.flattened()) }
+  }
+
+  /// A parameter without a gradient stays, on any number of ranks, also where some have no sample.
+  @Test(arguments: [false, true], [1, 2, 3, 20]) func unusedParametersStay(_ isReproducible: Bool, _ ranks: Int) throws
+  {
+    let moved = try simulated(ranks) { communicator -> [String] in
+      let model = HalfUsed()
+      model.initializeAll(seed: 1)
+      var configuration = Self.configuration(isReproducible)
+      (configuration.weightDecay, configuration.momentum) = (0.1, 0.9)
+      let trainer = try Trainer(model, Classification(), configuration, on: communicator)
+      let before = try Dictionary(uniqueKeysWithValues: model.state.map { ($0.name, try bits($0.tensor)) })
+      try trainer.fit(ImageDataset(smallImages(50)))
+      return try model.state.filter { try bits($0.tensor) != before[$0.name] }.map(\.name)
+    }
+    #expect(moved == Array(repeating: ["used.weight", "used.bias"], count: ranks))
+  }
+
   /// Frozen in the first epoch, trained in the second; the ranks come to what one process does.
   @Test func layersCanBeFreedLater() throws {
     @Sendable func train(_ communicator: Communicator) throws -> String {

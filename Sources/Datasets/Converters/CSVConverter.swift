@@ -29,7 +29,10 @@ public struct CSVConverter: Sendable {
   /// Whether the first row names the columns; else they are called 0, 1, 2 …
   public var hasHeading = true
 
-  /// - Parameter test: a file with the same columns; the target may be left out there.
+  /// - Parameters:
+  ///   - train: the path of a CSV file.
+  ///   - test: that of a file with the same columns; the target may be left out there.
+  ///   - options: what is done with the columns.
   public init(train: String, test: String? = nil, options: TablePreparation.Options) {
     (self.train, self.test, self.options) = (train, test, options)
   }

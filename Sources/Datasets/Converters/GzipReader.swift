@@ -31,7 +31,7 @@ public final class GzipReader {
   private let stream: UnsafeMutablePointer<z_stream>
   private var isInMember = false
 
-  /// - Parameter onStoredBytes: sees the file's bytes as they lie on the disk, in order, as they are read.
+  /// Opens the file at `path`. `onStoredBytes` sees its bytes as they lie on the disk, in order, as they are read.
   /// - Throws: `FileError` when the file is missing or unreadable.
   public init(_ path: String, onStoredBytes: @escaping (UnsafeRawBufferPointer) -> Void = { _ in }) throws {
     self.path = path

@@ -45,13 +45,14 @@ public struct IDXConverter: Sendable {
   /// A further check of what was read, before anything is written.
   private let check: @Sendable ([ImageSplit]) throws -> Void
 
-  /// - Parameter classNames: by label; nil numbers them from 0 to the greatest label.
+  /// A training split alone, by the paths of its files. Class names are by label; nil numbers them from 0 to the
+  /// greatest.
   public init(trainImages: String, trainLabels: String, classNames: [String]? = nil) {
     let train = Source(name: "train", images: trainImages, labels: trainLabels)
     self.init(sources: [train], classNames: classNames)
   }
 
-  /// - Parameter classNames: by label; nil numbers them from 0 to the greatest label.
+  /// Both splits, by the paths of their files. Class names are by label; nil numbers them from 0 to the greatest.
   public init(
     trainImages: String, trainLabels: String, testImages: String, testLabels: String, classNames: [String]? = nil
   ) {

@@ -53,7 +53,7 @@ public struct IDXFile {
   /// Reads the whole file at `path`, which may be compressed with gzip.
   ///
   /// The header's sizes are checked before anything is allocated, and the data must have exactly the bytes they say.
-  /// - Parameter onStoredBytes: sees the file's bytes as they lie on the disk, in order.
+  /// `onStoredBytes` sees the file's bytes as they lie on the disk, in order.
   /// - Throws: `FileError` for a missing or unreadable file; `InputError` for what is no IDX file, for one that is
   ///   truncated or has bytes too many, and for corrupt gzip data.
   public init(_ path: String, onStoredBytes: @escaping (UnsafeRawBufferPointer) -> Void = { _ in }) throws {

@@ -15,15 +15,20 @@ extension ImageFolderConverter {
 
     /// Nothing yet.
     public init() {}
+    /// What another rank has decoded, put together from its messages.
     public init(pixels: [UInt8], kept: [UInt8], digests: [UInt8]) {
       (self.pixels, self.kept, self.digests) = (pixels, kept, digests)
     }
   }
 
-  /// Decodes some of the files on several threads.
+  /// Decodes some of the files on several threads, resized to `size`.
   ///
   /// - Parameters:
+  ///   - part: positions in the plan.
+  ///   - size: of every image, in pixels.
+  ///   - channels: 1 for grey, 3 for colour.
   ///   - skipsCorrupt: leaves out what can't be read.
+  ///   - threads: 1 at least.
   ///   - progress: is told how many files are done, on any thread.
   /// - Throws: the error of the first file that can't be read.
   public func decode(

@@ -101,8 +101,8 @@ public struct ImageFolderConverter: Sendable {
     return hash.digest
   }
 
-  /// What the headers of some files say: height, width and channels of each, zeros for a file that can't be read.
-  /// - Parameter onFailure: throws, or lets the file be left out.
+  /// What the headers of some files say: height, width and channels of each. Of a file that can't be read `onFailure`
+  /// is told: it throws, or lets three zeros stand for the file.
   public func headers(of part: Range<Int>, onFailure: (any Error) throws -> Void) throws -> [Int64] {
     try part.flatMap { index -> [Int64] in
       do {

@@ -28,11 +28,14 @@ public struct TextConverter: Sendable {
   /// How many tokens trainings take unless told otherwise.
   public var trainingTokens: Int?
 
+  /// A text's file that is cut into characters, or words. What else is done with it are properties.
   public init(source: String, kind: TokenKind = .char) { (self.source, self.kind) = (source, kind) }
 
   /// The Time Machine by H. G. Wells as the book's chapters clean it.
   ///
-  /// - Parameter source: the text; nil for `timemachine.txt` in the folder that `LOCKSTEP_DATASETS` names.
+  /// - Parameters:
+  ///   - source: the text; nil for `timemachine.txt` in the folder that `LOCKSTEP_DATASETS` names.
+  ///   - kind: words keep apart what stood on different lines.
   public static func timeMachine(source: String?, kind: TokenKind) throws -> TextConverter {
     var converter = TextConverter(source: try DatasetFolder.path("timemachine.txt", given: source), kind: kind)
     converter.cleaner.keepsLettersOnly = true

@@ -47,7 +47,7 @@ public enum ImageFile {
     return (size, min(channels, 3))
   }
 
-  /// - Parameter onStoredBytes: sees the file's bytes as they lie on the disk.
+  /// Decodes the whole image at `path`; `onStoredBytes` sees the file's bytes as they lie on the disk.
   /// - Throws: `FileError` when the file is missing or unreadable; `InputError` when it is no PNG or JPEG, corrupt,
   ///   truncated or absurdly large.
   public static func read(_ path: String, onStoredBytes: ([UInt8]) -> Void = { _ in }) throws -> Picture {

@@ -18,9 +18,8 @@ extension DataFrame {
     try self.init(csv: InputFile.bytes(of: path), name: path, separator: separator, missing: missing)
   }
 
-  /// The same from the bytes of a file; `name` stands for it in messages.
-  ///
-  /// - Parameter hasHeading: false where the first row is one like the others; the columns are then called 0, 1, 2 …
+  /// The same from the bytes of a file; `name` stands for it in messages. Without a heading the first row is one like
+  /// the others, and the columns are called 0, 1, 2 …
   public init(
     csv bytes: [UInt8], name: String, separator: Character = ",", missing: Set<String> = missingWords,
     hasHeading: Bool = true

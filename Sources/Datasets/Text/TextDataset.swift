@@ -24,7 +24,8 @@ public struct TextDataset: DigestedDataset {
   private var rowLength = 0
   public private(set) var count: Int
 
-  /// - Parameter limit: takes the first so many tokens.
+  /// Sequences of `steps` tokens from a file, or from its first `limit` tokens.
+  ///
   /// - Throws: `InputError` for a text that is shorter than one sequence and its last target.
   public init(_ file: TextFile, steps: Int, sampling: SequenceSampling, limit: Int? = nil) throws {
     let tokens = Array(file.tokens.prefix(limit ?? .max))

@@ -1,16 +1,21 @@
 /// What batch normalisation goes over: `[rows, channels]`, channels innermost. A row is a sample of features, or one pixel of
 /// a channels-last image.
 public struct NormalizedBatch: Hashable, Sendable {
+  /// How many rows there are, and numbers in each.
   public let rows, channels: Int
 
+  /// Of memory without gaps.
   public init(rows: Int, channels: Int) { (self.rows, self.channels) = (rows, channels) }
 }
 
 /// Normalisation as one multiplication and one addition per channel, and a ReLU if one follows.
 public struct ChannelAffine: Sendable {
+  /// A number per channel each.
   public let scale, shift: [Float]
+  /// Whether negative results become 0.
   public let thenReLU: Bool
 
+  /// As many scales as shifts.
   public init(scale: [Float], shift: [Float], thenReLU: Bool) {
     (self.scale, self.shift, self.thenReLU) = (scale, shift, thenReLU)
   }

@@ -5,8 +5,10 @@
 public struct StridedLoop: Sendable {
   /// Extents and, per operand, strides; the last axis is the inner loop.
   public let extents: [Int]
+  /// By operand and axis, in elements.
   public let strides: [[Int]]
 
+  /// Merges the axes of an index space. Each operand has a stride per axis, 0 where an element repeats.
   public init(extents: [Int], strides operands: [[Int]]) {
     var merged: [Int] = []
     var steps = [[Int]](repeating: [], count: operands.count)
@@ -32,7 +34,9 @@ public struct StridedLoop: Sendable {
     self.strides = steps
   }
 
+  /// Elements of one inner loop.
   public var innerCount: Int { extents[extents.count - 1] }
+  /// An operand's elements from one step of the inner loop to the next.
   public func innerStride(_ operand: Int) -> Int { strides[operand][extents.count - 1] }
 
   /// A walk over the starts of the inner loops, in row-major order.
@@ -47,6 +51,7 @@ public struct StridedLoop: Sendable {
     private var index: [Int]
     private var isBeforeFirst = true
 
+    /// Before the first inner loop: `next()` moves to it.
     public init(_ loop: StridedLoop) {
       self.loop = loop
       offsets = [Int](repeating: 0, count: loop.strides.count)

@@ -20,7 +20,8 @@ public final class Dropout: Module {
   /// That an element becomes 0.
   public let probability: Double
 
-  /// One half unless said otherwise; a probability outside 0…1 is a fault of the output.
+  /// One half unless said otherwise; a probability outside 0…1 is a fault of the output, and so is an input whose first
+  /// axis is not the batch's samples: masks are drawn by sample.
   public init(_ probability: Double = 0.5) { self.probability = probability }
 
   public override func forward(_ input: Tensor) -> Tensor {

@@ -42,6 +42,7 @@ public final class AdditiveAttention: Module {
     attend(queries, projectedKeys: projected(keys: keys), values, lengths: lengths)
   }
 
+  /// The same with keys that `projected(keys:)` has made, once for many queries.
   public func attend(
     _ queries: Tensor, projectedKeys keys: Tensor, _ values: Tensor, lengths: Tensor?
   ) -> (output: Tensor, weights: Tensor) {

@@ -1,6 +1,7 @@
 import Tensors
 
-/// `x · weightᵀ + bias`, `[batch, inputs]` to `[batch, outputs]`; weights `[outputs, inputs]`.
+/// `x · weightᵀ + bias` over the last axis: `[batch, inputs]` to `[batch, outputs]`, `[batch, steps, inputs]` to
+/// `[batch, steps, outputs]`; weights `[outputs, inputs]`.
 public final class Linear: WeightedLayer {
   /// From so many inputs to so many outputs; PyTorch's first values unless said otherwise.
   public init(

@@ -26,7 +26,9 @@ public final class NadarayaWatson: Module {
   ///
   /// - Parameters:
   ///   - queries: `[queries]`.
-  ///   - keys, values: `[keys]`, or `[queries, keys]` where each query has its own.
+  ///   - keys: `[keys]`, or `[queries, keys]` where each query has its own.
+  ///   - values: of the keys' shape.
+  ///   - w: a scalar, the kernel's inverse width; nil for 1.
   /// - Returns: the means `[queries]` and the weights `[queries, keys]`.
   public static func pool(
     _ queries: Tensor, _ keys: Tensor, _ values: Tensor, w: Tensor? = nil

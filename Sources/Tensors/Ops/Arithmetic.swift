@@ -3,7 +3,8 @@ import Kernels
 // Arithmetic with broadcasting. Each gradient is summed over the axes along which its operand was repeated.
 
 extension Tensor {
-  /// `a + b`; derivatives 1 and 1.
+  /// `a + b`; derivatives 1 and 1. As in all operations of two tensors, shapes are aligned at the last axis and extents
+  /// of 1 repeat themselves: `[batch, steps, width] + [steps, width]`.
   public static func + (left: Tensor, right: Tensor) -> Tensor {
     left.attempt(right, as: left.shape.stretched(with: right.shape)) {
       try left.combined(right, Sum.self).recorded([left, right]) { [left.unbroadcast($0), right.unbroadcast($0)] }

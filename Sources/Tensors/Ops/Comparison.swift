@@ -25,7 +25,8 @@ extension Tensor {
     }
   }
 
-  /// `self` where `condition` holds, else `other`; the derivative goes to the one chosen.
+  /// `self` where `condition` holds, else `other`, all three broadcast to one shape; the derivative goes to the one
+  /// chosen.
   public final func chosen(where condition: Tensor, else other: Tensor) -> Tensor {
     attempt(condition, other, as: shape.stretched(with: other.shape).stretched(with: condition.shape)) {
       let dtype = self.dtype(with: other)

@@ -23,7 +23,10 @@ extension Tensor {
   /// time once and makes each weight's derivative in one product over all steps.
   ///
   /// - Parameters:
-  ///   - state, cellState: `[batch, hidden]` before the first step; nil for zeros.
+  ///   - cell: what a step makes of the step before.
+  ///   - weights: of one layer in one direction.
+  ///   - state: `[batch, hidden]` before the first step; nil for zeros.
+  ///   - cellState: an LSTM's, of the same shape; nil for zeros.
   ///   - isReversed: from the last step to the first.
   public final func recurrent(
     _ cell: Recurrence.Cell, _ weights: RecurrentWeights, state: Tensor? = nil, cellState: Tensor? = nil,

@@ -29,10 +29,8 @@ public final class ForwardScope: Sendable {
   }
 
   /// Runs `body`, a forward pass over the given samples at a time (an epoch, or a step) of a training with that seed.
-  ///
-  /// - Parameters:
-  ///   - globalCount: samples of the whole batch, of which these may be a slice.
-  ///   - statistics: reaches the other parts of the batch, where statistics are of all of them.
+  /// `globalCount` are the samples of the whole batch, of which these may be a slice; `statistics` reaches its other
+  /// parts, where statistics are of all of them.
   public static func run<Result>(
     seed: UInt64, time: Int, samples: [Int], globalCount: Int = 0, statistics: (any StatisticsExchange)? = nil,
     _ body: () throws -> Result

@@ -5,6 +5,7 @@ import Tensors
 
 /// Labelled images.
 public struct ClassificationTask: LearningTask {
+  /// Shorter: `.classification`.
   public init() {}
 
   public var name: String { ClassificationFile.task }

@@ -5,6 +5,7 @@ import Tensors
 
 /// A text, of which each next token is to be predicted.
 public struct LanguageTask: LearningTask {
+  /// Shorter: `.language`.
   public init() {}
 
   public var name: String { TextFile.task }

@@ -88,6 +88,7 @@ extension LearningTask {
 public protocol TaskData: Sendable {
   /// What the data decide about the model.
   var sizes: ModelSizes { get }
+  /// What a training on them minimises.
   var objective: any Objective { get }
   /// What checkpoints keep of it.
   var metadata: Metadata { get }

@@ -8,7 +8,9 @@ import Networks
 /// }
 /// ```
 public struct ModelEntry: Sendable {
+  /// As the command line has it.
   public let name: String
+  /// Which datasets it takes, how it is judged, and what its outputs are.
   public let task: any LearningTask
   /// How it is trained unless told otherwise.
   public let recipe: Configuration
@@ -19,10 +21,16 @@ public struct ModelEntry: Sendable {
   public let resizes: Bool
   /// Those of the data that it was made for.
   public let sizes: ModelSizes
+  /// Builds a new network for data of such sizes; its weights are drawn later, by the trainer.
   public let make: @Sendable (_ sizes: ModelSizes) -> Module
 
   /// - Parameters:
+  ///   - name: what `train` and the other commands call it.
+  ///   - task: what it learns: `.classification`, `.regression`, `.language`, `.translation` or one of one's own.
+  ///   - inputShape: of one sample, without the batch.
+  ///   - resizes: whether images of another size are resized; else they are an error.
   ///   - sizes: by default those that the shape of an input tells.
+  ///   - recipe: how it is trained unless told otherwise.
   ///   - make: builds the network for data of such sizes.
   public init(
     _ name: String, _ task: some LearningTask, inputShape: [Int], resizes: Bool = false, sizes: ModelSizes? = nil,
@@ -57,6 +65,7 @@ extension Configuration {
 
 /// Models by their names.
 public struct Registry: Sendable {
+  /// In the order in which lists show them.
   public let models: [ModelEntry]
 
   /// - Throws: `ConfigurationError` for no models at all, or two of one name.
@@ -69,6 +78,7 @@ public struct Registry: Sendable {
     self.models = models
   }
 
+  /// nil for a name that none has; `find` says which is nearest instead.
   public subscript(name: String) -> ModelEntry? { models.first { $0.name == name } }
 
   /// The model of that name, or an error with the nearest one.

@@ -8,6 +8,7 @@ public struct RegressionTask: LearningTask {
   /// Whether predictions are judged by their logarithms.
   public let isLogarithmic: Bool
 
+  /// Shorter: `.regression` and `.logarithmicRegression`.
   public init(isLogarithmic: Bool = false) { self.isLogarithmic = isLogarithmic }
 
   public var name: String { TableFile.task }

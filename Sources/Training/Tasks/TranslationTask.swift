@@ -5,6 +5,7 @@ import Tensors
 
 /// Sentences and their translations.
 public struct TranslationTask: LearningTask {
+  /// Shorter: `.translation`.
   public init() {}
 
   public var name: String { PairsFile.task }

@@ -32,9 +32,7 @@ public struct BeamSearch {
     func score(_ penalty: Double) -> Double { logProbability / pow(Double(max(tokens.count, 1)), penalty) }
   }
 
-  /// The candidate of the highest score, of equal ones the first found.
-  ///
-  /// - Parameter encoding: of one sentence, a batch of 1.
+  /// The candidate of the highest score, of equal ones the first found. The encoding is of one sentence, a batch of 1.
   public func best(_ decoder: SequenceDecoder, _ encoding: Encoding) throws -> Candidate {
     var state = decoder.begin(encoding)
     var (open, ended) = ([Candidate()], [Candidate]())

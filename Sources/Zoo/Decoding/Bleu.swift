@@ -6,7 +6,8 @@ import Foundation
 /// than the prediction don't count. Source: Papineni et al. 2002, in the book's form.
 ///
 /// - Parameters:
-///   - predicted, label: words with blanks between.
+///   - predicted: words with blanks between.
+///   - label: the words wanted.
 ///   - k: the longest runs that count.
 public func bleu(_ predicted: String, _ label: String, k: Int) -> Double {
   let found = predicted.split(separator: " ").map(String.init)

@@ -39,7 +39,8 @@ public struct Translator {
   ///
   /// - Parameters:
   ///   - words: as `Sentence.words` makes them.
-  ///   - width, lengthPenalty: those of `BeamSearch`.
+  ///   - width: sentences that are followed at once (`BeamSearch`).
+  ///   - lengthPenalty: the power of the length that scores are divided by; more favours long sentences.
   /// - Throws: `InputError` for a sentence without words or longer than the model's.
   public func beam(_ words: [String], width: Int, lengthPenalty: Double = 0.75) throws -> Decoded {
     guard words.count < steps else {

@@ -3,7 +3,9 @@ import Failures
 
 /// A kernel that oneDNN refused, with what was asked of it.
 public struct KernelError: Failure {
+  /// What was to be computed: `convolution`, `matrix product` and so on.
   public let operation: String
+  /// Its shapes, and what the library answered.
   public let detail: String
   public var description: String { "\(operation): \(detail)" }
 }

@@ -4,6 +4,7 @@ import Synchronization
 /// Adds up the time that kernels of one kind take by themselves, without reorders and calls around them: the roof of a
 /// model's speed.
 public final class KernelMeter: Sendable {
+  /// Convolutions and their gradients, in all threads and trainings of the process.
   public static let convolutions = KernelMeter()
 
   private let running = Atomic(false)

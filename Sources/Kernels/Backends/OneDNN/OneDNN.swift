@@ -7,6 +7,7 @@ public struct OneDNN: Backend {
 
   let options: KernelOptions
 
+  /// Kernels in the options' precision, by their convolution method; their backend and threads are not looked at.
   public init(_ options: KernelOptions = KernelOptions()) { self.options = options }
 
   public var precision: Precision { options.precision }

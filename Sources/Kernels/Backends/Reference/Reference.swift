@@ -3,6 +3,7 @@ import Glibc
 /// Every kernel as its definition says, sum by sum in float64: what the fast ones are held against, and slow. It can train
 /// (`--kernels reference`), so a doubt about a kernel can be settled on a whole model.
 public struct Reference: Backend {
+  /// There is nothing to choose.
   public init() {}
 
   public var precision: Precision { .float32 }
