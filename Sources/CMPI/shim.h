@@ -1,6 +1,7 @@
 // Open MPI's predefined handles are macros with casts, which Swift does not import: one function for each that is used.
 #pragma once
 #include <mpi.h>
+#include <sys/prctl.h>
 
 enum {
   cmpi_maximum_error_string = MPI_MAX_ERROR_STRING,
@@ -26,3 +27,6 @@ static inline MPI_Datatype cmpi_int32(void) { return MPI_INT32_T; }
 static inline MPI_Datatype cmpi_int64(void) { return MPI_INT64_T; }
 static inline MPI_Datatype cmpi_uint8(void) { return MPI_UINT8_T; }
 static inline MPI_Datatype cmpi_uint64(void) { return MPI_UINT64_T; }
+
+// The system sends `signal` when the process that started this one, or the thread of it that did, has ended.
+static inline void cmpi_signal_of_parents_end(int signal) { (void)prctl(PR_SET_PDEATHSIG, signal); }

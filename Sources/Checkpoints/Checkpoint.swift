@@ -49,6 +49,20 @@ public struct Checkpoint: Sendable {
     self.carried = carried
   }
 
+  /// The same with tensors of its own: what the training does next does not change it.
+  public func copied() throws -> Checkpoint {
+    var copy = self
+    copy.model = try model.map { (name: $0.name, tensor: try Self.copy($0.tensor)) }
+    copy.optimizer = try optimizer.mapValues { try $0.mapValues(Self.copy) }
+    copy.carried = try carried.map(Self.copy)
+    return copy
+  }
+
+  /// Reads the elements only, so that another thread may do it while they are computed with.
+  private static func copy(_ tensor: Tensor) throws -> Tensor {
+    try tensor.withRowMajor(as: Float.self) { Tensor(Array($0), shape: tensor.shape) }
+  }
+
   /// What is not finite among parameters, buffers, the optimizer's memory and carried states; nil when all is well.
   public func firstNotFinite() throws -> String? {
     if let fault = try Self.firstNotFinite(model) { return fault }

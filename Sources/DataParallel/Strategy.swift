@@ -46,6 +46,8 @@ public protocol Strategy: AnyObject {
 
   /// All that a checkpoint keeps of the replica and its optimizer, whole on rank 0 at least.
   func state() throws -> ReplicaState
+  /// Whether `state()` asks no other rank.
+  var hasWholeState: Bool { get }
   /// Goes on from a state that was saved under any strategy.
   func restore(_ state: ReplicaState) throws
   /// Throws on every rank where replicas that should be the same are not.
@@ -68,6 +70,7 @@ extension Strategy {
   public func clip(_ limit: Double) throws { try clipGradients(replica.parameters, norm: limit) }
   public func update() throws { try replica.update() }
   public func state() throws -> ReplicaState { replica.state }
+  public var hasWholeState: Bool { true }
   public func restore(_ state: ReplicaState) throws { try replica.restore(state) }
   public func verify(step: Int) throws {
     try Replicas.verify(replica.model.state + replica.namedSlots, step: step, over: communicator)

@@ -22,7 +22,7 @@ struct GenerateCommand<Tool: LockstepTool>: SoloCommand {
 
   func run() throws {
     let model = try OpenedModel(checkpoint, Tool.registry())
-    guard let network = model.network as? LanguageModel, let words = model.metadata.vocabulary else {
+    guard let network = model.network as? any SequenceModel, let words = model.metadata.vocabulary else {
       throw CheckpointError(model.path, "is of \(model.entry.name), which is no language model")
     }
     let vocabulary = Vocabulary(words)

@@ -21,7 +21,8 @@ struct SummaryCommand<Tool: LockstepTool>: SoloCommand {
     var rows = [Table.row("layer", "output", "parameters"), Table.row("input", "\(Shape(shape))", "0")]
     try withoutGradient {
       for (name, layer, output) in try outputs(of: network, entry.task, shape) {
-        rows.append(Table.row("\(name) \(type(of: layer))", "\(output)", "\(layer.parameterCount)"))
+        let shape = output.map { "\($0)" } ?? "not called"
+        rows.append(Table.row("\(name) \(type(of: layer))", shape, "\(layer.parameterCount)"))
       }
     }
     rows.append(Table.row("total", "", "\(network.parameterCount)"))
@@ -31,9 +32,9 @@ struct SummaryCommand<Tool: LockstepTool>: SoloCommand {
   /// Each part with the shape of what it makes of zeros.
   private func outputs(
     of network: Module, _ task: any LearningTask, _ shape: [Int]
-  ) throws -> [(name: String, layer: Module, output: Shape)] {
+  ) throws -> [(name: String, module: Module, output: Shape?)] {
     do {
-      return try task.parts(of: network, inputShape: shape).map { ($0.name, $0.part, $0.output) }
+      return try network.outputShapes { try task.trial(of: network, inputShape: shape) }
     } catch {
       throw ConfigurationError("input \(shape) does not fit \(model): \(error)")
     }

@@ -1,3 +1,4 @@
+import CMPI
 import Glibc
 
 /// What mpirun, or srun with PMIx or PMI-2, tells each process in its environment: known before MPI starts.
@@ -12,6 +13,9 @@ public enum Launcher {
   public static let isOpenMPI = number("OMPI_COMM_WORLD_RANK") != nil
   /// Tasks that srun started each as a job of its own; 1 where it did not.
   static let separateTasks = isPresent ? 1 : number("SLURM_STEP_NUM_TASKS") ?? 1
+
+  /// Has the system send this signal when the launcher's thread that started this process has ended, or the launcher has.
+  public static func announceEnd(by signal: Int32) { cmpi_signal_of_parents_end(signal) }
 
   /// The first of the variables that is there and holds a number.
   private static func number(_ names: String...) -> Int? {

@@ -72,8 +72,8 @@ public final class EncoderDecoder: Module {
   ///   - lengths: int64 `[batch]`, steps of each source that count; nil for all.
   ///   - inputs: what the decoder reads, int64 `[batch, steps]`.
   public func logits(source: Tensor, lengths: Tensor?, inputs: Tensor) -> Tensor {
-    let encoding = NumericsCheck.within(encoder) { encoder.encode(source, lengths: lengths) }
+    let encoding = LayerWatch.within(encoder, output: \.outputs) { encoder.encode(source, lengths: lengths) }
     var state = decoder.begin(encoding)
-    return NumericsCheck.within(decoder) { decoder.decode(inputs, &state) }
+    return LayerWatch.within(decoder, output: \.self) { decoder.decode(inputs, &state) }
   }
 }

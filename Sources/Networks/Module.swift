@@ -75,7 +75,9 @@ open class Module {
   }
 
   /// What `forward` computes: a module is called like a function.
-  public final func callAsFunction(_ input: Tensor) -> Tensor { NumericsCheck.within(self) { forward(input) } }
+  public final func callAsFunction(_ input: Tensor) -> Tensor {
+    LayerWatch.within(self, output: \.self) { forward(input) }
+  }
 
   /// What the properties hold, as it was when last looked at.
   final var structure: Structure {

@@ -19,13 +19,18 @@ public struct LanguageModelling: Objective {
 
   /// Logits of the tokens, step by step.
   public func outputs(of model: Module, on batch: Batch) throws -> Tensor {
-    guard let model = model as? LanguageModel else {
-      throw TensorError("language modelling", "\(type(of: model)) is no LanguageModel")
-    }
-    let state = try batch.continuation.flatMap { try memory?.state(of: $0, model.rnn) }
+    let model = try Self.sequenceModel(model)
+    let state = try batch.continuation.flatMap { try memory?.state(of: $0, model) }
     let (logits, last) = model.run(batch.inputs, from: state)
-    if let continuation = batch.continuation { try memory?.keep(last, of: continuation) }
+    if let continuation = batch.continuation { try memory?.keep(last, of: continuation, model) }
     return logits
+  }
+
+  static func sequenceModel(_ model: Module) throws -> any SequenceModel {
+    guard let model = model as? any SequenceModel else {
+      throw TensorError("language modelling", "\(type(of: model)) is no SequenceModel")
+    }
+    return model
   }
 
   public func loss(of logits: Tensor, on batch: Batch) throws -> (sum: Tensor, totals: Totals) {
@@ -40,7 +45,7 @@ public struct LanguageModelling: Objective {
 ///
 /// Used by the training's thread alone.
 public final class SequenceMemory: @unchecked Sendable {
-  /// By row: `[layers · directions · hidden]`, the cell states behind the hidden ones.
+  /// By row: the numbers of its state, one tensor's behind the other's.
   private var states: [Int: [Float]] = [:]
   /// Of the rows that are this rank's; others may lie here after a restore, which knows nothing of ranks.
   private var ownRows: Set<Int> = []
@@ -48,41 +53,52 @@ public final class SequenceMemory: @unchecked Sendable {
   /// No states yet.
   public init() {}
 
-  /// The rows' states side by side; nil at the start of an epoch, and for a bidirectional network, whose state after a
-  /// sequence is none of the next one's.
-  func state(of continuation: Continuation, _ rnn: Recurrent) throws -> RecurrentState? {
+  /// The rows' states side by side; nil at the start of an epoch.
+  func state(of continuation: Continuation, _ model: some SequenceModel) throws -> [Tensor]? {
     if continuation.isStart { return nil }
-    let width = rnn.hidden
-    let count = rnn.layers * rnn.directions
-    let isLSTM = rnn.cell == .lstm
-    let rows = try continuation.rows.map { row in
-      guard let state = states[row], state.count == (isLSTM ? 2 : 1) * count * width else {
+    let rows = continuation.rows
+    let shapes = Self.shapes(model, rows.count)
+    let width = shapes.reduce(0) { $0 + $1.elementCount } / max(rows.count, 1)
+    let texts = try rows.map { row in
+      guard let state = states[row], state.count == width else {
         throw TensorError("language modelling", "row \(row) has no state to go on from")
       }
       return state
     }
-    func part(_ first: Int) throws -> Tensor {
+    var start = 0
+    return shapes.map { shape in
+      let (parts, width) = Self.cut(shape)
       var values: [Float] = []
-      for index in first..<first + count { for row in rows { values += row[index * width..<(index + 1) * width] } }
-      return Tensor(values, shape: [count, rows.count, width])
+      for part in 0..<parts { for text in texts { values += text[(start + part * width)...].prefix(width) } }
+      start += parts * width
+      return Tensor(values, shape: shape)
     }
-    return RecurrentState(hidden: try part(0), cell: isLSTM ? try part(count) : nil)
   }
 
-  func keep(_ state: RecurrentState, of continuation: Continuation) throws {
-    let parts = try [state.hidden, state.cell].compactMap { $0 }.map { try $0.detached().floats() }
-    let (count, batch, width) = (state.hidden.shape[0], state.hidden.shape[1], state.hidden.shape[2])
+  func keep(_ state: [Tensor], of continuation: Continuation, _ model: some SequenceModel) throws {
+    let (shapes, wanted) = (state.map(\.shape), Self.shapes(model, continuation.rows.count))
+    guard shapes == wanted, shapes.allSatisfy({ $0.rank > 1 && $0[1] == continuation.rows.count }) else {
+      throw TensorError(
+        "language modelling", "\(type(of: model)) leaves a state of \(shapes), but begins with \(wanted)")
+    }
+    let tensors = try state.map { (values: try $0.detached().floats(), cut: Self.cut($0.shape)) }
     for (place, row) in continuation.rows.enumerated() {
       var values: [Float] = []
-      for part in parts {
-        for index in 0..<count {
-          let start = (index * batch + place) * width
-          values += part[start..<start + width]
-        }
+      for (numbers, (parts, width)) in tensors {
+        for part in 0..<parts { values += numbers[((part * continuation.rows.count + place) * width)...].prefix(width) }
       }
       states[row] = values
       ownRows.insert(row)
     }
+  }
+
+  private static func shapes(_ model: some SequenceModel, _ texts: Int) -> [Shape] {
+    model.beginState(batch: texts).map(\.shape)
+  }
+
+  /// How many numbers of a text lie together in `[parts, batch, …]`, and how often.
+  private static func cut(_ shape: Shape) -> (parts: Int, width: Int) {
+    (shape[0], shape.extents.dropFirst(2).reduce(1, *))
   }
 
   /// This rank's rows; before the first step after a restore, all of them.

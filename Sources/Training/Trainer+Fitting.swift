@@ -9,7 +9,11 @@ extension Trainer {
   /// - Throws: `Interrupted` on all ranks after the step in which a signal asked to stop, once the state is saved.
   public func fit(_ train: any Dataset, test: (any Dataset)? = nil, saving: CheckpointPlan? = nil) throws {
     let start = monotonicSeconds()
-    if let saving { try communicator.agreeing("save") { if communicator.isRoot { try saving.folder.prepare() } } }
+    if let saving {
+      try communicator.agreeing("save") { if communicator.isRoot { try saving.folder.prepare() } }
+      followSignals(saving)
+    }
+    defer { stopFollowing() }
     while let metrics = try fitEpoch(train, test: test, saving: saving, since: start) {
       // First of all: whatever befalls the observers, the epoch is not lost.
       if let saving, saving.isDue(afterEpoch: position.epoch) { try save(saving) }
@@ -34,9 +38,11 @@ extension Trainer {
     let seconds = monotonicSeconds() - epochStart
     guard position.stepInEpoch == sampler.batchCount else { return nil }
     let sums = totals
+    settled?.withdraw()
     totals = Totals(objective.sums)
     position.epoch += 1
     position.stepInEpoch = 0
+    offerState()
     let evaluator = Evaluator(model, objective, strategy.sharding, communicator, configuration.kernels)
     let tested = try test.map { try evaluator.evaluate($0) }
     return EpochMetrics(
@@ -55,6 +61,7 @@ extension Trainer {
     while !hasReachedLastStep, let batch = try fetch(loader) {
       let result = try step(batch)
       totals += result.totals
+      offerState()
       if !observers.isEmpty {
         let finished = FinishedStep(
           position: position, stepsPerEpoch: sampler.batchCount, epochs: settings.epochs, totals: totals,
@@ -62,6 +69,7 @@ extension Trainer {
         for observer in observers { observer.stepFinished(finished) }
       }
       if let signal = result.stop {
+        settled?.close()
         if let saving { try save(saving) }
         throw Interrupted(signal: signal, step: position.step, folder: saving?.folder.path)
       }

@@ -11,7 +11,7 @@ extension Trainer {
     let state = try strategy.state()
     let carried = try gatherCarried()
     try communicator.agreeing("save") {
-      if communicator.isRoot { try plan.folder.save(checkpoint(state, carried)) }
+      if communicator.isRoot { try plan.folder.save(checkpoint(state, carried, at: position, totals)) }
     }
     plan.lastSavedStep = position.step
   }
@@ -23,7 +23,9 @@ extension Trainer {
     return position.stepInEpoch > 0 ? try SequenceMemory.merged(ranks) : nil
   }
 
-  private func checkpoint(_ state: ReplicaState, _ carried: Tensor?) throws -> Checkpoint {
+  func checkpoint(
+    _ state: ReplicaState, _ carried: Tensor?, at position: TrainingPosition, _ totals: Totals
+  ) throws -> Checkpoint {
     var position = position
     position.totals = totals.values
     return Checkpoint(

@@ -34,6 +34,8 @@ public final class Trainer {
   public private(set) var times = StepTimes()
   /// Of the epoch so far, over all ranks.
   var totals: Totals
+  /// What a signal saves before the step has ended, where this rank saves.
+  var settled: SettledState?
 
   /// The one that was handed in, with the weights of this moment.
   public var model: Module { strategy.replica.model }
@@ -168,6 +170,7 @@ public final class Trainer {
     try times.measure(\.update) {
       let rate = settings.learningRate * schedule.factor(at: position.step)
       for index in optimizer.groups.indices { optimizer.groups[index].learningRate = rate }
+      settled?.withdraw()
       try strategy.update()
     }
   }

@@ -27,15 +27,20 @@ public struct Translation: Objective {
 
   /// Logits of the words, given those before them.
   public func outputs(of model: Module, on batch: Batch) throws -> Tensor {
-    guard let model = model as? EncoderDecoder else {
-      throw TensorError("translation", "\(type(of: model)) is no EncoderDecoder")
-    }
+    let model = try Self.encoderDecoder(model)
     guard batch.targetLengths != nil, batch.targets.rank == 2 else {
       throw TensorError("translation", "a batch without lengths of its targets \(batch.targets.shape)")
     }
     let first = Tensor.full([batch.targets.shape[0], 1], Double(begin), .int64)
     let inputs = Tensor.concatenate([first, batch.targets[0..., ..<(batch.targets.shape[1] - 1)]], axis: 1)
     return model.logits(source: batch.inputs, lengths: batch.inputLengths, inputs: inputs)
+  }
+
+  static func encoderDecoder(_ model: Module) throws -> EncoderDecoder {
+    guard let model = model as? EncoderDecoder else {
+      throw TensorError("translation", "\(type(of: model)) is no EncoderDecoder")
+    }
+    return model
   }
 
   public func loss(of logits: Tensor, on batch: Batch) throws -> (sum: Tensor, totals: Totals) {

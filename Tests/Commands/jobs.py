@@ -15,8 +15,8 @@ from .support import BINARY, ROOT, TIME_LIMIT, CommandTest, small_dataset
 class Jobs(CommandTest):
     """Ranks that are stopped, killed, or not like the others."""
 
-    def start(self, *arguments, ranks=None):
-        """Starts a training that would last for hours; returns once it has saved twice."""
+    def start(self, *arguments, ranks=None, hasBegun=None):
+        """Starts a training that would last for hours; returns once it has begun, or saved twice."""
         folder = self.folder / arguments[0]
         words = [BINARY] if ranks is None else [ROOT / "launch" / "local", ranks, "--"]
         words += ["train", "mlp-dropout", "--data", self.data, "--batch-size", 50, "--checkpoint", folder, "--quiet"]
@@ -24,7 +24,7 @@ class Jobs(CommandTest):
             [str(word) for word in [*words, *arguments[1:]]], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.addCleanup(self.end, process)
         deadline = time.monotonic() + TIME_LIMIT
-        while len(list(folder.glob("*.h5"))) < 2:
+        while not hasBegun() if hasBegun else len(list(folder.glob("*.h5"))) < 2:
             self.assertLess(time.monotonic(), deadline, "nothing was saved")
             self.assertIsNone(process.poll(), "it ended early")
             time.sleep(0.01)
@@ -61,8 +61,11 @@ class Jobs(CommandTest):
         self.assertEqual(self.digest(folder.name), self.digest(f"{folder.name}-whole"))
 
     def test_signals_to_a_process(self):
-        for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+        for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)):
             process, folder = self.start(f"alone-{code}", "--epochs", 100_000)
+            # A process group and a launcher may both pass it on: no reason not to save.
+            process.send_signal(number)
+            time.sleep(0.005)
             process.send_signal(number)
             _, errors = process.communicate(timeout=TIME_LIMIT)
             self.assertEqual(process.returncode, code, errors)
@@ -71,7 +74,7 @@ class Jobs(CommandTest):
 
     def test_no_thread_runs_a_handler(self):
         """oneDNN's kernels borrow the stack pointer: a handler's frame would overwrite the heap."""
-        stops = sum(1 << (number - 1) for number in (signal.SIGINT, signal.SIGTERM))
+        stops = sum(1 << (number - 1) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
         process, _ = self.start("masks", "--epochs", 100_000)
         texts = []
         for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir():
@@ -92,13 +95,75 @@ class Jobs(CommandTest):
         self.assertIn("the state is saved in", errors)
         self.assert_resumes(folder, ranks=2)
 
-    def test_a_signal_to_all_ranks(self):
-        process, folder = self.start("all-ranks", "--epochs", 100_000, ranks=2)
-        process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=TIME_LIMIT)
-        self.assertNotEqual(process.returncode, 0)
-        self.assertEqual(len(errors.splitlines()), 1, errors)
+    def test_a_signal_to_the_launcher(self):
+        for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)):
+            process, folder = self.start(f"all-ranks-{code}", "--epochs", 100_000, ranks=2)
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=TIME_LIMIT)
+            self.assertEqual(process.returncode, code, errors)
+            self.assertEqual(len(errors.splitlines()), 1, errors)
         self.assert_resumes(folder, ranks=2)
+
+    def test_mpirun_that_is_killed(self):
+        """Its ranks have a second left, and use it. What they say nobody passes on."""
+        metrics = self.folder / "no-mpirun.jsonl"
+        process, folder = self.start(
+            "no-mpirun", "--epochs", 100_000, "--checkpoint-every", "100000epochs", "--metrics", metrics, ranks=2,
+            hasBegun=lambda: metrics.exists() and metrics.read_text())
+        ranks = self.ranks_of(process)
+        mpirun = [child for child in self.processes_below(process.pid)
+                  if pathlib.Path(f"/proc/{child}/comm").read_text() == "mpirun\n"]
+        os.kill(mpirun[0], signal.SIGKILL)
+        process.communicate(timeout=TIME_LIMIT)
+        self.assertEqual(process.returncode, 137)
+        deadline = time.monotonic() + 20
+        while any(pathlib.Path(f"/proc/{rank}").exists() for rank in ranks):
+            self.assertLess(time.monotonic(), deadline, "a rank lives on")
+            time.sleep(0.01)
+        self.assertEqual(len(list(folder.iterdir())), 1)
+        self.assert_resumes(folder, ranks=2)
+
+    def test_a_signal_in_a_long_step(self):
+        """mpirun kills its ranks a second after it passed a signal on. What the step began with is saved until then."""
+        data, folder = self.folder / "large.h5", self.folder / "long-step"
+        small_dataset(data, images=60_000)
+        words = ["mpirun", "--bind-to", "none", "--oversubscribe", "--quiet", "-n", 2, BINARY, "train", "lenet", "--data", data,
+                 "--batch-size", 60_000, "--epochs", 100, "--checkpoint", folder, "--checkpoint-every", "1000steps", "--verbose",
+                 "--quiet"]
+        words[1:1] = ["--allow-run-as-root"] if os.geteuid() == 0 else []
+        process = subprocess.Popen(
+            [str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"})
+        self.addCleanup(self.end, process)
+        self.assertIn("step 1 rank", process.stdout.readline())
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=TIME_LIMIT)
+        self.assertNotEqual(process.returncode, 0)
+        self.assertTrue(list(folder.glob("*.h5")), "nothing was saved")
+
+    def test_output_that_nobody_reads_any_more(self):
+        """`lockstep train … | head -1`: the training goes on to its end and is saved."""
+        folder = self.folder / "head"
+        train = ["train", "mlp", "--data", self.data, "--epochs", 30, "--checkpoint", folder]
+        words = " ".join(f"'{word}'" for word in [BINARY, *train])
+        done = subprocess.run(
+            ["bash", "-c", f"set -o pipefail; {words} | head -1"], capture_output=True, text=True, timeout=TIME_LIMIT)
+        self.assertEqual(done.returncode, 74, done.stderr)
+        self.assertRegex(done.stderr, "^lockstep: standard output: writing failed: Broken pipe\n$")
+        self.assertIn("epoch 30,", self.succeed("inspect", folder))
+
+    def test_hangups_that_are_ignored(self):
+        """nohup."""
+        folder = self.folder / "nohup"
+        process = subprocess.Popen(
+            ["nohup", BINARY, "train", "mlp", "--data", self.data, "--epochs", "300", "--quiet", "--checkpoint", folder],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        while not list(folder.glob("*.h5")):
+            self.assertIsNone(process.poll())
+            time.sleep(0.01)
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=TIME_LIMIT)
+        self.assertEqual(process.returncode, 0)
 
     def test_a_killed_rank_ends_the_job(self):
         process, folder = self.start("killed", "--epochs", 100_000, "--checkpoint-every", "3steps", ranks=2)

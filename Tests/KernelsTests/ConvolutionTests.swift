@@ -106,6 +106,21 @@ struct ConvolutionTests {
     }
   }
 
+  /// oneDNN 3.7 crashed at a window of which no part was in the image.
+  @Test("Windows that see nothing but padding", arguments: 1...4)
+  func windowsInThePadding(seed: Int) throws {
+    var numbers = SeededNumbers(UInt64(seed))
+    for _ in 0..<25 {
+      var shape = Self.randomShape(&numbers)
+      shape.padding = [
+        (shape.kernelHeight - 1) * shape.dilation[0] + numbers.int(0...2),
+        (shape.kernelWidth - 1) * shape.dilation[1] + numbers.int(1...2),
+      ]
+      (shape.inLayout, shape.outLayout) = Self.layouts[numbers.int(0...3)]
+      try Self.check(shape, hasBias: true, &numbers)
+    }
+  }
+
   @Test("LeNet's layers at their true size")
   func lenet() throws {
     var numbers = SeededNumbers(7)

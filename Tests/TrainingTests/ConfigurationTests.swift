@@ -209,18 +209,20 @@ import Testing
 
   @Test func signalsAddUpOverRanks() throws {
     let mine = StepSignals(stop: SIGTERM, isFinite: true)
-    #expect(mine.numbers == [0, 1, 0])
-    #expect(StepSignals(stop: SIGINT, isFinite: true).numbers == [1, 0, 0])
+    #expect(mine.numbers == [0, 0, 1, 0])
+    #expect(StepSignals(stop: SIGINT, isFinite: true).numbers == [0, 1, 0, 0])
     #expect(StepSignals(stop: nil, isFinite: true).stop == nil)
     // One rank was interrupted, another terminated: all terminate.
-    #expect(StepSignals([1, 1, 0]).stop == SIGTERM)
-    #expect(StepSignals([2, 0, 0]).stop == SIGINT)
+    #expect(StepSignals([0, 1, 1, 0]).stop == SIGTERM)
+    #expect(StepSignals([0, 2, 0, 0]).stop == SIGINT)
     #expect(!StepSignals(stop: nil, isFinite: true).notFinite)
-    #expect(StepSignals(stop: nil, isFinite: false).numbers == [0, 0, 1])
-    #expect(StepSignals([0, 0, 3]).notFinite)
+    #expect(StepSignals(stop: nil, isFinite: false).numbers == [0, 0, 0, 1])
+    #expect(StepSignals([0, 0, 0, 3]).notFinite)
     let error = NotFiniteError(step: 3, ranks: [1, 2])
     #expect(error.description.contains("step 3 on rank 1, 2"))
     #expect(!error.description.contains("\n"))
+    #expect(StepSignals([2, 0, 0, 0]).stop == SIGHUP)
+    #expect(StepSignals([1, 1, 0, 0]).stop == SIGINT)
   }
 
   @Test func progressReadsWell() {

@@ -182,15 +182,15 @@ import Testing
   @Test(arguments: [false, true]) func aFailedStepIsForgotten(_ isReproducible: Bool) throws {
     var configuration = Self.configuration(isReproducible)
     configuration.sliceSize = 4
-    let data = ImageDataset(smallImages(16))
+    let (data, fragile) = (ImageDataset(smallImages(16)), Fragile())
     func batches(_ trainer: Trainer) throws -> StepBatch {
       try #require(try trainer.fetch(trainer.loader(data, Sampler(of: data, batchSize: 16), epoch: 0)))
     }
-    let disturbed = try Trainer(drawing: smallNetwork(), Fragile(), configuration)
+    let disturbed = try Trainer(drawing: smallNetwork(), fragile, configuration)
     let good = try batches(disturbed)
-    Fragile.failing.withLock { $0 = good.slices[2].samples[0] }
+    fragile.failing.withLock { $0 = good.slices[2].samples[0] }
     #expect(throws: TensorError.self) { try disturbed.step(good) }
-    Fragile.failing.withLock { $0 = -1 }
+    fragile.failing.withLock { $0 = -1 }
     try disturbed.step(good)
     let undisturbed = try Trainer(drawing: smallNetwork(), Classification(), configuration)
     try undisturbed.step(batches(undisturbed))
@@ -198,11 +198,11 @@ import Testing
   }
 
   /// Classification that fails at one sample.
-  private struct Fragile: Objective {
-    static let failing = Mutex(-1)
+  private final class Fragile: Objective {
+    let failing = Mutex(-1)
     let sums = Classification().sums
     func loss(of outputs: Tensor, on batch: Batch) throws -> (sum: Tensor, totals: Totals) {
-      if batch.samples.first == Self.failing.withLock({ $0 }) { throw TensorError("loss", "fails") }
+      if batch.samples.first == failing.withLock({ $0 }) { throw TensorError("loss", "fails") }
       return try Classification().loss(of: outputs, on: batch)
     }
   }

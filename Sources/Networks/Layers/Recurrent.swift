@@ -80,6 +80,10 @@ public final class Recurrent: Module {
 
   /// The outputs of the last layer, and the state after the last step of each layer and direction.
   public func run(_ input: Tensor, from state: RecurrentState? = nil) -> (outputs: Tensor, state: RecurrentState) {
+    LayerWatch.within(self, output: \.outputs) { compute(input, from: state) }
+  }
+
+  private func compute(_ input: Tensor, from state: RecurrentState?) -> (outputs: Tensor, state: RecurrentState) {
     var value = input
     var (hiddens, cells): ([Tensor], [Tensor]) = ([], [])
     for layer in 0..<layers {

@@ -107,7 +107,7 @@ private struct BackwardPass {
         derivatives = try rule(arrived)
         for derivative in derivatives { try derivative?.check() }
       }
-      if let check = NumericsCheck.current, let origin = node.origin {
+      if let check = NumericsCheck.ofThread, let origin = node.origin {
         for derivative in derivatives { if let derivative { check.inspect(derivative: derivative, of: origin) } }
       }
       if !keepingGraph { node.release() }

@@ -88,7 +88,7 @@ extension Tensor {
     if inputs.contains(where: \.tracksGradient) {
       guard Recording.isOn else { return self }
       let node = GradientNode(inputs, needing: (first, second, third), function, rule)
-      node.origin = NumericsCheck.current?.inspect(self, of: inputs, operation: node.operation)
+      node.origin = NumericsCheck.ofThread?.inspect(self, of: inputs, operation: node.operation)
       self.node = node
     } else if inputs.contains(where: \.isDerivative) {
       isDerivative = true

@@ -18,8 +18,8 @@ public struct NumericsFault: Sendable, Equatable, CustomStringConvertible {
 
 /// Looks at every result and every derivative, and remembers the first that is not finite: slow, for finding the culprit.
 /// Used by one thread.
-public final class NumericsCheck: @unchecked Sendable {
-  @TaskLocal static var current: NumericsCheck?
+public final class NumericsCheck: LayerWatch, @unchecked Sendable {
+  static var ofThread: NumericsCheck? { current.flatMap { $0 as? NumericsCheck } }
 
   /// What each operation that is still in a graph was, and in which layer.
   typealias Origin = (operation: String, layer: String?)
@@ -27,27 +27,25 @@ public final class NumericsCheck: @unchecked Sendable {
   /// The first that was seen; nil where all numbers were finite.
   public private(set) var fault: NumericsFault?
   private let names: [ObjectIdentifier: String]
-  private var layers: [String] = []
+  private var layers: [String?] = []
 
   /// - Parameter names: the dotted names of a network's modules and parameters.
-  public init(names: [ObjectIdentifier: String] = [:]) { self.names = names }
-
-  /// Runs `body` with every operation being watched.
-  public func run<Result>(_ body: () throws -> Result) rethrows -> Result {
-    try Self.$current.withValue(self, operation: body)
+  public init(names: [ObjectIdentifier: String] = [:]) {
+    self.names = names
+    super.init()
   }
 
-  /// Runs a layer's forward pass, so that a fault in it names the layer.
-  public static func within<Result>(_ layer: AnyObject, _ body: () throws -> Result) rethrows -> Result {
-    guard let check = current, let name = check.names[ObjectIdentifier(layer)] else { return try body() }
-    check.layers.append("\(name) (\(type(of: layer)))")
-    defer { check.layers.removeLast() }
-    return try body()
+  /// A fault in a layer names the layer, one without a name that around it.
+  public override func enters(_ layer: AnyObject) {
+    let name = names[ObjectIdentifier(layer)].map { "\($0) (\(type(of: layer)))" }
+    layers.append(name ?? layers.last ?? nil)
   }
+
+  public override func leaves(_ layer: AnyObject, _ output: Tensor) { layers.removeLast() }
 
   /// Looks at a new result and tells where it came from. A parameter that was no good before is named itself.
   func inspect(_ result: Tensor, of inputs: [Tensor], operation: String) -> Origin {
-    let origin = (operation: operation, layer: layers.last)
+    let origin = (operation: operation, layer: layers.last ?? nil)
     guard fault == nil, let bad = Self.firstBad(result) else { return origin }
     let culprit = inputs.first { names[ObjectIdentifier($0)] != nil && Self.firstBad($0) != nil }
     let parameter = culprit.flatMap { names[ObjectIdentifier($0)] }.map { "parameter \($0)" }

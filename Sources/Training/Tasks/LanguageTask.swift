@@ -27,15 +27,8 @@ public struct LanguageTask: LearningTask {
     )
   }
 
-  public func parts(
-    of network: Module, inputShape: [Int]
-  ) throws -> [(name: String, part: Module, output: Shape)] {
-    let tokens = Tensor.zeros(Shape(inputShape), .int64)
-    let logits = network(tokens)
-    try logits.check()
-    guard let model = network as? LanguageModel else { return [("model", network, logits.shape)] }
-    let outputs = model.rnn.run(tokens.transposed()).outputs
-    return [("rnn", model.rnn, outputs.shape), ("linear", model.linear, logits.shape)]
+  public func trial(of network: Module, inputShape: [Int]) throws -> Tensor {
+    try LanguageModelling.sequenceModel(network).run(.zeros(Shape(inputShape), .int64), from: nil).logits
   }
 }
 

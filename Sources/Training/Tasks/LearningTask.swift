@@ -21,8 +21,8 @@ public protocol LearningTask: Sendable {
 
   /// The shape of the outputs for so many samples; nil where the objective looks after that.
   func outputShape(_ samples: Int, _ sizes: ModelSizes) -> [Int]?
-  /// The parts of a network with the shapes of what they make of zeros.
-  func parts(of network: Module, inputShape: [Int]) throws -> [(name: String, part: Module, output: Shape)]
+  /// What a network makes of zeros of that shape, as a training step runs it.
+  func trial(of network: Module, inputShape: [Int]) throws -> Tensor
 
   /// The name of the outputs in a file of predictions; nil where they are none, and `predict` is not for it.
   var outputName: String? { get }
@@ -54,23 +54,7 @@ extension LearningTask {
     ofCSV data: String, _ metadata: Metadata, path: String
   ) throws -> (dataset: any DigestedDataset, names: [String]?)? { nil }
 
-  /// One part after the other, where the network is a chain of them; else all of it.
-  public func parts(
-    of network: Module, inputShape: [Int]
-  ) throws -> [(name: String, part: Module, output: Shape)] {
-    let input = Tensor.zeros(Shape(inputShape))
-    guard network is Sequential else {
-      let output = network(input)
-      try output.check()
-      return [("model", network, output.shape)]
-    }
-    var value = input
-    return try network.children.map { name, layer in
-      value = layer(value)
-      if let fault = value.fault { throw ConfigurationError("layer \(name) (\(type(of: layer))): \(fault)") }
-      return (name, layer, value.shape)
-    }
-  }
+  public func trial(of network: Module, inputShape: [Int]) throws -> Tensor { network(Tensor.zeros(Shape(inputShape))) }
 
   /// Whether a network gives the outputs that the task judges: what a user's own may get wrong.
   public func check(_ network: Module, _ model: String, _ dataset: any Dataset, _ sizes: ModelSizes) throws {

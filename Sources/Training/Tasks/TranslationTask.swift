@@ -32,19 +32,9 @@ public struct TranslationTask: LearningTask {
     return (pairs, Translation(begin: Vocabulary.ofSentences.count - 1, steps: steps))
   }
 
-  public func parts(
-    of network: Module, inputShape: [Int]
-  ) throws -> [(name: String, part: Module, output: Shape)] {
+  public func trial(of network: Module, inputShape: [Int]) throws -> Tensor {
     let tokens = Tensor.zeros(Shape(inputShape), .int64)
-    guard let model = network as? EncoderDecoder else {
-      let output = network(tokens)
-      try output.check()
-      return [("model", network, output.shape)]
-    }
-    let outputs = model.encoder.encode(tokens, lengths: nil).outputs
-    let logits = model.logits(source: tokens, lengths: nil, inputs: tokens)
-    try logits.check()
-    return [("encoder", model.encoder, outputs.shape), ("decoder", model.decoder, logits.shape)]
+    return try Translation.encoderDecoder(network).logits(source: tokens, lengths: nil, inputs: tokens)
   }
 }
 

@@ -30,9 +30,9 @@ final class ConvolutionPlan: @unchecked Sendable {
     /// What measures fastest; figures are of ResNet-18 at 96×96 and AlexNet on a Zen 5 core.
     init(_ shape: ConvolutionShape, _ pass: Pass, _ options: KernelOptions) {
       // What lies in blocks stays so. And oneDNN 3.7 (AVX-512) goes wrong channels-last where one channel comes in and one
-      // column goes out in a wide stride.
+      // column goes out in a wide stride, and crashes where a window sees nothing but padding.
       let isBlocked = shape.inLayout == .blocked || shape.outLayout == .blocked
-      let isMiscomputed = shape.inChannels == 1 && shape.outWidth == 1 && shape.stride[1] > 1
+      let isMiscomputed = shape.inChannels == 1 && shape.outWidth == 1 && shape.stride[1] > 1 || shape.seesOnlyPadding
       self = isBlocked || pass.isForward && isMiscomputed && lockstep_dnnl_major() > 2 ? .blocked : .direct
       guard lockstep_vector_lanes() == 16, shape.groups == 1, shape.outChannels % 16 == 0 else { return }
       let isGradient = pass == .weightsGradient
@@ -191,5 +191,12 @@ extension ConvolutionPlan {
     defer { if let hint { dnnl_primitive_desc_destroy(hint) } }
     let primitive = try Primitive(make(key.pass, hint: hint), "convolution \(shape)")
     return (primitive, Array(caller.prefix(key.hasBias ? 4 : 3)))
+  }
+}
+
+extension ConvolutionShape {
+  /// Whether windows at an edge may lie wholly in the padding.
+  fileprivate var seesOnlyPadding: Bool {
+    padding[0] > (kernelHeight - 1) * dilation[0] || padding[1] > (kernelWidth - 1) * dilation[1]
   }
 }

@@ -1,0 +1,44 @@
+"""The command line of launch/torture."""
+
+import random
+import sys
+import tempfile
+import time
+
+from Commands.support import BINARY
+
+from .bench import Bench
+from .signals import signals
+
+PARTS = {"signals": (signals, 100, 8)}
+
+
+def main(arguments, usage):
+    seed, isShort, names = random.randrange(1 << 32), False, []
+    words = iter(arguments)
+    for word in words:
+        if word == "--short":
+            isShort = True
+        elif word == "--seed" and (value := next(words, "")).isdigit():
+            seed = int(value)
+        elif word in PARTS:
+            names.append(word)
+        else:
+            print(f"torture: \"{word}\" makes no sense here{usage[usage.index(chr(10)):]}".rstrip(), file=sys.stderr)
+            return 64
+    if not BINARY.exists():
+        print("torture: swift build -c release --product lockstep comes first", file=sys.stderr)
+        return 66
+    print(f"seed {seed}", flush=True)
+    tables = []
+    with tempfile.TemporaryDirectory(prefix="lockstep-torture-") as folder:
+        bench = Bench(folder)
+        for name in names or PARTS:
+            torture, count, few = PARTS[name]
+            start = time.monotonic()
+            tables.append(torture(bench, random.Random(f"{seed} {name}"), few if isShort else count))
+            print(f"{name}: {tables[-1].count} in {time.monotonic() - start:.0f} s", flush=True)
+    print("\n| torture | what must be | is |\n|---|---|---|")
+    for table in tables:
+        print("\n".join(table.rows()))
+    return 1 if any(table.faults for table in tables) else 0
