@@ -16,7 +16,8 @@ struct PoolingValuesTests {
     0, nan, infinity, 7, -infinity,
   ]
 
-  private func expectSame(_ found: Tensor?, _ wanted: [Float], sourceLocation: SourceLocation = #_sourceLocation) throws {
+  private func expectSame(_ found: Tensor?, _ wanted: [Float], sourceLocation: SourceLocation = #_sourceLocation) throws
+  {
     let found = try #require(found, sourceLocation: sourceLocation).floats()
     let isSame = found.count == wanted.count && zip(found, wanted).allSatisfy { $0 == $1 || $0.isNaN && $1.isNaN }
     #expect(isSame, "\(found), not \(wanted)", sourceLocation: sourceLocation)
