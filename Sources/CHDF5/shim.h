@@ -76,3 +76,26 @@ static inline herr_t h5_free_strings(hid_t type, hid_t space, void *buffer) {
   return H5Dvlen_reclaim(type, space, H5P_DEFAULT, buffer);
 #endif
 }
+
+/// Bytes of a reference to a string of varying length in a file: its length, and the address and index of what holds it.
+#define H5_REFERENCE_BYTES 16
+
+/// The "conversion" of such references to plain bytes: they stay as they are.
+static inline herr_t h5_keep_reference(hid_t source, hid_t target, H5T_cdata_t *data, size_t count, size_t stride,
+                                       size_t other_stride, void *buffer, void *other, hid_t transfer) {
+  (void)count, (void)stride, (void)other_stride, (void)buffer, (void)other, (void)transfer;
+  if (data->command != H5T_CONV_INIT) return 0;
+  data->need_bkg = H5T_BKG_NO;
+  return H5Tget_size(source) == H5_REFERENCE_BYTES && H5Tget_size(target) == H5_REFERENCE_BYTES ? 0 : -1;
+}
+
+/// A type by which references are read as they lie in the file; the caller closes it.
+static inline hid_t h5_new_reference_type(void) { return H5Tcreate(H5T_OPAQUE, H5_REFERENCE_BYTES); }
+
+/// Makes libhdf5 hand out references; once is enough.
+static inline herr_t h5_register_references(void) {
+  hid_t text = h5_new_string_type(0), reference = h5_new_reference_type();
+  herr_t status = H5Tregister(H5T_PERS_SOFT, "reference", text, reference, h5_keep_reference);
+  H5Tclose(text), H5Tclose(reference);
+  return status;
+}

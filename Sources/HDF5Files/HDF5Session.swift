@@ -14,6 +14,7 @@ enum HDF5Library {
       _ = H5dont_atexit()
       // A file may name any filter, and whoever sets HDF5_PLUGIN_PATH would have us run a program for it.
       _ = H5PLset_loading_state(0)
+      _ = h5_register_references()
       mutex = .allocate(capacity: 1)
       var attributes = pthread_mutexattr_t()
       pthread_mutexattr_init(&attributes)

@@ -33,3 +33,27 @@ class Table:
             yield f"| {self.name} | {check} | {self.passed[check]} of {self.count} |"
         for what, value in self.remarks:
             yield f"| {self.name} | {what} | {value} |"
+
+
+class Sums:
+    """Numbers, of which some must be none."""
+
+    def __init__(self, name):
+        self.name, self.count, self.faults, self.lines = name, 0, [], []
+
+    def row(self, what, number):
+        self.lines.append((what, f"{number:,}" if isinstance(number, int) else number))
+        self.count += number if isinstance(number, int) and " of " in what else 0
+
+    def wanted_none(self, what, number, cases):
+        self.row(what, number)
+        if number:
+            self.fail(f"{self.name}: {what}: {number}: {cases if isinstance(cases, str) else '; '.join(cases[:20])}")
+
+    def fail(self, fault):
+        self.faults.append(fault)
+        print(fault, flush=True)
+
+    def rows(self):
+        for what, number in self.lines:
+            yield f"| {self.name} | {what} | {number} |"
