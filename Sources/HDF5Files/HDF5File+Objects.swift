@@ -14,7 +14,9 @@ extension HDF5File {
       }
       let names = try (0..<info.nlinks).map { index in
         let length = try session.check(linkName(object, index, nil, 0), "listing")
-        guard isWritable || length <= byteCount else { throw session.error(.damaged, "holds a name of \(length) bytes") }
+        guard isWritable || length <= byteCount else {
+          throw session.error(.damaged, "holds a name of \(length) bytes")
+        }
         return try withUnsafeTemporaryAllocation(of: CChar.self, capacity: length + 1) { buffer in
           try session.check(linkName(object, index, buffer.baseAddress, buffer.count), "listing")
           return try text(buffer, session)

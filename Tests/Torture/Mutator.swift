@@ -49,8 +49,8 @@ struct Mutator {
 
   /// Blocks that begin with one of HDF5's signatures and fit the checksum behind them.
   private static func summed(_ image: [UInt8]) -> [Range<Int>] {
-    let signatures = ["OHDR", "OCHK", "FRHP", "FHDB", "FHIB", "BTHD", "BTLF", "BTIN", "FAHD", "FADB", "EAHD", "EAIB", "EADB"]
-      .map { Array($0.utf8) }
+    let names = "OHDR OCHK FRHP FHDB FHIB BTHD BTLF BTIN FAHD FADB EAHD EAIB EADB"
+    let signatures = names.split(separator: " ").map { Array($0.utf8) }
     var found: [Range<Int>] = image.count > 48 && fits(image, 0..<44) ? [0..<44] : []
     for place in 0..<max(0, image.count - 8) where signatures.contains(Array(image[place..<place + 4])) {
       let ends = place + 4...min(place + 8192, image.count - 4)

@@ -11,7 +11,7 @@ enum Outcome: Int {
 }
 
 /// How far the work is, in a file that outlives the process: the index of the next file, how many had each outcome, and the
-/// most memory that one took beyond its size.
+/// most memory that one took beyond its size, and which.
 final class Status {
   private let descriptor: Int32
   private var numbers: [Int64]
@@ -20,9 +20,9 @@ final class Status {
 
   init(_ path: String, from: Int) throws {
     descriptor = open(path, O_RDWR | O_CREAT, 0o666)
-    numbers = [Int64](repeating: 0, count: 5)
+    numbers = [Int64](repeating: 0, count: 6)
     let size = numbers.count * 8
-    if pread(descriptor, &numbers, size, 0) != size { numbers = [Int64](repeating: 0, count: 5) }
+    if pread(descriptor, &numbers, size, 0) != size { numbers = [Int64](repeating: 0, count: 6) }
     numbers[0] = Int64(from)
   }
 
@@ -36,7 +36,7 @@ final class Status {
     let (outcome, memory) = try outcome()
     numbers[0] += 1
     numbers[1 + outcome.rawValue] += 1
-    numbers[4] = max(numbers[4], Int64(memory))
+    if memory > numbers[4] { (numbers[4], numbers[5]) = (Int64(memory), Int64(index)) }
     save()
     alarm(0)
   }

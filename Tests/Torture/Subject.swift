@@ -7,14 +7,14 @@ struct Subject {
   let bytes: [UInt8]
   let isCheckpoint: Bool
   private let content: String
-  /// Where changed files lie, in memory.
+  /// Where changed files lie.
   private let place: String
 
-  init(_ path: String) throws {
+  init(_ path: String, place: String) throws {
     bytes = try InputFile.bytes(of: path)
     isCheckpoint = (try? CheckpointFile.load(path)) != nil
     content = try isCheckpoint ? Content.ofCheckpoint(path) : Content.ofDataset(path)
-    place = "/dev/shm/lockstep-torture-\(getpid()).h5"
+    self.place = place
   }
 
   /// What the file's readers make of `changed`, and how much memory they take beyond its size.
@@ -22,7 +22,6 @@ struct Subject {
     let descriptor = open(place, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
     guard write(descriptor, changed, changed.count) == changed.count else { exit(74) }
     close(descriptor)
-    defer { unlink(place) }
     let before = Memory.mark()
     let found = try? isCheckpoint ? Content.ofCheckpoint(place) : Content.ofDataset(place)
     let memory = max(0, Memory.peak() - before - changed.count)

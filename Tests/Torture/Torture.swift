@@ -8,13 +8,14 @@ import Lockstep
 /// Torture flips FILE STATUS FROM STRIDE      each STRIDE-th bit of FILE flipped, then each STRIDE-th truncation
 /// Torture hostile FILE STATUS FROM COUNT SEED     COUNT mutations of FILE, with checksums that fit again
 /// ```
-/// STATUS holds the numbers of `Status` after each file, so that the driver knows them, and where to go on, should the process die.
+/// STATUS holds the numbers of `Status`, so that the driver knows them, and where to go on, should the process die; then
+/// STATUS.h5 is the file that it died of.
 @main enum Torture {
   static func main() throws {
     let words = CommandLine.arguments
     guard words.count >= 6, let from = Int(words[4]), let number = Int(words[5]), number > 0 else { return usage() }
     let status = try Status(words[3], from: from)
-    let subject = try Subject(words[2])
+    let subject = try Subject(words[2], place: words[3] + ".h5")
     switch words[1] {
     case "flips": try flips(subject, stride: number, status)
     case "hostile":

@@ -9,7 +9,7 @@ from Commands.support import ROOT, run, small_dataset
 from .table import Sums
 
 PROGRAM = ROOT / ".build" / "release" / "Torture"
-MOST_DEATHS = 100
+MOST_DEATHS = 5000
 ROOM = 64 << 20
 
 
@@ -32,17 +32,20 @@ def hostile(bench, random, count):
     """Mutations whose checksums fit again."""
     table = Sums("hostile")
     files = [*own_files(bench), ("dataset by h5py", foreign_file(bench))]
-    deaths, most = [], 0
+    deaths, most = [], (0, "")
     for name, path in files:
         found = program(bench, "hostile", path, max(1, count // len(files)), random.randrange(1 << 32))
         table.row(f"{name} of {path.stat().st_size:,} bytes: mutated and sealed again", found.total)
         table.row(f"{name}: refused", found.refused)
         deaths += [f"{name}: {death}" for death in found.deaths]
-        most = max(most, found.memory)
+        most = max(most, (found.memory, f"{name}, file {found.fattest}"))
+    ended = [death for death in deaths if death.startswith("65")]
+    table.row("libhdf5's own faults: the process ends with one line and exit code 65", len(ended))
+    deaths = [death for death in deaths if not death.startswith("65")]
     table.wanted_none("crashes and hangs", len(deaths), deaths)
-    table.row(f"most memory beyond the file's size (at most {ROOM >> 20} MiB)", f"{most / (1 << 20):.1f} MiB")
-    if most > ROOM:
-        table.fail(f"hostile: {most} bytes of memory")
+    table.row(f"most memory beyond the file's size (at most {ROOM >> 20} MiB)", f"{most[0] / (1 << 20):.1f} MiB")
+    if most[0] > ROOM:
+        table.fail(f"hostile: {most[0]} bytes of memory: {most[1]}")
     return table
 
 
@@ -50,24 +53,25 @@ class Found:
     """What the program counted, and where it died."""
 
     def __init__(self, numbers, deaths):
-        _, self.refused, self.same, self.other, self.memory = numbers
+        _, self.refused, self.same, self.other, self.memory, self.fattest = numbers
         self.deaths = deaths
         self.total = self.refused + self.same + self.other + len(deaths)
 
 
 def program(bench, what, path, *more):
-    status, deaths, start = bench.folder / "status", [], 0
-    status.unlink(missing_ok=True)
+    bench.count += 1
+    status, deaths, start = bench.folder / f"status-{bench.count}", [], 0
     while True:
         words = [str(word) for word in (PROGRAM, what, path, status, start, *more)]
         done = subprocess.run(words, capture_output=True, text=True)
-        numbers = struct.unpack("5q", status.read_bytes())
+        numbers = struct.unpack("6q", status.read_bytes())
         if done.returncode == 0:
             return Found(numbers, deaths)
-        if done.returncode > 0 and not numbers[0]:
+        isReported = done.returncode == 65 and done.stderr == f"lockstep: {status}.h5: libhdf5 fails on it: it is damaged\n"
+        if done.returncode > 0 and not isReported:
             raise RuntimeError(f"{words}: {done.stderr}")
         number = -done.returncode
-        name = "hangs" if number == signal.SIGALRM else signal.Signals(number).name if number > 0 else done.stderr[-300:]
+        name = "hangs" if number == signal.SIGALRM else signal.Signals(number).name if number > 0 else "65"
         deaths.append(f"{name} at file {numbers[0]} of {' '.join(words[1:3])} {' '.join(map(str, more))}")
         if len(deaths) == MOST_DEATHS:
             deaths.append("given up")

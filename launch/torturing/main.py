@@ -8,12 +8,15 @@ import time
 from Commands.support import BINARY
 
 from .bench import Bench
+from .files import flips, hostile
 from .io import io
 from .kills import kills
 from .signals import signals
 
 # Each with how many of it, and how many in the short form.
-PARTS = {"signals": (signals, 100, 6), "kills": (kills, 150, 6), "io": (io, 1000, 1)}
+PARTS = {
+    "signals": (signals, 100, 4), "kills": (kills, 150, 4), "io": (io, 1000, 1), "flips": (flips, 10**9, 500),
+    "hostile": (hostile, 100_000, 6000)}
 
 
 def main(arguments, usage):
