@@ -58,7 +58,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   }
 
   private func train(_ communicator: Communicator) throws {
-    let job = try communicator.agreeing("start") { try prepare(communicator) }
+    let job = try communicator.agreeing("start", at: .starting) { try prepare(communicator) }
     try Replicas.agree(job.identity, over: communicator)
     try communicator.agreeing("overwrite") {
       if overwrite && communicator.isRoot { try job.saving?.folder.removeStrangers(resuming: place(job.resumed)) }
@@ -68,7 +68,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let trainer = try Trainer(drawing: job.network, job.objective, job.configuration, on: communicator)
     trainer.metadata = job.metadata
     if let resumed = job.resumed {
-      try communicator.agreeing("resume") {
+      try communicator.agreeing("resume", at: .starting) {
         do {
           if let change = job.configuration.optimizerChange(from: resumed.checkpoint), communicator.isRoot {
             Console.warn("\(resumed.path): \(change)")

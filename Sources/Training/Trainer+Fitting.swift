@@ -10,14 +10,14 @@ extension Trainer {
   public func fit(_ train: any Dataset, test: (any Dataset)? = nil, saving: CheckpointPlan? = nil) throws {
     let start = monotonicSeconds()
     if let saving {
-      try communicator.agreeing("save") { if communicator.isRoot { try saving.folder.prepare() } }
+      try communicator.agreeing("save", at: .saving) { if communicator.isRoot { try saving.folder.prepare() } }
       followSignals(saving)
     }
     defer { stopFollowing() }
     while let metrics = try fitEpoch(train, test: test, saving: saving, since: start) {
       // First of all: whatever befalls the observers, the epoch is not lost.
       if let saving, saving.isDue(afterEpoch: position.epoch) { try save(saving) }
-      for observer in observers { try observer.epochFinished(metrics) }
+      try communicator.working(at: .other) { for observer in observers { try observer.epochFinished(metrics) } }
       if try communicator.tellAll(observers.contains(where: \.wantsToStop) ? 1 : 0).contains(1) { break }
     }
     if let saving, saving.lastSavedStep != position.step { try save(saving) }

@@ -10,7 +10,7 @@ extension Trainer {
     try strategy.verify(step: position.step)
     let state = try strategy.state()
     let carried = try gatherCarried()
-    try communicator.agreeing("save") {
+    try communicator.agreeing("save", at: .saving) {
       if communicator.isRoot { try plan.folder.save(checkpoint(state, carried, at: position, totals)) }
     }
     plan.lastSavedStep = position.step
