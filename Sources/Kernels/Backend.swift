@@ -35,11 +35,11 @@ public protocol Backend: Sendable {
     _ shape: ConvolutionShape, input: ConstantFloats, outputGradient: ConstantFloats, weightsGradient: Floats,
     biasGradient: Floats?) throws
 
-  /// `output[window] = maximum or mean of input[window]`. `workspace` remembers where each maximum was.
+  /// `output[window] = maximum or mean of input[window]`; a NaN is the maximum. `workspace` remembers where each maximum was.
   func pool(
     _ pooling: Pooling, _ shape: PoolingShape, input: ConstantFloats, output: Floats,
     workspace: UnsafeMutableRawPointer) throws
-  /// The gradient with respect to the input; a maximum's goes to the first of equal ones.
+  /// The gradient with respect to the input; a maximum's goes to the first of equal ones, or the last NaN.
   func poolingGradient(
     _ pooling: Pooling, _ shape: PoolingShape, outputGradient: ConstantFloats, inputGradient: Floats,
     workspace: UnsafeMutableRawPointer) throws

@@ -1,20 +1,9 @@
 /// The element types that travel between ranks.
-public enum MessageType: UInt8, Sendable, CustomStringConvertible {
+public enum MessageType: UInt8, Sendable {
   /// Swift's `Float`.
   case float32 = 1
   /// Swift's `Double`, `Int32`, `Int64`, `UInt8` and `UInt64`.
   case float64, int32, int64, uint8, uint64
-
-  public var description: String {
-    switch self {
-    case .float32: "float32"
-    case .float64: "float64"
-    case .int32: "int32"
-    case .int64: "int64"
-    case .uint8: "uint8"
-    case .uint64: "uint64"
-    }
-  }
 
   var byteCount: Int {
     switch self {
@@ -61,17 +50,9 @@ extension UInt8: MessageElement { public static var messageType: MessageType { .
 extension UInt64: MessageElement { public static var messageType: MessageType { .uint64 } }
 
 /// How an allreduce combines the ranks' elements. Integer sums wrap around on overflow.
-public enum ReductionOperation: UInt8, Sendable, CaseIterable, CustomStringConvertible {
+public enum ReductionOperation: UInt8, Sendable, CaseIterable {
   /// Floating-point numbers are added in an order that the number of ranks decides.
   case sum = 1
   /// The least or greatest of each place.
   case minimum, maximum
-
-  public var description: String {
-    switch self {
-    case .sum: "sum"
-    case .minimum: "minimum"
-    case .maximum: "maximum"
-    }
-  }
 }

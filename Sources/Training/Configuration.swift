@@ -145,11 +145,7 @@ extension Configuration: Codable {
   }
 
   /// With sorted keys, so that equal configurations are equal texts.
-  public func json() throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(self), as: UTF8.self)
-  }
+  public func json() throws -> String { try stableJSON() }
 
   /// Reads what `json()` wrote.
   ///

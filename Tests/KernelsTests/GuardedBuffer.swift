@@ -46,6 +46,7 @@ func expectNear(
   #expect(actual.guardsAreIntact, "\(what()): written outside of the buffer", sourceLocation: sourceLocation)
   let wrong = (0..<actual.count).first { index in
     let (mine, theirs) = (actual.pointer[index], expected.pointer[index])
+    if mine.isNaN && theirs.isNaN { return false }
     return mine != theirs && !(abs(mine - theirs) <= tolerance * max(1, abs(theirs)))
   }
   if let wrong {

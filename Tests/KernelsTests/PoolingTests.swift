@@ -70,4 +70,34 @@ struct PoolingTests {
       batch: 2, channels: 3, inHeight: 5, inWidth: 4, kernel: [3, 3], stride: [2, 2], padding: [1, 1])
     try Self.check(.maximum, shape, numbers.floats(2 * 5 * 4 * 3, in: -9 ... -1), &numbers)
   }
+
+  @Test("NaN and infinities are what the reference makes of them, both directions", arguments: 0..<4)
+  func notFinite(seed: Int) throws {
+    var numbers = SeededNumbers(UInt64(90 + seed))
+    for _ in 0..<30 {
+      let shape = Self.randomShape(&numbers)
+      let input = numbers.floats(shape.batch * shape.inHeight * shape.inWidth * shape.channels)
+      // Few of them, or nothing else.
+      let share = numbers.int(0...1) == 0 ? 10 : 1
+      for index in 0..<input.count where numbers.int(1...share) == 1 {
+        input.pointer[index] = [Float.nan, -.infinity, -.infinity, .infinity][numbers.int(0...3)]
+      }
+      try Self.check(.maximum, shape, input, &numbers)
+    }
+  }
+
+  @Test("Whether numbers are finite", arguments: [0, 1, 15, 16, 17, 100])
+  func finite(count: Int) {
+    var numbers = SeededNumbers(5)
+    let values = numbers.floats(count, in: -1e38...1e38)
+    #expect(Finite.all(values.pointer, count: count))
+    for place in 0..<count {
+      for odd in [Float.nan, .infinity, -.infinity] {
+        let kept = values.pointer[place]
+        values.pointer[place] = odd
+        #expect(!Finite.all(values.pointer, count: count))
+        values.pointer[place] = kept
+      }
+    }
+  }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import Tensors
 import Testing
 
@@ -83,11 +84,8 @@ struct FaultTests {
   /// hundred results is looked at.
   @Test("Random operators on random shapes never trap")
   func fuzz() {
-    #if DEBUG
-      let expressions = 20_000
-    #else
-      let expressions = 1_000_000
-    #endif
+    // `launch/fuzz expressions` asks for a million.
+    let expressions = ProcessInfo.processInfo.environment["LOCKSTEP_EXPRESSIONS"].flatMap { Int($0) } ?? 20_000
     var numbers = Fuzz(seed: 12)
     var pool = (0..<24).map { _ in numbers.fresh() }
     var faults = 0

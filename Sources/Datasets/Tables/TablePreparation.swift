@@ -211,11 +211,7 @@ extension TablePreparation {
 /// As JSON, for attributes and checkpoints.
 extension TablePreparation {
   /// As JSON with sorted keys: the same preparation is the same text.
-  public func json() throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(self), as: UTF8.self)
-  }
+  public func json() throws -> String { try stableJSON() }
 
   /// Reads what `json()` wrote; an `InputError` names `path` where it can't.
   public init(json: String, path: String) throws {

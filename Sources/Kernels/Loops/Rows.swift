@@ -27,33 +27,3 @@ public enum RowMaximum {
     }
   }
 }
-
-/// Sums of rows.
-public enum RowSum {
-  /// `result[row] = Σ input[row, ·]`, in 16 partial sums that are added in a fixed tree: vectorised, and with a rounding
-  /// error that grows with the row's length divided by 16.
-  @inlinable
-  public static func sum<Scalar: BinaryFloatingPoint & SIMDScalar>(
-    rows: Int, count: Int, _ input: UnsafePointer<Scalar>, into result: UnsafeMutablePointer<Scalar>
-  ) {
-    let whole = count & ~15
-    for row in 0..<rows {
-      let source = input + row * count
-      var partial = SIMD16<Scalar>(repeating: 0)
-      var i = 0
-      while i < whole {
-        partial += SIMD16(at: source + i)
-        i += 16
-      }
-      let eight = partial.lowHalf + partial.highHalf
-      let four = eight.lowHalf + eight.highHalf
-      let two = four.lowHalf + four.highHalf
-      var total = two.x + two.y
-      while i < count {
-        total += source[i]
-        i += 1
-      }
-      result[row] = total
-    }
-  }
-}

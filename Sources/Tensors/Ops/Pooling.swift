@@ -1,7 +1,8 @@
 import Kernels
 
 extension Tensor {
-  /// The maximum of each window of `[batch, channels, height, width]`; its derivative goes to the maximum's place.
+  /// The maximum of each window of `[batch, channels, height, width]`, NaN where one is in it; its derivative goes to the
+  /// maximum's place.
   public final func maxPooled(_ kernel: [Int], stride: [Int]? = nil, padding: [Int] = [0, 0]) -> Tensor {
     pooled(.maximum, kernel, stride ?? kernel, padding)
   }
@@ -21,27 +22,29 @@ extension Tensor {
   }
 
   private final func averaged(to outputs: [Int]) throws -> Tensor {
-    guard rank == 4, outputs.count == 2, outputs.min() ?? 0 > 0, outputs.max() ?? 0 <= Int32.max else {
+    guard rank == 4, outputs.count == 2, outputs.min() ?? 0 > 0, outputs.max() ?? 0 <= 1 << 20 else {
       throw TensorError("adaptive pooling", "shape \(shape) to \(outputs)")
     }
     let extents = Array(shape.suffix(2))
-    if extents.min() ?? 0 > 0, zip(extents, outputs).allSatisfy({ $0 % $1 == 0 }) {
-      return averagePooled(zip(extents, outputs).map { $0 / $1 })
+    // The kernels of pooling add a window in one chain of float32, good for small ones.
+    let window = zip(extents, outputs).map { $0 / $1 }
+    if extents.min() ?? 0 > 0, zip(extents, outputs).allSatisfy({ $0 % $1 == 0 }), window[0] <= 64 / window[1] {
+      return averagePooled(window)
     }
-    let (rows, columns) = (
-      Self.windowMeans(extents[0], outputs[0]), Self.windowMeans(extents[1], outputs[1])
-    )
-    return rows.matmul(matmul(columns.transposed()))
+    return windowMeans(2, outputs[0]).windowMeans(3, outputs[1])
   }
 
-  /// The matrix `[outputs, inputs]` that takes the mean of each adaptive window.
-  private static func windowMeans(_ inputs: Int, _ outputs: Int) -> Tensor {
-    var matrix = [Float](repeating: 0, count: inputs * outputs)
-    for output in 0..<outputs {
-      let window = output * inputs / outputs..<((output + 1) * inputs + outputs - 1) / outputs
-      for input in window { matrix[output * inputs + input] = 1 / Float(window.count) }
+  /// The means of adaptive windows along one axis. Each is taken of its own elements alone, so that an infinity or NaN is in
+  /// no mean but its windows'.
+  private final func windowMeans(_ axis: Int, _ outputs: Int) -> Tensor {
+    let inputs = shape[axis]
+    let means = (0..<outputs).map { output in
+      let end = ((output + 1) * inputs + outputs - 1) / outputs
+      let window = TensorSelection.range(start: output * inputs / outputs, end: end, step: 1)
+      let part = axis == 2 ? self[.all, .all, window] : self[.all, .all, .all, window]
+      return part.mean(axis, keepingAxes: true)
     }
-    return Tensor(matrix, shape: [outputs, inputs])
+    return .concatenate(means, axis: axis)
   }
 
   private final func pooled(_ kind: Pooling, _ kernel: [Int], _ stride: [Int], _ padding: [Int]) -> Tensor {

@@ -189,11 +189,10 @@ private struct SumAction: TypedAction {
 
   func run<T: Element>(_ type: T.Type) throws -> Tensor {
     let result = try Tensor(uninitialized: plan.resultShape, T.dtype)
-    if plan.inner == 1, T.self == Float.self {
-      try RowSum.sum(rows: plan.outer, count: plan.count, source.pointer(Float.self), into: result.pointer(Float.self))
-    } else if plan.inner == 1, T.self == Double.self {
-      try RowSum.sum(
-        rows: plan.outer, count: plan.count, source.pointer(Double.self), into: result.pointer(Double.self))
+    if T.self == Float.self {
+      try sum(source.pointer(Float.self), into: result.pointer(Float.self))
+    } else if T.self == Double.self {
+      try sum(source.pointer(Double.self), into: result.pointer(Double.self))
     } else {
       try Loops.reduce(
         outer: plan.outer, count: plan.count, inner: plan.inner, source.pointer(T.self), into: result.pointer(T.self),
@@ -201,6 +200,14 @@ private struct SumAction: TypedAction {
       ) { T.adding($0, $1) }
     }
     return result
+  }
+
+  private func sum<T: FloatElement>(_ input: UnsafePointer<T>, into result: UnsafeMutablePointer<T>) {
+    if plan.inner == 1 {
+      RowSum.sum(rows: plan.outer, count: plan.count, input, into: result)
+    } else {
+      ColumnSum.sum(outer: plan.outer, count: plan.count, inner: plan.inner, input, into: result)
+    }
   }
 }
 

@@ -7,6 +7,14 @@ extension OneDNN {
   ) throws {
     if shape.batch == 0 { return }
     if pooling.isOfTiles(shape) { return AverageTiles(shape).forward(input, output) }
+    if pooling == .maximum {
+      // The workspace's last byte tells the gradient who has filled it.
+      let isOrdinary = Finite.all(input, count: shape.input.elementCount(shape.layout))
+      workspace.storeBytes(of: isOrdinary, toByteOffset: try flagPlace(shape), as: Bool.self)
+      if !isOrdinary {
+        return WindowMaxima(shape).forward(input, output, winners: workspace.assumingMemoryBound(to: Int32.self))
+      }
+    }
     try plan(pooling, shape).forward.run(UnsafeMutableRawPointer(mutating: input), output, workspace)
   }
 
@@ -16,12 +24,22 @@ extension OneDNN {
   ) throws {
     if shape.batch == 0 { return }
     if pooling.isOfTiles(shape) { return AverageTiles(shape).backward(outputGradient, inputGradient) }
+    if pooling == .maximum, try !workspace.load(fromByteOffset: flagPlace(shape), as: Bool.self) {
+      let winners = UnsafePointer(workspace.assumingMemoryBound(to: Int32.self))
+      return WindowMaxima(shape).backward(outputGradient, inputGradient, winners: winners)
+    }
     try plan(pooling, shape).backward.run(inputGradient, UnsafeMutableRawPointer(mutating: outputGradient), workspace)
   }
 
   public func poolingWorkspaceByteCount(_ pooling: Pooling, _ shape: PoolingShape) throws -> Int {
     if pooling != .maximum || shape.batch == 0 { return 0 }
-    return try plan(pooling, shape).forward.byteCount(dnnl_query_workspace_md)
+    return try flagPlace(shape) + 1
+  }
+
+  /// Behind what oneDNN keeps of the maxima, and what `WindowMaxima` does.
+  private func flagPlace(_ shape: PoolingShape) throws -> Int {
+    let winners = shape.output.elementCount(shape.layout) * MemoryLayout<Int32>.stride
+    return max(winners, try plan(.maximum, shape).forward.byteCount(dnnl_query_workspace_md))
   }
 
   private struct PoolingKey: Hashable, Sendable {

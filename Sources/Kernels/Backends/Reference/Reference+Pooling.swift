@@ -8,12 +8,12 @@ extension Reference {
     shape.forEachWindow { places, result in
       switch pooling {
       case .maximum:
-        // The first of equal ones.
+        // The first of equal ones, but the last NaN, as in PyTorch.
         guard var winner = places.first else {
           output[result] = -.infinity
           return
         }
-        for place in places where input[place] > input[winner] { winner = place }
+        for place in places where input[place] > input[winner] || input[place].isNaN { winner = place }
         (output[result], winners[result]) = (input[winner], winner)
       case .average, .averageInside:
         output[result] = Float(
