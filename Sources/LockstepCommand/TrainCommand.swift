@@ -15,8 +15,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   @Option(help: "How often to save: 1epoch, 100steps.") var checkpointEvery: String?
   @Option(parsing: .unconditional, help: "How many of the newest checkpoints stay; all, unless said.") var keep: Int?
   @Option(help: "Which of the older ones stay as well: 10epochs, 1000steps.") var keepEvery: String?
-  @Option(
-    help: "The metric, such as test_accuracy, that tells the best checkpoint, best.h5; with --keep the loss, unless said.")
+  @Option(help: "The metric, such as test_accuracy, that tells the best checkpoint, best.h5; with --keep the loss.")
   var keepBest: String?
   @Flag(help: "Removes another run's checkpoints from the folder for checkpoints.") var overwrite = false
   @Option(help: "Goes on from a checkpoint, or the newest good one of a folder.") var resume: String?
