@@ -44,7 +44,8 @@ public final class ProgressPrinter: TrainingObserver {
     text += "  \(Self.fixed(metrics.seconds, 1)) s"
     StandardOutput.line(text)
     if let count = metrics.skippedSteps, count > 0 {
-      StandardOutput.line("  \(count) step\(count == 1 ? "" : "s") skipped" + (skipped.map { "; last, \($0.finding)" } ?? ""))
+      let reason = skipped.map { "; last, \($0.finding)" } ?? ""
+      StandardOutput.line("  \(count) step\(count == 1 ? "" : "s") skipped\(reason)")
     }
     skipped = nil
   }
