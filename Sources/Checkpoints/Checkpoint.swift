@@ -10,6 +10,8 @@ public struct TrainingPosition: Sendable, Equatable {
   public var step = 0
   /// Steps of the present, unfinished epoch.
   public var stepInEpoch = 0
+  /// Those of them that were skipped, because their numbers were not finite.
+  public var skippedInEpoch = 0
   /// Samples of all steps together.
   public var samplesSeen = 0
   /// What all of the training's random numbers depend on.

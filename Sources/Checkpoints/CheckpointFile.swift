@@ -43,6 +43,9 @@ public enum CheckpointFile {
       "step_in_epoch": position.stepInEpoch, "samples_seen": position.samplesSeen,
       "optimizer_steps": checkpoint.optimizerSteps, "seed": Int(bitPattern: UInt(position.seed)),
     ]
+    if position.skippedInEpoch > 0 {
+      try file.setAttribute("skipped_in_epoch", of: "/training", to: .int(Int64(position.skippedInEpoch)))
+    }
     for (name, number) in numbers { try file.setAttribute(name, of: "/training", to: .int(Int64(number))) }
     try file.setAttribute("epoch_totals", of: "/training", to: .doubles(position.totals))
     try file.setAttribute("configuration", of: "/training", to: .string(checkpoint.configuration))
@@ -110,6 +113,9 @@ public enum CheckpointFile {
     (position.stepInEpoch, position.samplesSeen) = (try count("step_in_epoch"), try count("samples_seen"))
     guard position.stepInEpoch <= position.step else {
       throw CheckpointError(path, "/training: step_in_epoch is \(position.stepInEpoch), but step \(position.step)")
+    }
+    if try file.attribute("skipped_in_epoch", of: "/training") != nil {
+      position.skippedInEpoch = try count("skipped_in_epoch")
     }
     position.seed = UInt64(UInt(bitPattern: try number("seed")))
     if case .doubles(let totals)? = try file.attribute("epoch_totals", of: "/training") {

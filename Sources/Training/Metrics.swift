@@ -20,16 +20,19 @@ public struct EpochMetrics: Sendable {
   public let ranks: Int
   /// What the totals mean.
   public let objective: any Objective
+  /// Of the epoch's steps, because their numbers were not finite; nil where a training stops instead.
+  public let skippedSteps: Int?
   /// Of a cross-validation, from 1; then `test` is the part that was left out.
   public var fold: Int?
 
   /// For an observer's test, or a loop of one's own that reports as the trainer does.
   public init(
     epoch: Int, step: Int, seconds: Double, train: Totals, test: Totals?, examplesPerSecond: Double, ranks: Int,
-    objective: any Objective = Classification()
+    objective: any Objective = Classification(), skippedSteps: Int? = nil
   ) {
     (self.epoch, self.step, self.seconds, self.train, self.test) = (epoch, step, seconds, train, test)
     (self.examplesPerSecond, self.ranks, self.objective) = (examplesPerSecond, ranks, objective)
+    self.skippedSteps = skippedSteps
   }
 
   /// The training's figures, as the objective reports them.
@@ -44,6 +47,7 @@ public struct EpochMetrics: Sendable {
     fields += [("epoch", "\(epoch)"), ("step", "\(step)"), ("seconds", Self.number(seconds))]
     fields += named.map { ($0.name, Self.number($0.value)) }
     fields += [("\(objective.unit)_per_second", Self.number(examplesPerSecond)), ("ranks", "\(ranks)")]
+    if let skippedSteps { fields.append(("skipped_steps", "\(skippedSteps)")) }
     return Self.object(fields)
   }
 
@@ -80,6 +84,8 @@ public struct FinishedStep: Sendable {
   public let batchSize: Int
   /// What the totals mean.
   public let objective: any Objective
+  /// Why the step was skipped; nil where it was taken.
+  public let skipped: NotFiniteError?
   /// This rank's own; nil unless the trainer's `checks.reportsSteps` asks for it.
   public let report: StepReport?
 }

@@ -41,18 +41,18 @@ extension Trainer {
     try takeSteps(data, sampler, saving)
     let seconds = monotonicSeconds() - epochStart
     guard position.stepInEpoch == sampler.batchCount else { return nil }
-    let sums = totals
+    let (sums, skipped) = (totals, position.skippedInEpoch)
     settled?.withdraw()
     totals = Totals(objective.sums)
     position.epoch += 1
-    position.stepInEpoch = 0
+    (position.stepInEpoch, position.skippedInEpoch) = (0, 0)
     offerState()
     let evaluator = Evaluator(model, objective, strategy.sharding, communicator, configuration.kernels)
     let tested = try test.map { try evaluator.evaluate($0) }
     return EpochMetrics(
       epoch: position.epoch, step: position.step, seconds: monotonicSeconds() - start, train: sums, test: tested,
       examplesPerSecond: (sums.weight - weightBefore) / max(seconds, 1e-9), ranks: communicator.size,
-      objective: objective)
+      objective: objective, skippedSteps: settings.onNan == .skip ? skipped : nil)
   }
 
   private var hasReachedLastStep: Bool { settings.steps.map { position.step >= $0 } ?? false }
@@ -69,7 +69,7 @@ extension Trainer {
       if !observers.isEmpty {
         let finished = FinishedStep(
           position: position, stepsPerEpoch: sampler.batchCount, epochs: settings.epochs, totals: totals,
-          batchSize: settings.batchSize, objective: objective, report: result.report)
+          batchSize: settings.batchSize, objective: objective, skipped: result.skipped, report: result.report)
         for observer in observers { observer.stepFinished(finished) }
       }
       if let signal = result.stop {
