@@ -10,6 +10,8 @@ public struct TrainingPosition: Sendable, Equatable {
   public var step = 0
   /// Steps of the present, unfinished epoch.
   public var stepInEpoch = 0
+  /// Those of them that were skipped, because their numbers were not finite.
+  public var skippedInEpoch = 0
   /// Samples of all steps together.
   public var samplesSeen = 0
   /// What all of the training's random numbers depend on.
@@ -37,6 +39,8 @@ public struct Checkpoint: Sendable {
   public var metadata: Metadata
   /// States of sequences that go on with the next step: `[rows, 1 + width]`, each behind its row's number.
   public var carried: Tensor?
+  /// How good the model was, where that was measured when it was saved.
+  public var score: CheckpointScore?
 
   /// Holds the tensors as they are, without a copy.
   public init(

@@ -43,9 +43,16 @@ public enum CheckpointFile {
       "step_in_epoch": position.stepInEpoch, "samples_seen": position.samplesSeen,
       "optimizer_steps": checkpoint.optimizerSteps, "seed": Int(bitPattern: UInt(position.seed)),
     ]
+    if position.skippedInEpoch > 0 {
+      try file.setAttribute("skipped_in_epoch", of: "/training", to: .int(Int64(position.skippedInEpoch)))
+    }
     for (name, number) in numbers { try file.setAttribute(name, of: "/training", to: .int(Int64(number))) }
     try file.setAttribute("epoch_totals", of: "/training", to: .doubles(position.totals))
     try file.setAttribute("configuration", of: "/training", to: .string(checkpoint.configuration))
+    if let score = checkpoint.score {
+      try file.setAttribute("score", of: "/training", to: .doubles([score.value]))
+      try file.setAttribute("score_of", of: "/training", to: .string(score.name))
+    }
     return sealed(try file.image())
   }
 
@@ -107,6 +114,9 @@ public enum CheckpointFile {
     guard position.stepInEpoch <= position.step else {
       throw CheckpointError(path, "/training: step_in_epoch is \(position.stepInEpoch), but step \(position.step)")
     }
+    if try file.attribute("skipped_in_epoch", of: "/training") != nil {
+      position.skippedInEpoch = try count("skipped_in_epoch")
+    }
     position.seed = UInt64(UInt(bitPattern: try number("seed")))
     if case .doubles(let totals)? = try file.attribute("epoch_totals", of: "/training") {
       guard totals.count <= 64, totals.allSatisfy(\.isFinite) else {
@@ -120,11 +130,17 @@ public enum CheckpointFile {
     }
     var optimizer: [String: [String: Tensor]] = [:]
     for slot in try file.names(in: "/optimizer") { optimizer[slot] = try tensors(in: "/optimizer/\(slot)", file) }
-    return Checkpoint(
+    var result = Checkpoint(
       model: try tensors(in: "/model", file).sorted { $0.key < $1.key }.map { (name: $0.key, tensor: $0.value) },
       optimizer: optimizer, optimizerSteps: try count("optimizer_steps"), position: position,
       configuration: configuration, metadata: Metadata(texts: try texts(file)),
       carried: try tensors(in: "/training", file)["carried"])
+    if case .doubles(let value)? = try file.attribute("score", of: "/training"), value.count == 1,
+      case .string(let name)? = try file.attribute("score_of", of: "/training")
+    {
+      result.score = CheckpointScore(name, value[0])
+    }
+    return result
   }
 
   private static func texts(_ file: HDF5File) throws -> [String: [String]] {

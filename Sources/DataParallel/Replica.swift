@@ -46,8 +46,16 @@ public final class Replica {
   /// Forgets gradients and sums of a step that did not come to its end.
   func beginStep() {
     uses = []
-    if isInStep { for tensor in parameters + statisticians.flatMap(\.stepSums) { tensor.gradient = nil } }
+    if isInStep { clear() }
     isInStep = true
+  }
+
+  private func clear() { for tensor in parameters + statisticians.flatMap(\.stepSums) { tensor.gradient = nil } }
+
+  /// Ends a step that is not taken.
+  func skip() {
+    clear()
+    isInStep = false
   }
 
   func update() throws {

@@ -6,7 +6,7 @@ import Tensors
 /// depends on ranks, and never which one it is.
 ///
 /// A step is, on every rank: `beginStep`; for each slice of the rank's shard a forward pass, a backward pass (in the last
-/// slice `gradientReady` as each gradient is final) and `endSlice`; then `reduce`, `clip` and `update`.
+/// slice `gradientReady` as each gradient is final) and `endSlice`; then `reduce`, `clip` and `update`, or `skip`.
 public protocol Strategy: AnyObject {
   /// This rank's model and optimizer.
   var replica: Replica { get }
@@ -32,6 +32,8 @@ public protocol Strategy: AnyObject {
   ///   - sumCount: how many sums each slice has.
   /// - Returns: the sums and notes of all ranks, the same on every rank.
   func reduce(_ notes: [Double], sumCount: Int) throws -> (sums: [Double], notes: [Double])
+  /// Whether the gradients that `update` would use, and the sums for statistics, are finite; the same on every rank.
+  func gradientSize() throws -> GradientSize
   /// The norm of the global batch's gradient.
   func gradientNorm() throws -> Double
   /// Scales the gradients so that their common norm is at most `limit`.
@@ -41,6 +43,8 @@ public protocol Strategy: AnyObject {
 
   /// Changes the parameters by their gradients, and clears those.
   func update() throws
+  /// Ends a step that is not taken: clears the gradients, and nothing else changes.
+  func skip() throws
 
   // MARK: State
 
@@ -68,7 +72,9 @@ public enum StatisticsScope {
 extension Strategy {
   public func gradientNorm() throws -> Double { try Optimizers.gradientNorm(of: replica.parameters) }
   public func clip(_ limit: Double) throws { try clipGradients(replica.parameters, norm: limit) }
+  public func gradientSize() throws -> GradientSize { try GradientSize(of: replica.summed) }
   public func update() throws { try replica.update() }
+  public func skip() throws { replica.skip() }
   public func state() throws -> ReplicaState { replica.state }
   public var hasWholeState: Bool { true }
   public func restore(_ state: ReplicaState) throws { try replica.restore(state) }

@@ -46,7 +46,11 @@ public struct CrossValidation {
     for first in stride(from: 0, to: folds, by: communicator.size) {
       let fold = first + communicator.rank
       try meetings.telling {
-        if fold < folds { return mine.append(try train(fold, dataset, make(), meetings)) }
+        // However much longer one fold's epoch takes than another's.
+        if fold < folds {
+          return mine.append(
+            try communicator.working(at: .computing) { try train(fold, dataset, make(), meetings) })
+        }
         for _ in 0...configuration.epochs { try meetings.meet() }
       }
     }
@@ -83,10 +87,12 @@ private struct FoldReport: Packable {
     let seconds, examplesPerSecond: Double
     let train: Totals
     let test: Totals?
+    let skippedSteps: Int?
 
     init(_ metrics: EpochMetrics) {
       (epoch, step, seconds) = (metrics.epoch, metrics.step, metrics.seconds)
       (examplesPerSecond, train, test) = (metrics.examplesPerSecond, metrics.train, metrics.test)
+      skippedSteps = metrics.skippedSteps
     }
 
     func pack(into packet: inout Packet) {
@@ -96,11 +102,12 @@ private struct FoldReport: Packable {
       packet.pack(examplesPerSecond)
       packet.pack(train)
       packet.pack(test)
+      packet.pack(skippedSteps)
     }
     init(from packet: inout Packet) throws {
       (epoch, step) = (try packet.unpack(), try packet.unpack())
       (seconds, examplesPerSecond) = (try packet.unpack(), try packet.unpack())
-      (train, test) = (try packet.unpack(), try packet.unpack())
+      (train, test, skippedSteps) = (try packet.unpack(), try packet.unpack(), try packet.unpack())
     }
   }
 
@@ -127,7 +134,8 @@ private struct FoldReport: Packable {
     let metrics = epochs.map { epoch in
       var metrics = EpochMetrics(
         epoch: epoch.epoch, step: epoch.step, seconds: epoch.seconds, train: epoch.train, test: epoch.test,
-        examplesPerSecond: epoch.examplesPerSecond, ranks: ranks, objective: objective)
+        examplesPerSecond: epoch.examplesPerSecond, ranks: ranks, objective: objective, skippedSteps: epoch.skippedSteps
+      )
       metrics.fold = number
       return metrics
     }

@@ -116,6 +116,16 @@ public final class SequenceMemory: @unchecked Sendable {
     return Tensor(rows.sorted { $0.key < $1.key }.flatMap(\.value), shape: [rows.count, width])
   }
 
+  /// What is carried at this moment.
+  struct Snapshot {
+    fileprivate let states: [Int: [Float]]
+    fileprivate let ownRows: Set<Int>
+  }
+
+  var snapshot: Snapshot { Snapshot(states: states, ownRows: ownRows) }
+
+  func goBack(to snapshot: Snapshot) { (states, ownRows) = (snapshot.states, snapshot.ownRows) }
+
   func restore(_ rows: Tensor) throws {
     (states, ownRows) = ([:], [])
     guard rows.rank == 2, rows.shape[1] > 1 else { return }

@@ -20,16 +20,19 @@ public struct EpochMetrics: Sendable {
   public let ranks: Int
   /// What the totals mean.
   public let objective: any Objective
+  /// Of the epoch's steps, because their numbers were not finite; nil where a training stops instead.
+  public let skippedSteps: Int?
   /// Of a cross-validation, from 1; then `test` is the part that was left out.
   public var fold: Int?
 
   /// For an observer's test, or a loop of one's own that reports as the trainer does.
   public init(
     epoch: Int, step: Int, seconds: Double, train: Totals, test: Totals?, examplesPerSecond: Double, ranks: Int,
-    objective: any Objective = Classification()
+    objective: any Objective = Classification(), skippedSteps: Int? = nil
   ) {
     (self.epoch, self.step, self.seconds, self.train, self.test) = (epoch, step, seconds, train, test)
     (self.examplesPerSecond, self.ranks, self.objective) = (examplesPerSecond, ranks, objective)
+    self.skippedSteps = skippedSteps
   }
 
   /// The training's figures, as the objective reports them.
@@ -42,10 +45,16 @@ public struct EpochMetrics: Sendable {
     var fields: [(String, String)] = [("event", "\"epoch\"")]
     if let fold { fields.append(("fold", "\(fold)")) }
     fields += [("epoch", "\(epoch)"), ("step", "\(step)"), ("seconds", Self.number(seconds))]
-    fields += trainMeasures.map { (Self.key("train", $0.name), Self.number($0.value)) }
-    fields += testMeasures.map { (Self.key(fold == nil ? "test" : "valid", $0.name), Self.number($0.value)) }
+    fields += named.map { ($0.name, Self.number($0.value)) }
     fields += [("\(objective.unit)_per_second", Self.number(examplesPerSecond)), ("ranks", "\(ranks)")]
+    if let skippedSteps { fields.append(("skipped_steps", "\(skippedSteps)")) }
     return Self.object(fields)
+  }
+
+  /// All measures by their names in metrics.
+  var named: [Measure] {
+    trainMeasures.map { Measure(Self.key("train", $0.name), $0.value) }
+      + testMeasures.map { Measure(Self.key(fold == nil ? "test" : "valid", $0.name), $0.value) }
   }
 
   static func object(_ fields: [(String, String)]) -> String {
@@ -75,11 +84,13 @@ public struct FinishedStep: Sendable {
   public let batchSize: Int
   /// What the totals mean.
   public let objective: any Objective
+  /// Why the step was skipped; nil where it was taken.
+  public let skipped: NotFiniteError?
   /// This rank's own; nil unless the trainer's `checks.reportsSteps` asks for it.
   public let report: StepReport?
 }
 
-/// Watches a training; called on every rank, after what is due was saved. What it is told are values: it changes nothing,
+/// Watches a training; called on every rank, once what is due is being saved. What it is told are values: it changes nothing,
 /// and calls no collective. What it throws ends the training, so an observer that can't write what it saw keeps it as its
 /// `failure` instead.
 public protocol TrainingObserver: AnyObject {

@@ -10,12 +10,15 @@ public final class ProgressPrinter: TrainingObserver {
   private var epochs = 0
   /// When and at which step the present epoch began to be watched.
   private var start: (seconds: Double, step: Int)?
+  /// Why the epoch's last skipped step was.
+  private var skipped: NotFiniteError?
 
   /// A live line only where standard output ends on a terminal, unless said otherwise.
   public init(isTerminal: Bool = isShownOnTerminal) { line = TerminalLine(isShown: isTerminal) }
 
   public func stepFinished(_ step: FinishedStep) {
     epochs = step.epochs
+    skipped = step.skipped ?? skipped
     let now = monotonicSeconds()
     let done = step.position.stepInEpoch
     guard let start else {
@@ -40,6 +43,11 @@ public final class ProgressPrinter: TrainingObserver {
     text += "  \(Self.grouped(metrics.examplesPerSecond)) \(metrics.objective.unit)/s"
     text += "  \(Self.fixed(metrics.seconds, 1)) s"
     StandardOutput.line(text)
+    if let count = metrics.skippedSteps, count > 0 {
+      let reason = skipped.map { "; last, \($0.finding)" } ?? ""
+      StandardOutput.line("  \(count) step\(count == 1 ? "" : "s") skipped\(reason)")
+    }
+    skipped = nil
   }
 
   private static func text(_ measures: [Measure], separator: String) -> String {

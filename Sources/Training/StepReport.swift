@@ -19,10 +19,12 @@ public struct StepReport: Sendable, CustomStringConvertible {
 
 /// What a step came to, the same on all ranks but for the report.
 public struct StepResult: Sendable {
-  /// Over all ranks.
-  public let totals: Totals
+  /// Over all ranks; zeros where the step was skipped.
+  public internal(set) var totals: Totals
   /// The signal that asks to stop, if any rank received one.
   public let stop: Int32?
+  /// Why the step was skipped; nil where it was taken.
+  public internal(set) var skipped: NotFiniteError?
   /// This rank's own; nil unless `checks.reportsSteps` asks for it.
   public internal(set) var report: StepReport?
 

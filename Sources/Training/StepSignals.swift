@@ -8,6 +8,9 @@ struct StepSignals {
   private var terminations = 0.0
   private var notFiniteRanks = 0.0
 
+  /// - Parameters:
+  ///   - stop: the signal that this rank received.
+  ///   - isFinite: whether its loss and gradients are.
   init(stop: Int32?, isFinite: Bool) {
     if stop == SIGHUP { hangups = 1 }
     if stop == SIGINT { interrupts = 1 }
@@ -23,22 +26,9 @@ struct StepSignals {
 
   var numbers: [Double] { [hangups, interrupts, terminations, notFiniteRanks] }
 
-  /// Whether the loss was no finite number on any rank.
+  /// Whether a loss or gradient was no finite number on any rank.
   var notFinite: Bool { notFiniteRanks > 0 }
 
   /// The signal that asks to stop, if any rank received one.
   var stop: Int32? { terminations > 0 ? SIGTERM : interrupts > 0 ? SIGINT : hangups > 0 ? SIGHUP : nil }
-}
-
-/// A loss that became infinite or no number; all ranks stop with it, before the update.
-public struct NotFiniteError: Failure {
-  /// Of the optimizer, from 1: the one that was not taken.
-  public let step: Int
-  /// On which it was found, in order.
-  public let ranks: [Int]
-  public var isAgreed: Bool { true }
-  public var description: String {
-    "the loss is not finite at step \(step) on rank \(ranks.map(String.init).joined(separator: ", ")): a lower learning rate "
-      + "may help, --check-numerics names the layer; nothing was updated"
-  }
 }

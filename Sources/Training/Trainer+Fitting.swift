@@ -10,17 +10,21 @@ extension Trainer {
   public func fit(_ train: any Dataset, test: (any Dataset)? = nil, saving: CheckpointPlan? = nil) throws {
     let start = monotonicSeconds()
     if let saving {
-      try communicator.agreeing("save") { if communicator.isRoot { try saving.folder.prepare() } }
+      try prepare(saving, isTested: test != nil)
       followSignals(saving)
     }
-    defer { stopFollowing() }
+    defer {
+      stopFollowing()
+      // After an error as well, or else a file would stay half written.
+      saving?.writer.wait()
+    }
     while let metrics = try fitEpoch(train, test: test, saving: saving, since: start) {
       // First of all: whatever befalls the observers, the epoch is not lost.
-      if let saving, saving.isDue(afterEpoch: position.epoch) { try save(saving) }
-      for observer in observers { try observer.epochFinished(metrics) }
+      if let saving, saving.isDue(afterEpoch: position.epoch) { try save(saving, after: metrics) }
+      try communicator.working(at: .other) { for observer in observers { try observer.epochFinished(metrics) } }
       if try communicator.tellAll(observers.contains(where: \.wantsToStop) ? 1 : 0).contains(1) { break }
     }
-    if let saving, saving.lastSavedStep != position.step { try save(saving) }
+    if let saving { try saveLast(saving) }
     for observer in observers { try observer.trainingFinished() }
   }
 
@@ -37,18 +41,18 @@ extension Trainer {
     try takeSteps(data, sampler, saving)
     let seconds = monotonicSeconds() - epochStart
     guard position.stepInEpoch == sampler.batchCount else { return nil }
-    let sums = totals
+    let (sums, skipped) = (totals, position.skippedInEpoch)
     settled?.withdraw()
     totals = Totals(objective.sums)
     position.epoch += 1
-    position.stepInEpoch = 0
+    (position.stepInEpoch, position.skippedInEpoch) = (0, 0)
     offerState()
     let evaluator = Evaluator(model, objective, strategy.sharding, communicator, configuration.kernels)
     let tested = try test.map { try evaluator.evaluate($0) }
     return EpochMetrics(
       epoch: position.epoch, step: position.step, seconds: monotonicSeconds() - start, train: sums, test: tested,
       examplesPerSecond: (sums.weight - weightBefore) / max(seconds, 1e-9), ranks: communicator.size,
-      objective: objective)
+      objective: objective, skippedSteps: settings.onNan == .skip ? skipped : nil)
   }
 
   private var hasReachedLastStep: Bool { settings.steps.map { position.step >= $0 } ?? false }
@@ -65,12 +69,12 @@ extension Trainer {
       if !observers.isEmpty {
         let finished = FinishedStep(
           position: position, stepsPerEpoch: sampler.batchCount, epochs: settings.epochs, totals: totals,
-          batchSize: settings.batchSize, objective: objective, report: result.report)
+          batchSize: settings.batchSize, objective: objective, skipped: result.skipped, report: result.report)
         for observer in observers { observer.stepFinished(finished) }
       }
       if let signal = result.stop {
         settled?.close()
-        if let saving { try save(saving) }
+        if let saving { try saveLast(saving) }
         throw Interrupted(signal: signal, step: position.step, folder: saving?.folder.path)
       }
       if let saving, saving.isDue(afterStep: position.step) { try save(saving) }

@@ -34,6 +34,8 @@ public final class Trainer {
   public private(set) var times = StepTimes()
   /// Of the epoch so far, over all ranks.
   var totals: Totals
+  /// Steps that were skipped since the last one that was taken.
+  var skippedInARow = 0
   /// What a signal saves before the step has ended, where this rank saves.
   var settled: SettledState?
 
@@ -96,17 +98,25 @@ public final class Trainer {
     try settings.kernels.run {
       try strategy.beginStep()
       var own = Totals(objective.sums)
+      // Alone, the sum of all ranks' gradients is this rank's.
+      let watch = communicator.size > 1 ? GradientWatch() : nil
+      let carried = settings.onNan == .skip ? objective.memory?.snapshot : nil
       for (index, slice) in batch.slices.enumerated() {
         try checks.watch(slice, of: model, atStep: position.step + 1) {
           let outputs = try forward(slice, of: batch)
           let loss = try loss(of: outputs, on: slice)
-          try backward(loss, of: batch, isLast: index == batch.slices.count - 1, addingTo: &own)
+          try backward(loss, of: batch, isLast: index == batch.slices.count - 1, watch, addingTo: &own)
         }
       }
-      var result = try reduce(own)
-      try clip()
+      var result = try reduce(own, watch)
       if checks.reportsSteps { result.report = try report(batch, own) }
-      try update()
+      if result.skipped == nil { result.skipped = try update() }
+      if let fault = result.skipped {
+        try skip(fault, carried: carried)
+        result.totals = Totals(own.names)
+      } else {
+        skippedInARow = 0
+      }
       try finish(batch)
       return result
     }
@@ -133,12 +143,15 @@ public final class Trainer {
   /// Gradients of the last slice are final, so the strategy may sum them as soon as backward has them; but where ranks are
   /// to agree that their numbers are good, not before that.
   private func backward(
-    _ loss: (sum: Tensor, totals: Totals)?, of batch: StepBatch, isLast: Bool, addingTo own: inout Totals
+    _ loss: (sum: Tensor, totals: Totals)?, of batch: StepBatch, isLast: Bool, _ watch: GradientWatch?,
+    addingTo own: inout Totals
   ) throws {
     try times.measure(\.backward) {
       let isFinal = isLast && !checks.numerics
-      try loss?.sum.backward(
-        seed: 1 / Double(batch.globalWeight), ready: isFinal ? { [strategy] in try strategy.gradientReady($0) } : nil)
+      try loss?.sum.backward(seed: 1 / Double(batch.globalWeight)) { [strategy] tensor in
+        try watch?.look(at: tensor)
+        if isFinal { try strategy.gradientReady(tensor) }
+      }
       let sums = try loss?.totals.values(of: own.names) ?? [Double](repeating: 0, count: own.names.count)
       own += Totals(own.names, sums)
       try strategy.endSlice(sums)
@@ -146,32 +159,33 @@ public final class Trainer {
   }
 
   /// Sums over the ranks; whatever went wrong or was asked for on any of them, all know from here on.
-  private func reduce(_ own: Totals) throws -> StepResult {
+  private func reduce(_ own: Totals, _ watch: GradientWatch?) throws -> StepResult {
     try checks.agree(over: communicator)
     return try times.measure(\.allreduceWait) {
       communicator.noteStep(position.step + 1)
-      let notes = StepSignals(stop: StopSignal.pending, isFinite: own.loss.isFinite).numbers
+      let isFinite = own.loss.isFinite && watch?.isFinite ?? true
+      let notes = StepSignals(stop: StopSignal.pending, isFinite: isFinite).numbers
       let all = try strategy.reduce(notes, sumCount: own.names.count)
       let signals = StepSignals(all.notes)
-      if signals.notFinite {
-        let flags = try communicator.tellAll(own.loss.isFinite ? 0 : 1)
-        throw NotFiniteError(step: position.step + 1, ranks: flags.indices.filter { flags[$0] == 1 })
-      }
-      return StepResult(totals: Totals(own.names, all.sums), stop: signals.stop)
+      var result = StepResult(totals: Totals(own.names, all.sums), stop: signals.stop)
+      if signals.notFinite { result.skipped = try ownFault(own.loss, watch) }
+      return result
     }
   }
 
-  private func clip() throws {
-    guard let limit = settings.clipNorm else { return }
-    try times.measure(\.update) { try strategy.clip(limit) }
-  }
-
-  private func update() throws {
+  /// Changes the weights, unless numbers are in the way that are not finite.
+  private func update() throws -> NotFiniteError? {
     try times.measure(\.update) {
+      let size = try strategy.gradientSize()
+      if let fault = try gradientFault(size) { return fault }
+      if let limit = settings.clipNorm { try strategy.clip(limit) }
       let rate = settings.learningRate * schedule.factor(at: position.step)
       for index in optimizer.groups.indices { optimizer.groups[index].learningRate = rate }
       settled?.withdraw()
+      // As long as rate and gradients are of ordinary size, so is what they change.
+      if size == .large || rate > 1e15 { return try updateWatchfully() }
       try strategy.update()
+      return nil
     }
   }
 
@@ -195,7 +209,7 @@ public final class Trainer {
 
   /// The next step's batch, nil at the epoch's end.
   public func fetch(_ loader: Loader) throws -> StepBatch? {
-    try times.measure(\.fetch) { try loader.next() }
+    try times.measure(\.fetch) { try communicator.working(at: .loading) { try loader.next() } }
   }
 }
 
@@ -206,12 +220,13 @@ struct StepSettings {
   let steps: Int?
   let learningRate: Double
   let clipNorm: Double?
+  let onNan: OnNan
   let seed: UInt64
   let kernels: KernelOptions
 
   init(_ configuration: Configuration) {
     (epochs, steps, batchSize) = (configuration.epochs, configuration.steps, configuration.batchSize)
     (learningRate, clipNorm, seed) = (configuration.learningRate, configuration.clipNorm, configuration.seed)
-    kernels = configuration.kernels
+    (kernels, onNan) = (configuration.kernels, configuration.onNan)
   }
 }

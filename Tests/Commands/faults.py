@@ -60,6 +60,20 @@ class Faults(CommandTest):
             "--checkpoint", folder, mentions=["not finite", "step 2", "last good checkpoint stays"])
         self.assertEqual({path: path.read_bytes() for path in folder.iterdir()}, before)
 
+    def test_steps_that_are_skipped(self):
+        """At such a rate no update is finite: `skip` leaves them out and says so, but not for ever."""
+        metrics = self.folder / "skipped.jsonl"
+        output = self.succeed(
+            "train", "mlp", "--data", self.data, "--learning-rate", 1e39, "--epochs", 1, "--batch-size", 100, "--on-nan", "skip",
+            "--metrics", metrics, "--checkpoint", self.folder / "skipped")
+        steps = json.loads(metrics.read_text())["step"]
+        self.assertIn(f"{steps} steps skipped; last, the update of ", output)
+        self.assertEqual(json.loads(metrics.read_text())["skipped_steps"], steps)
+        self.refuse(
+            70, "train", "mlp", "--data", self.data, "--quiet", "--learning-rate", 1e39, "--batch-size", 10, "--on-nan", "skip",
+            mentions=["after 10 skipped steps in a row", "step 11"])
+        self.refuse(64, "train", "mlp", "--data", self.data, "--on-nan", "ignore", mentions=["on-nan", "stop or skip"])
+
     def write_infinite(self, name):
         """A checkpoint as an older Lockstep saved it after an explosion, sealed like any other."""
         self.train_mlp(name, "--steps", 1)

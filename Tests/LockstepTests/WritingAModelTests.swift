@@ -68,7 +68,40 @@ func weights(_ scores: Tensor, of tokens: Tensor) -> Tensor {
 }
 
 /// The article's code, and that it does what is said of it.
+/// Characters by their embeddings, through a GRU.
+final class Speaker: Module, SequenceModel {
+  let embedding: Embedding, rnn = Recurrent(.gru, 32, 64), output: Linear
+
+  init(vocabulary: Int) {
+    (embedding, output) = (Embedding(vocabulary, 32), Linear(64, vocabulary))
+  }
+
+  func beginState(batch: Int) -> [Tensor] { [.zeros([1, batch, 64])] }
+
+  func run(_ tokens: Tensor, from state: [Tensor]?) -> (logits: Tensor, state: [Tensor]) {
+    let begin = (state ?? beginState(batch: tokens.shape[0]))[0]
+    let (outputs, last) = rnn.run(embedding(tokens.transposed()), from: RecurrentState(hidden: begin))
+    return (output(outputs.reshaped([-1, 64])), [last.hidden])
+  }
+}
+
 @Suite struct WritingAModelTests {
+  /// From its registry's entry to a lower perplexity.
+  @Test func aLanguageModel() throws {
+    let entry = ModelEntry("speaker", .language, inputShape: [35]) { Speaker(vocabulary: $0.vocabulary) }
+    var sizes = entry.sizes
+    sizes.vocabulary = 7
+    let text = try TextDataset((0..<2000).map { Int32($0 * $0 % 11 % 7) }, steps: 35, sampling: .sequential)
+    var configuration = entry.recipe
+    (configuration.epochs, configuration.batchSize, configuration.learningRate) = (20, 8, 1)
+    let trainer = try Trainer(drawing: entry.make(sizes), LanguageModelling(), configuration)
+    let evaluator = Evaluator(trainer.model, LanguageModelling(), trainer.strategy.sharding, .alone)
+    let before = try evaluator.evaluate(text).perplexity
+    try trainer.fit(text)
+    let after = try evaluator.evaluate(text).perplexity
+    #expect(before > 6 && after < 2.5, "\(before) \(after)")
+  }
+
   @Test func perceptron() throws {
     let model = Perceptron()
     #expect(model.namedParameters.map(\.name) == ["hidden.weight", "hidden.bias", "output.weight", "output.bias"])

@@ -39,3 +39,39 @@ func expectClose(_ found: Module, _ wanted: Module, relative: Float = 1e-4) thro
     #expect(difference <= relative * norm, "\(a.name): \(difference) of \(norm)")
   }
 }
+
+/// Small images of which some samples are no number, so that neither are the losses of their steps.
+struct PoisonedImages: Dataset {
+  private let images = ImageDataset(smallImages(100))
+  private let samples: Set<Int>
+  var count: Int { images.count }
+
+  init(_ samples: Set<Int>) { self.samples = samples }
+
+  func batch(_ wanted: [Int]) throws -> Batch {
+    let batch = try images.batch(wanted)
+    for (row, sample) in wanted.enumerated() where samples.contains(sample) {
+      try batch.inputs.withFloats { $0[row * 64] = .nan }
+    }
+    return batch
+  }
+
+  /// The step of the first epoch, from 1, in which a sample is, by `poisonedConfiguration`.
+  static func step(of sample: Int) throws -> Int {
+    let place = Sampler(sampleCount: 100, batchSize: 16, seed: 7).order(epoch: 0).firstIndex(of: sample)
+    return (place ?? 0) / 16 + 1
+  }
+}
+
+/// With batch normalisation and dropout beside the layers with parameters.
+func normalizedNetwork() -> Sequential {
+  Sequential(Flatten(), Linear(64, 16), BatchNorm1D(16), ReLU(), Dropout(0.2), Linear(16, 10))
+}
+
+func poisonedConfiguration(
+  _ optimizer: Configuration.OptimizerName = .adam, _ onNan: OnNan = .skip
+) -> Configuration {
+  var result = smallConfiguration(learningRate: 0.01)
+  (result.optimizer, result.onNan, result.reproducible, result.virtualShards) = (optimizer, onNan, true, 4)
+  return result
+}

@@ -107,25 +107,12 @@ extension TrainingRanksTests {
 
   /// Trainings that end early end on all ranks after the same step.
   @Suite struct Stopping {
-    /// Images of which one sample is no number.
-    private struct Poisoned: Dataset {
-      let images = ImageDataset(smallImages(100))
-      let sample: Int
-      var count: Int { images.count }
-
-      func batch(_ samples: [Int]) throws -> Batch {
-        let batch = try images.batch(samples)
-        if let row = samples.firstIndex(of: sample) { try batch.inputs.withFloats { $0[row * 64] = .nan } }
-        return batch
-      }
-    }
-
     @Test(arguments: [0, 37, 99]) func aLossThatIsNoNumberStopsAllRanks(_ sample: Int) throws {
       let communicator = try Ranks.duplicate()
       let trainer = try Trainer(
         drawing: smallNetwork(), Classification(), smallConfiguration(epochs: 1), on: communicator)
       let place = try #require(Sampler(sampleCount: 100, batchSize: 16, seed: 7).order(epoch: 0).firstIndex(of: sample))
-      let error = #expect(throws: NotFiniteError.self) { try trainer.fit(Poisoned(sample: sample)) }
+      let error = #expect(throws: NotFiniteError.self) { try trainer.fit(PoisonedImages([sample])) }
       #expect(error?.step == place / 16 + 1)
       #expect(trainer.position.step == place / 16)
       #expect(try trainer.model.namedParameters.allSatisfy { try $0.tensor.floats().allSatisfy(\.isFinite) })

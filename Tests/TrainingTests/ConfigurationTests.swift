@@ -108,7 +108,8 @@ import Testing
   @Test func everySettingIsAnOptionAFieldAndALine() throws {
     let texts = [
       "epochs": "3", "steps": "4", "batch-size": "5", "learning-rate": "0.125", "optimizer": "adamw",
-      "momentum": "0.5", "nesterov": "true", "weight-decay": "0.25", "clip-norm": "2.5", "schedule": "multistep",
+      "momentum": "0.5", "nesterov": "true", "weight-decay": "0.25", "clip-norm": "2.5", "on-nan": "skip",
+      "schedule": "multistep",
       "schedule-steps": "7,9", "schedule-factor": "0.5", "schedule-end": "0.75", "warmup": "6",
       "sampling": "sequential", "max-tokens": "99", "random-crop": "4", "random-flip": "true",
       "normalize": "0.5,0.25:0.125,2.0", "seed": "18446744073709551615", "reproducible": "true",
@@ -218,8 +219,10 @@ import Testing
     #expect(!StepSignals(stop: nil, isFinite: true).notFinite)
     #expect(StepSignals(stop: nil, isFinite: false).numbers == [0, 0, 0, 1])
     #expect(StepSignals([0, 0, 0, 3]).notFinite)
-    let error = NotFiniteError(step: 3, ranks: [1, 2])
-    #expect(error.description.contains("step 3 on rank 1, 2"))
+    var error = NotFiniteError(place: .gradient("0.bias"), step: 3, epoch: 1, ranks: [1, 2])
+    #expect(error.description.hasPrefix("the gradient of 0.bias is not finite at step 3 on rank 1, 2 (epoch 1): "))
+    error.skipped = 10
+    #expect(error.description.hasPrefix("after 10 skipped steps in a row, the gradient of "))
     #expect(!error.description.contains("\n"))
     #expect(StepSignals([2, 0, 0, 0]).stop == SIGHUP)
     #expect(StepSignals([1, 1, 0, 0]).stop == SIGINT)
