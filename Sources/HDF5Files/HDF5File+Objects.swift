@@ -7,6 +7,7 @@ extension HDF5File {
     try perform(on: group) { session, file in
       let object = try openObject(group, session, file)
       guard H5Iget_type(object) == H5I_GROUP else { throw session.error(.wrongType, "is no group") }
+      try checkLinks(of: object, session)
       var info = H5G_info_t()
       try session.check(H5Gget_info(object, &info), "listing")
       guard isWritable || info.nlinks <= hsize_t(byteCount) else {

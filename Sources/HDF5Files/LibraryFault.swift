@@ -15,7 +15,7 @@ enum LibraryFault {
     var count = 0
     var depth = 0
     var thread = pthread_self()
-    var before = [sigaction](repeating: sigaction(), count: signals.count)
+    var before: [sigaction] = Array(repeating: sigaction(), count: signals.count)
   }
 
   private static let state = State()
@@ -26,9 +26,13 @@ enum LibraryFault {
     if state.depth == 1 { begin(path) }
     defer {
       state.depth -= 1
-      if state.depth == 0 { for (index, signal) in signals.enumerated() { sigaction(signal, &state.before[index], nil) } }
+      if state.depth == 0 { end() }
     }
     return try body()
+  }
+
+  private static func end() {
+    for (index, signal) in signals.enumerated() { sigaction(signal, &state.before[index], nil) }
   }
 
   private static func begin(_ path: String) {
@@ -47,7 +51,7 @@ enum LibraryFault {
         return
       }
       _ = write(STDERR_FILENO, LibraryFault.state.line, LibraryFault.state.count)
-      _exit(FailureKind.badData.exitCode)
+      _exit(FailureKind.badData.rawValue)
     }
     for (index, signal) in signals.enumerated() { sigaction(signal, &action, &state.before[index]) }
   }

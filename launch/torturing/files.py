@@ -37,7 +37,7 @@ def hostile(bench, random, count):
         found = program(bench, "hostile", path, max(1, count // len(files)), random.randrange(1 << 32))
         table.row(f"{name} of {path.stat().st_size:,} bytes: mutated and sealed again", found.total)
         table.row(f"{name}: refused", found.refused)
-        deaths += [f"{name}: {death}" for death in found.deaths]
+        deaths += found.deaths
         most = max(most, (found.memory, f"{name}, file {found.fattest}"))
     ended = [death for death in deaths if death.startswith("65")]
     table.row("libhdf5's own faults: the process ends with one line and exit code 65", len(ended))
