@@ -170,10 +170,13 @@ static inline haddr_t h5_reader_size(const H5FD_t *file, H5FD_mem_t kind) {
 }
 
 /// Whether what begins with a signature of a B-tree (version 2) may be handed to libhdf5: it makes room for nodes of any size,
-/// and looks into a heap that is not there for attributes that are "shared".
+/// divides it by records of none, has no such kind as it is told, and looks into a heap that is not there for attributes that
+/// are "shared".
 static inline int h5_is_sound(const unsigned char *bytes, size_t count, haddr_t size) {
-  if (count >= 10 && memcmp(bytes, "BTHD", 4) == 0) {
-    return (bytes[6] | bytes[7] << 8 | bytes[8] << 16 | (haddr_t)bytes[9] << 24) <= size;
+  if (count >= 12 && memcmp(bytes, "BTHD", 4) == 0) {
+    haddr_t node = bytes[6] | bytes[7] << 8 | bytes[8] << 16 | (haddr_t)bytes[9] << 24;
+    unsigned record = bytes[10] | (unsigned)bytes[11] << 8;
+    return bytes[5] >= 1 && bytes[5] <= 11 && node <= size && record > 0 && node >= 2 * ((haddr_t)record + 32);
   }
   if (count < 6 || memcmp(bytes, "BTLF", 4) != 0 || (bytes[5] != 8 && bytes[5] != 9)) return 1;
   // Records of attributes by name (8) or order (9): a heap's id of eight bytes, then flags.
