@@ -215,7 +215,7 @@ public final class Trainer {
 
   /// The next step's batch, nil at the epoch's end.
   public func fetch(_ loader: Loader) throws -> StepBatch? {
-    try times.measure(\.fetch) { try loader.next() }
+    try times.measure(\.fetch) { try communicator.working(at: .loading) { try loader.next() } }
   }
 }
 
