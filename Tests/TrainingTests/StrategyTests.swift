@@ -266,7 +266,8 @@ import Testing
       let trainer = try Trainer(drawing: smallNetwork(), DoubleCounting(), smallConfiguration(), on: communicator)
       return message { try trainer.fit(ImageDataset(smallImages(40))) }
     }
-    #expect(errors.allSatisfy { $0 == "DoubleCounting counts 32.0 as the weight of a batch that the dataset weighs 16" })
+    let wanted = "DoubleCounting counts 32.0 as the weight of a batch that the dataset weighs 16"
+    #expect(errors.allSatisfy { $0 == wanted })
   }
 
   @Test func whatIsNotNamedIsRefused() throws {
