@@ -150,10 +150,11 @@ class Hostile(CommandTest):
             path.write_bytes(changed)
             done = subprocess.run([str(word) for word in (BINARY, *train)], capture_output=True, text=True)
             self.assertIn(done.returncode, (0, 65), done.stderr)
-        with h5py.File(path, "w") as file:
+        path.write_bytes(good)
+        with h5py.File(path, "a") as file:
             file.attrs["class_names"] = numpy.array([f"class {c}" for c in range(10)], dtype="S8")
         fixed = path.read_bytes()
-        small = fixed.index(bytes([0x13, 0, 0, 0, 8, 0, 0, 0])) + 4
+        small = fixed.index(bytes([0x13, 1, 0, 0, 8, 0, 0, 0])) + 4
         for length in (1 << 10, 1 << 31, 0xFFFFFFFF):
             path.write_bytes(fixed[:small] + struct.pack("<I", length) + fixed[small + 4:])
             self.refuse_small("train", "mlp", "--data", path, "--steps", 1, mentions=[path])

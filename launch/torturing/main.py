@@ -8,15 +8,15 @@ import time
 from Commands.support import BINARY
 
 from .bench import Bench
-from .files import flips, hostile
+from .files import PROGRAM, flips, hostile
 from .io import io
 from .kills import kills
 from .signals import signals
 
 # Each with how many of it, and how many in the short form.
 PARTS = {
-    "signals": (signals, 100, 4), "kills": (kills, 150, 4), "io": (io, 1000, 1), "flips": (flips, 10**9, 500),
-    "hostile": (hostile, 100_000, 6000)}
+    "signals": (signals, 100, 4), "kills": (kills, 150, 4), "io": (io, 1000, 1), "flips": (flips, 10**9, 2000),
+    "hostile": (hostile, 100_000, 3000)}
 
 
 def main(arguments, usage):
@@ -32,9 +32,10 @@ def main(arguments, usage):
         else:
             print(f"torture: \"{word}\" makes no sense here{usage[usage.index(chr(10)):]}".rstrip(), file=sys.stderr)
             return 64
-    if not BINARY.exists():
-        print("torture: swift build -c release --product lockstep comes first", file=sys.stderr)
-        return 66
+    for binary in (BINARY, PROGRAM):
+        if not binary.exists():
+            print(f"torture: swift build -c release --product {binary.name} comes first", file=sys.stderr)
+            return 66
     print(f"seed {seed}", flush=True)
     tables = []
     with tempfile.TemporaryDirectory(prefix="lockstep-torture-") as folder:
