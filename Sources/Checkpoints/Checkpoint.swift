@@ -39,6 +39,8 @@ public struct Checkpoint: Sendable {
   public var metadata: Metadata
   /// States of sequences that go on with the next step: `[rows, 1 + width]`, each behind its row's number.
   public var carried: Tensor?
+  /// How good the model was, where that was measured when it was saved.
+  public var score: CheckpointScore?
 
   /// Holds the tensors as they are, without a copy.
   public init(

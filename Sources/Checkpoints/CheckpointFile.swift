@@ -49,6 +49,10 @@ public enum CheckpointFile {
     for (name, number) in numbers { try file.setAttribute(name, of: "/training", to: .int(Int64(number))) }
     try file.setAttribute("epoch_totals", of: "/training", to: .doubles(position.totals))
     try file.setAttribute("configuration", of: "/training", to: .string(checkpoint.configuration))
+    if let score = checkpoint.score {
+      try file.setAttribute("score", of: "/training", to: .doubles([score.value]))
+      try file.setAttribute("score_of", of: "/training", to: .string(score.name))
+    }
     return sealed(try file.image())
   }
 
@@ -126,11 +130,17 @@ public enum CheckpointFile {
     }
     var optimizer: [String: [String: Tensor]] = [:]
     for slot in try file.names(in: "/optimizer") { optimizer[slot] = try tensors(in: "/optimizer/\(slot)", file) }
-    return Checkpoint(
+    var result = Checkpoint(
       model: try tensors(in: "/model", file).sorted { $0.key < $1.key }.map { (name: $0.key, tensor: $0.value) },
       optimizer: optimizer, optimizerSteps: try count("optimizer_steps"), position: position,
       configuration: configuration, metadata: Metadata(texts: try texts(file)),
       carried: try tensors(in: "/training", file)["carried"])
+    if case .doubles(let value)? = try file.attribute("score", of: "/training"), value.count == 1,
+      case .string(let name)? = try file.attribute("score_of", of: "/training")
+    {
+      result.score = CheckpointScore(name, value[0])
+    }
+    return result
   }
 
   private static func texts(_ file: HDF5File) throws -> [String: [String]] {

@@ -46,7 +46,10 @@ public struct CheckpointFolder: Sendable {
 
   /// Removes what `checkOwned` objects to, and nothing else.
   public func removeStrangers(resuming resumed: (place: String, file: String)? = nil) throws {
-    for file in try strangers(resuming: resumed) {
+    var strangers = try strangers(resuming: resumed)
+    // The best one of a run that is gone.
+    if try strangers.count == files().count, (try? CheckpointFile.load(best)) != nil { strangers.append(best) }
+    for file in strangers {
       do { try FileManager.default.removeItem(atPath: file) } catch {
         throw FileError(.notWritable, path: file, "can't be removed")
       }

@@ -67,6 +67,21 @@ public enum AtomicFile {
     try sync(folder: place.folder, path: path, through: system)
   }
 
+  /// Makes `name` another name of a finished file of the same folder, in place of whatever had it; a copy where the file
+  /// system knows no second names.
+  ///
+  /// - Parameter unfinished: what the name of an unfinished attempt begins with, behind its dot.
+  public static func link(_ file: String, as name: String, unfinished: String) throws {
+    let place = try OutputPlace(name)
+    let unique = String(UInt64.random(in: .min ... .max), radix: 36)
+    let attempt = "\(place.folder)/.\(unfinished).\(unique)\(unfinishedSuffix)"
+    guard Glibc.link(file, attempt) == 0 else { return try write(InputFile.bytes(of: file), to: name) }
+    // Where both are names of one file already, the renaming does nothing.
+    defer { unlink(attempt) }
+    guard rename(attempt, name) == 0 else { throw FileError.writing(name, "renaming the finished file", code: errno) }
+    try sync(folder: place.folder, path: name)
+  }
+
   /// Writes and syncs all of `bytes` and closes `descriptor`, whatever happens.
   private static func fill(
     _ descriptor: Int32, with bytes: UnsafeRawBufferPointer, path: String, through system: System

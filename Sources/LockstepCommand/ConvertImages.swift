@@ -55,7 +55,7 @@ extension ConvertCommand {
       var options = ImageFolderConverter.Options(folder: folder)
       (options.labels, options.testFolder, options.testFraction) = (labels, testFolder, testFraction)
       (options.channels, options.size, options.seed) = (channels, try wantedSize, seed)
-      let converter = try communicator.agreeing("start") {
+      let converter = try communicator.agreeing("start", at: .starting) {
         if communicator.isRoot { try AtomicFile.check(output) }
         let converter = try ImageFolderConverter(options)
         if communicator.isRoot { try AtomicFile.check(output, from: converter.inputs) }
@@ -64,7 +64,7 @@ extension ConvertCommand {
       try Replicas.agree(["files \(converter.identity)", "skip-corrupt \(skipCorrupt)"], over: communicator)
       let (rank, ranks) = (communicator.rank, communicator.size)
       let part = converter.count * rank / ranks..<converter.count * (rank + 1) / ranks
-      let headers = try communicator.agreeing("reading headers") {
+      let headers = try communicator.agreeing("reading headers", at: .converting) {
         try converter.headers(of: part) { if !skipCorrupt { throw $0 } }
       }
       let all = try communicator.allGather(headers).flatMap { $0 }
@@ -73,7 +73,7 @@ extension ConvertCommand {
       }
       let line = TerminalLine(isShown: communicator.isRoot && isShownOnTerminal)
       let start = monotonicSeconds()
-      let share = try communicator.agreeing("decoding") {
+      let share = try communicator.agreeing("decoding", at: .converting) {
         defer { line.clear() }
         return try converter.decode(
           part, form.size, channels: form.channels, skipsCorrupt: skipCorrupt, threads: ranks == 1 ? Threads.cores : 1
@@ -86,7 +86,7 @@ extension ConvertCommand {
         }
       }
       let shares = try Self.gather(share, communicator)
-      try communicator.agreeing("write") {
+      try communicator.agreeing("write", at: .converting) {
         guard communicator.isRoot else { return }
         report(try converter.write(shares, form.size, channels: form.channels, to: output), converter)
       }

@@ -14,7 +14,7 @@ struct EvaluateCommand<Tool: LockstepTool>: JobCommand {
 
   func run() throws {
     let communicator = try joinJob()
-    let (model, objective, name, dataset) = try communicator.agreeing("start") {
+    let (model, objective, name, dataset) = try communicator.agreeing("start", at: .starting) {
       let model = try OpenedModel(checkpoint, Tool.registry())
       let opened = try model.open(data)
       let name = split ?? (opened.splitNames == ["train"] ? "train" : "test")

@@ -27,7 +27,7 @@ struct PredictCommand<Tool: LockstepTool>: JobCommand {
 
   func run() throws {
     let communicator = try joinJob()
-    let (model, inputs) = try communicator.agreeing("start") {
+    let (model, inputs) = try communicator.agreeing("start", at: .starting) {
       let model = try OpenedModel(checkpoint, Tool.registry())
       if let output { try AtomicFile.check(output, from: [data, model.path]) }
       if let csv { try AtomicFile.check(csv, as: .other, from: [data, model.path]) }
@@ -42,7 +42,7 @@ struct PredictCommand<Tool: LockstepTool>: JobCommand {
       return (model, try PredictionInputs(data, split, model))
     }
     let predictions = try model.evaluator(of: inputs.dataset, inputs.objective, communicator).predict(inputs.dataset)
-    try communicator.agreeing("write") {
+    try communicator.agreeing("write", at: .converting) {
       guard let (predicted, width) = predictions else { return }
       if let place = predicted.firstIndex(where: { !$0.isFinite }) {
         throw NotFiniteAnswer("of sample \(place / max(width, 1)) \(model.path) makes \(predicted[place])")

@@ -13,6 +13,10 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   @Option(help: "The HDF5 dataset.") var data: String
   @Option(help: "Folder for checkpoints, one file per save.") var checkpoint: String?
   @Option(help: "How often to save: 1epoch, 100steps.") var checkpointEvery: String?
+  @Option(parsing: .unconditional, help: "How many of the newest checkpoints stay; all, unless said.") var keep: Int?
+  @Option(help: "Which of the older ones stay as well: 10epochs, 1000steps.") var keepEvery: String?
+  @Option(help: "The metric, such as test_accuracy, that tells the best checkpoint, best.h5; with --keep the loss.")
+  var keepBest: String?
   @Flag(help: "Removes another run's checkpoints from the folder for checkpoints.") var overwrite = false
   @Option(help: "Goes on from a checkpoint, or the newest good one of a folder.") var resume: String?
   @Option(help: "Writes a line of JSON per epoch to this file.") var metrics: String?
@@ -58,7 +62,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   }
 
   private func train(_ communicator: Communicator) throws {
-    let job = try communicator.agreeing("start") { try prepare(communicator) }
+    let job = try communicator.agreeing("start", at: .starting) { try prepare(communicator) }
     try Replicas.agree(job.identity, over: communicator)
     try communicator.agreeing("overwrite") {
       if overwrite && communicator.isRoot { try job.saving?.folder.removeStrangers(resuming: place(job.resumed)) }
@@ -68,7 +72,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let trainer = try Trainer(drawing: job.network, job.objective, job.configuration, on: communicator)
     trainer.metadata = job.metadata
     if let resumed = job.resumed {
-      try communicator.agreeing("resume") {
+      try communicator.agreeing("resume", at: .starting) {
         do {
           if let change = job.configuration.optimizerChange(from: resumed.checkpoint), communicator.isRoot {
             Console.warn("\(resumed.path): \(change)")
@@ -157,7 +161,8 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let start = try resumed.map { "step \($0.position.step) with model \(try $0.modelDigest())" }
     return [
       "checkpoint \(checkpoint ?? "none")", "checkpoint-every \(checkpointEvery ?? "default")",
-      "overwrite \(overwrite)",
+      "overwrite \(overwrite)", "keep \(keep ?? 0)", "keep-every \(keepEvery ?? "none")",
+      "keep-best \(keepBest ?? "default")",
       "resume \(start ?? "none")", "check-numerics \(checkNumerics)", "folds \(folds ?? 0)",
       "submission \(submission ?? "none")", "build \(try Build.digest())",
       "training data \(train.digest)", "test data \(test?.digest ?? "none")",
@@ -174,17 +179,27 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     guard let checkpoint else {
       if overwrite { throw ConfigurationError("overwrite needs --checkpoint") }
       if checkpointEvery != nil { throw ConfigurationError("checkpoint-every needs --checkpoint") }
+      if keep != nil || keepBest != nil { throw ConfigurationError("keep and keep-best need --checkpoint") }
       return nil
     }
-    guard let interval = CheckpointPlan.Interval(checkpointEvery ?? "1epoch") else {
-      throw ConfigurationError("checkpoint-every is '\(checkpointEvery ?? "")', but must be such as 1epoch or 100steps")
-    }
+    let interval = try self.interval("checkpoint-every", checkpointEvery) ?? .epochs(1)
+    if let keep, keep < 1 { throw ConfigurationError("keep is \(keep), but must be 1 or more") }
+    if keepEvery != nil && keep == nil { throw ConfigurationError("keep-every needs --keep") }
+    let older = try self.interval("keep-every", keepEvery)
     let folder = CheckpointFolder(checkpoint)
     if communicator.isRoot {
       try folder.prepare()
       if !overwrite { try folder.checkOwned(resuming: place(resumed)) }
     }
-    return CheckpointPlan(folder, every: interval)
+    return CheckpointPlan(folder, every: interval, keep: keep, keepEvery: older, keepBest: keepBest)
+  }
+
+  private func interval(_ option: String, _ text: String?) throws -> CheckpointPlan.Interval? {
+    guard let text else { return nil }
+    guard let interval = CheckpointPlan.Interval(text) else {
+      throw ConfigurationError("\(option) is '\(text)', but must be such as 1epoch or 100steps")
+    }
+    return interval
   }
 
   private func observers(

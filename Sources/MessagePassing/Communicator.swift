@@ -71,6 +71,15 @@ public final class Communicator: @unchecked Sendable {
   /// Tells the watchdog which training step this rank has reached, so that it can name it. A few nanoseconds.
   public func noteStep(_ step: Int) { board?.noteStep(step) }
 
+  /// Runs `body`, in which this rank works by itself: others that wait for it do not take it for lost, however long it takes
+  /// (up to `LOCKSTEP_WORK_SECONDS`, an hour unless set). Collectives within count as ever.
+  public func working<Result>(at work: LocalWork, _ body: () throws -> Result) rethrows -> Result {
+    guard let board else { return try body() }
+    let before = board.beginWork(work)
+    defer { board.endWork(before) }
+    return try body()
+  }
+
   /// The same ranks in a separate channel: collectives on one do not meet those on the other. Collective.
   public func duplicate() throws -> Communicator {
     try collective(CollectiveCall(.duplicate)) { try derived(transport.duplicate()) }

@@ -32,15 +32,20 @@ public enum Environment {
   /// - Parameters:
   ///   - timeoutSeconds: how long a rank may wait in one operation before the job is aborted with exit code 75; 0: for
   ///     ever. By default the environment variable `LOCKSTEP_TIMEOUT_SECONDS`, or 30.
+  ///   - workSeconds: how long others may wait for what a rank does by itself, such as saving (`Communicator.working`); 0:
+  ///     for ever. By default the environment variable `LOCKSTEP_WORK_SECONDS`, or 3600.
   ///   - isChecked: whether collectives are compared over the ranks before they run (`Communicator.isChecked`).
-  public static func start(timeoutSeconds: Double? = nil, isChecked: Bool = false) throws -> Communicator {
+  public static func start(timeoutSeconds: Double? = nil, workSeconds: Double? = nil, isChecked: Bool = false) throws
+    -> Communicator
+  {
     let limitSeconds = try timeLimit(timeoutSeconds)
+    let workLimitSeconds = try timeLimit(workSeconds, "LOCKSTEP_WORK_SECONDS", otherwise: 3600)
     return try state.withLock { state in
       switch state {
       case .started(let job): return job.communicator
       case .finished: throw MessagePassingError(.environment, "start", "MPI can't be started twice", rank: nil)
       case .idle:
-        let job = try join(limitSeconds: limitSeconds, isChecked: isChecked)
+        let job = try join((limitSeconds, workLimitSeconds), isChecked: isChecked)
         state = .started(job)
         return job.communicator
       }
@@ -75,7 +80,7 @@ public enum Environment {
     exit(exitCode)
   }
 
-  private static func join(limitSeconds: Double, isChecked: Bool) throws -> Job {
+  private static func join(_ limits: (seconds: Double, workSeconds: Double), isChecked: Bool) throws -> Job {
     guard isLaunchedByMPI else {
       try refuseSeparateSlurmTasks()
       return Job(communicator: .alone, watchdog: nil)
@@ -91,7 +96,10 @@ public enum Environment {
       for handle in [world, cmpi_comm_self()] { try check(MPI_Comm_set_errhandler(handle, cmpi_errors_return())) }
       let transport = try MPITransport(world)
       let board = try ProgressBoard.shared(over: world, worldRank: transport.rank)
-      let watchdog = limitSeconds > 0 ? Watchdog(board, limitSeconds: limitSeconds) : nil
+      let hosts = try HostChannel.open(over: transport, board)
+      let watchdog =
+        limits.seconds > 0
+        ? Watchdog(board, limitSeconds: limits.seconds, workLimitSeconds: limits.workSeconds, hosts: hosts) : nil
       try watchdog?.start()
       let communicator = try Communicator(transport, jobRank: transport.rank, board: board, isChecked: isChecked)
       return Job(communicator: communicator, watchdog: watchdog)
@@ -108,10 +116,11 @@ public enum Environment {
   }
 
   /// Validated before MPI starts, so that a wrong value ends every rank at once.
-  static func timeLimit(_ seconds: Double?) throws -> Double {
-    let name = "LOCKSTEP_TIMEOUT_SECONDS"
+  static func timeLimit(
+    _ seconds: Double?, _ name: String = "LOCKSTEP_TIMEOUT_SECONDS", otherwise standard: Double = 30
+  ) throws -> Double {
     let text = getenv(name).map { String(cString: $0) }
-    let limit = seconds ?? text.map { Double($0) ?? .nan } ?? 30
+    let limit = seconds ?? text.map { Double($0) ?? .nan } ?? standard
     guard limit >= 0, limit <= 1e9 else {
       let found = seconds.map { "time limit \($0)" } ?? "\(name)=\"\(text ?? "")\""
       throw MessagePassingError(.environment, "start", "\(found): expected seconds, 0 or more", rank: nil)

@@ -12,13 +12,17 @@ import Synchronization
 ///     word 1  step + 1, or 0     word 2  1 + rank it sends to or receives from, or 0
 ///     word 3  heartbeat: when its watchdog last ran, or 0     word 4  1 + rank in the job, or 0
 ///     word 5  not 0: the job is being aborted (any rank writes it)
+///     word 6  what it does by itself (56…63), or 0, and how often it has begun such work (0…55)
 final class ProgressBoard: @unchecked Sendable {
   private static let wordsPerRecord = 8
 
   let worldRank: Int
   private let records: UnsafeMutablePointer<Atomic<UInt64>>
   private let own: UnsafeMutablePointer<Atomic<UInt64>>
-  private let recordCount: Int
+  /// The ranks of this host.
+  let recordCount: Int
+  /// This rank's place among them.
+  let index: Int
   private let memberLists = Mutex<[UInt16: [Int]]>([:])
   private let nextIdentifier = Atomic<Int>(0)
 
@@ -26,7 +30,7 @@ final class ProgressBoard: @unchecked Sendable {
   init(memory: UnsafeMutableRawPointer, recordCount: Int, index: Int, worldRank: Int) {
     records = memory.assumingMemoryBound(to: Atomic<UInt64>.self)
     own = records + index * Self.wordsPerRecord
-    self.recordCount = recordCount
+    (self.recordCount, self.index) = (recordCount, index)
     self.worldRank = worldRank
     own[4].store(UInt64(worldRank + 1), ordering: .releasing)
   }
@@ -44,6 +48,18 @@ final class ProgressBoard: @unchecked Sendable {
   func leave() {
     own[0].store(own[0].load(ordering: .relaxed) & ~(1 << 63), ordering: .releasing)
     while own[5].load(ordering: .relaxed) != 0 { pause() }
+  }
+
+  /// The rank does something by itself, however long it takes; `endWork` gets what this returns.
+  func beginWork(_ work: LocalWork) -> UInt64 {
+    let before = own[6].load(ordering: .relaxed)
+    own[6].store(UInt64(work.rawValue) << 56 | (before &+ 1) & 0xFF_FFFF_FFFF_FFFF, ordering: .relaxed)
+    return before
+  }
+
+  func endWork(_ before: UInt64) {
+    let count = own[6].load(ordering: .relaxed) & 0xFF_FFFF_FFFF_FFFF
+    own[6].store(before & 0xFF << 56 | count, ordering: .relaxed)
   }
 
   func noteStep(_ step: Int) {
@@ -86,17 +102,19 @@ final class ProgressBoard: @unchecked Sendable {
 
   private func read(_ record: UnsafeMutablePointer<Atomic<UInt64>>, at now: UInt64) -> RankProgress? {
     let state = record[0].load(ordering: .acquiring)
-    let words = (1...4).map { record[$0].load(ordering: .relaxed) }
-    guard words[3] > 0 else { return nil }
+    let beat = record[3].load(ordering: .relaxed)
     return RankProgress(
-      rank: Int(words[3]) - 1,
-      step: words[0] == 0 ? nil : Int(truncatingIfNeeded: words[0] - 1),
-      isInside: state >> 63 == 1,
-      operation: Operation(rawValue: UInt8(state >> 56 & 0x7F)) ?? .none,
-      communicator: UInt16(truncatingIfNeeded: state >> 40),
-      sequence: Int(state & 0xFF_FFFF_FFFF),
-      peer: words[1] == 0 ? nil : Int(words[1]) - 1,
-      silentSeconds: words[2] == 0 || words[2] > now ? 0 : Double(now - words[2]) / 1e9)
+      words: [state] + [1, 2, 4, 6].map { record[$0].load(ordering: .relaxed) },
+      silentSeconds: beat == 0 || beat > now ? 0 : Double(now - beat) / 1e9)
+  }
+
+  /// The records of this host's ranks as other hosts are told of them.
+  func words(at now: UInt64) -> [[UInt64]] {
+    (0..<recordCount).map { index in
+      let record = records + index * Self.wordsPerRecord
+      let beat = record[3].load(ordering: .relaxed)
+      return [0, 1, 2, 4, 6].map { record[$0].load(ordering: .relaxed) } + [beat == 0 || beat > now ? 0 : now - beat]
+    }
   }
 }
 

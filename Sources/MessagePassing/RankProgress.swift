@@ -10,6 +10,8 @@ struct RankProgress: Equatable, Sendable {
   /// The rank it sends to or receives from.
   var peer: Int?
   var silentSeconds: Double
+  /// What it does by itself, outside any operation.
+  var work: LocalWork?
 
   /// For example `at step 41 in allreduce #118` or `at step 41, outside any collective, after allreduce #117`.
   var place: String {
@@ -21,12 +23,60 @@ struct RankProgress: Equatable, Sendable {
   }
 }
 
+extension RankProgress {
+  /// From the words of a record (`ProgressBoard`): state, step, peer, rank, work; nil where no rank has written it.
+  init?(words: [UInt64], silentSeconds: Double) {
+    guard words.count == 5, words[3] > 0, words[3] <= 1 << 32 else { return nil }
+    let (state, isInside) = (words[0], words[0] >> 63 == 1)
+    self.init(
+      rank: Int(words[3]) - 1,
+      step: words[1] == 0 ? nil : Int(truncatingIfNeeded: words[1] - 1),
+      isInside: isInside,
+      operation: Operation(rawValue: UInt8(state >> 56 & 0x7F)) ?? .none,
+      communicator: UInt16(truncatingIfNeeded: state >> 40),
+      sequence: Int(state & 0xFF_FFFF_FFFF),
+      peer: words[2] == 0 ? nil : Int(truncatingIfNeeded: words[2]) - 1,
+      silentSeconds: silentSeconds,
+      work: isInside ? nil : LocalWork(rawValue: UInt8(words[4] >> 56)))
+  }
+}
+
+/// What a rank does by itself while the others may wait for it. It takes as long as it takes: it is no lateness.
+public enum LocalWork: UInt8, Sendable, CustomStringConvertible {
+  /// Opening and reading its files.
+  case starting = 1
+  /// Waiting for the batch of its next step.
+  case loading
+  /// Training or judging a part that is its own.
+  case computing
+  /// Writing a checkpoint.
+  case saving
+  /// Writing or decoding other files.
+  case converting
+  /// Whatever else.
+  case other
+
+  /// In words that follow "is".
+  public var description: String {
+    switch self {
+    case .starting: "reading its files"
+    case .loading: "loading data"
+    case .computing: "computing by itself"
+    case .saving: "saving a checkpoint"
+    case .converting: "reading and writing files"
+    case .other: "at work by itself"
+    }
+  }
+}
+
 /// Finds out for whom a rank waits, from what the ranks of its host show. A pure function, so that tests can try each case.
 struct Diagnosis: Equatable, Sendable {
   /// One sentence, for example `rank 2 is late: at step 41 in allreduce #117`.
   let text: String
   /// Whether it names a rank; otherwise another host's ranks may know better.
   let namesRank: Bool
+  /// Whether all who are late are so because of work of their own.
+  let isAtWork: Bool
 
   /// - Parameters:
   ///   - own: the waiting rank
@@ -46,8 +96,13 @@ struct Diagnosis: Equatable, Sendable {
     let inAnother = elsewhere.filter(\.isInside)
     // Who is in another collective waits, too: most likely for those who are in none. Else the calls don't match.
     let idle = elsewhere.isEmpty ? others.filter { !$0.isInside } : elsewhere.filter { !$0.isInside }
-    if !idle.isEmpty {
-      self.init(idle) { "rank \($0.rank) is late: \($0.place)" }
+    let late = idle.filter { $0.work == nil }
+    if late.isEmpty && !idle.isEmpty {
+      self.init(idle, isAtWork: true) {
+        "rank \($0.rank) is \($0.work ?? .other): \($0.place)"
+      }
+    } else if !late.isEmpty {
+      self.init(late) { "rank \($0.rank) is late: \($0.place)" }
     } else if !inAnother.isEmpty {
       self.init(inAnother) { other in
         let isBehind = other.communicator == own.communicator && other.sequence < own.sequence
@@ -60,15 +115,16 @@ struct Diagnosis: Equatable, Sendable {
     }
   }
 
-  private init(text: String, namesRank: Bool) {
+  private init(text: String, namesRank: Bool, isAtWork: Bool = false) {
     self.text = text
     self.namesRank = namesRank
+    self.isAtWork = isAtWork
   }
 
-  private init(_ ranks: [RankProgress], _ describe: (RankProgress) -> String) {
+  private init(_ ranks: [RankProgress], isAtWork: Bool = false, _ describe: (RankProgress) -> String) {
     let shown = ranks.prefix(3).map(describe).joined(separator: "; ")
     let rest = ranks.count - 3
-    self.init(text: shown + (rest > 0 ? "; and \(rest) more" : ""), namesRank: true)
+    self.init(text: shown + (rest > 0 ? "; and \(rest) more" : ""), namesRank: true, isAtWork: isAtWork)
   }
 }
 

@@ -6,24 +6,32 @@ import Synchronization
 /// A thread in each rank that ends the job when the rank waits for others for too long, and says for whom.
 ///
 /// It looks at its rank's record several times a second. Time during which the whole process was suspended does not
-/// count: after Ctrl-Z and `fg`, a job goes on.
+/// count: after Ctrl-Z and `fg`, a job goes on. What ranks do by themselves, such as saving, is no lateness: it has a limit of
+/// its own.
 final class Watchdog: @unchecked Sendable {
   /// The job's exit code when a rank is lost or late (`EX_TEMPFAIL`).
   static let exitCode: Int32 = 75
 
   private let board: ProgressBoard
   private let limitSeconds: Double
+  /// For what ranks do by themselves; 0: none.
+  private let workLimitSeconds: Double
+  /// Shows other hosts' ranks, where there are other hosts.
+  private let hosts: HostChannel?
   private let intervalSeconds: Double
   private let isStopped = Atomic<Bool>(false)
 
   // Only the thread touches these: how long its rank has been in the operation of this state word.
   private var watchedState: UInt64 = 0
   private var waitedSeconds = 0.0
+  /// The part of the waiting in which the others worked by themselves; not in `waitedSeconds`.
+  private var workedSeconds = 0.0
   private var hasWarned = false
+  private var hasToldOfWork = false
 
-  init(_ board: ProgressBoard, limitSeconds: Double) {
-    self.board = board
-    self.limitSeconds = limitSeconds
+  init(_ board: ProgressBoard, limitSeconds: Double, workLimitSeconds: Double = 3600, hosts: HostChannel? = nil) {
+    (self.board, self.hosts) = (board, hosts)
+    (self.limitSeconds, self.workLimitSeconds) = (limitSeconds, workLimitSeconds)
     intervalSeconds = min(0.5, limitSeconds / 8)
   }
 
@@ -51,6 +59,7 @@ final class Watchdog: @unchecked Sendable {
       guard !isStopped.load(ordering: .acquiring) else { return }
       let now = UInt64(monotonicNanoseconds())
       board.beat(at: now)
+      hosts?.serve(at: now)
       look(at: now, elapsedSeconds: Double(now - lastLook) / 1e9)
       lastLook = now
     }
@@ -59,28 +68,54 @@ final class Watchdog: @unchecked Sendable {
   private func look(at now: UInt64, elapsedSeconds: Double) {
     let state = board.ownState
     guard state == watchedState, state >> 63 == 1 else {
-      (watchedState, waitedSeconds, hasWarned) = (state, 0, false)
+      (watchedState, waitedSeconds, workedSeconds, hasWarned, hasToldOfWork) = (state, 0, 0, false, false)
       return
     }
-    waitedSeconds += min(elapsedSeconds, 2 * intervalSeconds)
-    guard waitedSeconds >= limitSeconds / 2, let own = board.ownProgress(at: now) else { return }
+    guard let own = board.ownProgress(at: now) else { return }
     let local = board.localProgress(at: now)
+    if waitedSeconds + workedSeconds >= limitSeconds / 4 { hosts?.ask() }
+    let remote = (hosts?.progress(at: now) ?? []).filter { other in !local.contains { $0.rank == other.rank } }
     let diagnosis = Diagnosis(
-      own: own, local: local, members: board.members(of: own.communicator), silenceLimitSeconds: silenceLimitSeconds)
+      own: own, local: local + remote, members: board.members(of: own.communicator),
+      silenceLimitSeconds: silenceLimitSeconds)
+    let elapsed = min(elapsedSeconds, 2 * intervalSeconds)
+    if diagnosis.isAtWork { workedSeconds += elapsed } else { waitedSeconds += elapsed }
     // The lowest waiting rank speaks for its host; the others step in if it doesn't, and hosts that know no name last.
     let isSpokesman = !local.contains {
       $0.rank < own.rank && $0.isInside && $0.silentSeconds <= silenceLimitSeconds
     }
+    if diagnosis.isAtWork {
+      judgeWork(diagnosis, own, isSpokesman: isSpokesman)
+    } else if waitedSeconds >= limitSeconds / 2 {
+      judgeWaiting(diagnosis, own, isSpokesman: isSpokesman)
+    }
+  }
+
+  private func judgeWaiting(_ diagnosis: Diagnosis, _ own: RankProgress, isSpokesman: Bool) {
     let graceSeconds = intervalSeconds * ((isSpokesman ? 0 : 4) + (diagnosis.namesRank ? 0 : 4))
     let reason = "\(diagnosis.text) (rank \(own.rank) has waited \(seconds(waitedSeconds)) \(own.place))"
     if waitedSeconds >= limitSeconds + graceSeconds {
-      board.holdRanks()
-      report("lockstep: \(reason); aborting the job")
-      abortJob(exitCode: Self.exitCode)
+      abort(reason)
     } else if isSpokesman, !hasWarned {
       hasWarned = true
       report("lockstep: warning: \(reason); the job is aborted after \(seconds(limitSeconds))")
     }
+  }
+
+  private func judgeWork(_ diagnosis: Diagnosis, _ own: RankProgress, isSpokesman: Bool) {
+    let reason = "\(diagnosis.text) (rank \(own.rank) has waited \(seconds(workedSeconds)) \(own.place))"
+    if workLimitSeconds > 0, workedSeconds >= workLimitSeconds + (isSpokesman ? 0 : 4 * intervalSeconds) {
+      abort("\(reason), longer than LOCKSTEP_WORK_SECONDS allows")
+    } else if isSpokesman, !hasToldOfWork, workedSeconds >= limitSeconds {
+      hasToldOfWork = true
+      report("lockstep: \(reason); the job goes on when that is done")
+    }
+  }
+
+  private func abort(_ reason: String) -> Never {
+    board.holdRanks()
+    report("lockstep: \(reason); aborting the job")
+    abortJob(exitCode: Self.exitCode)
   }
 }
 

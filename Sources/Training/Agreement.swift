@@ -11,8 +11,10 @@ public struct AgreedError: Failure {
 extension Communicator {
   /// Runs `body` and waits until all ranks have. Where it failed on any of them, all ranks throw the lowest one's error:
   /// so no rank goes on into a collective that another will never join.
-  public func agreeing<Result>(_ action: String, _ body: () throws -> Result) throws -> Result {
-    let outcome = Swift.Result { try body() }
+  public func agreeing<Result>(
+    _ action: String, at work: LocalWork = .other, _ body: () throws -> Result
+  ) throws -> Result {
+    let outcome = Swift.Result { try working(at: work, body) }
     if size == 1 { return try outcome.get() }
     var own: FailureReport?
     if case .failure(let error) = outcome { own = FailureReport(error) }

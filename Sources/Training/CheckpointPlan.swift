@@ -19,17 +19,44 @@ public final class CheckpointPlan {
       default: return nil
       }
     }
+
+    func includes(_ position: TrainingPosition) -> Bool {
+      switch self {
+      case .epochs(let count): position.stepInEpoch == 0 && position.epoch % count == 0
+      case .steps(let count): position.step % count == 0
+      }
+    }
   }
 
   /// Where the files lie, one per save.
   public let folder: CheckpointFolder
   /// When a save is due before the training's end.
   public let interval: Interval
+  /// How many of the newest files stay; nil: all.
+  public let keep: Int?
+  /// The metric that tells which file is the best one so far: it gets a second name, `best.h5`, which stays.
+  public let keepBest: String?
   var lastSavedStep: Int?
+  var bestScore: CheckpointScore?
+  /// Where this rank saves.
+  let writer: CheckpointWriter
 
   /// Every epoch unless said otherwise: what a crash costs is then one epoch at the most.
-  public init(_ folder: CheckpointFolder, every interval: Interval = .epochs(1)) {
-    (self.folder, self.interval) = (folder, interval)
+  ///
+  /// - Parameters:
+  ///   - folder: of this run alone.
+  ///   - interval: when a save is due.
+  ///   - keep: how many of the newest files stay; nil: all.
+  ///   - keepEvery: which of the older ones stay as well.
+  ///   - keepBest: a metric by its name in metrics, such as `test_accuracy`. Where older files go, it is the loss unless said
+  ///     otherwise.
+  public init(
+    _ folder: CheckpointFolder, every interval: Interval = .epochs(1), keep: Int? = nil, keepEvery: Interval? = nil,
+    keepBest: String? = nil
+  ) {
+    (self.folder, self.interval, self.keep, self.keepBest) = (folder, interval, keep, keepBest)
+    let keeping = CheckpointKeeping(newest: keep) { keepEvery?.includes($0) ?? false }
+    writer = CheckpointWriter(folder, keeping: keeping)
   }
 
   func isDue(afterEpoch epoch: Int) -> Bool {
@@ -40,5 +67,12 @@ public final class CheckpointPlan {
   func isDue(afterStep step: Int) -> Bool {
     if case .steps(let count) = interval { return step % count == 0 }
     return false
+  }
+
+  /// How good the model is after an epoch, by the metric that counts here.
+  func score(of metrics: EpochMetrics?) -> CheckpointScore? {
+    guard let metrics, let name = keepBest ?? (keep == nil ? nil : metrics.test == nil ? "train_loss" : "test_loss")
+    else { return nil }
+    return metrics.named.first { $0.name == name }.map { CheckpointScore(name, $0.value) }
   }
 }

@@ -46,7 +46,11 @@ public struct CrossValidation {
     for first in stride(from: 0, to: folds, by: communicator.size) {
       let fold = first + communicator.rank
       try meetings.telling {
-        if fold < folds { return mine.append(try train(fold, dataset, make(), meetings)) }
+        // However much longer one fold's epoch takes than another's.
+        if fold < folds {
+          return mine.append(
+            try communicator.working(at: .computing) { try train(fold, dataset, make(), meetings) })
+        }
         for _ in 0...configuration.epochs { try meetings.meet() }
       }
     }

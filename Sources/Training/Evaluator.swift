@@ -77,9 +77,11 @@ public struct Evaluator {
     let wasTraining = model.isTraining
     model.evaluate()
     defer { model.train(wasTraining) }
-    try kernels.run {
-      try withoutGradient {
-        while let batch = try loader.next() { for slice in batch.slices { try body(slice) } }
+    try communicator.working(at: .computing) {
+      try kernels.run {
+        try withoutGradient {
+          while let batch = try loader.next() { for slice in batch.slices { try body(slice) } }
+        }
       }
     }
   }

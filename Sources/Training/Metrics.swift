@@ -45,11 +45,16 @@ public struct EpochMetrics: Sendable {
     var fields: [(String, String)] = [("event", "\"epoch\"")]
     if let fold { fields.append(("fold", "\(fold)")) }
     fields += [("epoch", "\(epoch)"), ("step", "\(step)"), ("seconds", Self.number(seconds))]
-    fields += trainMeasures.map { (Self.key("train", $0.name), Self.number($0.value)) }
-    fields += testMeasures.map { (Self.key(fold == nil ? "test" : "valid", $0.name), Self.number($0.value)) }
+    fields += named.map { ($0.name, Self.number($0.value)) }
     fields += [("\(objective.unit)_per_second", Self.number(examplesPerSecond)), ("ranks", "\(ranks)")]
     if let skippedSteps { fields.append(("skipped_steps", "\(skippedSteps)")) }
     return Self.object(fields)
+  }
+
+  /// All measures by their names in metrics.
+  var named: [Measure] {
+    trainMeasures.map { Measure(Self.key("train", $0.name), $0.value) }
+      + testMeasures.map { Measure(Self.key(fold == nil ? "test" : "valid", $0.name), $0.value) }
   }
 
   static func object(_ fields: [(String, String)]) -> String {
@@ -85,7 +90,7 @@ public struct FinishedStep: Sendable {
   public let report: StepReport?
 }
 
-/// Watches a training; called on every rank, after what is due was saved. What it is told are values: it changes nothing,
+/// Watches a training; called on every rank, once what is due is being saved. What it is told are values: it changes nothing,
 /// and calls no collective. What it throws ends the training, so an observer that can't write what it saw keeps it as its
 /// `failure` instead.
 public protocol TrainingObserver: AnyObject {

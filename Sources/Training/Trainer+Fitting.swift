@@ -10,17 +10,21 @@ extension Trainer {
   public func fit(_ train: any Dataset, test: (any Dataset)? = nil, saving: CheckpointPlan? = nil) throws {
     let start = monotonicSeconds()
     if let saving {
-      try communicator.agreeing("save") { if communicator.isRoot { try saving.folder.prepare() } }
+      try prepare(saving, isTested: test != nil)
       followSignals(saving)
     }
-    defer { stopFollowing() }
+    defer {
+      stopFollowing()
+      // After an error as well, or else a file would stay half written.
+      saving?.writer.wait()
+    }
     while let metrics = try fitEpoch(train, test: test, saving: saving, since: start) {
       // First of all: whatever befalls the observers, the epoch is not lost.
-      if let saving, saving.isDue(afterEpoch: position.epoch) { try save(saving) }
-      for observer in observers { try observer.epochFinished(metrics) }
+      if let saving, saving.isDue(afterEpoch: position.epoch) { try save(saving, after: metrics) }
+      try communicator.working(at: .other) { for observer in observers { try observer.epochFinished(metrics) } }
       if try communicator.tellAll(observers.contains(where: \.wantsToStop) ? 1 : 0).contains(1) { break }
     }
-    if let saving, saving.lastSavedStep != position.step { try save(saving) }
+    if let saving { try saveLast(saving) }
     for observer in observers { try observer.trainingFinished() }
   }
 
@@ -74,7 +78,7 @@ extension Trainer {
       }
       if let signal = result.stop {
         settled?.close()
-        if let saving { try save(saving) }
+        if let saving { try saveLast(saving) }
         throw Interrupted(signal: signal, step: position.step, folder: saving?.folder.path)
       }
       if let saving, saving.isDue(afterStep: position.step) { try save(saving) }

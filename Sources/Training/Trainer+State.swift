@@ -5,15 +5,49 @@ import Tensors
 
 /// Saving a training, and going on from what was saved.
 extension Trainer {
-  /// Saves the state on rank 0; on all ranks, an error there is thrown.
-  func save(_ plan: CheckpointPlan) throws {
+  /// Saves the state on rank 0, in the background: what is written is a copy. What failed there is thrown on all ranks: at
+  /// the latest by the next save, and by the last one, which is waited for.
+  ///
+  /// - Parameter metrics: of the epoch that has just ended, if one has.
+  func save(_ plan: CheckpointPlan, after metrics: EpochMetrics? = nil, isLast: Bool = false) throws {
     try strategy.verify(step: position.step)
     let state = try strategy.state()
     let carried = try gatherCarried()
-    try communicator.agreeing("save") {
-      if communicator.isRoot { try plan.folder.save(checkpoint(state, carried, at: position, totals)) }
+    try communicator.agreeing("save", at: .saving) {
+      guard communicator.isRoot else { return }
+      try plan.writer.finish()
+      var copy = try checkpoint(state, carried, at: position, totals).copied()
+      copy.score = plan.score(of: metrics)
+      let isBest = copy.score.map { $0.isBetter(than: plan.bestScore) } ?? false
+      if isBest { plan.bestScore = copy.score }
+      try plan.writer.begin(copy, isBest: isBest)
+      if isLast { try plan.writer.finish() }
     }
     plan.lastSavedStep = position.step
+  }
+
+  /// The state of the end, if it is not saved yet; waits until all is written.
+  func saveLast(_ plan: CheckpointPlan) throws {
+    if plan.lastSavedStep != position.step { return try save(plan, isLast: true) }
+    try communicator.agreeing("save", at: .saving) { try plan.writer.finish() }
+  }
+
+  /// Before the first step, so that nothing is found out too late.
+  func prepare(_ plan: CheckpointPlan, isTested: Bool) throws {
+    try communicator.agreeing("save", at: .saving) {
+      if let name = plan.keepBest {
+        let measures = objective.measures(of: Totals(objective.sums)).map(\.name)
+        let known = ["train", "test"].prefix(isTested ? 2 : 1).flatMap { split in
+          measures.map { EpochMetrics.key(split, $0) }
+        }
+        if !known.contains(name) {
+          throw ConfigurationError("keep-best is \(name), but must be one of \(known.joined(separator: ", "))")
+        }
+      }
+      guard communicator.isRoot else { return }
+      try plan.folder.prepare()
+      plan.bestScore = plan.folder.bestScore(upTo: position.step)
+    }
   }
 
   /// The states of all ranks' sequences, row by row; nil where none goes on.

@@ -13,6 +13,7 @@ from .hostile import Hostile
 from .images import Images
 from .jobs import Jobs
 from .own_tool import OwnTool
+from .saving import Saving
 from .succeeding import Commands
 from .support import BINARY
 from .tables import Tables
@@ -20,7 +21,7 @@ from .texts import Texts
 from .translating import Translating
 
 __all__ = [
-    "BadInput", "Backends", "Book", "Commands", "Details", "Faults", "Hostile", "Images", "Jobs", "OwnTool", "Tables",
+    "BadInput", "Backends", "Book", "Commands", "Details", "Faults", "Hostile", "Images", "Jobs", "OwnTool", "Saving", "Tables",
     "Texts", "Translating"]
 
 if not os.access(BINARY, os.X_OK):

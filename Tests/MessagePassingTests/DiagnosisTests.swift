@@ -83,6 +83,60 @@ import Testing
     #expect(diagnose([receiver, other, late], own: receiver).text.hasPrefix("rank 2 is late"))
   }
 
+  @Test func aRankAtWorkIsNotLate() {
+    let saving = changed(2) { ($0.isInside, $0.sequence, $0.work) = (false, 117, .saving) }
+    let diagnosis = diagnose([waiting(0), waiting(1), saving])
+    #expect(diagnosis.isAtWork)
+    #expect(
+      diagnosis.text == "rank 2 is saving a checkpoint: at step 41, outside any collective, after allreduce #117")
+    // But who is late beside it is, and so is who was stopped at work.
+    let late = changed(1) { ($0.isInside, $0.sequence) = (false, 117) }
+    #expect(!diagnose([waiting(0), late, saving]).isAtWork)
+    #expect(diagnose([waiting(0), late, saving]).text.hasPrefix("rank 1 is late"))
+    let stopped = changed(2) { ($0.isInside, $0.sequence, $0.work, $0.silentSeconds) = (false, 117, .saving, 9) }
+    #expect(diagnose([waiting(0), waiting(1), stopped]).text.hasPrefix("rank 2 is stopped"))
+  }
+
+  @Test func workIsShownOutsideOfOperationsAndMayHoldOther() throws {
+    let board = ProgressBoard.alone(worldRank: 3)
+    func work() -> LocalWork? { board.ownProgress(at: 0)?.work }
+    let outer = board.beginWork(.computing)
+    let inner = board.beginWork(.loading)
+    #expect(work() == .loading)
+    board.endWork(inner)
+    #expect(work() == .computing)
+    board.enter(.barrier, communicator: 0, sequence: 1)
+    #expect(work() == nil)
+    board.leave()
+    #expect(work() == .computing)
+    board.endWork(outer)
+    #expect(work() == nil)
+  }
+
+  /// What a watchdog is told of another host's ranks is what that host's own sees.
+  @Test func hostsShowEachOtherTheirRanks() throws {
+    let (here, there) = (ProgressBoard.alone(worldRank: 0), ProgressBoard.alone(worldRank: 5))
+    there.noteStep(41)
+    there.beat(at: 1_000_000_000)
+    _ = there.beginWork(.saving)
+    let (own, other) = (try #require(HostChannel.bound()), try #require(HostChannel.bound()))
+    let loopback = UInt32(bigEndian: 0x7F00_0001)
+    let asking = HostChannel(
+      own.descriptor, here, secret: 7, places: [HostChannel.Place(addresses: [loopback], port: other.port)])
+    let answering = HostChannel(other.descriptor, there, secret: 7, places: [])
+    #expect(asking.progress(at: 3_000_000_000).isEmpty)
+    // Nobody is told anything who does not know the secret.
+    let stranger = try #require(HostChannel.bound())
+    let place = HostChannel.Place(addresses: [loopback], port: own.port)
+    HostChannel(stranger.descriptor, here, secret: 8, places: [place]).ask()
+    asking.ask()
+    answering.serve(at: 3_000_000_000)
+    asking.serve(at: 3_000_000_000)
+    #expect(asking.progress(at: 4_000_000_000) == there.localProgress(at: 3_000_000_000))
+    #expect(asking.progress(at: 4_000_000_000).first?.work == .saving)
+    #expect(asking.progress(at: 9_000_000_000).isEmpty)
+  }
+
   @Test func manyLateRanksAreCounted() {
     let late = (1...5).map { rank in changed(rank) { ($0.isInside, $0.sequence) = (false, 117) } }
     let text = diagnose([waiting(0)] + late, members: Array(0...5)).text
@@ -111,5 +165,6 @@ import Testing
     let error = #expect(throws: MessagePassingError.self) { try Environment.timeLimit(-1) }
     #expect(error?.description == "start: time limit -1.0: expected seconds, 0 or more")
     #expect(throws: MessagePassingError.self) { try Environment.timeLimit(.nan) }
+    #expect(try Environment.timeLimit(nil, "LOCKSTEP_NO_SUCH_LIMIT", otherwise: 3600) == 3600)
   }
 }

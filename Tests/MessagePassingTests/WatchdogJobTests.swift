@@ -45,6 +45,22 @@ import Testing
     #expect(!job.text.contains("aborting"))
   }
 
+  /// An fsync of five seconds is no lateness, where two are allowed.
+  @Test func aRankAtWorkIsWaitedFor() throws {
+    let job = try runJob(.working)
+    #expect(job.status == 0, "\(job.text)")
+    #expect(job.text.contains("lockstep: rank 2 is saving a checkpoint: at step 41"), "\(job.text)")
+    #expect(!job.text.contains("aborting") && !job.text.contains("late"), "\(job.text)")
+  }
+
+  @Test func workHasALimitOfItsOwn() throws {
+    try expectAbort(.workingForEver, "rank 2 is loading data: at step 41", ["LOCKSTEP_WORK_SECONDS": "4"])
+  }
+
+  @Test func aRankStoppedAtWorkIsNamed() throws {
+    try expectAbort(.stoppedAtWork, "rank 2 is stopped: at step 41")
+  }
+
   @Test func aKilledRankEndsTheJobAtOnce() throws {
     let job = try runJob(.killed)
     #expect(job.status != 0)
@@ -57,8 +73,8 @@ import Testing
     #expect(!job.text.contains("aborting the job"))
   }
 
-  private func expectAbort(_ scenario: Scenario, _ text: String) throws {
-    let job = try runJob(scenario)
+  private func expectAbort(_ scenario: Scenario, _ text: String, _ environment: [String: String] = [:]) throws {
+    let job = try runJob(scenario, environment)
     #expect(job.status == Watchdog.exitCode, "\(job.text)")
     let lines = job.text.split(separator: "\n").filter { $0.hasSuffix("; aborting the job") }
     #expect(lines.count == 1, "\(job.text)")
@@ -70,10 +86,11 @@ import Testing
   }
 
   /// Runs this very test program under mpirun.
-  private func runJob(_ scenario: Scenario) throws -> Program.Result {
+  private func runJob(_ scenario: Scenario, _ environment: [String: String] = [:]) throws -> Program.Result {
     let words = [try Program.ofTests, "--testing-library", "swift-testing", "--filter", "WatchdogScenario"]
     return try Job.run(
       [(3, words)], limit: 60,
-      environment: [Scenario.variable: scenario.rawValue, "LOCKSTEP_TIMEOUT_SECONDS": "\(limitSeconds)"])
+      environment: [Scenario.variable: scenario.rawValue, "LOCKSTEP_TIMEOUT_SECONDS": "\(limitSeconds)"]
+        .merging(environment) { $1 })
   }
 }

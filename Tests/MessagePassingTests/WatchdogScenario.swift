@@ -19,6 +19,7 @@ import Testing
 
 enum Scenario: String {
   case stopped, stoppedInside, killed, late, slow, anotherCollective, neverStarted, neverSent, finalizing, abandoned
+  case working, workingForEver, stoppedAtWork
 
   static let variable = "LOCKSTEP_TEST_SCENARIO"
 
@@ -39,6 +40,12 @@ enum Scenario: String {
       if isVictim { sleep(600) }
     case .slow:
       if isVictim { usleep(1_500_000) }
+    case .working:
+      if isVictim { communicator.working(at: .saving) { _ = sleep(5) } }
+    case .workingForEver:
+      if isVictim { communicator.working(at: .loading) { _ = sleep(600) } }
+    case .stoppedAtWork:
+      if isVictim { communicator.working(at: .saving) { _ = raise(SIGSTOP) } }
     case .anotherCollective:
       if isVictim { try communicator.barrier() }
     case .neverStarted:

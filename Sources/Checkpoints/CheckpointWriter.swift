@@ -1,0 +1,117 @@
+import Failures
+import Foundation
+import HDF5Files
+
+/// Writes checkpoints to a folder on a thread of its own while the training goes on, one at a time and all of them.
+///
+/// What a write failed with is thrown by whichever call comes next.
+public final class CheckpointWriter: @unchecked Sendable {
+  private let folder: CheckpointFolder
+  private let keeping: CheckpointKeeping
+  private let condition = NSCondition()
+  // Guarded by the condition.
+  private var isWriting = false
+  private var failure: (any Error)?
+
+  /// - Parameter keeping: which files stay when a newer one is written.
+  public init(_ folder: CheckpointFolder, keeping: CheckpointKeeping = CheckpointKeeping()) {
+    (self.folder, self.keeping) = (folder, keeping)
+  }
+
+  /// Begins to write a checkpoint whose tensors nobody changes any more; waits until the one before is written.
+  ///
+  /// - Parameter isBest: whether `best.h5` becomes another name of the file.
+  public func begin(_ checkpoint: Checkpoint, isBest: Bool = false) throws {
+    try finish()
+    condition.lock()
+    isWriting = true
+    condition.unlock()
+    let thread = Thread { [self] in
+      let outcome = Result {
+        let file = try folder.save(checkpoint)
+        if isBest { try folder.markBest(file) }
+        folder.remove(keeping)
+      }
+      condition.lock()
+      isWriting = false
+      if case .failure(let error) = outcome { failure = error }
+      condition.broadcast()
+      condition.unlock()
+    }
+    thread.name = "lockstep save"
+    thread.start()
+  }
+
+  /// Waits until all is written, and throws what failed.
+  public func finish() throws {
+    wait()
+    condition.lock()
+    defer { condition.unlock() }
+    guard let failure else { return }
+    self.failure = nil
+    throw failure
+  }
+
+  /// Waits until nothing is written any more.
+  public func wait() {
+    condition.lock()
+    while isWriting { condition.wait() }
+    condition.unlock()
+  }
+}
+
+/// Which checkpoints of a run stay. All of them, unless said otherwise.
+public struct CheckpointKeeping: Sendable {
+  /// The newest so many.
+  public var newest: Int?
+  /// Of the others those at which this is true.
+  public var others: @Sendable (TrainingPosition) -> Bool
+
+  /// - Parameters:
+  ///   - newest: how many of the newest stay; nil: all.
+  ///   - others: which of the others stay.
+  public init(newest: Int? = nil, others: @escaping @Sendable (TrainingPosition) -> Bool = { _ in false }) {
+    (self.newest, self.others) = (newest, others)
+  }
+}
+
+/// How good a checkpoint's model was when it was saved.
+public struct CheckpointScore: Sendable, Equatable {
+  /// As metrics name it: `test_loss`, `test_accuracy`.
+  public let name: String
+  /// What the metric came to.
+  public let value: Double
+
+  /// The value of a metric.
+  public init(_ name: String, _ value: Double) { (self.name, self.value) = (name, value) }
+
+  /// Of accuracies the higher is the better one, of all else the lower.
+  public func isBetter(than other: CheckpointScore?) -> Bool {
+    guard let other, other.name == name, other.value.isFinite else { return value.isFinite }
+    return name.hasSuffix("accuracy") ? value > other.value : value < other.value
+  }
+}
+
+/// What becomes of the older files.
+extension CheckpointFolder {
+  /// Another name of the best file so far, which stays when the file itself goes.
+  public var best: String { path + "/best.h5" }
+
+  /// The score of `best`, if a training that stands at this step saved it; nil where there is none that can be read.
+  public func bestScore(upTo step: Int) -> CheckpointScore? {
+    guard let best = try? CheckpointFile.load(best), best.position.step <= step else { return nil }
+    return best.score
+  }
+
+  func markBest(_ file: String) throws { try AtomicFile.link(file, as: best, unfinished: "checkpoint-best") }
+
+  /// Removes what is not to be kept; what can't be removed stays. A damaged file is no one's older good one: it does not
+  /// count, and stays.
+  func remove(_ keeping: CheckpointKeeping) {
+    guard let newest = keeping.newest, let files = try? files() else { return }
+    for file in files.dropFirst(newest) {
+      guard let position = try? CheckpointFile.load(file).position, !keeping.others(position) else { continue }
+      try? FileManager.default.removeItem(atPath: file)
+    }
+  }
+}
