@@ -60,7 +60,11 @@ extension Trainer {
   /// The steps from the position to the epoch's end, or to the last step that was asked for.
   private func takeSteps(_ train: any Dataset, _ sampler: Sampler, _ saving: CheckpointPlan?) throws {
     let loader = loader(train, sampler, epoch: position.epoch, from: position.stepInEpoch)
-    defer { loader.cancel() }
+    source = BatchSource(dataset: train, sampler: sampler, epoch: position.epoch)
+    defer {
+      loader.cancel()
+      source = nil
+    }
     model.train()
     while !hasReachedLastStep, let batch = try fetch(loader) {
       let result = try step(batch)
