@@ -49,8 +49,8 @@ extension HDF5File {
       let type = try session.own(H5Aget_type(attribute), H5Tclose, "reading the type")
       let space = try session.own(H5Aget_space(attribute), H5Sclose, "reading the shape")
       let shape = try shape(ofSpace: space, session)
-      // Nothing in an attribute is compressed. A string of its own length takes at least a reference, and in memory as much.
-      let elementBytes = H5Tis_variable_str(type) > 0 ? TextReference.byteCount : H5Tget_size(type)
+      // Nothing in an attribute is compressed.
+      let elementBytes = storedBytes(of: type)
       guard let count = elementCount(shape), isWritable || count <= byteCount / max(elementBytes, 1) else {
         throw session.error(.refused, "declares the shape \(shape) of \(elementBytes) bytes, the file has \(byteCount)")
       }
