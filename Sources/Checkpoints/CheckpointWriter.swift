@@ -42,6 +42,13 @@ public final class CheckpointWriter: @unchecked Sendable {
     thread.start()
   }
 
+  /// Whether a file is being written.
+  public var isBusy: Bool {
+    condition.lock()
+    defer { condition.unlock() }
+    return isWriting
+  }
+
   /// Waits until all is written, and throws what failed.
   public func finish() throws {
     wait()
@@ -64,13 +71,13 @@ public final class CheckpointWriter: @unchecked Sendable {
 public struct CheckpointKeeping: Sendable {
   /// The newest so many.
   public var newest: Int?
-  /// Of the others those at which this is true.
-  public var others: @Sendable (TrainingPosition) -> Bool
+  /// Of the others those at which this is true; nil: none.
+  public var others: (@Sendable (TrainingPosition) -> Bool)?
 
   /// - Parameters:
   ///   - newest: how many of the newest stay; nil: all.
   ///   - others: which of the others stay.
-  public init(newest: Int? = nil, others: @escaping @Sendable (TrainingPosition) -> Bool = { _ in false }) {
+  public init(newest: Int? = nil, others: (@Sendable (TrainingPosition) -> Bool)? = nil) {
     (self.newest, self.others) = (newest, others)
   }
 }
@@ -105,12 +112,14 @@ extension CheckpointFolder {
 
   func markBest(_ file: String) throws { try AtomicFile.link(file, as: best, unfinished: "checkpoint-best") }
 
-  /// Removes what is not to be kept; what can't be removed stays. A damaged file is no one's older good one: it does not
-  /// count, and stays.
+  /// Removes what is not to be kept; what can't be removed stays. Where some of the
+  /// older ones stay, a damaged file does, as nobody knows which it is.
   func remove(_ keeping: CheckpointKeeping) {
     guard let newest = keeping.newest, let files = try? files() else { return }
     for file in files.dropFirst(newest) {
-      guard let position = try? CheckpointFile.load(file).position, !keeping.others(position) else { continue }
+      if let others = keeping.others {
+        guard let position = try? CheckpointFile.load(file).position, !others(position) else { continue }
+      }
       try? FileManager.default.removeItem(atPath: file)
     }
   }

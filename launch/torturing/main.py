@@ -8,9 +8,10 @@ import time
 from Commands.support import BINARY
 
 from .bench import Bench
+from .kills import kills, restarts
 from .signals import signals
 
-PARTS = {"signals": (signals, 100, 8)}
+PARTS = {"signals": (signals, 100, 4), "kills": (kills, 150, 6), "restarts": (restarts, 50, 2)}
 
 
 def main(arguments, usage):
@@ -41,4 +42,6 @@ def main(arguments, usage):
     print("\n| torture | what must be | is |\n|---|---|---|")
     for table in tables:
         print("\n".join(table.rows()))
+    for table in tables:
+        print("\n".join(table.notes))
     return 1 if any(table.faults for table in tables) else 0

@@ -9,6 +9,7 @@ class Table:
         self.passed = dict.fromkeys(checks, 0)
         self.count = 0
         self.faults = []
+        self.notes = []
 
     def add(self, case, **faults):
         """A case with what is wrong, by check: None is well, and so is what is not mentioned, if something else is."""
