@@ -108,7 +108,7 @@ public final class Trainer {
           try backward(loss, of: batch, isLast: index == batch.slices.count - 1, watch, addingTo: &own)
         }
       }
-      var result = try reduce(own, watch)
+      var result = try reduce(own, of: batch, watch)
       if checks.reportsSteps { result.report = try report(batch, own) }
       if result.skipped == nil { result.skipped = try update() }
       if let fault = result.skipped {
@@ -159,7 +159,7 @@ public final class Trainer {
   }
 
   /// Sums over the ranks; whatever went wrong or was asked for on any of them, all know from here on.
-  private func reduce(_ own: Totals, _ watch: GradientWatch?) throws -> StepResult {
+  private func reduce(_ own: Totals, of batch: StepBatch, _ watch: GradientWatch?) throws -> StepResult {
     try checks.agree(over: communicator)
     return try times.measure(\.allreduceWait) {
       communicator.noteStep(position.step + 1)
@@ -169,6 +169,12 @@ public final class Trainer {
       let signals = StepSignals(all.notes)
       var result = StepResult(totals: Totals(own.names, all.sums), stop: signals.stop)
       if signals.notFinite { result.skipped = try ownFault(own.loss, watch) }
+      // What gradients were divided by must be what the losses are a mean over.
+      guard result.totals.weight == Double(batch.globalWeight) else {
+        throw ConfigurationError(
+          "\(type(of: objective)) counts \(result.totals.weight) as the weight of a batch that the dataset weighs "
+            + "\(batch.globalWeight)")
+      }
       return result
     }
   }

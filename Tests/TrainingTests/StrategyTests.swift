@@ -251,6 +251,25 @@ import Testing
     #expect(saved.stepInEpoch == 2 && saved.totals[1...] == [16, 12])
   }
 
+  /// Counts each sample twice, so that gradients would be divided by half of what losses are a mean over.
+  private struct DoubleCounting: Objective {
+    let sums = Classification().sums
+    func loss(of outputs: Tensor, on batch: Batch) throws -> (sum: Tensor, totals: Totals) {
+      var (sum, totals) = try Classification().loss(of: outputs, on: batch)
+      totals += [.weight: totals.weight]
+      return (sum, totals)
+    }
+  }
+
+  @Test(arguments: [1, 2]) func aWeightThatIsNotTheDatasetsIsRefused(_ ranks: Int) throws {
+    let errors = try simulated(ranks) { communicator in
+      let trainer = try Trainer(drawing: smallNetwork(), DoubleCounting(), smallConfiguration(), on: communicator)
+      return message { try trainer.fit(ImageDataset(smallImages(40))) }
+    }
+    let wanted = "DoubleCounting counts 32.0 as the weight of a batch that the dataset weighs 16"
+    #expect(errors.allSatisfy { $0 == wanted })
+  }
+
   @Test func whatIsNotNamedIsRefused() throws {
     let data = TableDataset(try SyntheticLinearData().split(rows: 20))
     let trainer = try Trainer(
