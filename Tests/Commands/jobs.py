@@ -181,16 +181,18 @@ class Jobs(CommandTest):
         self.assert_resumes(folder, ranks=2)
 
     def restarting(self, name, *arguments, restarts=2, data=None):
+        memory = self.folder / f"{name}-memory"
+        memory.mkdir()
         words = [ROOT / "launch" / "local", 2, "--max-restarts", restarts, "--", "train", "mlp-dropout", "--data", data or self.data,
                  "--batch-size", 50, "--reproducible", "--quiet", "--checkpoint", self.folder / name, *arguments]
         process = subprocess.Popen(
-            [str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            [str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "LOCKSTEP_SHM": str(memory)})
         self.addCleanup(self.end, process)
         return process
 
     def test_a_job_that_lost_a_rank_starts_again(self):
         """From the last state in memory, to the digest of an undisturbed run; the memory is given back."""
-        before = set(pathlib.Path("/dev/shm").iterdir())
         process = self.restarting(
             "again", "--epochs", 100, "--steps", 900, "--snapshot-every", "7steps", "--checkpoint-every", "50steps",
             "--metrics", self.folder / "again.jsonl")
@@ -210,7 +212,7 @@ class Jobs(CommandTest):
         epochs = [[json.loads(line)["epoch"] for line in (self.folder / f"{name}.jsonl").read_text().splitlines()]
                   for name in ("again", "never-lost")]
         self.assertEqual(*epochs)
-        self.assertEqual([path for path in set(pathlib.Path("/dev/shm").iterdir()) - before if path.is_dir()], [])
+        self.assertEqual(list((self.folder / "again-memory").iterdir()), [])
 
     def test_a_job_gives_up(self):
         """After so many starts; and at once after an error that would only come again, or a signal."""
