@@ -13,14 +13,18 @@ public final class CheckpointWriter: @unchecked Sendable {
   private var isWriting = false
   private var failure: (any Error)?
 
-  /// - Parameter keeping: which files stay when a newer one is written.
+  /// - Parameters:
+  ///   - folder: of one run, in which nobody else writes.
+  ///   - keeping: which files stay when a newer one is written.
   public init(_ folder: CheckpointFolder, keeping: CheckpointKeeping = CheckpointKeeping()) {
     (self.folder, self.keeping) = (folder, keeping)
   }
 
   /// Begins to write a checkpoint whose tensors nobody changes any more; waits until the one before is written.
   ///
-  /// - Parameter isBest: whether `best.h5` becomes another name of the file.
+  /// - Parameters:
+  ///   - checkpoint: what is written.
+  ///   - isBest: whether `best.h5` becomes another name of the file.
   public func begin(_ checkpoint: Checkpoint, isBest: Bool = false) throws {
     try finish()
     condition.lock()

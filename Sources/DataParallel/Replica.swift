@@ -26,7 +26,7 @@ public final class Replica {
   public var hasStatistics: Bool { !statisticians.isEmpty }
 
   /// The tensors of which ranks add up what their slices came to: sums for statistics, and parameters, but for frozen ones.
-  var summed: [Tensor] { statisticians.flatMap(\.stepSums) + parameters.filter(\.requiresGradient) }
+  public var summed: [Tensor] { statisticians.flatMap(\.stepSums) + parameters.filter(\.requiresGradient) }
 
   /// For each summed tensor, how many of this rank's slices came to a gradient of it.
   var useCounts: [Double] { uses.isEmpty ? summed.map { _ in 0 } : uses }

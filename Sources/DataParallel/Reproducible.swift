@@ -9,6 +9,7 @@ public final class Reproducible: Strategy {
   public let sharding: Sharding
   /// Of each virtual shard.
   public let statistics = StatisticsScope.slice
+  public let ledger: GradientLedger? = GradientLedger()
   private let tree: SummationTree
   private let reducer: TreeReducer
   /// Of this rank's virtual shards so far.
@@ -34,6 +35,7 @@ public final class Reproducible: Strategy {
   public func endSlice(_ sums: [Double]) throws {
     leafSums.append(sums)
     replica.noteUses()
+    try ledger?.note(replica.summed)
     try reducer.add()
   }
 

@@ -17,6 +17,9 @@ public protocol Strategy: AnyObject {
   /// Of which samples layers take the statistics of a batch.
   var statistics: StatisticsScope { get }
 
+  /// Notes what this rank puts into the sums, where it is the same bits whichever rank computes it; nil where it is not.
+  var ledger: GradientLedger? { get }
+
   // MARK: Gradients
 
   /// Forgets what a step that failed has left behind.
@@ -70,6 +73,7 @@ public enum StatisticsScope {
 
 /// What most strategies do alike: every rank has the whole replica and optimizer, and the same gradients after `reduce`.
 extension Strategy {
+  public var ledger: GradientLedger? { nil }
   public func gradientNorm() throws -> Double { try Optimizers.gradientNorm(of: replica.parameters) }
   public func clip(_ limit: Double) throws { try clipGradients(replica.parameters, norm: limit) }
   public func gradientSize() throws -> GradientSize { try GradientSize(of: replica.summed) }

@@ -60,6 +60,15 @@ public final class Loader {
 
   deinit { cancel() }
 
+  /// One step's batch alone, without a thread.
+  public static func load(
+    _ index: Int, of dataset: any Dataset, _ sampler: Sampler, epoch: Int,
+    slices: @escaping @Sendable (Int) -> [Range<Int>]
+  ) throws -> StepBatch {
+    try Work(dataset: dataset, sampler: sampler, order: sampler.order(epoch: epoch), epoch: epoch, slices: slices)
+      .load(index)
+  }
+
   /// The next step's batch, nil at the end of the epoch and once cancelled.
   public func next() throws -> StepBatch? {
     guard delivered < work.sampler.batchCount else { return nil }

@@ -14,6 +14,8 @@ public enum FailureKind: Int32, Sendable {
   case inputOutput = 74
   /// The job lost a rank or timed out.
   case lostRank = 75
+  /// A rank computes other bits than the others do from the same numbers.
+  case corruption = 76
 }
 
 /// An error that a person reads: `description` is one line, `kind` chooses the exit code.

@@ -76,6 +76,7 @@ extension TrainCommand {
   /// A resumed training stays in its mode, or else its digest would be no other job's.
   private func setMode(_ configuration: inout Configuration, from old: Configuration?, _ path: String?) throws {
     configuration.reproducible = given["reproducible"] != nil
+    if !configuration.reproducible && given["audit"] == nil { configuration.audit = nil }
     if given["virtual-shards"] != nil && !configuration.reproducible {
       throw ConfigurationError("virtual-shards needs --reproducible")
     }

@@ -21,6 +21,9 @@ extension Configuration {
         normalization.means.allSatisfy(\.isFinite) && normalization.deviations.allSatisfy { $0 > 0 && $0.isFinite }
       try require(isGood, "normalize", normalization.text, "finite, deviations above 0")
     }
+    if self.audit != nil && !self.reproducible {
+      throw ConfigurationError("audit needs --reproducible: else no two ranks compute the same bits of a gradient")
+    }
     try kernels.validate()
     try validateSchedule(require)
   }

@@ -118,6 +118,9 @@ public struct Reproducibility: Settings {
   /// Parts of the global batch in reproducible mode. More ranks than these leave some idle; another number gives other
   /// bits, so it belongs to the training, not to the machine.
   @Setting("Slices of the global batch in reproducible mode.", .within(1...4096)) public var virtualShards = 8
+  /// Finds gradients that a faulty processor or memory spoilt; nil for no audit. Needs reproducible mode.
+  @Setting("Every so many steps each rank computes another's gradients again and compares.", .from(1))
+  public var audit: Int? = nil
 
   public init() {}
 }

@@ -73,7 +73,11 @@ extension Trainer {
     _ train: any Dataset, _ sampler: Sampler, _ saving: CheckpointPlan?, _ snapshots: CheckpointPlan?
   ) throws {
     let loader = loader(train, sampler, epoch: position.epoch, from: position.stepInEpoch)
-    defer { loader.cancel() }
+    source = BatchSource(dataset: train, sampler: sampler, epoch: position.epoch)
+    defer {
+      loader.cancel()
+      source = nil
+    }
     model.train()
     while !hasReachedLastStep, let batch = try fetch(loader) {
       let result = try step(batch)

@@ -36,6 +36,8 @@ public final class Trainer {
   var totals: Totals
   /// Steps that were skipped since the last one that was taken.
   var skippedInARow = 0
+  /// Where `fit` takes its batches from; nil in a loop of one's own.
+  var source: BatchSource?
   /// What a signal saves before the step has ended, where this rank saves.
   var settled: SettledState?
 
@@ -96,6 +98,7 @@ public final class Trainer {
   @discardableResult
   public func step(_ batch: StepBatch) throws -> StepResult {
     try settings.kernels.run {
+      let audit = beginAudit()
       try strategy.beginStep()
       var own = Totals(objective.sums)
       // Alone, the sum of all ranks' gradients is this rank's.
@@ -109,6 +112,7 @@ public final class Trainer {
         }
       }
       var result = try reduce(own, of: batch, watch)
+      if let audit { try finish(audit, batch) }
       if checks.reportsSteps { result.report = try report(batch, own) }
       if result.skipped == nil { result.skipped = try update() }
       if let fault = result.skipped {
@@ -123,7 +127,7 @@ public final class Trainer {
   }
 
   /// nil for an empty slice; but where statistics are of all ranks' samples, those without any take part all the same.
-  private func forward(_ slice: Batch, of batch: StepBatch) throws -> Tensor? {
+  func forward(_ slice: Batch, of batch: StepBatch) throws -> Tensor? {
     var others: (any StatisticsExchange)?
     if case .globalBatch(let exchange) = strategy.statistics { others = exchange }
     if slice.samples.isEmpty && others == nil { return nil }
@@ -135,7 +139,7 @@ public final class Trainer {
     }
   }
 
-  private func loss(of outputs: Tensor?, on slice: Batch) throws -> (sum: Tensor, totals: Totals)? {
+  func loss(of outputs: Tensor?, on slice: Batch) throws -> (sum: Tensor, totals: Totals)? {
     guard let outputs else { return nil }
     return try times.measure(\.forward) { try objective.loss(of: outputs, on: slice) }
   }
@@ -227,12 +231,13 @@ struct StepSettings {
   let learningRate: Double
   let clipNorm: Double?
   let onNan: OnNan
+  let audit: Int?
   let seed: UInt64
   let kernels: KernelOptions
 
   init(_ configuration: Configuration) {
     (epochs, steps, batchSize) = (configuration.epochs, configuration.steps, configuration.batchSize)
     (learningRate, clipNorm, seed) = (configuration.learningRate, configuration.clipNorm, configuration.seed)
-    (kernels, onNan) = (configuration.kernels, configuration.onNan)
+    (kernels, onNan, audit) = (configuration.kernels, configuration.onNan, configuration.audit)
   }
 }

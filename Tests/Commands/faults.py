@@ -74,6 +74,19 @@ class Faults(CommandTest):
             mentions=["after 10 skipped steps in a row", "step 11"])
         self.refuse(64, "train", "mlp", "--data", self.data, "--on-nan", "ignore", mentions=["on-nan", "stop or skip"])
 
+    def test_an_audit(self):
+        """It changes nothing, and needs the mode in which ranks compute the same bits."""
+        train = ("--reproducible", "--steps", 6, "--batch-size", 100)
+        self.train_mlp("unaudited", *train)
+        self.train_mlp("audited", *train, "--audit", 2, ranks=3)
+        digests = [self.succeed("inspect", self.folder / name, "--digest") for name in ("unaudited", "audited")]
+        self.assertEqual(*(text.split()[-1] for text in digests))
+        self.refuse_everywhere(
+            64, "train", "mlp", "--data", self.data, "--quiet", "--audit", 2, mentions=["audit needs --reproducible"])
+        # Part of the configuration: kept where the training goes on, but for a training that can't be audited.
+        self.train_mlp("audited", "--reproducible", "--resume", self.folder / "audited", "--steps", 7)
+        self.train_mlp("audited", "--resume", self.folder / "audited", "--steps", 8, "--allow-mode-change")
+
     def write_infinite(self, name):
         """A checkpoint as an older Lockstep saved it after an explosion, sealed like any other."""
         self.train_mlp(name, "--steps", 1)

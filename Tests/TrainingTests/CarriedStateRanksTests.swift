@@ -15,6 +15,13 @@ import Testing
     #expect(try StatefulLesson.train(on: .alone, forgetting: true) != alone)
   }
 
+  /// An audit computes sequences again from the states that they began with, and leaves them as they were.
+  @Test(arguments: 1...4) func carriedStatesAreReplayed(_ ranks: Int) throws {
+    let alone = try StatefulLesson.train(on: .alone)
+    let found = try simulated(ranks) { try StatefulLesson.train(on: $0, audit: 1) }
+    #expect(found == Array(repeating: alone, count: ranks))
+  }
+
   /// Stopped and gone on with twice within an epoch, on other numbers of ranks: each row's state is kept once, and the
   /// newest.
   @Test(arguments: [[1, 1, 1], [2, 2, 2], [2, 1, 3], [3, 2, 2], [4, 4, 1]])
@@ -139,11 +146,12 @@ private enum StatefulLesson {
 
   static func train(
     on ranks: Communicator, forgetting: Bool = false, until steps: Int? = nil, in folder: String? = nil,
-    isResumed: Bool = false
+    isResumed: Bool = false, audit: Int? = nil
   ) throws -> String {
     let model = LanguageModel(Recurrent(.gru, 7, 8), vocabulary: 7)
     var configuration = Configuration(model: "small", epochs: 2, batchSize: 6, learningRate: 0.5, clipNorm: 1, seed: 4)
     (configuration.reproducible, configuration.virtualShards, configuration.steps) = (true, 5, steps)
+    configuration.audit = audit
     let trainer = try Trainer(drawing: model, LanguageModelling(), configuration, on: ranks)
     let tokens = (0..<400).map { Int32($0 * $0 % 11 % 7) }
     let text = try TextDataset(tokens, steps: 5, sampling: .sequential)

@@ -113,7 +113,8 @@ import Testing
       "schedule-steps": "7,9", "schedule-factor": "0.5", "schedule-end": "0.75", "warmup": "6",
       "sampling": "sequential", "max-tokens": "99", "random-crop": "4", "random-flip": "true",
       "normalize": "0.5,0.25:0.125,2.0", "seed": "18446744073709551615", "reproducible": "true",
-      "virtual-shards": "16", "kernels": "onednn", "convolution": "direct", "precision": "bf16", "slice-size": "77",
+      "virtual-shards": "16", "audit": "50", "kernels": "onednn", "convolution": "direct", "precision": "bf16",
+      "slice-size": "77",
     ]
     let standard = Configuration(model: "small")
     #expect(Set(standard.settings.map(\.option)) == Set(texts.keys))
