@@ -58,8 +58,12 @@ let support: Target = .target(
   name: "TestSupport", dependencies: ["Lockstep", "Zoo", "HDF5Files"], path: "Tests/Support",
   exclude: ["fixture_format.py"])
 
+// Many thousand damaged files in one process, for launch/torture; built when it asks for it.
+let torture: Target = .executableTarget(
+  name: "Torture", dependencies: ["Lockstep", "HDF5Files"], path: "Tests/Torture")
+
 let tests: [Target] = [
-  support,
+  support, torture,
   .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"]),
   .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], resources: [.copy("Fixtures")]),
   .testTarget(name: "NetworksTests", dependencies: ["Networks", "TestSupport"], resources: [.copy("Fixtures")]),

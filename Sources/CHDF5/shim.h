@@ -1,6 +1,16 @@
 // HDF5's identifiers and several flags are macros over casts or function calls, which Swift does not import.
 #pragma once
 #include <hdf5.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#if H5_VERSION_GE(1, 13, 0)
+#include <H5FDdevelop.h>
+#endif
 
 /// The memory (and file) type of an integer of 1, 2, 4 or 8 bytes.
 static inline hid_t h5_native_integer(size_t bytes, int isSigned) {
@@ -36,6 +46,9 @@ static inline hid_t h5_new_dataset_creation(void) { return H5Pcreate(H5P_DATASET
 static inline unsigned h5_read_only(void) { return H5F_ACC_RDONLY; }
 static inline unsigned h5_truncate(void) { return H5F_ACC_TRUNC; }
 
+/// A file in memory, which goes with its descriptor; negative on failure.
+static inline int h5_memory_file(void) { return (int)syscall(SYS_memfd_create, "lockstep", 1u /* MFD_CLOEXEC */); }
+
 /// Lets a file system without locks serve files: they are replaced whole, never changed under a reader.
 static inline herr_t h5_disable_file_locking(hid_t access) {
 #if H5_VERSION_GE(1, 10, 7)
@@ -68,6 +81,18 @@ static inline int h5_is_hard_link(hid_t file, const char *path, hid_t access) {
   return H5Lget_info(file, path, &info, access) < 0 ? -1 : info.type == H5L_TYPE_HARD;
 }
 
+/// Where in the file an object begins.
+static inline herr_t h5_address(hid_t object, haddr_t *address) {
+#if H5_VERSION_GE(1, 12, 0)
+  H5O_info1_t info;
+#else
+  H5O_info_t info;
+#endif
+  if (H5Oget_info2(object, &info, H5O_INFO_BASIC) < 0) return -1;
+  *address = info.addr;
+  return 0;
+}
+
 /// Frees the strings that HDF5 allocated for `buffer`.
 static inline herr_t h5_free_strings(hid_t type, hid_t space, void *buffer) {
 #if H5_VERSION_GE(1, 12, 0)
@@ -75,4 +100,131 @@ static inline herr_t h5_free_strings(hid_t type, hid_t space, void *buffer) {
 #else
   return H5Dvlen_reclaim(type, space, H5P_DEFAULT, buffer);
 #endif
+}
+
+/// Bytes of a reference to a string of varying length in a file: its length, and the address and index of what holds it.
+#define H5_REFERENCE_BYTES 16
+
+/// The "conversion" of such references to plain bytes: they stay as they are.
+static inline herr_t h5_keep_reference(hid_t source, hid_t target, H5T_cdata_t *data, size_t count, size_t stride,
+                                       size_t other_stride, void *buffer, void *other, hid_t transfer) {
+  (void)count, (void)stride, (void)other_stride, (void)buffer, (void)other, (void)transfer;
+  if (data->command != H5T_CONV_INIT) return 0;
+  data->need_bkg = H5T_BKG_NO;
+  return H5Tget_size(source) == H5_REFERENCE_BYTES && H5Tget_size(target) == H5_REFERENCE_BYTES ? 0 : -1;
+}
+
+/// A type by which references are read as they lie in the file; the caller closes it.
+static inline hid_t h5_new_reference_type(void) { return H5Tcreate(H5T_OPAQUE, H5_REFERENCE_BYTES); }
+
+/// Makes libhdf5 hand out references; once is enough.
+static inline herr_t h5_register_references(void) {
+  hid_t text = h5_new_string_type(0), reference = h5_new_reference_type();
+  herr_t status = H5Tregister(H5T_PERS_SOFT, "reference", text, reference, h5_keep_reference);
+  H5Tclose(text), H5Tclose(reference);
+  return status;
+}
+
+// A driver of our own, through which files are read. libhdf5's own drivers let it collect what it has read of the metadata,
+// and it copies from far beyond that where a file names an absurd address. Here every address is held against the file.
+struct h5_reader {
+  H5FD_t base;
+  int descriptor;
+  haddr_t allocated, size;
+};
+
+static inline H5FD_t *h5_reader_open(const char *path, unsigned flags, hid_t access, haddr_t most) {
+  (void)access, (void)most;
+  struct stat status;
+  if (flags & (H5F_ACC_RDWR | H5F_ACC_CREAT | H5F_ACC_TRUNC)) return NULL;
+  int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return NULL;
+  struct h5_reader *reader = fstat(descriptor, &status) == 0 ? (struct h5_reader *)calloc(1, sizeof *reader) : NULL;
+  if (!reader) {
+    close(descriptor);
+    return NULL;
+  }
+  reader->descriptor = descriptor;
+  reader->size = (haddr_t)status.st_size;
+  return &reader->base;
+}
+
+static inline herr_t h5_reader_close(H5FD_t *file) {
+  close(((struct h5_reader *)file)->descriptor);
+  free(file);
+  return 0;
+}
+
+static inline herr_t h5_reader_query(const H5FD_t *file, unsigned long *flags) { return (void)file, *flags = 0, 0; }
+
+static inline haddr_t h5_reader_allocated(const H5FD_t *file, H5FD_mem_t kind) {
+  return (void)kind, ((const struct h5_reader *)file)->allocated;
+}
+
+static inline herr_t h5_reader_allocate(H5FD_t *file, H5FD_mem_t kind, haddr_t end) {
+  return (void)kind, ((struct h5_reader *)file)->allocated = end, 0;
+}
+
+static inline haddr_t h5_reader_size(const H5FD_t *file, H5FD_mem_t kind) {
+  return (void)kind, ((const struct h5_reader *)file)->size;
+}
+
+/// Whether what begins with a signature of a B-tree (version 2) may be handed to libhdf5: it makes room for nodes of any size,
+/// divides it by records of none, has no such kind as it is told, and looks into a heap that is not there for attributes that
+/// are "shared".
+static inline int h5_is_sound(const unsigned char *bytes, size_t count, haddr_t size) {
+  if (count >= 12 && memcmp(bytes, "BTHD", 4) == 0) {
+    haddr_t node = bytes[6] | bytes[7] << 8 | bytes[8] << 16 | (haddr_t)bytes[9] << 24;
+    unsigned record = bytes[10] | (unsigned)bytes[11] << 8;
+    return bytes[5] >= 1 && bytes[5] <= 11 && node <= size && record > 0 && node >= 2 * ((haddr_t)record + 32);
+  }
+  if (count < 6 || memcmp(bytes, "BTLF", 4) != 0 || (bytes[5] != 8 && bytes[5] != 9)) return 1;
+  // Records of attributes by name (8) or order (9): a heap's id of eight bytes, then flags.
+  size_t record = bytes[5] == 8 ? 17 : 13;
+  for (size_t place = 6; place + record + 4 <= count; place += record) {
+    if (bytes[place + 8] & 2) return 0;
+  }
+  return 1;
+}
+
+/// A read that a signal interrupts goes on: handlers of MPI and of other libraries may not ask for that.
+static inline herr_t h5_reader_read(H5FD_t *file, H5FD_mem_t kind, hid_t transfer, haddr_t address, size_t count,
+                                    void *buffer) {
+  struct h5_reader *reader = (struct h5_reader *)file;
+  (void)kind, (void)transfer;
+  if (address > reader->size || count > reader->size - address) return -1;
+  for (size_t done = 0; done < count;) {
+    ssize_t got = pread(reader->descriptor, (char *)buffer + done, count - done, (off_t)(address + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return -1;
+    done += (size_t)got;
+  }
+  return h5_is_sound((const unsigned char *)buffer, count, reader->size) ? 0 : -1;
+}
+
+static inline herr_t h5_reader_write(H5FD_t *file, H5FD_mem_t kind, hid_t transfer, haddr_t address, size_t count,
+                                     const void *buffer) {
+  return (void)file, (void)kind, (void)transfer, (void)address, (void)count, (void)buffer, -1;
+}
+
+/// Makes the driver known to libhdf5; negative on failure.
+static inline hid_t h5_register_reader(void) {
+  static const H5FD_class_t reader = {
+#if H5_VERSION_GE(1, 13, 0)
+      .version = H5FD_CLASS_VERSION,
+      .value = (H5FD_class_value_t)513,
+#endif
+      .name = "lockstep",
+      .maxaddr = ((haddr_t)1 << 62),
+      .fc_degree = H5F_CLOSE_WEAK,
+      .open = h5_reader_open,
+      .close = h5_reader_close,
+      .query = h5_reader_query,
+      .get_eoa = h5_reader_allocated,
+      .set_eoa = h5_reader_allocate,
+      .get_eof = h5_reader_size,
+      .read = h5_reader_read,
+      .write = h5_reader_write,
+      .fl_map = H5FD_FLMAP_DICHOTOMY};
+  return H5FDregister(&reader);
 }

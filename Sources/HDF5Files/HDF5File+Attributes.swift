@@ -49,13 +49,15 @@ extension HDF5File {
       let type = try session.own(H5Aget_type(attribute), H5Tclose, "reading the type")
       let space = try session.own(H5Aget_space(attribute), H5Sclose, "reading the shape")
       let shape = try shape(ofSpace: space, session)
-      guard let count = elementCount(shape), isWritable || count <= byteCount else {
-        throw session.error(.refused, "declares the absurd shape \(shape)")
+      // Nothing in an attribute is compressed.
+      let elementBytes = storedBytes(of: type)
+      guard let count = elementCount(shape), isWritable || count <= byteCount / max(elementBytes, 1) else {
+        throw session.error(.refused, "declares the shape \(shape) of \(elementBytes) bytes, the file has \(byteCount)")
       }
       let kind = HDF5ElementType(of: type)
       switch kind {
       case .string:
-        let texts = try session.strings(of: type, space: space, count: count) { H5Aread(attribute, type, $0) }
+        let texts = try strings(of: type, space: space, count: count, session) { H5Aread(attribute, $0, $1) }
         return shape.isEmpty ? texts.first.map { .string($0) } : .strings(texts)
       case .float32, .float64:
         let numbers: [Double] = try load(attribute, count, session)

@@ -50,7 +50,7 @@ extension HDF5File {
     let shape = try shape(ofDataset: dataset, session)
     let type = try session.own(H5Dget_type(dataset), H5Tclose, "reading the type")
     // Checksums within, of four bytes each, are packed with the numbers.
-    let most = chunk.reduce(H5Tget_size(type), *) + 4 * packing
+    let most = chunk.reduce(storedBytes(of: type), *) + 4 * packing
     var ranges = zip(shape, chunk).map { 0..<($0 + $1 - 1) / $1 }
     if let rows { ranges[0] = rows.lowerBound / chunk[0]..<(rows.upperBound + chunk[0] - 1) / chunk[0] }
     var place = ranges.map(\.lowerBound)

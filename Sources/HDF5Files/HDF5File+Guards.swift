@@ -13,7 +13,7 @@ extension HDF5File {
     let filters = try filters(creation, session)
     let type = try session.own(H5Dget_type(dataset), H5Tclose, "reading the type")
     let shape = try shape(ofDataset: dataset, session)
-    let elementBytes = H5Tget_size(type)
+    let elementBytes = storedBytes(of: type)
     // Eight bytes: the widest number that an element may be converted to.
     guard let count = elementCount(shape), product(count, 8) != nil, let declared = product(count, elementBytes) else {
       throw session.error(.refused, "declares the absurd shape \(shape)")
@@ -37,6 +37,11 @@ extension HDF5File {
       throw session.error(.refused, "declares \(chunkCount) chunks, which the file has no room for")
     }
     return count
+  }
+
+  /// Bytes of an element as it lies in the file: of a text of its own length, the reference to it.
+  func storedBytes(of type: hid_t) -> Int {
+    H5Tis_variable_str(type) > 0 ? TextReference.byteCount : H5Tget_size(type)
   }
 
   private func product(_ left: Int, _ right: Int) -> Int? {

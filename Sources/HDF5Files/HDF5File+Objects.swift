@@ -7,10 +7,17 @@ extension HDF5File {
     try perform(on: group) { session, file in
       let object = try openObject(group, session, file)
       guard H5Iget_type(object) == H5I_GROUP else { throw session.error(.wrongType, "is no group") }
+      try checkLinks(of: object, session)
       var info = H5G_info_t()
       try session.check(H5Gget_info(object, &info), "listing")
+      guard isWritable || info.nlinks <= hsize_t(byteCount) else {
+        throw session.error(.refused, "declares \(info.nlinks) things, the file has \(byteCount) bytes")
+      }
       let names = try (0..<info.nlinks).map { index in
         let length = try session.check(linkName(object, index, nil, 0), "listing")
+        guard isWritable || length <= byteCount else {
+          throw session.error(.damaged, "holds a name of \(length) bytes")
+        }
         return try withUnsafeTemporaryAllocation(of: CChar.self, capacity: length + 1) { buffer in
           try session.check(linkName(object, index, buffer.baseAddress, buffer.count), "listing")
           return try text(buffer, session)

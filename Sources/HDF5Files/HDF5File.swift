@@ -50,26 +50,29 @@ public final class HDF5File: @unchecked Sendable {
     }
     let start = try file.bytes(at: 0, count: signature.count)
     guard start == signature else { throw HDF5Error(.notHDF5, path: path, "is no HDF5 file") }
-    return try HDF5Session.run(path: path, object: nil, failure: .damaged) { session in
-      let access = try session.own(h5_new_file_access(), H5Pclose, "preparing")
-      try session.check(h5_disable_file_locking(access), "preparing")
-      let id = try session.check(H5Fopen(path, h5_read_only(), access), "opening")
-      return HDF5File(id: id, path: path, byteCount: file.byteCount) { try file.bytes(at: $0, count: $1) }
-    }
+    return try open(path, as: path, byteCount: file.byteCount) { try file.bytes(at: $0, count: $1) }
   }
 
   /// Opens the bytes of an HDF5 file for reading. `name` stands for the file in messages.
   public static func open(image: [UInt8], name: String = "HDF5 image") throws -> HDF5File {
     guard image.starts(with: signature) else { throw HDF5Error(.notHDF5, path: name, "is no HDF5 file") }
-    return try HDF5Session.run(path: name, object: nil, failure: .damaged) { session in
-      let access = try coreAccess(session)
-      try image.withUnsafeBytes { bytes in
-        // libhdf5 copies the bytes; its prototype merely lacks a `const`.
-        let start = UnsafeMutableRawPointer(mutating: bytes.baseAddress)
-        _ = try session.check(H5Pset_file_image(access, start, bytes.count), "copying")
-      }
-      let id = try session.check(H5Fopen(uniqueName(), h5_read_only(), access), "opening")
-      return HDF5File(id: id, path: name, byteCount: image.count) { Array(image[$0..<$0 + $1]) }
+    let descriptor = h5_memory_file()
+    // libhdf5 opens it for itself, by the name that it has among this process's descriptors.
+    defer { if descriptor >= 0 { Glibc.close(descriptor) } }
+    do {
+      guard descriptor >= 0 else { throw FileError.writing(name, "a file in memory", code: errno) }
+      try image.withUnsafeBytes { try AtomicFile.write(all: $0, to: descriptor, path: name) }
+    } catch let error as FileError { throw HDF5Error(.library, path: name, error.what) }
+    return try open("/proc/self/fd/\(descriptor)", as: name, byteCount: image.count) { Array(image[$0..<$0 + $1]) }
+  }
+
+  private static func open(
+    _ path: String, as name: String, byteCount: Int, rawBytes: @escaping (Int, Int) throws -> [UInt8]
+  ) throws -> HDF5File {
+    try HDF5Session.run(path: name, object: nil, failure: .damaged) { session in
+      let access = try HDF5Library.readingAccess(session)
+      let id = try LibraryFault.reported(name) { try session.check(H5Fopen(path, h5_read_only(), access), "opening") }
+      return HDF5File(id: id, path: name, byteCount: byteCount, rawBytes: rawBytes)
     }
   }
 
@@ -118,7 +121,7 @@ public final class HDF5File: @unchecked Sendable {
   ) throws -> Result {
     try HDF5Session.run(path: path, object: object, failure: failure) { session in
       guard id >= 0 else { throw session.error(.misuse, "the file is closed") }
-      return try body(session, id)
+      return try isWritable ? body(session, id) : LibraryFault.reported(path) { try body(session, id) }
     }
   }
 

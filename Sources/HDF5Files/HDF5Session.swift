@@ -7,6 +7,8 @@ enum HDF5Library {
   /// A recursive lock, so that a file may be released while another of its operations runs on the same thread.
   private final class Lock: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    /// What files are read through.
+    let reader: hid_t
 
     init() {
       // libhdf5 leaks handles of damaged files and would print about them at exit. With nothing of its own to write to
@@ -14,6 +16,8 @@ enum HDF5Library {
       _ = H5dont_atexit()
       // A file may name any filter, and whoever sets HDF5_PLUGIN_PATH would have us run a program for it.
       _ = H5PLset_loading_state(0)
+      _ = h5_register_references()
+      reader = h5_register_reader()
       mutex = .allocate(capacity: 1)
       var attributes = pthread_mutexattr_t()
       pthread_mutexattr_init(&attributes)
@@ -27,6 +31,14 @@ enum HDF5Library {
   }
 
   private static let lock = Lock()
+
+  /// How files are opened that are read. Call with the lock held.
+  static func readingAccess(_ session: HDF5Session) throws -> hid_t {
+    let access = try session.own(h5_new_file_access(), H5Pclose, "preparing")
+    try session.check(H5Pset_driver(access, session.check(lock.reader, "preparing"), nil), "preparing")
+    try session.check(h5_disable_file_locking(access), "preparing")
+    return access
+  }
 
   static func locked<Result>(_ body: () throws -> Result) rethrows -> Result {
     lock.lock()

@@ -2,19 +2,25 @@ import CHDF5
 import Glibc
 
 /// Text in HDF5's two forms: strings padded to one length, and strings of their own length in a heap.
-extension HDF5Session {
-  /// Reads `count` strings of the type `type`; `read` fills a buffer of that type from the dataset or attribute.
-  /// - Throws: `HDF5Error` `.damaged` for text that is no UTF-8.
+extension HDF5File {
+  /// Reads `count` strings of the type `type`; `read` fills a buffer with elements of the dataset or attribute, as the type
+  /// that it is given.
+  /// - Throws: `HDF5Error` `.damaged` for text that is no UTF-8, `.refused` for more of it than the file can hold.
   func strings(
-    of type: hid_t, space: hid_t, count: Int, read: (UnsafeMutableRawPointer) -> herr_t
+    of type: hid_t, space: hid_t, count: Int, _ session: HDF5Session, read: (hid_t, UnsafeMutableRawPointer) -> herr_t
   ) throws -> [String] {
     guard count > 0 else { return [] }
-    let isVariable = try check(H5Tis_variable_str(type), "reading the type") > 0
-    return try isVariable
-      ? variableStrings(type, space, count, read) : paddedStrings(type, count, read)
+    guard try session.check(H5Tis_variable_str(type), "reading the type") > 0 else {
+      return try session.paddedStrings(type, count) { read(type, $0) }
+    }
+    // What this process has put together itself is believed.
+    if isWritable { return try session.variableStrings(type, space, count) { read(type, $0) } }
+    return try referencedStrings(count, session, read: read)
   }
+}
 
-  private func paddedStrings(
+extension HDF5Session {
+  func paddedStrings(
     _ type: hid_t, _ count: Int, _ read: (UnsafeMutableRawPointer) -> herr_t
   ) throws -> [String] {
     let length = H5Tget_size(type)
@@ -33,7 +39,7 @@ extension HDF5Session {
     }
   }
 
-  private func variableStrings(
+  func variableStrings(
     _ type: hid_t, _ space: hid_t, _ count: Int, _ read: (UnsafeMutableRawPointer) -> herr_t
   ) throws -> [String] {
     var pointers = [UnsafeMutablePointer<CChar>?](repeating: nil, count: count)
@@ -49,7 +55,7 @@ extension HDF5Session {
     }
   }
 
-  private func utf8(_ bytes: some Sequence<UInt8>, _ index: Int) throws -> String {
+  func utf8(_ bytes: some Sequence<UInt8>, _ index: Int) throws -> String {
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw error(.damaged, "string \(index) is no UTF-8 text")
     }
@@ -82,20 +88,6 @@ extension HDF5File {
     }
   }
 
-  /// Throws when strings of varying length are more than the file can hold: all may stand for the same long one.
-  private func checkTexts(
-    _ dataset: hid_t, _ type: hid_t, _ space: hid_t, count: Int, _ session: HDF5Session
-  ) throws {
-    let room = HDF5File.freeRoom + byteCount
-    // Measuring reads them one by one: not where even the longest can't be too long.
-    guard !isWritable, count > room / max(byteCount, 1), H5Tis_variable_str(type) > 0 else { return }
-    var needed = hsize_t(0)
-    try session.check(H5Dvlen_get_buf_size(dataset, type, space, &needed), "measuring the text")
-    guard needed <= hsize_t(room) else {
-      throw session.error(.refused, "its text comes to \(needed) bytes, the file has \(byteCount)")
-    }
-  }
-
   /// The strings of the dataset at `path`, be they padded or of varying length.
   /// - Throws: `HDF5Error` `.wrongType` for what is no text, `.damaged` for what is no UTF-8.
   public func readStrings(_ path: String) throws -> [String] {
@@ -105,10 +97,13 @@ extension HDF5File {
       let kind = HDF5ElementType(of: type)
       guard kind == .string else { throw session.error(.wrongType, "holds \(kind), not text") }
       let count = try guardedCount(dataset, session)
+      // In memory each takes 16 bytes at least, however well they are compressed.
+      guard isWritable || count <= byteCount + HDF5File.freeRoom / 16 else {
+        throw session.error(.refused, "declares \(count) strings, the file has \(byteCount) bytes")
+      }
       try checkChunks(dataset, session)
       let space = try session.own(H5Dget_space(dataset), H5Sclose, "reading the shape")
-      try checkTexts(dataset, type, space, count: count, session)
-      return try session.strings(of: type, space: space, count: count) { H5Dread(dataset, type, 0, 0, 0, $0) }
+      return try strings(of: type, space: space, count: count, session) { H5Dread(dataset, $0, 0, 0, 0, $1) }
     }
   }
 }

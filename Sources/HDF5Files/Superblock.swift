@@ -1,5 +1,5 @@
 /// The superblock, with which an HDF5 file of format 2 or 3 begins: 44 bytes and their checksum.
-enum Superblock {
+package enum Superblock {
   private static let checkedBytes = 44
 
   /// Makes the checksum fit the superblock again.
@@ -10,7 +10,7 @@ enum Superblock {
   }
 
   /// Bob Jenkins' lookup3 hash (`hashlittle`, <https://burtleburtle.net/bob/c/lookup3.c>), HDF5's metadata checksum.
-  static func checksum(_ bytes: [UInt8]) -> UInt32 {
+  package static func checksum(_ bytes: [UInt8]) -> UInt32 {
     guard !bytes.isEmpty else { return 0xdead_beef }
     let start = 0xdead_beef &+ UInt32(truncatingIfNeeded: bytes.count)
     var (a, b, c) = (start, start, start)

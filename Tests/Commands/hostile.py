@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import zlib
@@ -129,6 +130,34 @@ class Hostile(CommandTest):
             _, raw = file["vocabulary"].id.read_direct_chunk((0,))
             file["vocabulary"].id.write_direct_chunk((0,), raw[:16] * 100_000)
         self.refuse_small("inspect", path, mentions=[path, "/vocabulary", "comes to"])
+
+    def test_texts_of_attributes(self):
+        """Each states a length that the file does not have: libhdf5 would make room for it."""
+        path = self.folder / "attributes.h5"
+        train = ("train", "mlp", "--data", path, "--steps", 1)
+        small_dataset(path, images=60, tests=10)
+        good = path.read_bytes()
+        heap = good.index(b"GCOL")
+        references = [struct.pack("<IQI", 7, heap, index) for index in range(1, 20)]
+        first = next(reference for reference in references if reference in good)
+        for length, address, index in ((0xFFFFFFF0, heap, 1), (1 << 20, heap, 1), (7, heap, 999), (7, heap + 8, 1), (7, 1 << 60, 1)):
+            path.write_bytes(good.replace(first, struct.pack("<IQI", length, address, index)))
+            self.refuse_small(*train, mentions=[path, "class_names"])
+        # The heap's first object is larger than what refers to it, up to the end of the heap and beyond.
+        for size in (4000, 1 << 40):
+            changed = bytearray(good)
+            changed[heap + 24:heap + 32] = struct.pack("<Q", size)
+            path.write_bytes(changed)
+            done = subprocess.run([str(word) for word in (BINARY, *train)], capture_output=True, text=True)
+            self.assertIn(done.returncode, (0, 65), done.stderr)
+        path.write_bytes(good)
+        with h5py.File(path, "a") as file:
+            file.attrs["class_names"] = numpy.array([f"class {c}" for c in range(10)], dtype="S8")
+        fixed = path.read_bytes()
+        small = fixed.index(bytes([0x13, 1, 0, 0, 8, 0, 0, 0])) + 4
+        for length in (1 << 10, 1 << 31, 0xFFFFFFFF):
+            path.write_bytes(fixed[:small] + struct.pack("<I", length) + fixed[small + 4:])
+            self.refuse_small("train", "mlp", "--data", path, "--steps", 1, mentions=[path])
 
     def test_filters_and_links(self):
         path, mark, plugins = self.folder / "filter.h5", self.folder / "mark", self.folder / "plugins"

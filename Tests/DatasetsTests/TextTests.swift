@@ -70,6 +70,22 @@ import Testing
     #expect(nGrams(["a", "b", "c"], length: 2) == ["a b", "b c"] && nGrams(["a"], length: 2) == [])
   }
 
+  /// One scalar, two scalars, and the sign of the ångström: the same to Swift, three tokens to a text.
+  @Test(arguments: [TokenKind.char, .word]) func spellingsThatSwiftTakesForEqual(_ kind: TokenKind) throws {
+    let folder = try TemporaryFolder()
+    let words = kind == .char ? ["\u{C5}", "\u{212B}"] : ["\u{C5}", "A\u{30A}", "\u{212B}"]
+    let path = try folder.put(Array((words + words).joined(separator: " ").utf8), "t.txt")
+    _ = try TextConverter(source: path, kind: kind).convert(to: folder.file("t.h5"))
+    let file = try TextFile.open(folder.file("t.h5"))
+    for word in words {
+      let number = file.vocabulary[word]
+      #expect(number > 0 && Array(file.vocabulary.tokens[number].utf8) == Array(word.utf8))
+    }
+    #expect(Set(file.tokens).count == words.count + (kind == .char ? 1 : 0))
+    #expect(Vocabulary.count(words + words).map(\.count) == words.map { _ in 2 })
+    #expect(Vocabulary(["<unk>", words[0]]) != Vocabulary(["<unk>", words[1]]))
+  }
+
   @Test func textFiles() throws {
     let folder = try TemporaryFolder()
     let path = try folder.put(Array("乐山乐水，山水\n".utf8), "t.txt")

@@ -8,10 +8,16 @@ import time
 from Commands.support import BINARY
 
 from .bench import Bench
-from .kills import kills, restarts
+from .files import PROGRAM, flips, hostile
+from .io import io
+from .kills import kills
+from .restarts import restarts
 from .signals import signals
 
-PARTS = {"signals": (signals, 100, 4), "kills": (kills, 150, 6), "restarts": (restarts, 50, 2)}
+# Each with how many of it, and how many in the short form.
+PARTS = {
+    "signals": (signals, 100, 4), "kills": (kills, 150, 4), "restarts": (restarts, 50, 2), "io": (io, 1000, 1), "flips": (flips, 10**9, 2000),
+    "hostile": (hostile, 100_000, 3000)}
 
 
 def main(arguments, usage):
@@ -27,9 +33,10 @@ def main(arguments, usage):
         else:
             print(f"torture: \"{word}\" makes no sense here{usage[usage.index(chr(10)):]}".rstrip(), file=sys.stderr)
             return 64
-    if not BINARY.exists():
-        print("torture: swift build -c release --product lockstep comes first", file=sys.stderr)
-        return 66
+    for binary in (BINARY, PROGRAM):
+        if not binary.exists():
+            print(f"torture: swift build -c release --product {binary.name} comes first", file=sys.stderr)
+            return 66
     print(f"seed {seed}", flush=True)
     tables = []
     with tempfile.TemporaryDirectory(prefix="lockstep-torture-") as folder:
@@ -42,6 +49,4 @@ def main(arguments, usage):
     print("\n| torture | what must be | is |\n|---|---|---|")
     for table in tables:
         print("\n".join(table.rows()))
-    for table in tables:
-        print("\n".join(table.notes))
     return 1 if any(table.faults for table in tables) else 0

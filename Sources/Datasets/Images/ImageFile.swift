@@ -107,6 +107,11 @@ public enum ImageFile {
       }
       try run(nil)
       let size = try checked(Int(file.height), Int(file.width), path)
+      // Of a progressive one libjpeg makes room for all coefficients before it has read the first. A picture of one colour takes
+      // a 170th of its size, real ones a tenth.
+      guard size.height * size.width * Int(file.channels) <= (64 << 20) + 200 * bytes.count else {
+        throw InputError(path, "truncated JPEG: \(size) pixels can't be in \(bytes.count) bytes")
+      }
       let pixels = try filled(allocate(size, Int(file.channels)), run)
       if file.channels == 4, let pixels { toColour(pixels, size) }
       return (size, Int(file.channels), pixels)

@@ -9,8 +9,8 @@ enum TokenDatasets {
     guard tokens.first == Vocabulary.unknown else {
       throw InputError(file.path, "\(object): expected \(Vocabulary.unknown) first, found \(tokens.first ?? "nothing")")
     }
-    let twice = Dictionary(grouping: tokens, by: { $0 }).first { $0.value.count > 1 }
-    if let twice { throw InputError(file.path, "\(object): \"\(twice.key)\" is there twice") }
+    let twice = Dictionary(grouping: tokens, by: Spelling.init).first { $0.value.count > 1 }
+    if let twice { throw InputError(file.path, "\(object): \"\(twice.key.text)\" is there twice") }
     return Vocabulary(tokens)
   }
 

@@ -12,12 +12,12 @@ public struct Vocabulary: Sendable, Equatable {
 
   /// By their number.
   public let tokens: [String]
-  private let numbers: [String: Int]
+  private let numbers: [Spelling: Int]
 
   /// - Parameter tokens: all of them in order, `<unk>` first.
   public init(_ tokens: [String]) {
     self.tokens = tokens
-    numbers = Dictionary(tokens.enumerated().map { ($1, $0) }) { first, _ in first }
+    numbers = Dictionary(tokens.enumerated().map { (Spelling($1), $0) }) { first, _ in first }
   }
 
   /// Of counted tokens in the order of their first use.
@@ -27,23 +27,27 @@ public struct Vocabulary: Sendable, Equatable {
     self.init(special + others.map(\.token))
   }
 
+  public static func == (left: Vocabulary, right: Vocabulary) -> Bool {
+    left.tokens.map(Spelling.init) == right.tokens.map(Spelling.init)
+  }
+
   /// Tokens, the unknown one included.
   public var count: Int { tokens.count }
 
   /// The number of a token, 0 for an unknown one.
-  public subscript(_ token: String) -> Int { numbers[token] ?? 0 }
+  public subscript(_ token: String) -> Int { numbers[Spelling(token)] ?? 0 }
   /// Whether a token has a number of its own.
-  public func contains(_ token: String) -> Bool { numbers[token] != nil }
+  public func contains(_ token: String) -> Bool { numbers[Spelling(token)] != nil }
 
   /// How often each token comes, in the order of first use.
   public static func count(_ tokens: some Sequence<String>) -> [(token: String, count: Int)] {
-    var places: [String: Int] = [:]
+    var places: [Spelling: Int] = [:]
     var counts: [(token: String, count: Int)] = []
     for token in tokens {
-      if let place = places[token] {
+      if let place = places[Spelling(token)] {
         counts[place].count += 1
       } else {
-        places[token] = counts.count
+        places[Spelling(token)] = counts.count
         counts.append((token, 1))
       }
     }
@@ -56,6 +60,21 @@ public struct Vocabulary: Sendable, Equatable {
       left.element.count == right.element.count
         ? left.offset < right.offset : left.element.count > right.element.count
     }.map(\.element)
+  }
+}
+
+/// A text as its bytes spell it: to Swift "Å" is the same whether it is one scalar or two, or the sign of the ångström; a
+/// text that holds them all has as many tokens.
+package struct Spelling: Hashable {
+  package let text: String
+
+  package init(_ text: String) { self.text = text }
+
+  package static func == (left: Spelling, right: Spelling) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
+
+  package func hash(into hasher: inout Hasher) {
+    var text = text
+    text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
   }
 }
 

@@ -101,10 +101,11 @@ extension TaskData {
   /// The numbers of tokens must mean the same words as in a checkpoint, or else the model's answers mean nothing.
   public func checkVocabularies(_ data: String, against known: Metadata, of checkpoint: String) throws {
     for (name, path) in Metadata.lists where name.hasSuffix("vocabulary") {
-      guard let words = metadata[keyPath: path], let expected = known[keyPath: path], expected != words else {
-        continue
-      }
-      let place = zip(expected, words).enumerated().first { $1.0 != $1.1 }?.offset ?? min(expected.count, words.count)
+      guard let words = metadata[keyPath: path], let expected = known[keyPath: path] else { continue }
+      let pairs = zip(expected.map(Spelling.init), words.map(Spelling.init))
+      let differing = pairs.enumerated().first { $1.0 != $1.1 }?.offset
+      if differing == nil && expected.count == words.count { continue }
+      let place = differing ?? min(expected.count, words.count)
       func word(_ words: [String]) -> String { place < words.count ? "\"\(words[place])\"" : "nothing" }
       throw InputError(
         data,
