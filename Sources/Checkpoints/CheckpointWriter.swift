@@ -13,14 +13,18 @@ public final class CheckpointWriter: @unchecked Sendable {
   private var isWriting = false
   private var failure: (any Error)?
 
-  /// - Parameter keeping: which files stay when a newer one is written.
+  /// - Parameters:
+  ///   - folder: of one run, in which nobody else writes.
+  ///   - keeping: which files stay when a newer one is written.
   public init(_ folder: CheckpointFolder, keeping: CheckpointKeeping = CheckpointKeeping()) {
     (self.folder, self.keeping) = (folder, keeping)
   }
 
   /// Begins to write a checkpoint whose tensors nobody changes any more; waits until the one before is written.
   ///
-  /// - Parameter isBest: whether `best.h5` becomes another name of the file.
+  /// - Parameters:
+  ///   - checkpoint: what is written.
+  ///   - isBest: whether `best.h5` becomes another name of the file.
   public func begin(_ checkpoint: Checkpoint, isBest: Bool = false) throws {
     try finish()
     condition.lock()
@@ -40,6 +44,13 @@ public final class CheckpointWriter: @unchecked Sendable {
     }
     thread.name = "lockstep save"
     thread.start()
+  }
+
+  /// Whether a file is being written.
+  public var isBusy: Bool {
+    condition.lock()
+    defer { condition.unlock() }
+    return isWriting
   }
 
   /// Waits until all is written, and throws what failed.
@@ -64,13 +75,13 @@ public final class CheckpointWriter: @unchecked Sendable {
 public struct CheckpointKeeping: Sendable {
   /// The newest so many.
   public var newest: Int?
-  /// Of the others those at which this is true.
-  public var others: @Sendable (TrainingPosition) -> Bool
+  /// Of the others those at which this is true; nil: none.
+  public var others: (@Sendable (TrainingPosition) -> Bool)?
 
   /// - Parameters:
   ///   - newest: how many of the newest stay; nil: all.
   ///   - others: which of the others stay.
-  public init(newest: Int? = nil, others: @escaping @Sendable (TrainingPosition) -> Bool = { _ in false }) {
+  public init(newest: Int? = nil, others: (@Sendable (TrainingPosition) -> Bool)? = nil) {
     (self.newest, self.others) = (newest, others)
   }
 }
@@ -105,12 +116,14 @@ extension CheckpointFolder {
 
   func markBest(_ file: String) throws { try AtomicFile.link(file, as: best, unfinished: "checkpoint-best") }
 
-  /// Removes what is not to be kept; what can't be removed stays. A damaged file is no one's older good one: it does not
-  /// count, and stays.
+  /// Removes what is not to be kept; what can't be removed stays. Where some of the
+  /// older ones stay, a damaged file does, as nobody knows which it is.
   func remove(_ keeping: CheckpointKeeping) {
     guard let newest = keeping.newest, let files = try? files() else { return }
     for file in files.dropFirst(newest) {
-      guard let position = try? CheckpointFile.load(file).position, !keeping.others(position) else { continue }
+      if let others = keeping.others {
+        guard let position = try? CheckpointFile.load(file).position, !others(position) else { continue }
+      }
       try? FileManager.default.removeItem(atPath: file)
     }
   }

@@ -70,7 +70,10 @@ public enum AtomicFile {
   /// Makes `name` another name of a finished file of the same folder, in place of whatever had it; a copy where the file
   /// system knows no second names.
   ///
-  /// - Parameter unfinished: what the name of an unfinished attempt begins with, behind its dot.
+  /// - Parameters:
+  ///   - file: what exists already.
+  ///   - name: the other path.
+  ///   - unfinished: what the name of an unfinished attempt begins with, behind its dot.
   public static func link(_ file: String, as name: String, unfinished: String) throws {
     let place = try OutputPlace(name)
     let unique = String(UInt64.random(in: .min ... .max), radix: 36)

@@ -17,6 +17,8 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   @Option(help: "Which of the older ones stay as well: 10epochs, 1000steps.") var keepEvery: String?
   @Option(help: "The metric, such as test_accuracy, that tells the best checkpoint, best.h5; with --keep the loss.")
   var keepBest: String?
+  @Option(help: "How often a job that may start again (--max-restarts) keeps its state in memory; 20steps.")
+  var snapshotEvery: String?
   @Flag(help: "Removes another run's checkpoints from the folder for checkpoints.") var overwrite = false
   @Option(help: "Goes on from a checkpoint, or the newest good one of a folder.") var resume: String?
   @Option(help: "Writes a line of JSON per epoch to this file.") var metrics: String?
@@ -65,7 +67,9 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let job = try communicator.agreeing("start", at: .starting) { try prepare(communicator) }
     try Replicas.agree(job.identity, over: communicator)
     try communicator.agreeing("overwrite") {
-      if overwrite && communicator.isRoot { try job.saving?.folder.removeStrangers(resuming: place(job.resumed)) }
+      if overwrite && communicator.isRoot && !job.isRecovered {
+        try job.saving?.folder.removeStrangers(resuming: place(job.resumed))
+      }
     }
     if communicator.isRoot && !quiet { announce(job, communicator) }
     let validated = try folds.map { try crossValidate($0, job, communicator) }
@@ -86,7 +90,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     (trainer.checks.numerics, trainer.checks.reportsSteps) = (checkNumerics, verbose)
     if simulateRanks != nil { trainer.checks.verificationInterval = 1 }
     trainer.observers = job.observers.filter { validated == nil || !($0 is CurvePlotter) }
-    try trainer.fit(job.train, test: job.test, saving: job.saving)
+    try trainer.fit(job.train, test: job.test, saving: job.saving, snapshots: job.snapshots)
     if let validated, let writer = job.observers.lazy.compactMap({ $0 as? MetricsWriter }).first {
       writer.append(validated.summary(job.objective))
     }
@@ -111,7 +115,10 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let train: any DigestedDataset
     let test: (any DigestedDataset)?
     let resumed: (path: String, checkpoint: Checkpoint)?
+    /// Whether the job goes on by itself from where an earlier start of it had come to.
+    let isRecovered: Bool
     let saving: CheckpointPlan?
+    let snapshots: CheckpointPlan?
     let observers: [any TrainingObserver]
     /// What must be the same on all ranks beside the configuration.
     let identity: [String]
@@ -119,9 +126,12 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
 
   private func prepare(_ communicator: Communicator) throws -> Job {
     let entry = try Tool.registry().find(model)
-    let resumed = try resume.map { path in
-      try CheckpointFolder.load(path) { if communicator.isRoot { Console.warn($0) } }
-    }
+    let recovered = try recovered()
+    let resumed =
+      try recovered
+      ?? resume.map { path in
+        try CheckpointFolder.load(path) { if communicator.isRoot { Console.warn($0) } }
+      }
     var configuration = try configure(entry, resumed)
     let opened = try entry.open(data, configuration)
     try resumed.map { try opened.checkVocabularies(data, against: $0.checkpoint.metadata, of: $0.path) }
@@ -149,7 +159,8 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
       entry: entry, data: opened, configuration: configuration, asked: asked, network: network,
       objective: opened.objective,
       metadata: metadata, train: train, test: test,
-      resumed: resumed, saving: try savingPlan(resumed, communicator),
+      resumed: resumed, isRecovered: recovered != nil,
+      saving: try savingPlan(resumed, isRecovered: recovered != nil, communicator), snapshots: try snapshotPlan(),
       observers: try observers(configuration, resumed?.checkpoint.position, communicator),
       identity: communicator.size > 1 ? try identity(train, test, resumed?.checkpoint) : [])
   }
@@ -162,7 +173,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     return [
       "checkpoint \(checkpoint ?? "none")", "checkpoint-every \(checkpointEvery ?? "default")",
       "overwrite \(overwrite)", "keep \(keep ?? 0)", "keep-every \(keepEvery ?? "none")",
-      "keep-best \(keepBest ?? "default")",
+      "keep-best \(keepBest ?? "default")", "snapshot-every \(snapshotEvery ?? "default")",
       "resume \(start ?? "none")", "check-numerics \(checkNumerics)", "folds \(folds ?? 0)",
       "submission \(submission ?? "none")", "build \(try Build.digest())",
       "training data \(train.digest)", "test data \(test?.digest ?? "none")",
@@ -174,7 +185,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   }
 
   private func savingPlan(
-    _ resumed: (path: String, checkpoint: Checkpoint)?, _ communicator: Communicator
+    _ resumed: (path: String, checkpoint: Checkpoint)?, isRecovered: Bool, _ communicator: Communicator
   ) throws -> CheckpointPlan? {
     guard let checkpoint else {
       if overwrite { throw ConfigurationError("overwrite needs --checkpoint") }
@@ -189,7 +200,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let folder = CheckpointFolder(checkpoint)
     if communicator.isRoot {
       try folder.prepare()
-      if !overwrite { try folder.checkOwned(resuming: place(resumed)) }
+      if !overwrite && !isRecovered { try folder.checkOwned(resuming: place(resumed)) }
     }
     return CheckpointPlan(folder, every: interval, keep: keep, keepEvery: older, keepBest: keepBest)
   }

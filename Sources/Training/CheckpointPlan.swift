@@ -55,7 +55,8 @@ public final class CheckpointPlan {
     keepBest: String? = nil
   ) {
     (self.folder, self.interval, self.keep, self.keepBest) = (folder, interval, keep, keepBest)
-    let keeping = CheckpointKeeping(newest: keep) { keepEvery?.includes($0) ?? false }
+    let keeping = CheckpointKeeping(
+      newest: keep, others: keepEvery.map { interval in { @Sendable in interval.includes($0) } })
     writer = CheckpointWriter(folder, keeping: keeping)
   }
 

@@ -6,19 +6,29 @@ import MessagePassing
 extension Trainer {
   /// Trains for the configured epochs, from wherever the position is.
   ///
+  /// - Parameters:
+  ///   - train: what is learnt from.
+  ///   - test: what the model is judged by after each epoch.
+  ///   - saving: where and when the state is saved; nil: nowhere.
+  ///   - snapshots: where, in memory, each host keeps the state for a job that starts again after it lost a rank.
   /// - Throws: `Interrupted` on all ranks after the step in which a signal asked to stop, once the state is saved.
-  public func fit(_ train: any Dataset, test: (any Dataset)? = nil, saving: CheckpointPlan? = nil) throws {
+  public func fit(
+    _ train: any Dataset, test: (any Dataset)? = nil, saving: CheckpointPlan? = nil,
+    snapshots: CheckpointPlan? = nil
+  ) throws {
     let start = monotonicSeconds()
     if let saving {
       try prepare(saving, isTested: test != nil)
       followSignals(saving)
     }
+    if let snapshots { try beginSnapshots(snapshots) }
     defer {
       stopFollowing()
+      snapshots?.writer.wait()
       // After an error as well, or else a file would stay half written.
       saving?.writer.wait()
     }
-    while let metrics = try fitEpoch(train, test: test, saving: saving, since: start) {
+    while let metrics = try fitEpoch(train, test: test, saving: saving, snapshots: snapshots, since: start) {
       // First of all: whatever befalls the observers, the epoch is not lost.
       if let saving, saving.isDue(afterEpoch: position.epoch) { try save(saving, after: metrics) }
       try communicator.working(at: .other) { for observer in observers { try observer.epochFinished(metrics) } }
@@ -32,13 +42,14 @@ extension Trainer {
   ///
   /// - Parameter start: when the training began.
   func fitEpoch(
-    _ train: any Dataset, test: (any Dataset)?, saving: CheckpointPlan? = nil, since start: Double
+    _ train: any Dataset, test: (any Dataset)?, saving: CheckpointPlan? = nil, snapshots: CheckpointPlan? = nil,
+    since start: Double
   ) throws -> EpochMetrics? {
     guard position.epoch < configuration.epochs, !hasReachedLastStep else { return nil }
     let data = train.arranged(epoch: position.epoch, batchSize: configuration.batchSize, seed: configuration.seed)
     let sampler = Sampler(of: data, batchSize: configuration.batchSize, seed: configuration.seed)
     let (epochStart, weightBefore) = (monotonicSeconds(), totals.weight)
-    try takeSteps(data, sampler, saving)
+    try takeSteps(data, sampler, saving, snapshots)
     let seconds = monotonicSeconds() - epochStart
     guard position.stepInEpoch == sampler.batchCount else { return nil }
     let (sums, skipped) = (totals, position.skippedInEpoch)
@@ -58,7 +69,9 @@ extension Trainer {
   private var hasReachedLastStep: Bool { settings.steps.map { position.step >= $0 } ?? false }
 
   /// The steps from the position to the epoch's end, or to the last step that was asked for.
-  private func takeSteps(_ train: any Dataset, _ sampler: Sampler, _ saving: CheckpointPlan?) throws {
+  private func takeSteps(
+    _ train: any Dataset, _ sampler: Sampler, _ saving: CheckpointPlan?, _ snapshots: CheckpointPlan?
+  ) throws {
     let loader = loader(train, sampler, epoch: position.epoch, from: position.stepInEpoch)
     source = BatchSource(dataset: train, sampler: sampler, epoch: position.epoch)
     defer {
@@ -82,6 +95,7 @@ extension Trainer {
         throw Interrupted(signal: signal, step: position.step, folder: saving?.folder.path)
       }
       if let saving, saving.isDue(afterStep: position.step) { try save(saving) }
+      if let snapshots, snapshots.isDue(afterStep: position.step) { try snapshot(snapshots) }
     }
   }
 }

@@ -50,6 +50,23 @@ extension Trainer {
     }
   }
 
+  /// The first snapshot: a job that could not start again says so before it has done anything.
+  func beginSnapshots(_ plan: CheckpointPlan) throws {
+    try snapshot(plan)
+    try communicator.agreeing("save", at: .saving) { try plan.writer.finish() }
+  }
+
+  /// Keeps the state in the memory of each host: it outlives the ranks. As replicas are alike, any rank's will do. One that
+  /// comes while the one before is still being written is left out, and one that fails leaves the one before.
+  func snapshot(_ plan: CheckpointPlan) throws {
+    let state = try strategy.state()
+    let carried = try gatherCarried()
+    guard communicator.isFirstOnHost, !plan.writer.isBusy else { return }
+    if plan.lastSavedStep != nil { try? plan.writer.finish() }
+    plan.lastSavedStep = position.step
+    try? plan.writer.begin(checkpoint(state, carried, at: position, totals).copied())
+  }
+
   /// The states of all ranks' sequences, row by row; nil where none goes on.
   private func gatherCarried() throws -> Tensor? {
     guard let memory = objective.memory else { return nil }

@@ -1,6 +1,7 @@
 """Jobs that are stopped, killed or put together wrongly."""
 
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -178,6 +179,67 @@ class Jobs(CommandTest):
             self.assertLess(time.monotonic() - begin, 5, "a rank lives on")
             time.sleep(0.01)
         self.assert_resumes(folder, ranks=2)
+
+    def restarting(self, name, *arguments, restarts=2, data=None):
+        memory = self.folder / f"{name}-memory"
+        memory.mkdir()
+        words = [ROOT / "launch" / "local", 2, "--max-restarts", restarts, "--", "train", "mlp-dropout", "--data", data or self.data,
+                 "--batch-size", 50, "--reproducible", "--quiet", "--checkpoint", self.folder / name, *arguments]
+        process = subprocess.Popen(
+            [str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "LOCKSTEP_SHM": str(memory)})
+        self.addCleanup(self.end, process)
+        return process
+
+    def test_a_job_that_lost_a_rank_starts_again(self):
+        """From the last state in memory, to the digest of an undisturbed run; the memory is given back."""
+        process = self.restarting(
+            "again", "--epochs", 100, "--steps", 900, "--snapshot-every", "7steps", "--checkpoint-every", "50steps",
+            "--metrics", self.folder / "again.jsonl")
+        deadline = time.monotonic() + TIME_LIMIT
+        for number in (1, 2):
+            while len(list((self.folder / "again").glob("*.h5"))) < 3 * number - 1 or len(self.ranks_of(process)) < 2:
+                self.assertIsNone(process.poll(), "it ended early")
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.01)
+            os.kill(self.ranks_of(process)[-number], signal.SIGKILL)
+        _, errors = process.communicate(timeout=TIME_LIMIT)
+        self.assertEqual(process.returncode, 0, errors)
+        self.assertEqual(errors.count("again"), 2, errors)
+        self.succeed("train", "mlp-dropout", "--data", self.data, "--batch-size", 50, "--reproducible", "--quiet",
+                     "--epochs", 100, "--steps", 900, "--checkpoint", self.folder / "never-lost", "--metrics", self.folder / "never-lost.jsonl")
+        self.assertEqual(self.digest("again"), self.digest("never-lost"))
+        epochs = [[json.loads(line)["epoch"] for line in (self.folder / f"{name}.jsonl").read_text().splitlines()]
+                  for name in ("again", "never-lost")]
+        self.assertEqual(*epochs)
+        self.assertEqual(list((self.folder / "again-memory").iterdir()), [])
+
+    def test_a_job_gives_up(self):
+        """After so many starts; and at once after an error that would only come again, or a signal."""
+        process = self.restarting("given-up", "--epochs", 100_000, restarts=1)
+        killed, deadline = 0, time.monotonic() + TIME_LIMIT
+        while process.poll() is None:
+            self.assertLess(time.monotonic(), deadline)
+            if (self.folder / "given-up").exists() and (ranks := self.ranks_of(process)):
+                os.kill(ranks[-1], signal.SIGKILL)
+                killed += 1
+                while process.poll() is None and pathlib.Path(f"/proc/{ranks[-1]}").exists():
+                    time.sleep(0.01)
+            time.sleep(0.05)
+        _, errors = process.communicate()
+        self.assertEqual((process.returncode, errors.count("start 1 of 1 again")), (137, 1), errors)
+        self.assertGreaterEqual(killed, 2)
+        process = self.restarting("wrong", "--steps", 3, data=self.folder / "none.h5")
+        _, errors = process.communicate(timeout=TIME_LIMIT)
+        self.assertEqual((process.returncode, len(errors.splitlines())), (66, 1), errors)
+        process = self.restarting("stopped", "--epochs", 100_000)
+        deadline = time.monotonic() + TIME_LIMIT
+        while not list(self.folder.glob("stopped/*.h5")):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=TIME_LIMIT)
+        self.assertEqual((process.returncode, len(errors.splitlines())), (143, 1), errors)
 
     def test_ranks_that_are_not_alike(self):
         """Two ranks with other arguments each: refused in one line, whichever is wrong."""

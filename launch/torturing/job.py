@@ -16,9 +16,9 @@ LIMIT = 120  # seconds that anything may take
 class Job:
     """`lockstep train` on several ranks; `steps` is what each rank has said to have done."""
 
-    def __init__(self, launcher, ranks, arguments, environment=()):
+    def __init__(self, launcher, ranks, arguments, restarts=0, environment=()):
         starts = {
-            "local": [ROOT / "launch" / "local", ranks, "--"],
+            "local": [ROOT / "launch" / "local", ranks, *(["--max-restarts", restarts] if restarts else []), "--"],
             "mpirun": ["mpirun", "--bind-to", "none", "--oversubscribe", "--quiet",
                        *(["--allow-run-as-root"] if os.geteuid() == 0 else []), "-n", ranks, BINARY]}
         words = [*starts[launcher], "train", *arguments, "--verbose"]
@@ -67,7 +67,9 @@ class Job:
         ranks = [number for name, number in processes if name == "lockstep"]
         return {
             "rank": ranks[-1:], "root": ranks[:1], "mpirun": [n for name, n in processes if name == "mpirun"],
-            "launcher": [self.process.pid], "everyone": [number for _, number in processes]}[kind]
+            "launcher": [self.process.pid],
+            "everyone but the launcher": [n for name, n in processes if name in ("mpirun", "lockstep")],
+            "everyone": [number for _, number in processes]}[kind]
 
     def send(self, number, kind):
         sent = self.targets(kind)
