@@ -16,8 +16,8 @@ from .signals import signals
 
 # Each with how many of it, and how many in the short form.
 PARTS = {
-    "signals": (signals, 100, 4), "kills": (kills, 150, 4), "restarts": (restarts, 50, 2), "io": (io, 1000, 1), "flips": (flips, 10**9, 2000),
-    "hostile": (hostile, 100_000, 3000)}
+    "signals": (signals, 100, 4), "kills": (kills, 150, 4), "restarts": (restarts, 50, 2), "io": (io, 1000, 1),
+    "flips": (flips, 10**9, 2000), "hostile": (hostile, 100_000, 3000)}
 
 
 def main(arguments, usage):
