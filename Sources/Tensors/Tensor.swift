@@ -121,7 +121,7 @@ extension Tensor {
   public final func withRowMajor<T: Element, Result>(
     as type: T.Type = T.self, _ body: (UnsafeBufferPointer<T>) throws -> Result
   ) throws -> Result {
-    let source = detached().to(T.dtype).packed()
+    let source = dtype == T.dtype && isContiguous ? self : detached().to(T.dtype).packed()
     return try withExtendedLifetime(source) {
       try body(UnsafeBufferPointer(start: try source.pointer(T.self), count: elementCount))
     }
