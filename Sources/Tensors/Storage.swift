@@ -26,7 +26,7 @@ public final class Storage: @unchecked Sendable {
 
   init(byteCount: Int) throws {
     let sizeClass = MemoryPool.sizeClass(of: byteCount)
-    (address, owner) = (try MemoryPool.shared.take(sizeClass), .pool(sizeClass: sizeClass))
+    (address, owner) = (try MemoryPool.take(sizeClass), .pool(sizeClass: sizeClass))
     viewed = nil
   }
 
@@ -53,7 +53,7 @@ public final class Storage: @unchecked Sendable {
     self.debt = debt
   }
 
-  deinit { if case .pool(let sizeClass) = owner { MemoryPool.shared.give(address, sizeClass) } }
+  deinit { if case .pool(let sizeClass) = owner { MemoryPool.give(address, sizeClass) } }
 
   /// Gets another storage's memory, which nobody else has, for its own.
   final func take(from other: Storage) {
@@ -71,12 +71,17 @@ public final class Storage: @unchecked Sendable {
 
   /// Where elements lie by strides. Images in blocks are brought to channels-last memory here, for every tensor on them and
   /// all operators that do not ask for blocks: none can read them by strides.
-  var memory: UnsafeMutableRawPointer {
-    if let blocks = images {
-      blocks.unblock(address.assumingMemoryBound(to: Float.self))
-      images = nil
-    }
+  @inline(__always)
+  final var memory: UnsafeMutableRawPointer {
+    if images != nil { unblock() }
     return address
+  }
+
+  /// Out of line, so that the usual case costs no reference counting.
+  @inline(never)
+  private final func unblock() {
+    images?.unblock(address.assumingMemoryBound(to: Float.self))
+    images = nil
   }
 
   /// Where the images lie in blocks; nil where they do not.
@@ -99,9 +104,7 @@ public final class Storage: @unchecked Sendable {
 
 /// Freed blocks, kept for the next step: a training step asks for the same sizes again, and fresh pages from the system
 /// cost more than most operations.
-final class MemoryPool: Sendable {
-  static let shared = MemoryPool()
-
+enum MemoryPool {
   /// Kept at the most; beyond it blocks go back to the system.
   private static let keptBytes = 2 << 30
 
@@ -110,7 +113,7 @@ final class MemoryPool: Sendable {
     var first = [UnsafeMutableRawPointer?](repeating: nil, count: 4 * Int.bitWidth)
     var byteCount = 0
   }
-  private let state = Mutex(State())
+  private static let state = Mutex(State())
 
   /// Sizes are rounded up to a quarter of a power of two, so that near sizes share their blocks.
   static func sizeClass(of byteCount: Int) -> Int {
@@ -125,8 +128,8 @@ final class MemoryPool: Sendable {
     return 4 * power + (sizeClass >> (power - 2)) & 3
   }
 
-  func take(_ sizeClass: Int) throws -> UnsafeMutableRawPointer {
-    let index = Self.index(of: sizeClass)
+  static func take(_ sizeClass: Int) throws -> UnsafeMutableRawPointer {
+    let index = index(of: sizeClass)
     let kept = state.withLock { state -> Int in
       guard let block = state.first[index] else { return 0 }
       state.first[index] = block.load(as: UnsafeMutableRawPointer?.self)
@@ -140,10 +143,10 @@ final class MemoryPool: Sendable {
     return block
   }
 
-  func give(_ block: UnsafeMutableRawPointer, _ sizeClass: Int) {
-    let (address, index) = (Int(bitPattern: block), Self.index(of: sizeClass))
+  static func give(_ block: UnsafeMutableRawPointer, _ sizeClass: Int) {
+    let (address, index) = (Int(bitPattern: block), index(of: sizeClass))
     let isKept = state.withLock { state -> Bool in
-      guard state.byteCount + sizeClass <= Self.keptBytes, let block = UnsafeMutableRawPointer(bitPattern: address)
+      guard state.byteCount + sizeClass <= keptBytes, let block = UnsafeMutableRawPointer(bitPattern: address)
       else { return false }
       block.storeBytes(of: state.first[index], as: UnsafeMutableRawPointer?.self)
       state.first[index] = block

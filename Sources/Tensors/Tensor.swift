@@ -58,7 +58,9 @@ public class Tensor: @unchecked Sendable {
   /// Throws the fault of a tensor that carries one, whose memory is never touched.
   final func pointer<T: Element>(_ type: T.Type = T.self) throws -> UnsafeMutablePointer<T> {
     try check()
-    return (storage.memory + offset * dtype.byteCount).assumingMemoryBound(to: T.self)
+    // This tensor holds the storage all the while: counting a reference more would cost small tensors dearly.
+    let memory = Unmanaged.passUnretained(storage)._withUnsafeGuaranteedRef { $0.memory }
+    return (memory + offset * dtype.byteCount).assumingMemoryBound(to: T.self)
   }
 
   /// Whether the elements lie in row-major order without gaps.
@@ -111,7 +113,7 @@ extension Tensor {
     guard dtype == .float32 else { throw TensorError("withFloats", "needs float32, not \(dtype) \(shape)") }
     try requireWritable("withFloats")
     OpenDebts.ofThread.settleReaders(of: storage)
-    let source = detached().packed()
+    let source = isContiguous ? self : detached().packed()
     let result = try body(UnsafeMutableBufferPointer(start: source.pointer(Float.self), count: elementCount))
     if source.storage === storage { storage.version &+= 1 } else { assign(source) }
     return result
