@@ -6,7 +6,12 @@ import Synchronization
 /// somebody else's that is adopted.
 public final class Storage: @unchecked Sendable {
   private var address: UnsafeMutableRawPointer
-  private var owner: Owner
+  /// The size by which the pool takes the memory back; nil for memory that is not the pool's.
+  private var sizeClass: Int?
+  /// Who gives the memory back, if it is somebody else's.
+  private var owner: AnyObject?
+  /// Whether elements may be changed where they lie.
+  private(set) final var isWritable = true
   private var images: ImageExtents?
   /// The kernel that will fill this at the first look (Owing.swift).
   final var debt: Debt?
@@ -17,16 +22,9 @@ public final class Storage: @unchecked Sendable {
   /// Grows with every change in place, so that backward finds out that a value is no longer what forward saw.
   final var version = 0
 
-  private enum Owner {
-    case pool(sizeClass: Int)
-    case other(AnyObject, isReadOnly: Bool)
-    /// No elements are here.
-    case nobody
-  }
-
   init(byteCount: Int) throws {
     let sizeClass = MemoryPool.sizeClass(of: byteCount)
-    (address, owner) = (try MemoryPool.take(sizeClass), .pool(sizeClass: sizeClass))
+    (address, self.sizeClass) = (try MemoryPool.take(sizeClass), sizeClass)
     viewed = nil
   }
 
@@ -38,13 +36,13 @@ public final class Storage: @unchecked Sendable {
 
   /// Memory that `owner` gives back when it goes, which is not before the last tensor on it has gone.
   init(adopting address: UnsafeMutableRawPointer, owner: AnyObject, isReadOnly: Bool) {
-    (self.address, self.owner) = (address, .other(owner, isReadOnly: isReadOnly))
+    (self.address, self.owner, isWritable) = (address, owner, !isReadOnly)
     viewed = nil
   }
 
   /// In place of memory that can't be had; or for no elements at all.
   init(fault: (any Error)? = nil, viewed: Storage? = nil) {
-    (address, owner, self.fault, self.viewed) = (Nothing.shared.memory, .nobody, fault, viewed)
+    (address, self.fault, self.viewed) = (Nothing.shared.memory, fault, viewed)
   }
 
   /// In place of the memory that a kernel will fill.
@@ -53,12 +51,14 @@ public final class Storage: @unchecked Sendable {
     self.debt = debt
   }
 
-  deinit { if case .pool(let sizeClass) = owner { MemoryPool.give(address, sizeClass) } }
+  deinit { if let sizeClass { MemoryPool.give(address, sizeClass) } }
 
   /// Gets another storage's memory, which nobody else has, for its own.
   final func take(from other: Storage) {
     (address, other.address) = (other.address, address)
+    (sizeClass, other.sizeClass) = (other.sizeClass, sizeClass)
     (owner, other.owner) = (other.owner, owner)
+    (isWritable, other.isWritable) = (other.isWritable, isWritable)
     (images, other.images) = (other.images, images)
   }
 
@@ -87,12 +87,6 @@ public final class Storage: @unchecked Sendable {
   /// Where the images lie in blocks; nil where they do not.
   var blockedMemory: UnsafeMutablePointer<Float>? {
     blocks == nil ? nil : address.assumingMemoryBound(to: Float.self)
-  }
-
-  /// Whether elements may be changed where they lie.
-  var isWritable: Bool {
-    if case .other(_, isReadOnly: true) = owner { return false }
-    return true
   }
 
   /// An address for those who have no elements.

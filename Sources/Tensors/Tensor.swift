@@ -21,6 +21,8 @@ public class Tensor: @unchecked Sendable {
   public final var requiresGradient = false
   /// The sum of all derivatives that `backward()` computed since it was last cleared.
   public final var gradient: Tensor?
+  /// Of a leaf, while `backward()` runs: how many of its uses have not been differentiated yet.
+  final var pendingUses: Int32 = 0
   /// Whether this is what `backward()` computed, or was made of that: of such values nothing is recorded.
   final var isDerivative = false
   /// What it is to the module that holds it; nil for a value of the moment.

@@ -32,13 +32,16 @@ public struct StepTimes: Sendable {
       backward: later.backward - earlier.backward, allreduceWait: later.allreduceWait - earlier.allreduceWait,
       update: later.update - earlier.update)
   }
+}
 
-  /// Runs `body` and adds its seconds to one part.
-  mutating func measure<Result>(
-    _ part: WritableKeyPath<StepTimes, Double>, _ body: () throws -> Result
-  ) rethrows -> Result {
-    let start = monotonicSeconds()
-    defer { self[keyPath: part] += monotonicSeconds() - start }
-    return try body()
+/// Tells how long one thing after the other took, by one look at the clock for each.
+struct Stopwatch {
+  private var last = monotonicSeconds()
+
+  /// Seconds since the last lap, or the beginning.
+  mutating func lap() -> Double {
+    let now = monotonicSeconds()
+    defer { last = now }
+    return now - last
   }
 }

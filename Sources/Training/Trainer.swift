@@ -19,6 +19,8 @@ public final class Trainer {
   public let objective: any Objective
   /// As it was validated. Later changes of a copy do not reach the trainer.
   public let configuration: Configuration
+  /// The ranks that train together.
+  public let communicator: Communicator
   let settings: StepSettings
   /// The learning rate's factor at each step, by the configuration unless replaced; then the same on all ranks.
   public var schedule: Schedule
@@ -45,8 +47,6 @@ public final class Trainer {
   public var model: Module { strategy.replica.model }
   /// The optimizer that the configuration names, with its memory.
   public var optimizer: any Optimizer { strategy.replica.optimizer }
-  /// The ranks that train together.
-  public var communicator: Communicator { strategy.communicator }
 
   /// Trains the model from the weights that it has; all ranks start from those of rank 0.
   ///
@@ -70,6 +70,7 @@ public final class Trainer {
     schedule = try configuration.makeSchedule()
     let replica = Replica(model, configuration.makeOptimizer(model.namedParameters))
     strategy = try makeStrategy?(replica, communicator) ?? configuration.makeStrategy(replica, communicator)
+    self.communicator = strategy.communicator
     position.seed = configuration.seed
     try checkStatistics()
     let frozen = model.namedParameters.filter { !$0.tensor.requiresGradient }.map(\.name)
@@ -98,6 +99,7 @@ public final class Trainer {
   @discardableResult
   public func step(_ batch: StepBatch) throws -> StepResult {
     try settings.kernels.run {
+      var stopwatch = Stopwatch()
       let audit = beginAudit()
       try strategy.beginStep()
       var own = Totals(objective.sums)
@@ -106,15 +108,18 @@ public final class Trainer {
       let carried = settings.onNan == .skip ? objective.memory?.snapshot : nil
       for (index, slice) in batch.slices.enumerated() {
         try checks.watch(slice, of: model, atStep: position.step + 1) {
-          let outputs = try forward(slice, of: batch)
-          let loss = try loss(of: outputs, on: slice)
-          try backward(loss, of: batch, isLast: index == batch.slices.count - 1, watch, addingTo: &own)
+          let losses = try loss(of: forward(slice, of: batch), on: slice)
+          times.forward += stopwatch.lap()
+          try backward(losses, of: batch, isLast: index == batch.slices.count - 1, watch, addingTo: &own)
+          times.backward += stopwatch.lap()
         }
       }
       var result = try reduce(own, of: batch, watch)
+      times.allreduceWait += stopwatch.lap()
       if let audit { try finish(audit, batch) }
       if checks.reportsSteps { result.report = try report(batch, own) }
       if result.skipped == nil { result.skipped = try update() }
+      times.update += stopwatch.lap()
       if let fault = result.skipped {
         try skip(fault, carried: carried)
         result.totals = Totals(own.names)
@@ -131,17 +136,15 @@ public final class Trainer {
     var others: (any StatisticsExchange)?
     if case .globalBatch(let exchange) = strategy.statistics { others = exchange }
     if slice.samples.isEmpty && others == nil { return nil }
-    return try times.measure(\.forward) {
-      try ForwardScope.run(
-        seed: settings.seed, time: position.epoch, samples: slice.samples, globalCount: batch.globalCount,
-        statistics: others
-      ) { try objective.outputs(of: model, on: slice) }
-    }
+    return try ForwardScope.run(
+      seed: settings.seed, time: position.epoch, samples: slice.samples, globalCount: batch.globalCount,
+      statistics: others
+    ) { try objective.outputs(of: model, on: slice) }
   }
 
   func loss(of outputs: Tensor?, on slice: Batch) throws -> (sum: Tensor, totals: Totals)? {
     guard let outputs else { return nil }
-    return try times.measure(\.forward) { try objective.loss(of: outputs, on: slice) }
+    return try objective.loss(of: outputs, on: slice)
   }
 
   /// Gradients of the last slice are final, so the strategy may sum them as soon as backward has them; but where ranks are
@@ -150,53 +153,47 @@ public final class Trainer {
     _ loss: (sum: Tensor, totals: Totals)?, of batch: StepBatch, isLast: Bool, _ watch: GradientWatch?,
     addingTo own: inout Totals
   ) throws {
-    try times.measure(\.backward) {
-      let isFinal = isLast && !checks.numerics
-      try loss?.sum.backward(seed: 1 / Double(batch.globalWeight)) { [strategy] tensor in
-        try watch?.look(at: tensor)
-        if isFinal { try strategy.gradientReady(tensor) }
-      }
-      let sums = try loss?.totals.values(of: own.names) ?? [Double](repeating: 0, count: own.names.count)
-      own += Totals(own.names, sums)
-      try strategy.endSlice(sums)
+    let isFinal = isLast && !checks.numerics
+    try loss?.sum.backward(seed: 1 / Double(batch.globalWeight)) { [strategy] tensor in
+      try watch?.look(at: tensor)
+      if isFinal { try strategy.gradientReady(tensor) }
     }
+    let sums = try loss?.totals.values(of: own.names) ?? [Double](repeating: 0, count: own.names.count)
+    own += Totals(own.names, sums)
+    try strategy.endSlice(sums)
   }
 
   /// Sums over the ranks; whatever went wrong or was asked for on any of them, all know from here on.
   private func reduce(_ own: Totals, of batch: StepBatch, _ watch: GradientWatch?) throws -> StepResult {
     try checks.agree(over: communicator)
-    return try times.measure(\.allreduceWait) {
-      communicator.noteStep(position.step + 1)
-      let isFinite = own.loss.isFinite && watch?.isFinite ?? true
-      let notes = StepSignals(stop: StopSignal.pending, isFinite: isFinite).numbers
-      let all = try strategy.reduce(notes, sumCount: own.names.count)
-      let signals = StepSignals(all.notes)
-      var result = StepResult(totals: Totals(own.names, all.sums), stop: signals.stop)
-      if signals.notFinite { result.skipped = try ownFault(own.loss, watch) }
-      // What gradients were divided by must be what the losses are a mean over.
-      guard result.totals.weight == Double(batch.globalWeight) else {
-        throw ConfigurationError(
-          "\(type(of: objective)) counts \(result.totals.weight) as the weight of a batch that the dataset weighs "
-            + "\(batch.globalWeight)")
-      }
-      return result
+    communicator.noteStep(position.step + 1)
+    let isFinite = own.loss.isFinite && watch?.isFinite ?? true
+    let notes = StepSignals(stop: StopSignal.pending, isFinite: isFinite).numbers
+    let all = try strategy.reduce(notes, sumCount: own.names.count)
+    let signals = StepSignals(all.notes)
+    var result = StepResult(totals: Totals(own.names, all.sums), stop: signals.stop)
+    if signals.notFinite { result.skipped = try ownFault(own.loss, watch) }
+    // What gradients were divided by must be what the losses are a mean over.
+    guard result.totals.weight == Double(batch.globalWeight) else {
+      throw ConfigurationError(
+        "\(type(of: objective)) counts \(result.totals.weight) as the weight of a batch that the dataset weighs "
+          + "\(batch.globalWeight)")
     }
+    return result
   }
 
   /// Changes the weights, unless numbers are in the way that are not finite.
   private func update() throws -> NotFiniteError? {
-    try times.measure(\.update) {
-      let size = try strategy.gradientSize()
-      if let fault = try gradientFault(size) { return fault }
-      if let limit = settings.clipNorm { try strategy.clip(limit) }
-      let rate = settings.learningRate * schedule.factor(at: position.step)
-      for index in optimizer.groups.indices { optimizer.groups[index].learningRate = rate }
-      settled?.withdraw()
-      // As long as rate and gradients are of ordinary size, so is what they change.
-      if size == .large || rate > 1e15 { return try updateWatchfully() }
-      try strategy.update()
-      return nil
-    }
+    let size = try strategy.gradientSize()
+    if let fault = try gradientFault(size) { return fault }
+    if let limit = settings.clipNorm { try strategy.clip(limit) }
+    let rate = settings.learningRate * schedule.factor(at: position.step)
+    for index in optimizer.groups.indices { optimizer.groups[index].learningRate = rate }
+    settled?.withdraw()
+    // As long as rate and gradients are of ordinary size, so is what they change.
+    if size == .large || rate > 1e15 { return try updateWatchfully() }
+    try strategy.update()
+    return nil
   }
 
   private func finish(_ batch: StepBatch) throws {
@@ -219,7 +216,9 @@ public final class Trainer {
 
   /// The next step's batch, nil at the epoch's end.
   public func fetch(_ loader: Loader) throws -> StepBatch? {
-    try times.measure(\.fetch) { try communicator.working(at: .loading) { try loader.next() } }
+    var stopwatch = Stopwatch()
+    defer { times.fetch += stopwatch.lap() }
+    return try communicator.working(at: .loading) { try loader.next() }
   }
 }
 

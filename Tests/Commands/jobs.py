@@ -126,6 +126,9 @@ class Jobs(CommandTest):
 
     def test_a_signal_in_a_long_step(self):
         """mpirun kills its ranks a second after it passed a signal on. What the step began with is saved until then."""
+        version = subprocess.run(["mpirun", "--version"], capture_output=True, text=True).stdout
+        if "(Open MPI) 4." not in version:
+            self.skipTest("Open MPI 5's mpirun ends its ranks at once; launch/mpirun doesn't")
         data, folder = self.folder / "large.h5", self.folder / "long-step"
         small_dataset(data, images=60_000)
         words = ["mpirun", "--bind-to", "none", "--oversubscribe", "-n", 2, BINARY, "train", "lenet", "--data", data,

@@ -37,7 +37,7 @@ extension Tensor {
         try ready?(self)
         return
       }
-      var pass = try BackwardPass(from: root)
+      let pass = try BackwardPass(from: root)
       root.arrived = gradient.to(dtype)
       defer { pass.forget() }
       try pass.run(keepingGraph: keepingGraph, ready: ready)
@@ -76,64 +76,67 @@ private func accumulate(_ derivative: consuming Tensor, intoLeaf leaf: Tensor) {
 private struct BackwardPass {
   /// The reachable operations, youngest first: all that use a result come before the one that made it.
   private var nodes: [GradientNode] = []
-  /// How many uses of each leaf have not been differentiated yet.
-  private var pendingUses: [ObjectIdentifier: Int] = [:]
+  /// Whose uses were counted, each once.
+  private var leaves: [Tensor] = []
 
   init(from root: GradientNode) throws {
-    var seen: Set<ObjectIdentifier> = [ObjectIdentifier(root)]
     var stack = [root]
+    root.isSeen = true
+    defer { for node in nodes + stack { node.isSeen = false } }
     while let node = stack.popLast() {
       guard node.rule != nil else {
+        node.isSeen = false
+        forget()
         throw TensorError("backward", "this graph was freed by an earlier backward; pass keepingGraph: true there")
       }
       nodes.append(node)
       for input in node.inputs {
         if let next = input.node {
-          if seen.insert(ObjectIdentifier(next)).inserted { stack.append(next) }
+          if !next.isSeen {
+            next.isSeen = true
+            stack.append(next)
+          }
         } else if input.requiresGradient {
-          pendingUses[ObjectIdentifier(input), default: 0] += 1
+          if input.pendingUses == 0 { leaves.append(input) }
+          input.pendingUses += 1
         }
       }
     }
     nodes.sort { $0.order > $1.order }
   }
 
-  mutating func run(keepingGraph: Bool, ready: ((Tensor) throws -> Void)?) throws {
+  func run(keepingGraph: Bool, ready: ((Tensor) throws -> Void)?) throws {
+    let check = NumericsCheck.ofThread
     for node in nodes {
       let inputs = node.inputs
       var derivatives: [Tensor?] = []
       if let arrived = node.arrived.take(), let rule = node.rule {
         try node.checkVersions()
         derivatives = try rule(arrived)
-        for derivative in derivatives { try derivative?.check() }
       }
-      if let check = NumericsCheck.ofThread, let origin = node.origin {
+      if let check, let origin = node.origin {
         for derivative in derivatives { if let derivative { check.inspect(derivative: derivative, of: origin) } }
       }
       if !keepingGraph { node.release() }
       for (index, input) in inputs.enumerated() {
         // Taken out, so that a derivative of which there is no other reference can be kept without a copy.
         let derivative = index < derivatives.count ? derivatives[index].take() : nil
+        try derivative?.check()
         if let source = input.node {
           guard let derivative else { continue }
           accumulate(derivative, into: &source.arrived)
         } else if input.requiresGradient {
           if let derivative { accumulate(derivative, intoLeaf: input) }
-          try finishUse(of: input, ready)
+          input.pendingUses -= 1
+          if input.pendingUses == 0 { try ready?(input) }
         }
       }
     }
   }
 
-  private mutating func finishUse(of leaf: Tensor, _ ready: ((Tensor) throws -> Void)?) throws {
-    let key = ObjectIdentifier(leaf)
-    let left = (pendingUses[key] ?? 1) - 1
-    pendingUses[key] = left
-    if left == 0 { try ready?(leaf) }
-  }
-
-  /// Drops derivatives that an error left behind.
+  /// Drops what an error left behind.
   func forget() {
     for node in nodes { node.arrived = nil }
+    for leaf in leaves { leaf.pendingUses = 0 }
   }
 }

@@ -13,6 +13,8 @@ final class GradientNode {
   var rule: Rule?
   /// The derivatives that have arrived so far.
   var arrived: Tensor?
+  /// Whether the walk that goes on now has come by. Marks rather than a set: a small graph would be hashing for the most part.
+  var isSeen = false
   /// The memory that the rule reads again, and how often all of it had been changed in place when it was first read.
   private var needed: (Storage?, Storage?, Storage?)
   private let versions: Int
