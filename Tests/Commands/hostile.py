@@ -1,7 +1,6 @@
 """Files made to do harm: refused with one line, at once, and in no more memory than honest ones take."""
 
 import os
-import shutil
 import struct
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import h5py
 import numpy
 
 from .faults import SEAL, reseal
-from .support import BINARY, CommandTest, small_dataset
+from .support import BINARY, COMPILER, CommandTest, small_dataset
 
 MEBIBYTE = 1 << 20
 # In a small process of its own: what a process begins with, the memory of the one that started it, counts as its own.
@@ -163,8 +162,7 @@ class Hostile(CommandTest):
         path, mark, plugins = self.folder / "filter.h5", self.folder / "mark", self.folder / "plugins"
         plugins.mkdir()
         (plugins / "plugin.c").write_text(PLUGIN)
-        if shutil.which("cc"):
-            subprocess.run(["cc", "-shared", "-fPIC", "-o", plugins / "libplugin.so", plugins / "plugin.c"], check=True)
+        subprocess.run([COMPILER, "-shared", "-fPIC", "-o", plugins / "libplugin.so", plugins / "plugin.c"], check=True)
         small_dataset(path, images=60, tests=10)
         with h5py.File(path, "a") as file:
             labels = file["train/labels"][:]

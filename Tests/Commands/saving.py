@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from .support import BINARY, ROOT, TIME_LIMIT, CommandTest
+from .support import BINARY, COMPILER, ROOT, TIME_LIMIT, CommandTest
 
 
 class Saving(CommandTest):
@@ -16,7 +16,7 @@ class Saving(CommandTest):
         super().setUpClass()
         cls.library = cls.folder / "sync.so"
         source = pathlib.Path(__file__).parent / "sync.c"
-        subprocess.run(["cc", "-shared", "-fPIC", "-o", cls.library, source, "-ldl"], check=True)
+        subprocess.run([COMPILER, "-shared", "-fPIC", "-o", cls.library, source, "-ldl"], check=True)
 
     def start(self, folder, *arguments, ranks=None, **variables):
         """A training on a disk that is slow or fails."""

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -13,6 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = ROOT / ".build" / "release" / "lockstep"
 FASHION_MNIST = pathlib.Path("/usr/share/datasets/fashion-mnist")
 TIME_LIMIT = 120  # seconds a command may take
+COMPILER = shutil.which("cc") or "clang"  # Swift brings the latter.
 
 
 def run(*arguments, ranks=None, cwd=None):

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 
-from Commands.support import BINARY, ROOT, TIME_LIMIT, run
+from Commands.support import BINARY, COMPILER, ROOT, TIME_LIMIT, run
 
 from .small_disk import small_disk
 from .table import Table
@@ -66,7 +66,8 @@ def io(bench, random, count):
     table = Table("io", CHECKS)
     library, log = bench.folder / "failing_calls.so", bench.folder / "calls"
     subprocess.run(
-        ["cc", "-shared", "-fPIC", "-O", "-o", library, ROOT / "Tests" / "Commands" / "failing_calls.c", "-ldl"], check=True)
+        [COMPILER, "-shared", "-fPIC", "-O", "-o", library, ROOT / "Tests" / "Commands" / "failing_calls.c", "-ldl"],
+        check=True)
     injected = 0
     for work in itertools.islice(works(bench), 3 if count < 10 else None):
         for call, code in CALLS.items():
