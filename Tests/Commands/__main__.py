@@ -1,7 +1,6 @@
 """Runs all of them; options are unittest's, such as -k PATTERN."""
 
 import os
-import signal
 import sys
 import unittest
 
@@ -27,6 +26,4 @@ __all__ = [
 
 if not os.access(BINARY, os.X_OK):
     sys.exit(f"test-commands: no {BINARY}: swift build -c release --product lockstep")
-# Where a shell has started this in the background, SIGINT is ignored, and programs started here would ignore it, too.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 unittest.main(verbosity=2)

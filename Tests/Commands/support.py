@@ -3,6 +3,7 @@
 import json
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -14,6 +15,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = ROOT / ".build" / "release" / "lockstep"
 FASHION_MNIST = pathlib.Path("/usr/share/datasets/fashion-mnist")
 TIME_LIMIT = 120  # seconds a command may take
+# Where a shell has started the tests in the background, SIGINT is ignored, and what they start would ignore it, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 COMPILER = shutil.which("cc") or "clang"  # Swift brings the latter.
 
 
