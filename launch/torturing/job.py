@@ -13,6 +13,8 @@ from Commands.support import BINARY, ROOT
 LIMIT = 120  # seconds that anything may take
 
 
+MPIRUN = ("mpirun", "prterun")  # Open MPI 4's process, and Open MPI 5's.
+
 class Job:
     """`lockstep train` on several ranks; `steps` is what each rank has said to have done."""
 
@@ -66,9 +68,9 @@ class Job:
         processes = self.processes()
         ranks = [number for name, number in processes if name == "lockstep"]
         return {
-            "rank": ranks[-1:], "root": ranks[:1], "mpirun": [n for name, n in processes if name == "mpirun"],
+            "rank": ranks[-1:], "root": ranks[:1], "mpirun": [n for name, n in processes if name in MPIRUN],
             "launcher": [self.process.pid],
-            "everyone but the launcher": [n for name, n in processes if name in ("mpirun", "lockstep")],
+            "everyone but the launcher": [n for name, n in processes if name in (*MPIRUN, "lockstep")],
             "everyone": [number for _, number in processes]}[kind]
 
     def send(self, number, kind):
