@@ -14,6 +14,7 @@ LIMIT = 120  # seconds that anything may take
 
 
 MPIRUN = ("mpirun", "prterun")  # Open MPI 4's process, and Open MPI 5's.
+IS_OPEN_MPI_4 = "(Open MPI) 4." in subprocess.run(["mpirun", "--version"], capture_output=True, text=True).stdout
 
 class Job:
     """`lockstep train` on several ranks; `steps` is what each rank has said to have done."""
@@ -21,7 +22,7 @@ class Job:
     def __init__(self, launcher, ranks, arguments, restarts=0, environment=()):
         starts = {
             "local": [ROOT / "launch" / "local", ranks, *(["--max-restarts", restarts] if restarts else []), "--"],
-            "mpirun": ["mpirun", "--bind-to", "none", "--oversubscribe", "--quiet",
+            "mpirun": ["mpirun", "--bind-to", "none", "--oversubscribe", *(["--quiet"] if IS_OPEN_MPI_4 else []),
                        *(["--allow-run-as-root"] if os.geteuid() == 0 else []), "-n", ranks, BINARY]}
         words = [*starts[launcher], "train", *arguments, "--verbose"]
         # Idle ranks yield, one thread each.

@@ -1,23 +1,20 @@
 """Signals at random times: each must leave a saved state."""
 
 import signal
-import subprocess
 import time
 
-from .job import Job
+from .job import IS_OPEN_MPI_4, Job
 from .table import Table
 
 
 def signals(bench, random, count):
     table = Table("signals", ["sent", "saved", "newest step kept", "ranks at one step", "exit code", "resumed alike"])
     # Open MPI 5's mpirun ends its ranks at once when it is told to end itself; what launch/mpirun passes on, they see.
-    version = subprocess.run(["mpirun", "--version"], capture_output=True, text=True).stdout
-    grants_time = "(Open MPI) 4." in version
     for number in range(count):
         # Every eighth has long steps, as they take long; every third is mpirun without a launcher of ours.
         length = "long" if number % 8 == 7 else "short"
-        launcher = "mpirun" if number % 3 == 2 and grants_time else "local"
-        kinds = ["rank", "root"] + (["mpirun", "everyone"] if grants_time else [])
+        launcher = "mpirun" if number % 3 == 2 and IS_OPEN_MPI_4 else "local"
+        kinds = ["rank", "root"] + (["mpirun", "everyone"] if IS_OPEN_MPI_4 else [])
         kinds += ["launcher"] if launcher == "local" else []
         which = random.choice([signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
         kind, isDoubled = random.choice(kinds), random.random() < 0.5
