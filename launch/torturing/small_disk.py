@@ -26,7 +26,7 @@ def small_disk(bench, table):
             capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths})
     except FileNotFoundError:
         done = None
-    if done is None or done.returncode == NOT_PERMITTED or "unshare failed" in done.stderr:
+    if done is None or done.returncode == NOT_PERMITTED or done.stderr.startswith("unshare: "):
         return table.remark("file system of 2 MiB", "not run: mounting is not permitted here")
     if done.returncode != 0:
         raise RuntimeError(done.stderr)
