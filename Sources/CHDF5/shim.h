@@ -22,9 +22,29 @@ static inline hid_t h5_native_integer(size_t bytes, int isSigned) {
   }
 }
 
-/// The memory (and file) type of a floating-point number of 4 or 8 bytes.
+/// The memory (and file) type of IEEE half precision, which HDF5 1.10 has no name for; made once, never closed.
+static inline hid_t h5_native_half(void) {
+  static hid_t half = -1;
+  if (half >= 0) return half;
+  hid_t type = H5Tcopy(H5T_NATIVE_FLOAT);
+  if (type < 0) return type;
+  if (H5Tset_fields(type, 15, 10, 5, 0, 10) < 0 || H5Tset_size(type, 2) < 0 || H5Tset_ebias(type, 15) < 0) {
+    H5Tclose(type);
+    return -1;
+  }
+  return half = type;
+}
+
+/// The memory (and file) type of a floating-point number of 2, 4 or 8 bytes.
 static inline hid_t h5_native_float(size_t bytes) {
-  return bytes == 4 ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE;
+  return bytes == 2 ? h5_native_half() : bytes == 4 ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE;
+}
+
+/// Whether a floating-point type of 2 bytes is IEEE half precision, in either order of bytes.
+static inline int h5_is_half(hid_t type) {
+  size_t sign, exponent, exponentBits, mantissa, mantissaBits;
+  return H5Tget_fields(type, &sign, &exponent, &exponentBits, &mantissa, &mantissaBits) >= 0 && sign == 15 &&
+         exponent == 10 && exponentBits == 5 && mantissa == 0 && mantissaBits == 10 && H5Tget_ebias(type) == 15;
 }
 
 /// A new UTF-8 string type, zero-padded; `bytes` of 0 asks for variable length. The caller closes it.

@@ -67,6 +67,9 @@ public final class ClassificationFile: Sendable {
   /// Whether the split `name` says its images' classes.
   public func isLabelled(_ name: String) -> Bool { labels[name] != nil && !unlabelled.contains(name) }
 
+  /// The classes of the images of the split `name`; nil where nobody knows them.
+  public func labels(_ name: String) throws -> [Int32]? { isLabelled(name) ? try checkedLabels(name) : nil }
+
   /// What the images of the split `name` are called, if the file says so: names of files, without their endings.
   public func names(_ name: String) throws -> [String]? {
     let object = "/\(name)/names"

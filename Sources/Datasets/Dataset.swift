@@ -23,10 +23,20 @@ public struct Batch: Sendable {
   public var continuation: Continuation?
   /// How many tokens of each sequence count, int64 `[batch]`, where sequences are padded.
   public var inputLengths, targetLengths: Tensor?
+  /// How much each sample's loss counts, float32 `[batch]`, with the mean 1 over the data set; nil where all count the same.
+  public var weights: Tensor?
 
   /// One sample for each entry of the tensors' first axes.
   public init(inputs: Tensor, targets: Tensor, samples: [Int]) {
     (self.inputs, self.targets, self.samples) = (inputs, targets, samples)
+  }
+
+  /// The same samples under other numbers.
+  func numbered(_ samples: [Int]) -> Batch {
+    var batch = Batch(inputs: inputs, targets: targets, samples: samples)
+    (batch.continuation, batch.weights) = (continuation, weights)
+    (batch.inputLengths, batch.targetLengths) = (inputLengths, targetLengths)
+    return batch
   }
 }
 

@@ -7,10 +7,10 @@ public enum HDF5ElementType: Sendable, Equatable, CustomStringConvertible {
   /// Unsigned integers.
   case uint8, uint16, uint32, uint64
   /// Floats.
-  case float32, float64
+  case float16, float32, float64
   /// Text, of fixed or variable length.
   case string
-  /// A kind that Lockstep does not read: compound, enumeration, reference, half precision…
+  /// A kind that Lockstep does not read: compound, enumeration, reference…
   case other(String)
 
   public var description: String {
@@ -23,6 +23,7 @@ public enum HDF5ElementType: Sendable, Equatable, CustomStringConvertible {
     case .uint16: "uint16"
     case .uint32: "uint32"
     case .uint64: "uint64"
+    case .float16: "float16"
     case .float32: "float32"
     case .float64: "float64"
     case .string: "text"
@@ -39,7 +40,10 @@ public enum HDF5ElementType: Sendable, Equatable, CustomStringConvertible {
   }
 
   /// Integers and floats; not text.
-  public var isNumber: Bool { isInteger || self == .float32 || self == .float64 }
+  public var isNumber: Bool { isInteger || isFloat }
+
+  /// Floating-point numbers.
+  public var isFloat: Bool { self == .float16 || self == .float32 || self == .float64 }
 
   /// The type that libhdf5 knows as `type`. Call with the lock held.
   init(of type: hid_t) {
@@ -56,6 +60,7 @@ public enum HDF5ElementType: Sendable, Equatable, CustomStringConvertible {
       }
     case H5T_FLOAT:
       switch bytes {
+      case 2 where h5_is_half(type) != 0: self = .float16
       case 4: self = .float32
       case 8: self = .float64
       default: self = .other("floating-point numbers of \(bytes) bytes")
@@ -80,6 +85,7 @@ public enum HDF5ElementType: Sendable, Equatable, CustomStringConvertible {
     case .uint16: h5_native_integer(2, 0)
     case .uint32: h5_native_integer(4, 0)
     case .uint64: h5_native_integer(8, 0)
+    case .float16: h5_native_float(2)
     case .float32: h5_native_float(4)
     case .float64: h5_native_float(8)
     case .string, .other: -1
@@ -101,5 +107,6 @@ extension UInt8: HDF5Element { public static var hdf5ElementType: HDF5ElementTyp
 extension UInt16: HDF5Element { public static var hdf5ElementType: HDF5ElementType { .uint16 } }
 extension UInt32: HDF5Element { public static var hdf5ElementType: HDF5ElementType { .uint32 } }
 extension UInt64: HDF5Element { public static var hdf5ElementType: HDF5ElementType { .uint64 } }
+extension Float16: HDF5Element { public static var hdf5ElementType: HDF5ElementType { .float16 } }
 extension Float: HDF5Element { public static var hdf5ElementType: HDF5ElementType { .float32 } }
 extension Double: HDF5Element { public static var hdf5ElementType: HDF5ElementType { .float64 } }

@@ -59,7 +59,7 @@ extension HDF5File {
       case .string:
         let texts = try strings(of: type, space: space, count: count, session) { H5Aread(attribute, $0, $1) }
         return shape.isEmpty ? texts.first.map { .string($0) } : .strings(texts)
-      case .float32, .float64:
+      case .float16, .float32, .float64:
         let numbers: [Double] = try load(attribute, count, session)
         return shape.isEmpty ? numbers.first.map { .double($0) } : .doubles(numbers)
       case _ where kind.isInteger:

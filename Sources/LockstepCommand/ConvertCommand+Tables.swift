@@ -6,7 +6,7 @@ import Lockstep
 extension ConvertCommand {
   struct CSV: SoloCommand {
     static let configuration = CommandConfiguration(
-      commandName: "csv", abstract: "A table in a CSV file: features and a number to predict.",
+      commandName: "csv", abstract: "A table in a CSV file: features, and a number or a class to predict.",
       discussion: "Missing are empty fields and those that pandas takes for missing (NA, NaN, null …), without quotes.")
 
     @Option(help: "The HDF5 file to write.") var output: String
@@ -15,6 +15,8 @@ extension ConvertCommand {
     var trainFile: String
     @Option(help: "A CSV file with the same columns, with or without the target.") var testFile: String?
     @Option(help: "The column to predict.") var target: String
+    @Flag(help: "The target's words or whole numbers are classes to tell apart, not numbers to predict.")
+    var classes = false
     @Option(help: "Columns to leave out, separated by commas.") var drop: String?
     @Option(help: "A column that names the rows, such as Id: kept for submissions, no feature.") var id: String?
     @Flag(help: "Numbers get mean 0 and standard deviation 1, over both files together.") var standardize = false
@@ -28,7 +30,8 @@ extension ConvertCommand {
       var options = TablePreparation.Options(target: target)
       options.dropped = drop.map { $0.split(separator: ",").map(String.init) } ?? []
       (options.identifier, options.standardizes, options.isOneHot) = (id, standardize, oneHot)
-      options.standardizesTarget = standardizeTarget
+      (options.standardizesTarget, options.isClassification) = (standardizeTarget, classes)
+      if classes && standardizeTarget { throw ConfigurationError("standardize-target is for numbers, not for classes") }
       if fill != "mean" {
         guard let number = Double(fill), number.isFinite else {
           throw ConfigurationError("fill is '\(fill)', but must be mean or a number")
@@ -104,8 +107,10 @@ extension ConvertCommand {
 
   fileprivate static func describe(_ summary: CSVConverter.Summary) -> String {
     let test = summary.testCount > 0 ? " + \(summary.testCount)" : ""
+    let classes = summary.classNames.isEmpty ? "" : ", one of \(summary.classNames.count) classes"
     return
       "\(summary.trainCount)\(test) rows of \(summary.featureNames.count) features to predict \(summary.targetName)"
+      + classes
   }
 }
 

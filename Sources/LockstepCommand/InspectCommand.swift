@@ -15,6 +15,8 @@ struct InspectCommand: SoloCommand {
     case TableFile.task: return try show(TableFile(file))
     case TextFile.task: return try show(TextFile.open(file))
     case PairsFile.task: return try show(PairsFile.open(file))
+    case ArrayFile.task?, ClassificationFile.task?:
+      if let arrays = try ArrayFile.open(file) { return try show(arrays) }
     default: break
     }
     if let dataset = try openDataset() {

@@ -37,6 +37,7 @@ struct OpenedModel {
     let all: KeyValuePairs<String, KeyPath<ModelSizes, Int>> = [
       "classes": \.classes, "channels": \.channels, "features": \.features, "vocabulary": \.vocabulary,
       "targetVocabulary": \.targetVocabulary, "width": \.width,
+      "outputs": \.outputs,
     ]
     for (name, size) in all where sizes[keyPath: size] != usual[keyPath: size] {
       guard (1...max(longest, 1)).contains(sizes[keyPath: size]) else {
@@ -45,6 +46,14 @@ struct OpenedModel {
           "\(name) is \(sizes[keyPath: size]) in its configuration, but no axis of its tensors is longer than \(longest)"
         )
       }
+    }
+    let hidden = sizes.hidden ?? []
+    let inputs = sizes.inputCount(or: 1)
+    guard (1...max(longest, 1)).contains(inputs), hidden.count <= model.count,
+      hidden.allSatisfy({ (1...max(longest, 1)).contains($0) })
+    else {
+      throw CheckpointError(
+        path, "inputs and hidden are \(sizes.inputs ?? []) and \(hidden) in its configuration, but not in its tensors")
     }
   }
 
@@ -59,11 +68,18 @@ struct OpenedModel {
     if found.features != known.features {
       throw InputError(data, "has \(found.features) features, but \(path) was trained on \(known.features)")
     }
-    if found.channels != known.channels {
+    if !entry.flattens && found.channels != known.channels {
       throw InputError(data, "has images of \(found.channels) channels, but \(path) was trained on \(known.channels)")
+    }
+    let (shape, wanted) = (shape(found), shape(known))
+    if entry.flattens && shape != wanted {
+      throw InputError(data, "has samples of the shape \(shape), but \(path) was trained on \(wanted)")
     }
     return opened
   }
+
+  /// Of one sample.
+  private func shape(_ sizes: ModelSizes) -> [Int] { sizes.inputs ?? [sizes.channels] + entry.inputShape.dropFirst() }
 
   /// All ranks must have read the same model and data.
   func evaluator(

@@ -28,6 +28,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   @Option(help: "Predicts /test after the training, as a CSV file for Kaggle: Id,SalePrice.") var submission: String?
   @Option(help: "Reads options from a YAML file.") var config: String?
   @Option(parsing: .unconditional, help: "Multiplies vgg11's channels: 4 has those of the paper.") var width: Int?
+  @Option(help: "Units of the hidden layers of mlp, such as 64,32; 256 unless given.") var hidden: String?
   @Flag(help: "Lets a checkpoint of another mode or number of virtual shards be resumed.") var allowModeChange = false
   @Option(help: "Plays a job of so many ranks in one process, for debugging.") var simulateRanks: Int?
   @Flag(help: "Prints each step's samples, loss and gradient norm, rank by rank.") var verbose = false
@@ -136,7 +137,9 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let opened = try entry.open(data, configuration)
     try resumed.map { try opened.checkVocabularies(data, against: $0.checkpoint.metadata, of: $0.path) }
     let knownWidth = resumed == nil ? 1 : configuration.sizes.width
+    let hidden = try ModelSizes.checked(hidden: hidden, entry) ?? configuration.sizes.hidden
     configuration.sizes = opened.sizes
+    configuration.sizes.hidden = hidden
     configuration.sizes.width = try ModelSizes.checked(width: width ?? knownWidth)
     try checkTableOptions(entry, opened)
     if !images.given.isEmpty { try opened.complete(&configuration) }

@@ -59,7 +59,7 @@ extension Objective {
   }
 }
 
-/// Cross-entropy of class labels; a hit is a sample whose largest logit is its label's.
+/// Cross-entropy of class labels, weighted where the batch has weights; a hit is a sample whose largest logit is its label's.
 public struct Classification: Objective {
   public let sums: [SumName] = [.loss, .hits, .weight]
 
@@ -71,7 +71,12 @@ public struct Classification: Objective {
   }
 
   public func loss(of logits: Tensor, on batch: Batch) throws -> (sum: Tensor, totals: Totals) {
-    let loss = crossEntropy(logits, batch.targets, reduction: .sum)
+    let loss =
+      if let weights = batch.weights {
+        (crossEntropy(logits, batch.targets, reduction: .none) * weights).sum()
+      } else {
+        crossEntropy(logits, batch.targets, reduction: .sum)
+      }
     let hits = (logits.argmax(1) .== batch.targets).sum()
     return (loss, Totals(sums, [try loss.item(), try hits.item(), Double(batch.samples.count)]))
   }

@@ -21,12 +21,23 @@ public struct Regression: Objective {
 
   public var sums: [SumName] { isLogarithmic ? [.loss, .squaredLogError, .weight] : [.loss, .weight] }
 
-  /// Predictions `[batch, 1]` against targets `[batch, 1]`.
+  /// Predictions `[batch, numbers]` against targets of the same shape, weighted where the batch has weights. A sample's loss is
+  /// the mean over its numbers.
   public func loss(of predictions: Tensor, on batch: Batch) throws -> (sum: Tensor, totals: Totals) {
-    let loss = meanSquaredError(predictions, batch.targets, reduction: .sum)
+    let loss = losses(of: predictions, on: batch)
     let (sum, count) = (try loss.item(), Double(batch.samples.count))
     guard isLogarithmic else { return (loss, Totals(sums, [sum, count])) }
     return (loss, Totals(sums, [sum, try squaredLogarithms(predictions, batch.targets), count]))
+  }
+
+  private func losses(of predictions: Tensor, on batch: Batch) -> Tensor {
+    let numbers = Double(predictions.shape.last ?? 1)
+    guard let weights = batch.weights else {
+      let sum = meanSquaredError(predictions, batch.targets, reduction: .sum)
+      return numbers == 1 ? sum : sum / numbers
+    }
+    let squares = meanSquaredError(predictions, batch.targets, reduction: .none)
+    return (squares * weights.unsqueezed(1)).sum() / numbers
   }
 
   public func measures(of totals: Totals) -> [Measure] {

@@ -6,17 +6,19 @@ import Training
 public enum Zoo {
   /// In the order of the book's chapters.
   public static let models: [ModelEntry] = [
-    image("softmax-regression", .recipe(learningRate: 0.1)) {
-      softmaxRegression(inputs: 784 * $0.channels, classes: $0.classes)
+    flat("softmax-regression", .recipe(learningRate: 0.1)) {
+      softmaxRegression(inputs: $0.inputCount(or: 784 * $0.channels), classes: $0.classes)
     },
-    image("mlp", .recipe(learningRate: 0.1)) { perceptron(inputs: 784 * $0.channels, classes: $0.classes) },
-    image("mlp-dropout", .recipe(learningRate: 0.5)) {
-      perceptronWithDropout(inputs: 784 * $0.channels, classes: $0.classes)
+    flat("mlp", hidden: [256], .recipe(learningRate: 0.1)) {
+      perceptron(inputs: $0.inputCount(or: 784 * $0.channels), classes: $0.classes, hidden: $0.hidden ?? [256])
+    },
+    flat("mlp-dropout", .recipe(learningRate: 0.5)) {
+      perceptronWithDropout(inputs: $0.inputCount(or: 784 * $0.channels), classes: $0.classes)
     },
     ModelEntry(
       "linear-regression", .regression, inputShape: [2],
       recipe: .recipe(epochs: 3, batchSize: 10, learningRate: 0.03)
-    ) { linearRegression(features: $0.features) },
+    ) { linearRegression(features: $0.features, outputs: $0.outputs) },
     ModelEntry(
       "house-prices", .logarithmicRegression, inputShape: [331],
       recipe: .recipe(epochs: 100, batchSize: 64, learningRate: 5, optimizer: .adam)
@@ -65,6 +67,16 @@ public enum Zoo {
   ) -> ModelEntry {
     ModelEntry(
       name, .classification, inputShape: [1, side ?? 28, side ?? 28], resizes: side != nil, recipe: recipe, make: make)
+  }
+
+  /// Images of Fashion-MNIST, rows of a table, or samples of any other shape.
+  private static func flat(
+    _ name: String, hidden: [Int]? = nil, _ recipe: Configuration, _ make: @escaping @Sendable (ModelSizes) -> Module
+  ) -> ModelEntry {
+    var sizes = ModelSizes()
+    sizes.hidden = hidden
+    return ModelEntry(
+      name, .classification, inputShape: [1, 28, 28], flattens: true, sizes: sizes, recipe: recipe, make: make)
   }
 
   /// The book's chapters on recurrent networks: 32 sequences of 35 characters that go on from step to step.

@@ -1,8 +1,8 @@
 import Networks
 
-/// Linear regression as in the book: one dense layer that starts near 0. `[batch, features]` to `[batch, 1]`.
-public func linearRegression(features: Int = 2) -> Sequential {
-  Sequential(Linear(features, 1, weights: .normal(standardDeviation: 0.01), biases: .constant(0)))
+/// Linear regression as in the book: one dense layer that starts near 0. `[batch, features]` to `[batch, outputs]`.
+public func linearRegression(features: Int = 2, outputs: Int = 1) -> Sequential {
+  Sequential(Linear(features, outputs, weights: .normal(standardDeviation: 0.01), biases: .constant(0)))
 }
 
 /// The book's baseline for the Kaggle competition on house prices: one dense layer. `[batch, features]` to `[batch, 1]`.

@@ -1,6 +1,7 @@
 import HDF5Files
 
-/// Turns tables in CSV files into an HDF5 file for regression, which `TableFile` reads.
+/// Turns tables in CSV files into an HDF5 file for regression, which `TableFile` reads, or for classification, which `ArrayFile`
+/// does.
 public struct CSVConverter: Sendable {
   /// What a conversion has written.
   public struct Summary: Sendable, Equatable {
@@ -12,6 +13,8 @@ public struct CSVConverter: Sendable {
     public let featureNames: [String]
     /// What is predicted.
     public let targetName: String
+    /// What is told apart; empty where a number is predicted.
+    public var classNames: [String] = []
     /// Size in bytes of the file that was written.
     public let byteCount: Int
   }
@@ -42,7 +45,7 @@ public struct CSVConverter: Sendable {
   public func convert(to output: String) throws -> Summary {
     try AtomicFile.check(output, from: [train] + (test.map { [$0] } ?? []))
     var hash = SHA256()
-    func read(_ path: String) throws -> (table: DataFrame, path: String) {
+    func read(_ path: String) throws -> Source {
       let bytes = try InputFile.bytes(of: path)
       bytes.withUnsafeBytes { hash.update($0) }
       let table = try DataFrame(csv: bytes, name: path, separator: separator, missing: missing, hasHeading: hasHeading)
@@ -58,6 +61,9 @@ public struct CSVConverter: Sendable {
     let rows = try read(train)
     let others = try test.map(read)
     let preparation = try TablePreparation(options, train: rows, test: others)
+    if options.isClassification {
+      return try convert(rows, others, preparation, sourceSHA256: hash.hexadecimal, to: output)
+    }
     var splits = [("train", try split(rows, preparation, needsTargets: true))]
     if let others { splits.append(("test", try split(others, preparation, needsTargets: false))) }
     let image = try TableFile.encode(
@@ -69,8 +75,31 @@ public struct CSVConverter: Sendable {
       featureNames: preparation.featureNames, targetName: options.target, byteCount: image.count)
   }
 
+  private typealias Source = (table: DataFrame, path: String)
+
+  /// Rows with classes.
+  private func convert(
+    _ train: Source, _ test: Source?, _ preparation: TablePreparation, sourceSHA256: String, to output: String
+  ) throws -> Summary {
+    let target = options.target
+    let classes = try TableClasses(train.table.column(target), train.path)
+    func split(_ source: Source) throws -> ClassTable {
+      ClassTable(
+        features: try preparation.features(of: source.table, source.path),
+        labels: try source.table[target].map { try classes.labels($0, source.path) },
+        identifiers: preparation.identifiers(of: source.table))
+    }
+    let splits = try [("train", split(train))] + (test.map { [("test", try split($0))] } ?? [])
+    let image = try ClassTable.encode(
+      splits.map { (name: $0, rows: $1) }, classes.names, preparation, sourceSHA256: sourceSHA256)
+    try AtomicFile.write(image, to: output)
+    return Summary(
+      trainCount: train.table.rowCount, testCount: test?.table.rowCount ?? 0, featureNames: preparation.featureNames,
+      targetName: target, classNames: classes.names, byteCount: image.count)
+  }
+
   private func split(
-    _ source: (table: DataFrame, path: String), _ preparation: TablePreparation, needsTargets: Bool
+    _ source: Source, _ preparation: TablePreparation, needsTargets: Bool
   ) throws -> TableSplit {
     let hasTargets = needsTargets || source.table[preparation.target] != nil
     return TableSplit(

@@ -40,33 +40,3 @@ public struct TableDataset: DigestedDataset {
     return Batch(inputs: inputs, targets: targets, samples: samples)
   }
 }
-
-/// Some samples of another data set, numbered anew.
-public struct Subset: DigestedDataset {
-  private let whole: any DigestedDataset
-  private let samples: [Int]
-
-  /// The samples of a dataset at these positions, in this order.
-  public init(_ whole: any DigestedDataset, _ samples: [Int]) { (self.whole, self.samples) = (whole, samples) }
-
-  public var count: Int { samples.count }
-  public var digest: String { "\(whole.digest) \(samples.count)" }
-
-  public func batch(_ samples: [Int]) throws -> Batch {
-    if let wrong = samples.first(where: { !(0..<count).contains($0) }) {
-      throw TensorError("batch", "sample \(wrong) of \(count)")
-    }
-    let batch = try whole.batch(samples.map { self.samples[$0] })
-    return Batch(inputs: batch.inputs, targets: batch.targets, samples: samples)
-  }
-
-  /// Part `fold` of `folds` nearly equal ones in a row to validate with, and the rest to train on.
-  public static func fold(
-    _ fold: Int, of folds: Int, _ whole: any DigestedDataset
-  ) -> (train: Subset, valid: Subset) {
-    let cut = { (part: Int) in whole.count / folds * part + min(part, whole.count % folds) }
-    let valid = cut(fold)..<cut(fold + 1)
-    let rest = Array(0..<valid.lowerBound) + Array(valid.upperBound..<whole.count)
-    return (Subset(whole, rest), Subset(whole, Array(valid)))
-  }
-}

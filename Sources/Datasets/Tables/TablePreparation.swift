@@ -18,6 +18,8 @@ public struct TablePreparation: Codable, Sendable, Equatable {
     public var isOneHot = false
     /// Whether the target, too, is brought to mean 0 and deviation 1.
     public var standardizesTarget = false
+    /// Whether the target's words or whole numbers are classes.
+    public var isClassification = false
     /// What stands in for missing numbers, before they are standardised.
     public var filling = Filling.mean
 
@@ -52,7 +54,7 @@ public struct TablePreparation: Codable, Sendable, Equatable {
 
   /// Learns the preparation of `train` and, where there is one, `test` together: both share means and categories.
   ///
-  /// - Throws: `InputError` for a target that is missing or no number, words where nothing says what to do with them, and
+  /// - Throws: `InputError` for a target that is missing or no number (unless it is a class), words where nothing says what to do with them, and
   ///   columns without any value.
   public init(
     _ options: Options, train: (table: DataFrame, path: String), test: (table: DataFrame, path: String)? = nil
@@ -65,7 +67,7 @@ public struct TablePreparation: Codable, Sendable, Equatable {
         + (train.table.columns.count > 12 ? ", …" : "")
       throw InputError(train.path, "has no column \(unknown.shown); it has: \(known)")
     }
-    let goals = try Self.targets(options.target, of: train.table, train.path)
+    let goals = options.isClassification ? [] : try Self.targets(options.target, of: train.table, train.path)
     let statistics = options.standardizesTarget ? ColumnStatistics(goals) : nil
     targetShift = statistics?.mean ?? 0
     targetScale = statistics.map { $0.deviation > 0 ? $0.deviation : 1 } ?? 1

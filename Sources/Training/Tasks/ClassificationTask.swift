@@ -3,7 +3,7 @@ import Datasets
 import Networks
 import Tensors
 
-/// Labelled images.
+/// Labelled images, rows of a table, or arrays of any shape: whatever the file holds.
 public struct ClassificationTask: LearningTask {
   /// Shorter: `.classification`.
   public init() {}
@@ -19,7 +19,15 @@ public struct ClassificationTask: LearningTask {
   }
 
   public func open(_ path: String, for model: ModelEntry, _ configuration: Configuration) throws -> any TaskData {
-    try ClassificationData(path, for: model)
+    guard let arrays = try ArrayFile.open(path) else { return try ClassificationData(path, for: model) }
+    var sizes = ModelSizes()
+    switch arrays.outputs {
+    case .classes(let count): sizes.classes = count
+    case .unknown: sizes.classes = configuration.sizes.classes
+    case .numbers:
+      throw InputError(path, "has floats for targets, numbers to predict, but \(model.name) tells classes apart")
+    }
+    return try ArrayData(arrays, for: model, Classification(), sizes)
   }
 
   public func outputShape(_ samples: Int, _ sizes: ModelSizes) -> [Int]? { [samples, sizes.classes] }
@@ -42,16 +50,29 @@ public struct ClassificationTask: LearningTask {
     return (ImageDataset(images), Classification())
   }
 
-  /// As competitions want it: `id`, the image's name or else its number from 1, and `label`, its class's name.
+  /// As competitions want it: `id`, the image's name or else its number from 1, and `label`, its class's name. Rows of a table
+  /// go by the names of their columns, and else by their numbers from 0.
   public func table(
     of outputs: [Float], width: Int, names: [String]?, _ metadata: Metadata, path: String
   ) throws -> DataFrame? {
     guard let classes = metadata.classNames else { return nil }
     let best = Classification.classes(of: outputs, width)
+    let labels = best.map { $0 < classes.count ? classes[$0] : "\($0)" }
+    guard let preparation = try TablePreparation(of: metadata, path) else {
+      return try DataFrame([
+        Column("id", words: names ?? best.indices.map { "\($0 + 1)" }), Column("label", words: labels),
+      ])
+    }
     return try DataFrame([
-      Column("id", words: names ?? best.indices.map { "\($0 + 1)" }),
-      Column("label", words: best.map { $0 < classes.count ? classes[$0] : "\($0)" }),
+      Column(preparation.identifier ?? "row", words: names ?? best.indices.map { "\($0)" }),
+      Column(preparation.target, words: labels),
     ])
+  }
+
+  public func rows(
+    ofCSV data: String, _ metadata: Metadata, path: String
+  ) throws -> (dataset: any DigestedDataset, names: [String]?)? {
+    try TablePreparation(of: metadata, path).map { try $0.rows(ofCSV: data) }
   }
 }
 
@@ -73,6 +94,8 @@ private struct ClassificationData: TaskData {
   private let file: ClassificationFile
   /// What the model's recipe resizes images to; nil where they have that size.
   private let size: ImageSize?
+  /// The shape of an image, where the model takes any and this is not its usual one.
+  private let inputs: [Int]?
 
   init(_ path: String, for model: ModelEntry) throws {
     file = try ClassificationFile.open(path)
@@ -80,6 +103,12 @@ private struct ClassificationData: TaskData {
       throw InputError(path, "has images, but \(model.name) takes \(Shape(model.inputShape))")
     }
     let (found, wanted) = (ImageSize(file.height, file.width), ImageSize(model.inputShape[1], model.inputShape[2]))
+    if model.flattens {
+      inputs = found == wanted ? nil : [file.channels, found.height, found.width]
+      size = nil
+      return
+    }
+    inputs = nil
     guard found == wanted || model.resizes else {
       throw InputError(
         path,
@@ -91,7 +120,7 @@ private struct ClassificationData: TaskData {
 
   var sizes: ModelSizes {
     var sizes = ModelSizes.classes(file.classNames.count)
-    sizes.channels = file.channels
+    (sizes.channels, sizes.inputs) = (file.channels, inputs)
     return sizes
   }
   var objective: any Objective { Classification() }
@@ -104,6 +133,7 @@ private struct ClassificationData: TaskData {
 
   func isLabelled(_ split: String) -> Bool { file.isLabelled(split) }
   func names(_ split: String) throws -> [String]? { try file.names(split) }
+  func labels(_ split: String) throws -> [Int32]? { try file.labels(split) }
 
   func split(_ name: String) throws -> any DigestedDataset {
     try ImageDataset(file.split(name), ImageTransform(size: size))

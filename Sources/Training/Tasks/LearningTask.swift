@@ -86,6 +86,8 @@ public protocol TaskData: Sendable {
   func isLabelled(_ split: String) -> Bool
   /// What names the samples of a split, where something does.
   func names(_ split: String) throws -> [String]?
+  /// The class of each sample of a split; nil where there are no classes, or nobody knows them.
+  func labels(_ split: String) throws -> [Int32]?
   /// Fills in what only the data can say of a configuration.
   func complete(_ configuration: inout Configuration) throws
 }
@@ -96,6 +98,7 @@ extension TaskData {
   }
   public func isLabelled(_ split: String) -> Bool { true }
   public func names(_ split: String) throws -> [String]? { nil }
+  public func labels(_ split: String) throws -> [Int32]? { nil }
   public func complete(_ configuration: inout Configuration) throws {}
 
   /// The numbers of tokens must mean the same words as in a checkpoint, or else the model's answers mean nothing.

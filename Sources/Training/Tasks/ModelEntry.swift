@@ -19,6 +19,8 @@ public struct ModelEntry: Sendable {
   public let inputShape: [Int]
   /// Whether images of another size are resized to `inputShape` when loaded; else they must have it.
   public let resizes: Bool
+  /// Whether it takes samples of any shape and lays them flat, as `ModelSizes.inputs` says.
+  public let flattens: Bool
   /// Those of the data that it was made for.
   public let sizes: ModelSizes
   /// Builds a new network for data of such sizes; its weights are drawn later, by the trainer.
@@ -29,14 +31,17 @@ public struct ModelEntry: Sendable {
   ///   - task: what it learns: `.classification`, `.regression`, `.language`, `.translation` or one of one's own.
   ///   - inputShape: of one sample, without the batch.
   ///   - resizes: whether images of another size are resized; else they are an error.
+  ///   - flattens: whether samples may have any shape; `make` then asks the sizes for `inputCount(or:)`.
   ///   - sizes: by default those that the shape of an input tells.
   ///   - recipe: how it is trained unless told otherwise.
   ///   - make: builds the network for data of such sizes.
   public init(
-    _ name: String, _ task: some LearningTask, inputShape: [Int], resizes: Bool = false, sizes: ModelSizes? = nil,
-    recipe: Configuration = .recipe(), make: @escaping @Sendable (_ sizes: ModelSizes) -> Module
+    _ name: String, _ task: some LearningTask, inputShape: [Int], resizes: Bool = false, flattens: Bool = false,
+    sizes: ModelSizes? = nil, recipe: Configuration = .recipe(),
+    make: @escaping @Sendable (_ sizes: ModelSizes) -> Module
   ) {
-    (self.name, self.task, self.inputShape, self.resizes) = (name, task, inputShape, resizes)
+    (self.name, self.task, self.inputShape) = (name, task, inputShape)
+    (self.resizes, self.flattens) = (resizes, flattens)
     (self.sizes, self.make) = (sizes ?? task.sizes(of: inputShape), make)
     var recipe = recipe
     (recipe.model, recipe.sizes) = (name, self.sizes)

@@ -6,12 +6,18 @@ public struct ModelSizes: Codable, Sendable, Equatable {
   public var channels = 1
   /// Columns of a table.
   public var features = 1
+  /// Numbers that are predicted for each sample.
+  public var outputs = 1
   /// Tokens of a text, or of the source language.
   public var vocabulary = 28
   /// Words of the language that is translated into.
   public var targetVocabulary = 28
   /// Divides or multiplies the channels of a network that comes in several widths.
   public var width = 1
+  /// The shape of a sample, of models that take any; nil for the one that the model was made for.
+  public var inputs: [Int]? = nil
+  /// Units of each hidden layer, of models that let one choose; nil for as many as the model has by itself.
+  public var hidden: [Int]? = nil
 
   /// As the book has it.
   public init() {}
@@ -26,6 +32,16 @@ public struct ModelSizes: Codable, Sendable, Equatable {
     (features, width) = (try value(.features, or: features), try value(.width, or: width))
     vocabulary = try value(.vocabulary, or: vocabulary)
     targetVocabulary = try value(.targetVocabulary, or: targetVocabulary)
+    outputs = try value(.outputs, or: outputs)
+    inputs = try fields.decodeIfPresent([Int].self, forKey: .inputs)
+    hidden = try fields.decodeIfPresent([Int].self, forKey: .hidden)
+  }
+
+  /// Numbers of a sample as a dense layer takes them, of models that take any shape.
+  public func inputCount(or usual: Int) -> Int {
+    guard let inputs else { return usual }
+    // Of a file that lies: rather none than a trap.
+    return inputs.reduce(1) { $0.multipliedReportingOverflow(by: $1).overflow ? 0 : $0 * $1 }
   }
 
   /// For a dataset of so many classes.

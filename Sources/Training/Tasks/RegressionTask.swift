@@ -3,7 +3,7 @@ import Datasets
 import Networks
 import Tensors
 
-/// Rows of a table, and a number to predict for each.
+/// Rows of a table or of an array, and a number or several to predict for each.
 public struct RegressionTask: LearningTask {
   /// Whether predictions are judged by their logarithms.
   public let isLogarithmic: Bool
@@ -15,10 +15,20 @@ public struct RegressionTask: LearningTask {
   public var outputName: String? { "predictions" }
 
   public func sizes(of inputShape: [Int]) -> ModelSizes { .features(inputShape.first ?? 1) }
-  public func outputShape(_ samples: Int, _ sizes: ModelSizes) -> [Int]? { [samples, 1] }
+  public func outputShape(_ samples: Int, _ sizes: ModelSizes) -> [Int]? { [samples, sizes.outputs] }
 
   public func open(_ path: String, for model: ModelEntry, _ configuration: Configuration) throws -> any TaskData {
-    try RegressionData(path, isLogarithmic: isLogarithmic)
+    guard let arrays = try ArrayFile.open(path), arrays.layout == .arrays else {
+      return try RegressionData(path, isLogarithmic: isLogarithmic)
+    }
+    var sizes = ModelSizes()
+    switch arrays.outputs {
+    case .numbers(let count): sizes.outputs = count
+    case .unknown: sizes.outputs = configuration.sizes.outputs
+    case .classes:
+      throw InputError(path, "has integers for targets, which are classes, but \(model.name) predicts numbers: floats")
+    }
+    return try ArrayData(arrays, for: model, Regression(isLogarithmic: isLogarithmic), sizes)
   }
 
   public func synthetic(
@@ -32,36 +42,47 @@ public struct RegressionTask: LearningTask {
 
   /// In the target's own unit.
   public func predictions(_ outputs: [Float], _ metadata: Metadata, path: String) throws -> [Float] {
-    guard let preparation = try preparation(metadata, path) else { return outputs }
+    guard let preparation = try TablePreparation(of: metadata, path) else { return outputs }
     return outputs.map { Float(Double($0) * preparation.targetScale + preparation.targetShift) }
   }
 
-  /// `Id,SalePrice`: what names the rows, or their numbers from 0, and what was predicted.
+  /// `Id,SalePrice`: what names the rows, or their numbers from 0, and what was predicted; of several numbers each with its
+  /// position, `prediction_0,prediction_1`.
   public func table(
     of outputs: [Float], width: Int, names: [String]?, _ metadata: Metadata, path: String
   ) throws -> DataFrame? {
-    try DataFrame([
+    let (values, count) = (try predictions(outputs, metadata, path: path), outputs.count / max(width, 1))
+    let (rows, name) = (names ?? (0..<count).map { "\($0)" }, metadata.targetName ?? "prediction")
+    let columns = (0..<width).map { place in
       Column(
-        try preparation(metadata, path)?.identifier ?? "row", words: names ?? outputs.indices.map { "\($0)" }),
-      Column(
-        metadata.targetName ?? "prediction", words: try predictions(outputs, metadata, path: path).map { "\($0)" }),
-    ])
+        width == 1 ? name : "\(name)_\(place)",
+        words: stride(from: place, to: values.count, by: max(width, 1)).map { "\(values[$0])" })
+    }
+    return try DataFrame([Column(try TablePreparation(of: metadata, path)?.identifier ?? "row", words: rows)] + columns)
   }
 
   public func rows(
     ofCSV data: String, _ metadata: Metadata, path: String
   ) throws -> (dataset: any DigestedDataset, names: [String]?)? {
-    guard let preparation = try preparation(metadata, path) else {
+    guard let preparation = try TablePreparation(of: metadata, path) else {
       throw CheckpointError(path, "was not trained on a converted CSV file: it can't prepare \(data)")
     }
-    let table = try DataFrame(csv: data)
-    let features = try preparation.features(of: table, data)
-    let split = TableSplit(features: features, width: preparation.featureNames.count, targets: nil)
-    return (TableDataset(split), preparation.identifiers(of: table))
+    return try preparation.rows(ofCSV: data)
+  }
+}
+
+extension TablePreparation {
+  /// As a checkpoint keeps it; nil for a model that was not trained on a prepared table.
+  init?(of metadata: Metadata, _ path: String) throws {
+    guard let json = metadata.preparation else { return nil }
+    try self.init(json: json, path: path)
   }
 
-  private func preparation(_ metadata: Metadata, _ path: String) throws -> TablePreparation? {
-    try metadata.preparation.map { try TablePreparation(json: $0, path: path) }
+  /// The rows of a raw CSV file, prepared as the training's were.
+  func rows(ofCSV data: String) throws -> (dataset: any DigestedDataset, names: [String]?) {
+    let table = try DataFrame(csv: data)
+    let split = TableSplit(features: try features(of: table, data), width: featureNames.count, targets: nil)
+    return (TableDataset(split), identifiers(of: table))
   }
 }
 
