@@ -44,7 +44,7 @@ public final class InputFile {
   }
 
   /// The bytes at `offset`, fewer than `count` where the file ends before. Leaves the reading position alone.
-  func bytes(at offset: Int, count: Int) throws -> [UInt8] {
+  package func bytes(at offset: Int, count: Int) throws -> [UInt8] {
     try [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
       while filled < count {
         let got = pread(descriptor, buffer.baseAddress.map { $0 + filled }, count - filled, off_t(offset + filled))

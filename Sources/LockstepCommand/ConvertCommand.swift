@@ -6,6 +6,7 @@ struct ConvertCommand: ParsableCommand {
     commandName: "convert", abstract: "Makes HDF5 datasets from files of other formats.",
     subcommands: [
       FashionMNIST.self, IDX.self, Images.self, CSV.self, HousePrices.self, SyntheticLinear.self, SyntheticSine.self,
+      NPY.self, NPZ.self,
       Text.self, TimeMachine.self, Pairs.self, EnglishFrench.self,
     ])
 

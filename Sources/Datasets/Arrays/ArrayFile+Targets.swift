@@ -63,7 +63,11 @@ extension ArrayFile {
         try ClassificationFile.checkLabels(numbers, classCount: count, path: file.path, object: object(name))
         labels[name] = numbers.map { Int32(truncatingIfNeeded: $0) }
       }
-      return (try named ?? counted(labels), labels)
+      if let named { return (named, labels) }
+      let places = splitNames.compactMap { name in
+        labels[name].map { (place: file.path + ": " + object(name), labels: $0) }
+      }
+      return (try (0..<ArrayFile.classCount(places)).map { "\($0)" }, labels)
     }
 
     private func names() throws -> [String]? {
@@ -73,19 +77,20 @@ extension ArrayFile {
       }
       return names
     }
+  }
 
-    /// Numbers from 0 to the greatest, of which none may be missing: else they are rather no classes, or begin with 1.
-    private func counted(_ labels: [String: [Int32]]) throws -> [String] {
-      let greatest = labels.values.compactMap { $0.max() }.max() ?? 0
-      var occurs = [Bool](repeating: false, count: Int(greatest) + 1)
-      for label in labels.values.joined() { occurs[Int(label)] = true }
-      if let missing = occurs.firstIndex(of: false), labels.values.contains(where: { !$0.isEmpty }) {
-        throw InputError(
-          file.path,
-          "/\(splitNames[0])/\(layout.targets): expected classes from 0 to \(greatest), but \(missing) never occurs; where that "
-            + "is meant, the root's attribute class_names says which there are")
-      }
-      return occurs.indices.map { "\($0)" }
+  /// How many classes there are where nothing names them: numbers from 0 to the greatest, of which none may be missing, or else
+  /// they are rather no classes, or begin with 1.
+  static func classCount(_ splits: [(place: String, labels: [Int32])]) throws -> Int {
+    let greatest = splits.compactMap { $0.labels.max() }.max() ?? 0
+    var occurs = [Bool](repeating: false, count: Int(greatest) + 1)
+    for label in splits.lazy.flatMap(\.labels) { occurs[Int(label)] = true }
+    guard let missing = occurs.firstIndex(of: false), splits.contains(where: { !$0.labels.isEmpty }) else {
+      return occurs.count
     }
+    throw InputError(
+      splits[0].place,
+      "expected classes from 0 to \(greatest), but \(missing) never occurs; where that is meant, class names say which there "
+        + "are")
   }
 }

@@ -12,11 +12,16 @@ public enum SampleWeights {
         file.path,
         "\(object): expected the shape [\(count)], a weight for each sample, found \([header.count] + header.rowShape)")
     }
-    let numbers = try file.read(object, as: Double.self)
+    return try checked(file.read(object, as: Double.self), "\(file.path): \(object)")
+  }
+
+  /// Scaled to the mean 1.
+  /// - Throws: `InputError` with the row of a weight that can't be.
+  static func checked(_ numbers: [Double], _ place: String) throws -> [Float] {
     if let row = numbers.firstIndex(where: { !($0.isFinite && $0 >= 0) }) {
-      throw InputError(file.path, "\(object): row \(row): expected a finite weight of 0 or more, found \(numbers[row])")
+      throw InputError(place, "row \(row): expected a finite weight of 0 or more, found \(numbers[row])")
     }
-    guard let weights = normalized(numbers) else { throw InputError(file.path, "\(object): all weights are 0") }
+    guard let weights = normalized(numbers) else { throw InputError(place, "all weights are 0") }
     return weights
   }
 
