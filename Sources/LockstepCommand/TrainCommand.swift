@@ -45,7 +45,8 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   /// What the options say of the configuration.
   var given: [String: String] {
     [
-      optimization.given, scheduling.given, loading.given, sequences.given, images.given, reproducibility.given, kernelling.given,
+      optimization.given, scheduling.given, loading.given, sequences.given, images.given, reproducibility.given,
+      kernelling.given,
     ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
   }
 
@@ -168,7 +169,8 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let test = isTested ? try opened.split("test", configuration, isTraining: false) : nil
     return Job(
       entry: entry, data: opened, configuration: configuration, asked: asked, network: network,
-      objective: opened.objective, metadata: opened.metadata, train: train, test: test, resumed: resumed, isRecovered: recovered != nil,
+      objective: opened.objective, metadata: opened.metadata, train: train, test: test, resumed: resumed,
+      isRecovered: recovered != nil,
       saving: try savingPlan(resumed, isRecovered: recovered != nil, communicator), snapshots: try snapshotPlan())
   }
 

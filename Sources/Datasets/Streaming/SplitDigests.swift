@@ -19,7 +19,8 @@ struct SplitDigests: Sendable {
       else { return [] }
       let values = try file.read(path, as: UInt32.self)
       guard values.count == layout.chunkCount else {
-        throw InputError(file.path, "\(path): expected \(layout.chunkCount) digests, one for each chunk, found \(values.count)")
+        throw InputError(
+          file.path, "\(path): expected \(layout.chunkCount) digests, one for each chunk, found \(values.count)")
       }
       return values
     }

@@ -80,12 +80,14 @@ final class StreamedPass: DatasetPass, @unchecked Sendable {
     let chunks = try samples.map { sample in
       let chunk = sample / store.layout.rows
       if let place = places[chunk] { return place }
-      let place = try slot(of: chunk).map { UnsafeRawPointer(store.place(ofSlot: $0)) } ?? {
-        let place = UnsafeMutableRawPointer.allocate(byteCount: store.layout.memoryBytes, alignment: 64)
-        own.append(place)
-        try store.load(chunk, to: place)
-        return UnsafeRawPointer(place)
-      }()
+      let place =
+        try slot(of: chunk).map { UnsafeRawPointer(store.place(ofSlot: $0)) }
+        ?? {
+          let place = UnsafeMutableRawPointer.allocate(byteCount: store.layout.memoryBytes, alignment: 64)
+          own.append(place)
+          try store.load(chunk, to: place)
+          return UnsafeRawPointer(place)
+        }()
       places[chunk] = place
       return place
     }
