@@ -80,7 +80,7 @@ import Testing
     func attempt(failing: Int) throws -> Int {
       Self.failing.store(failing, ordering: .relaxed)
       Self.calls.store(0, ordering: .relaxed)
-      try HDF5File.create(at: folder.file("a.h5"), writing: { descriptor, bytes, count, place in
+      let write: @convention(c) (Int32, UnsafeRawPointer?, Int, off_t) -> Int = { descriptor, bytes, count, place in
         let call = CreatingTests.calls.add(1, ordering: .relaxed).newValue
         let failing = CreatingTests.failing.load(ordering: .relaxed)
         guard call == failing || call > failing && failing > 0 && CreatingTests.isForGood.load(ordering: .relaxed) else {
@@ -88,7 +88,8 @@ import Testing
         }
         errno = ENOSPC
         return -1
-      }) { try Self.fill($0) }
+      }
+      try HDF5File.create(at: folder.file("a.h5"), writing: write) { try Self.fill($0) }
       return Self.calls.load(ordering: .relaxed)
     }
     let all = try attempt(failing: 0)
