@@ -6,14 +6,15 @@ public struct Subset: DigestedDataset {
   private let whole: any DigestedDataset
   private let samples: [Int]
 
-  public let digest: String
-
   /// The samples of a dataset at these positions, in this order.
-  public init(_ whole: any DigestedDataset, _ samples: [Int]) {
-    (self.whole, self.samples) = (whole, samples)
-    var hash = SHA256()
-    hash.update("\(whole.digest) \(samples.count) \(samples.withUnsafeBytes(Checksum.crc32))")
-    digest = hash.digest
+  public init(_ whole: any DigestedDataset, _ samples: [Int]) { (self.whole, self.samples) = (whole, samples) }
+
+  public var digest: String {
+    get throws {
+      var hash = SHA256()
+      hash.update("\(try whole.digest) \(samples.count) \(samples.withUnsafeBytes(Checksum.crc32))")
+      return hash.digest
+    }
   }
 
   public var count: Int { samples.count }

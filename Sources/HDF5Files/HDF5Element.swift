@@ -31,6 +31,26 @@ public enum HDF5ElementType: Sendable, Equatable, CustomStringConvertible {
     }
   }
 
+  /// Bytes of a number; nil for what is none.
+  public var byteCount: Int? {
+    switch self {
+    case .int8, .uint8: 1
+    case .int16, .uint16, .float16: 2
+    case .int32, .uint32, .float32: 4
+    case .int64, .uint64, .float64: 8
+    case .string, .other: nil
+    }
+  }
+
+  /// The number of that name; nil for what is none.
+  public init?(name: String) {
+    let numbers: [HDF5ElementType] = [
+      .int8, .int16, .int32, .int64, .uint8, .uint16, .uint32, .uint64, .float16, .float32, .float64,
+    ]
+    guard let number = numbers.first(where: { $0.description == name }) else { return nil }
+    self = number
+  }
+
   /// Signed or unsigned.
   public var isInteger: Bool {
     switch self {

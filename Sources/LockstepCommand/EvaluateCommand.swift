@@ -25,6 +25,7 @@ struct EvaluateCommand<Tool: LockstepTool>: JobCommand {
       if confusion { try checkClasses(opened, model) }
       return (model, opened, name, try opened.split(name, model.configuration, isTraining: false))
     }
+    try communicator.share([dataset])
     let objective = opened.objective
     let evaluator = try model.evaluator(of: dataset, objective, communicator)
     let totals = try evaluator.evaluate(dataset)
