@@ -66,7 +66,8 @@ public enum CheckpointFile {
   /// Reads and verifies the checkpoint at `path`.
   public static func load(_ path: String) throws -> Checkpoint { try decode(InputFile.bytes(of: path), path) }
 
-  static func decode(_ bytes: [UInt8], _ path: String) throws -> Checkpoint {
+  /// Reads and verifies the bytes of a checkpoint's file, of which errors speak as `path`.
+  public static func decode(_ bytes: [UInt8], _ path: String) throws -> Checkpoint {
     let end = bytes.count - sealCount
     guard end > 0, bytes[end...].starts(with: Array(seal.utf8)), bytes.last == UInt8(ascii: "\n") else {
       throw unsealed(bytes, path)

@@ -64,7 +64,8 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   }
 
   private func train(_ communicator: Communicator) throws {
-    let job = try communicator.agreeing("start", at: .starting) { try prepare(communicator) }
+    let recovered = try recovered(communicator)
+    let job = try communicator.agreeing("start", at: .starting) { try prepare(communicator, recovered) }
     try Replicas.agree(job.identity, over: communicator)
     try communicator.agreeing("overwrite") {
       if overwrite && communicator.isRoot && !job.isRecovered {
@@ -124,9 +125,9 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let identity: [String]
   }
 
-  private func prepare(_ communicator: Communicator) throws -> Job {
+  private func prepare(_ communicator: Communicator, _ recovered: (path: String, checkpoint: Checkpoint)?) throws -> Job
+  {
     let entry = try Tool.registry().find(model)
-    let recovered = try recovered()
     let resumed =
       try recovered
       ?? resume.map { path in
