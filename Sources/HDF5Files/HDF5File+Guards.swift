@@ -27,6 +27,10 @@ extension HDF5File {
     }
     let canHold = mostUnpacked(stored, filters)
     let chunk = try chunk(creation, session)
+    // libhdf5 would look for chunks along axes that are not there, without end.
+    if let chunk, chunk.count != shape.count {
+      throw session.error(.damaged, "has chunks of \(chunk.count) axes, but the shape \(shape)")
+    }
     let chunkBytes = chunk.map { elementCount($0).flatMap { product($0, elementBytes) } ?? .max }
     guard declared <= canHold, (chunkBytes ?? 0) <= canHold else {
       throw session.error(.refused, "declares the shape \(shape), but only \(stored) bytes of it are in the file")
