@@ -24,10 +24,10 @@ class Cluster(CommandTest):
         cls.addClassCleanup(cls.hosts.down)
         cls.hosts.up()
 
-    def launch(self, name, steps, restarts=2):
+    def launch(self, name, steps, restarts=2, hosts=None):
         self.steps = self.folder / f"{name}.steps"
         words = self.hosts.words(
-            ROOT / "launch" / "mpirun", "--max-restarts", restarts, "--hostfile", self.hosts.file, "-n", 3, BINARY, *TRAIN,
+            ROOT / "launch" / "mpirun", "--max-restarts", restarts, "--hostfile", hosts or self.hosts.file, "-n", 3, BINARY, *TRAIN,
             steps, "--data", self.data, "--verbose", "--checkpoint", self.folder / name, "--snapshot-every", "10steps")
         with open(self.steps, "wb") as output:
             process = subprocess.Popen(
@@ -70,6 +70,19 @@ class Cluster(CommandTest):
             said, [again.format(137, 1, 3, "h1 h2 h3"), again.format(205, 2, 2, "h1 h3"), again.format(137, 3, 3, "h1 h2 h3")])
         self.succeed(*TRAIN, 300, "--data", self.data, "--checkpoint", self.folder / "undisturbed")
         self.assertEqual(self.digest("lost"), self.digest("undisturbed"))
+        self.assertEqual([self.hosts.memory(name) for name in self.hosts.names], [[], [], []])
+
+    def test_a_signal_to_the_launcher(self):
+        """Which need not be one of the hosts."""
+        others = self.folder / "others"
+        others.write_text("h2 slots=1 # of one core\n\nh3 slots=2\n")
+        for name, hosts in (("here", None), ("elsewhere", others)):
+            process = self.launch(name, 10**6, hosts=hosts)
+            self.wait_for(30, process)
+            process.terminate()
+            said = self.end(process, 143)
+            self.assertEqual(len(said), 1, said)
+            self.assertIn("the state is saved in", said[0])
         self.assertEqual([self.hosts.memory(name) for name in self.hosts.names], [[], [], []])
 
     def test_a_cut_link(self):

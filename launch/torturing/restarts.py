@@ -15,7 +15,7 @@ from .table import Table
 def restarts(bench, random, count):
     """Each third on two hosts, where namespaces may stand for them."""
     table = Table("restarts", ["killed", "ended by itself", "the undisturbed digest", "nothing left"])
-    times = {"one host": [], "two hosts": []}
+    times = {"a rank of one host": [], "a rank of two hosts": [], "one of two hosts": []}
     areHosts = Hosts.are_permitted()
     for number in range(count):
         isSpread = areHosts and number % 3 == 1
@@ -24,24 +24,25 @@ def restarts(bench, random, count):
         moment = random.randint(1, bench.steps["short"] - 60)
         if isSpread:
             kind = random.choice(["rank of this host", "rank of the other host", "the other host"])
+            what = "one of two hosts" if kind == "the other host" else "a rank of two hosts"
             with two_hosts() as hosts:
                 job = Job("hosts", 2, arguments, restarts=3, hosts=hosts)
-                faults = disturbed(job, moment, lambda job: strike(hosts, kind), times["two hosts"])
+                faults = disturbed(job, moment, lambda job: strike(hosts, kind), times[what])
                 left = [str(path) for path in hosts.memory("h1") + hosts.memory("h2")]
         else:
             kind = random.choice(["rank", "root", "everyone but the launcher"])
             faults = disturbed(
-                Job("local", 2, arguments, restarts=3), moment, lambda job: job.send(signal.SIGKILL, kind), times["one host"])
+                Job("local", 2, arguments, restarts=3), moment, lambda job: job.send(signal.SIGKILL, kind), times["a rank of one host"])
             left = []
         table.add(
             f"{kind}, {'two hosts' if isSpread else 'one host'}", **faults,
             the_undisturbed_digest=None if bench.digest(folder) == bench.undisturbed("short") else bench.digest(folder),
             nothing_left="; ".join(bench.leftovers(folder) + left) or None)
-    for where, seconds in times.items():
+    for what, seconds in times.items():
         if seconds:
             seconds.sort()
             table.remark(
-                f"next step after a SIGKILL, {where}",
+                f"next step after {what} was killed",
                 f"{seconds[len(seconds) // 2]:.1f} s in the median, {seconds[-1]:.1f} s at most, of {len(seconds)}")
     if not areHosts:
         table.remark("two hosts", "not permitted here")
