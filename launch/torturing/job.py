@@ -11,10 +11,9 @@ import time
 from Commands.support import BINARY, ROOT
 
 LIMIT = 120  # seconds that anything may take
-
-
 MPIRUN = ("mpirun", "prterun")  # Open MPI 4's process, and Open MPI 5's.
 IS_OPEN_MPI_4 = "(Open MPI) 4." in subprocess.run(["mpirun", "--version"], capture_output=True, text=True).stdout
+
 
 class Job:
     """`lockstep train` on several ranks; `steps` is what each rank has said to have done."""
@@ -38,8 +37,9 @@ class Job:
 
     def read_steps(self):
         for line in self.process.stdout:
-            if found := re.match("step ([0-9]+) rank ([0-9]+):", line):
-                self.steps[int(found.group(2))] = int(found.group(1))
+            # mpirun may put one rank's line into another's.
+            for step, rank in re.findall("step ([0-9]+) rank ([0-9]+):", line):
+                self.steps[int(rank)] = int(step)
 
     def read_errors(self):
         self.errors = self.process.stderr.read()
