@@ -30,7 +30,8 @@ let implementation: [Target] = [
   .target(name: "MessagePassing", dependencies: ["CMPI", "Failures"]),
   .target(name: "HDF5Files", dependencies: ["CHDF5", "CZlib", "Failures"]),
   .target(name: "DataParallel", dependencies: ["Failures", "Kernels", "Tensors", "Networks", "Optimizers", "MessagePassing"]),
-  .target(name: "Datasets", dependencies: ["Failures", "Tensors", "HDF5Files", "CZlib", "CPNG", "CJPEG"]),
+  .target(
+    name: "Datasets", dependencies: ["Failures", "Tensors", "MessagePassing", "HDF5Files", "CZlib", "CPNG", "CJPEG"]),
   .target(name: "Checkpoints", dependencies: ["Failures", "Networks", "Optimizers", "HDF5Files"]),
   .target(
     name: "Training",

@@ -67,7 +67,7 @@ extension Page {
   func batches(of data: any Dataset, _ batchSize: Int, epoch: Int) -> [Batch] {
     let sampler = Sampler(sampleCount: data.count, batchSize: batchSize, seed: 0)
     let order = sampler.order(epoch: epoch)
-    return attempt { try (0..<sampler.batchCount).map { try data.batch(sampler.batch($0).map { order[$0] }) } } ?? []
+    return attempt { try (0..<sampler.batchCount).map { try data.batch(order[sampler.batch($0)]) } } ?? []
   }
 
   /// Some samples of a data set, or all; none where they can't be had.

@@ -2,6 +2,8 @@
 #pragma once
 #include <mpi.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 enum {
   cmpi_maximum_error_string = MPI_MAX_ERROR_STRING,
@@ -30,3 +32,6 @@ static inline MPI_Datatype cmpi_uint64(void) { return MPI_UINT64_T; }
 
 // The system sends `signal` when the process that started this one, or the thread of it that did, has ended.
 static inline void cmpi_signal_of_parents_end(int signal) { (void)prctl(PR_SET_PDEATHSIG, signal); }
+
+// A file in memory, which goes with its descriptor; negative on failure.
+static inline int cmpi_memory_file(void) { return (int)syscall(SYS_memfd_create, "lockstep", 1u /* MFD_CLOEXEC */); }

@@ -4,6 +4,11 @@ import CZlib
 public enum Checksum {
   /// zlib's CRC-32.
   public static func crc32(_ bytes: UnsafeRawBufferPointer) -> UInt {
-    crc32_z(0, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)
+    continued(0, with: bytes)
+  }
+
+  /// The CRC-32 of what came before, of the given one, and of `bytes` behind it.
+  public static func continued(_ before: UInt, with bytes: UnsafeRawBufferPointer) -> UInt {
+    crc32_z(before, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)
   }
 }

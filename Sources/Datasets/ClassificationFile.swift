@@ -25,10 +25,14 @@ public final class ClassificationFile: Sendable {
   public let width: Int
 
   private let file: HDF5File
-  private let labels: [String: [Int32]]
+  /// How many images each split has.
+  private let counts: [String: Int]
   private let unlabelled: Set<String>
+  /// So many labels are looked at when the file is opened; more of them when they are read.
+  private static let labelsAtOnce = 1 << 20
 
-  /// Opens the dataset at `path` and checks all of it but the pixels: format, task, shapes, types, every label.
+  /// Opens the dataset at `path` and checks all of it but the pixels: format, task, shapes, types, every label of a split
+  /// with less than a million.
   /// - Throws: `HDF5Error` for a file that is missing, no HDF5 or damaged; `InputError` for one that is no such dataset.
   public static func open(_ path: String) throws -> ClassificationFile {
     try ClassificationFile(HDF5File.open(path))
@@ -41,15 +45,18 @@ public final class ClassificationFile: Sendable {
     classNames = try ClassificationFile.classNames(file)
     splitNames = try ClassificationFile.splitNames(file)
     var imageShape: [Int]?
-    var labels: [String: [Int32]] = [:]
+    var counts: [String: Int] = [:]
     var unlabelled: Set<String> = []
     for split in splitNames {
       let shape = try ClassificationFile.imageShape(file, split)
+      counts[split] = shape[0]
       if try split != "train" && !file.exists("/\(split)/labels") {
         unlabelled.insert(split)
-        labels[split] = [Int32](repeating: 0, count: shape[0])
       } else {
-        labels[split] = try ClassificationFile.labels(file, split, count: shape[0], classCount: classNames.count)
+        try ClassificationFile.checkLabels(file, split, count: shape[0])
+        if shape[0] <= Self.labelsAtOnce {
+          _ = try ClassificationFile.labels(file, split, classCount: classNames.count)
+        }
       }
       if let imageShape, imageShape != Array(shape.dropFirst()) {
         throw InputError(path, "/\(split)/images: shape \(shape), expected images of \(imageShape) as in the others")
@@ -58,14 +65,19 @@ public final class ClassificationFile: Sendable {
     }
     guard let imageShape else { throw InputError(path, "holds no split: neither /train nor /test") }
     (channels, height, width) = (imageShape[0], imageShape[1], imageShape[2])
-    (self.labels, self.unlabelled) = (labels, unlabelled)
+    (self.counts, self.unlabelled) = (counts, unlabelled)
   }
 
   /// The number of images in the split `name`.
-  public func count(_ name: String) throws -> Int { try checkedLabels(name).count }
+  public func count(_ name: String) throws -> Int {
+    guard let count = counts[name] else {
+      throw InputError(path, "has no split \"\(name)\"; it has: \(splitNames.joined(separator: ", "))")
+    }
+    return count
+  }
 
   /// Whether the split `name` says its images' classes.
-  public func isLabelled(_ name: String) -> Bool { labels[name] != nil && !unlabelled.contains(name) }
+  public func isLabelled(_ name: String) -> Bool { counts[name] != nil && !unlabelled.contains(name) }
 
   /// What the images of the split `name` are called, if the file says so: names of files, without their endings.
   public func names(_ name: String) throws -> [String]? {
@@ -81,7 +93,10 @@ public final class ClassificationFile: Sendable {
   /// Reads the split `name` whole into memory.
   /// - Throws: `InputError` when there is no such split; `HDF5Error` when its pixels are damaged.
   public func split(_ name: String) throws -> ImageSplit {
-    let labels = try checkedLabels(name)
+    let count = try count(name)
+    let labels =
+      isLabelled(name)
+      ? try Self.labels(file, name, classCount: classNames.count) : [Int32](repeating: 0, count: count)
     let images = try file.read("/\(name)/images", as: UInt8.self)
     return ImageSplit(
       images: images, labels: labels, channels: channels, height: height, width: width, isLabelled: isLabelled(name))
@@ -96,11 +111,18 @@ public final class ClassificationFile: Sendable {
     return hash.digest
   }
 
-  private func checkedLabels(_ name: String) throws -> [Int32] {
-    guard let labels = labels[name] else {
-      throw InputError(path, "has no split \"\(name)\"; it has: \(splitNames.joined(separator: ", "))")
-    }
-    return labels
+  /// The split `name` as a data set whose images are read when they are needed, and stay where the memory is enough for all
+  /// of the file.
+  public func streamed(
+    _ name: String, _ transform: ImageTransform = ImageTransform(), _ options: StreamingOptions = StreamingOptions(),
+    isTraining: Bool = false
+  ) throws -> Streamed {
+    _ = try count(name)
+    let images = try StreamedImages(
+      file, name, classCount: classNames.count, isLabelled: isLabelled(name), transform)
+    let rowBytes = images.layout.columns.reduce(0, +)
+    let others = counts.filter { $0.key != name }.values.reduce(0) { $0 + $1 * rowBytes }
+    return try Streamed(images, options, isTraining: isTraining, beside: others)
   }
 }
 
@@ -130,7 +152,8 @@ extension ClassificationFile {
     return shape
   }
 
-  private static func labels(_ file: HDF5File, _ split: String, count: Int, classCount: Int) throws -> [Int32] {
+  /// Throws unless a split has a label for each image.
+  private static func checkLabels(_ file: HDF5File, _ split: String, count: Int) throws {
     let object = "/\(split)/labels"
     let type = try file.elementType(of: object)
     guard type.isInteger else { throw InputError(file.path, "\(object): expected integers, found \(type)") }
@@ -138,6 +161,10 @@ extension ClassificationFile {
     guard shape == [count] else {
       throw InputError(file.path, "\(object): expected [\(count)], a label for each image, found the shape \(shape)")
     }
+  }
+
+  private static func labels(_ file: HDF5File, _ split: String, classCount: Int) throws -> [Int32] {
+    let object = "/\(split)/labels"
     let labels = try file.read(object, as: Int64.self)
     try checkLabels(labels, classCount: classCount, path: file.path, object: object)
     return labels.map { Int32(truncatingIfNeeded: $0) }

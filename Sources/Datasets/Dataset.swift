@@ -53,6 +53,10 @@ public protocol Dataset: Sendable {
   func weight(of samples: [Int]) -> Int
   /// The samples of one epoch, where they depend on it or on the batches: by default the same in all.
   func arranged(epoch: Int, batchSize: Int, seed: UInt64) -> any Dataset
+  /// How an epoch's samples are ordered: at random, unless there are `rows`.
+  var ordering: Ordering { get }
+  /// Makes the batches of a pass over the samples in that order, from a position on.
+  func pass(_ order: SampleOrder, from position: Int, epoch: Int) throws -> any DatasetPass
   /// Sequences that stand side by side, where each sample goes on with what came so many before it: those come in order,
   /// not shuffled. nil for samples that know nothing of each other.
   var rows: Int? { get }
@@ -63,10 +67,36 @@ extension Dataset {
   public func weight(of samples: [Int]) -> Int { samples.count }
   public func arranged(epoch: Int, batchSize: Int, seed: UInt64) -> any Dataset { self }
   public var rows: Int? { nil }
+  public var ordering: Ordering { rows == nil ? .shuffled : .inOrder }
+  public func pass(_ order: SampleOrder, from position: Int, epoch: Int) throws -> any DatasetPass {
+    DirectPass(self, epoch: epoch)
+  }
+}
+
+/// The batches of one pass over a data set, of one loader.
+public protocol DatasetPass: Sendable {
+  /// Nothing before this position is asked for any more.
+  func advance(to position: Int)
+  /// The samples of a batch, or a part of one.
+  func batch(_ samples: [Int]) throws -> Batch
+  /// Nothing is asked for any more.
+  func finish()
+}
+
+/// Of samples that can be had at any time.
+struct DirectPass: DatasetPass {
+  private let dataset: any Dataset
+  private let epoch: Int
+
+  init(_ dataset: any Dataset, epoch: Int) { (self.dataset, self.epoch) = (dataset, epoch) }
+
+  func advance(to position: Int) {}
+  func batch(_ samples: [Int]) throws -> Batch { try dataset.batch(samples, epoch: epoch) }
+  func finish() {}
 }
 
 /// Samples with a digest (`sha256:<hex>`), by which ranks know that they have loaded the same.
 public protocol DigestedDataset: Dataset {
   /// `sha256:<hex>` over all that the samples are made of.
-  var digest: String { get }
+  var digest: String { get throws }
 }

@@ -25,21 +25,22 @@ public final class Loader {
   private struct Work: Sendable {
     let dataset: any Dataset
     let sampler: Sampler
-    let order: [Int]
-    let epoch: Int
+    let order: SampleOrder
     let slices: @Sendable (Int) -> [Range<Int>]
 
-    func load(_ index: Int) throws -> StepBatch {
+    func load(_ index: Int, _ pass: any DatasetPass) throws -> StepBatch {
       let batch = sampler.batch(index)
-      let parts = try slices(batch.count).map { part in
-        try dataset.batch(part.map { order[batch.lowerBound + $0] }, epoch: epoch)
-      }
-      let weight = dataset.weight(of: batch.map { order[$0] })
+      pass.advance(to: batch.lowerBound)
+      let samples = order[batch]
+      let parts = try slices(batch.count).map { try pass.batch(Array(samples[$0])) }
+      let weight = dataset.weight(of: samples)
       return StepBatch(index: index, slices: parts, globalCount: batch.count, globalWeight: weight)
     }
   }
 
   private let work: Work
+  /// What comes of a pass that could not begin, the first batch says.
+  private let pass: Result<any DatasetPass, any Error>
   private let shelf: Shelf
   private var hasThread = false
   private var delivered: Int
@@ -52,8 +53,9 @@ public final class Loader {
     _ dataset: any Dataset, _ sampler: Sampler, epoch: Int, from first: Int = 0, depth: Int = 2,
     slices: @escaping @Sendable (Int) -> [Range<Int>]
   ) {
-    work = Work(
-      dataset: dataset, sampler: sampler, order: sampler.order(epoch: epoch), epoch: epoch, slices: slices)
+    let order = sampler.order(epoch: epoch)
+    work = Work(dataset: dataset, sampler: sampler, order: order, slices: slices)
+    pass = Result { try dataset.pass(order, from: first * sampler.batchSize, epoch: epoch) }
     shelf = Shelf(depth: max(depth, 1))
     delivered = first
   }
@@ -65,8 +67,8 @@ public final class Loader {
     _ index: Int, of dataset: any Dataset, _ sampler: Sampler, epoch: Int,
     slices: @escaping @Sendable (Int) -> [Range<Int>]
   ) throws -> StepBatch {
-    try Work(dataset: dataset, sampler: sampler, order: sampler.order(epoch: epoch), epoch: epoch, slices: slices)
-      .load(index)
+    try Work(dataset: dataset, sampler: sampler, order: sampler.order(epoch: epoch), slices: slices)
+      .load(index, DirectPass(dataset, epoch: epoch))
   }
 
   /// The next step's batch, nil at the end of the epoch and once cancelled.
@@ -78,7 +80,7 @@ public final class Loader {
       if hasThread { return try shelf.take()?.get() }
       if shelf.isClosed { return nil }
       let start = monotonicNanoseconds()
-      let batch = try work.load(index)
+      let batch = try work.load(index, pass.get())
       if monotonicNanoseconds() - start > Self.ownNanoseconds { startThread(from: index + 1) }
       return batch
     } catch {
@@ -91,10 +93,10 @@ public final class Loader {
     hasThread = true
     // It holds neither the loader nor, once it has ended, the data set.
     shelf.beginWork()
-    let thread = Thread { [work, shelf] in
+    let thread = Thread { [work, shelf, pass] in
       defer { shelf.endWork() }
       for index in first..<max(first, work.sampler.batchCount) {
-        guard shelf.put(Result { try work.load(index) }) else { return }
+        guard shelf.put(Result { try work.load(index, pass.get()) }) else { return }
       }
     }
     thread.name = "lockstep loader"
@@ -102,7 +104,11 @@ public final class Loader {
   }
 
   /// Ends the background thread before the epoch does, and waits until it has: it may be in the midst of a batch.
-  public func cancel() { shelf.close() }
+  public func cancel() {
+    // First the pass: its thread may be waited for by the loader's.
+    try? pass.get().finish()
+    shelf.close()
+  }
 }
 
 /// Where finished batches wait. The loader's thread holds this alone, so that a loader that nobody holds can end it.

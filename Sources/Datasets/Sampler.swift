@@ -1,5 +1,3 @@
-import Tensors
-
 /// The order of an epoch's samples, as a function of seed and epoch alone, cut into global batches.
 ///
 /// The last batch is as short as it comes out: no sample is dropped or repeated.
@@ -10,26 +8,25 @@ public struct Sampler: Sendable {
   public let batchSize: Int
   /// What the order depends on, beside the epoch.
   public let seed: UInt64
-  /// Whether samples come in random order.
-  public let isShuffled: Bool
+  /// In which order samples come.
+  public let ordering: Ordering
 
   /// Shuffles unless told not to.
-  public init(sampleCount: Int, batchSize: Int, seed: UInt64 = 0, isShuffled: Bool = true) {
-    (self.sampleCount, self.batchSize, self.seed, self.isShuffled) = (sampleCount, max(batchSize, 1), seed, isShuffled)
+  public init(sampleCount: Int, batchSize: Int, seed: UInt64 = 0, ordering: Ordering = .shuffled) {
+    (self.sampleCount, self.batchSize, self.seed, self.ordering) = (sampleCount, max(batchSize, 1), seed, ordering)
   }
 
-  /// Of a data set in random order, unless it has an order of its own.
+  /// Of a data set in its own order.
   public init(of dataset: any Dataset, batchSize: Int, seed: UInt64 = 0) {
-    self.init(sampleCount: dataset.count, batchSize: batchSize, seed: seed, isShuffled: dataset.rows == nil)
+    self.init(sampleCount: dataset.count, batchSize: batchSize, seed: seed, ordering: dataset.ordering)
   }
 
   /// Steps of an epoch.
   public var batchCount: Int { sampleCount / batchSize + (sampleCount % batchSize == 0 ? 0 : 1) }
 
   /// All samples in the order of an epoch.
-  public func order(epoch: Int) -> [Int] {
-    isShuffled
-      ? RandomKey(seed: seed, .shuffling, time: epoch).permutation(sampleCount) : Array(0..<sampleCount)
+  public func order(epoch: Int) -> SampleOrder {
+    SampleOrder(ordering, count: sampleCount, seed: seed, epoch: epoch)
   }
 
   /// The positions of a batch in its epoch's order.

@@ -30,6 +30,15 @@ public enum HDF5ElementType: Sendable, Equatable, CustomStringConvertible {
     }
   }
 
+  /// The number of that name; nil for what is none.
+  public init?(name: String) {
+    let numbers: [HDF5ElementType] = [
+      .int8, .int16, .int32, .int64, .uint8, .uint16, .uint32, .uint64, .float32, .float64,
+    ]
+    guard let number = numbers.first(where: { $0.description == name }) else { return nil }
+    self = number
+  }
+
   /// Signed or unsigned.
   public var isInteger: Bool {
     switch self {

@@ -39,6 +39,19 @@ extension HDF5File {
     }
   }
 
+  /// Sets a text that is kept beside the attribute itself, where metadata's checksums cover it: no seal is needed, nor in its
+  /// way. h5py gives it back as bytes.
+  public func setAttribute(_ name: String, of path: String, toPadded text: String) throws {
+    try perform(on: "\(path)@\(name)", failure: .library) { session, file in
+      guard isWritable else { throw session.error(.misuse, "the file is open for reading only") }
+      guard !text.utf8.contains(0) else { throw session.error(.misuse, "text can't hold a zero byte") }
+      let object = try openObject(path, session, file)
+      let type = try session.own(h5_new_string_type(max(1, text.utf8.count)), H5Tclose, "preparing text")
+      let attribute = try create(name, type: type, count: nil, object, session)
+      try session.check(H5Awrite(attribute, type, Array(text.utf8) + [0]), "writing")
+    }
+  }
+
   /// The attribute `name` of what is at `path`; nil when there is none of this name.
   /// - Throws: `HDF5Error` `.wrongType` when it is neither numbers nor text.
   public func attribute(_ name: String, of path: String) throws -> HDF5Attribute? {

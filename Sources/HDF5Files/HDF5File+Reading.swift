@@ -53,29 +53,36 @@ extension HDF5File {
     try perform(on: path) { session, file in
       let dataset = try openDataset(path, session, file)
       _ = try numberCount(dataset, session)
-      let shape = try shape(ofDataset: dataset, session)
-      guard let rowCount = shape.first, rows.lowerBound >= 0, rows.upperBound <= rowCount else {
-        throw session.error(.misuse, "rows \(rows) are not within the shape \(shape)")
-      }
-      let selected = [rows.count] + shape.dropFirst()
-      guard let count = elementCount(selected), count == buffer.count else {
-        throw session.error(.misuse, "\(rows.count) rows of the shape \(shape) do not fit \(buffer.count) elements")
-      }
-      guard count > 0 else { return }
-      try checkChunks(dataset, rows: rows, session)
-      let start = [hsize_t(rows.lowerBound)] + shape.dropFirst().map { _ in 0 }
-      let sizes = selected.map { hsize_t($0) }
-      let space = try session.own(H5Dget_space(dataset), H5Sclose, "reading the shape")
-      try session.check(H5Sselect_hyperslab(space, H5S_SELECT_SET, start, nil, sizes, nil), "selecting rows")
-      // Of the same rank as the dataset: else libhdf5 maps element by element, a hundred times slower.
-      let memory = try session.own(H5Screate_simple(Int32(sizes.count), sizes, nil), H5Sclose, "selecting rows")
-      let status = H5Dread(dataset, T.hdf5ElementType.nativeNumber, memory, space, 0, buffer.baseAddress)
-      try session.check(status, "reading rows \(rows)")
+      try read(dataset, shape(ofDataset: dataset, session), rows, into: buffer, session)
     }
   }
 
+  /// Reads rows of an open dataset that was looked at already.
+  func read<T: HDF5Element>(
+    _ dataset: hid_t, _ shape: [Int], _ rows: Range<Int>, into buffer: UnsafeMutableBufferPointer<T>,
+    _ session: HDF5Session
+  ) throws {
+    guard let rowCount = shape.first, rows.lowerBound >= 0, rows.upperBound <= rowCount else {
+      throw session.error(.misuse, "rows \(rows) are not within the shape \(shape)")
+    }
+    let selected = [rows.count] + shape.dropFirst()
+    guard let count = elementCount(selected), count == buffer.count else {
+      throw session.error(.misuse, "\(rows.count) rows of the shape \(shape) do not fit \(buffer.count) elements")
+    }
+    guard count > 0 else { return }
+    try checkChunks(dataset, rows: rows, session)
+    let start = [hsize_t(rows.lowerBound)] + shape.dropFirst().map { _ in 0 }
+    let sizes = selected.map { hsize_t($0) }
+    let space = try session.own(H5Dget_space(dataset), H5Sclose, "reading the shape")
+    try session.check(H5Sselect_hyperslab(space, H5S_SELECT_SET, start, nil, sizes, nil), "selecting rows")
+    // Of the same rank as the dataset: else libhdf5 maps element by element, a hundred times slower.
+    let memory = try session.own(H5Screate_simple(Int32(sizes.count), sizes, nil), H5Sclose, "selecting rows")
+    let status = H5Dread(dataset, T.hdf5ElementType.nativeNumber, memory, space, 0, buffer.baseAddress)
+    try session.check(status, "reading rows \(rows)")
+  }
+
   /// The number of elements, for a dataset of numbers that the file can hold.
-  private func numberCount(_ dataset: hid_t, _ session: HDF5Session) throws -> Int {
+  func numberCount(_ dataset: hid_t, _ session: HDF5Session) throws -> Int {
     let type = try elementType(ofDataset: dataset, session)
     guard type.isNumber else { throw session.error(.wrongType, "holds \(type), not numbers") }
     return try guardedCount(dataset, session)

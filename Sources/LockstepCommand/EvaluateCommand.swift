@@ -23,6 +23,7 @@ struct EvaluateCommand<Tool: LockstepTool>: JobCommand {
       }
       return (model, opened.objective, name, try opened.split(name, model.configuration, isTraining: false))
     }
+    try communicator.share([dataset])
     let totals = try model.evaluator(of: dataset, objective, communicator).evaluate(dataset)
     if let measure = objective.measures(of: totals).first(where: { !$0.value.isFinite }) {
       throw NotFiniteAnswer("the \(measure.name) of \(model.path) on /\(name) is \(measure.value)")

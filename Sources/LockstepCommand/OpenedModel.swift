@@ -71,7 +71,7 @@ struct OpenedModel {
   ) throws -> Evaluator {
     if communicator.size > 1 {
       let model = try Checkpoint.digest(network.state)
-      try Replicas.agree(["data \(dataset.digest)", "model \(model)"], over: communicator)
+      try Replicas.agree(["data \(try dataset.digest)", "model \(model)"], over: communicator)
     }
     let sharding = Sharding(
       rank: communicator.rank, rankCount: communicator.size, sliceSize: min(configuration.sliceSize, 256))

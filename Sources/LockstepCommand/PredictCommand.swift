@@ -41,6 +41,7 @@ struct PredictCommand<Tool: LockstepTool>: JobCommand {
       }
       return (model, try PredictionInputs(data, split, model))
     }
+    try communicator.share([inputs.dataset])
     let predictions = try model.evaluator(of: inputs.dataset, inputs.objective, communicator).predict(inputs.dataset)
     try communicator.agreeing("write", at: .converting) {
       guard let (predicted, width) = predictions else { return }

@@ -10,7 +10,9 @@ extension TrainCommand {
   ) throws {
     let position = resumed.checkpoint.position
     guard position.stepInEpoch > 0 else { return }
-    let old = try Configuration(json: resumed.checkpoint.configuration, path: resumed.path)
+    var old = try Configuration(json: resumed.checkpoint.configuration, path: resumed.path)
+    // Saved before there was another way, or of data that are shuffled by themselves.
+    if old.shuffle == nil { old.shuffle = configuration.shuffle == nil ? nil : .full }
     if let change = configuration.changesWithinEpoch(from: old).first {
       throw ConfigurationError(
         "\(change.option) is \(change.value), but must stay \(change.old) to end \(resumed.path)'s epoch")
@@ -20,10 +22,26 @@ extension TrainCommand {
       throw CheckpointError(
         resumed.path, "was saved after \(position.stepInEpoch) steps of an epoch, but \(data) has \(steps)")
     }
-    if let known = resumed.checkpoint.metadata.trainingData, known != train.digest {
+  }
+
+  /// What the size of the data decided belongs to the training from here on.
+  func settleShuffling(of train: any Dataset, _ configuration: inout Configuration) throws {
+    if let streamed = train as? Streamed {
+      configuration.shuffle = streamed.shuffling
+      configuration.window = streamed.window.map { ByteCount($0) }
+    } else if configuration.shuffle == .windowed {
+      throw ConfigurationError("shuffle is windowed, but \(data) stays in memory as a whole: leave --shuffle out")
+    }
+  }
+
+  /// The rest of an epoch must be of the same samples.
+  func checkSamples(of resumed: (path: String, checkpoint: Checkpoint), _ train: any DigestedDataset) throws {
+    guard resumed.checkpoint.position.stepInEpoch > 0 else { return }
+    let found = try train.digest
+    if let known = resumed.checkpoint.metadata.trainingData, known != found {
       throw InputError(
         data,
-        "/train is not that of \(resumed.path), whose epoch it can't end: expected \(known), found \(train.digest)")
+        "/train is not that of \(resumed.path), whose epoch it can't end: expected \(known), found \(found)")
     }
   }
 

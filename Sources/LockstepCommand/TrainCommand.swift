@@ -36,6 +36,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   @Flag(help: "Prints nothing but errors.") var quiet = false
   @OptionGroup(title: "Optimization") var optimization: SettingOptions<Optimization>
   @OptionGroup(title: "Learning rate") var scheduling: SettingOptions<Scheduling>
+  @OptionGroup(title: "Loading") var loading: SettingOptions<LoadingSettings>
   @OptionGroup(title: "Texts") var sequences: SettingOptions<SequenceSettings>
   @OptionGroup(title: "Images") var images: SettingOptions<ImageSettings>
   @OptionGroup(title: "Reproducibility") var reproducibility: SettingOptions<Reproducibility>
@@ -44,7 +45,8 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   /// What the options say of the configuration.
   var given: [String: String] {
     [
-      optimization.given, scheduling.given, sequences.given, images.given, reproducibility.given, kernelling.given,
+      optimization.given, scheduling.given, loading.given, sequences.given, images.given, reproducibility.given,
+      kernelling.given,
     ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
   }
 
@@ -64,8 +66,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   }
 
   private func train(_ communicator: Communicator) throws {
-    let job = try communicator.agreeing("start", at: .starting) { try prepare(communicator) }
-    try Replicas.agree(job.identity, over: communicator)
+    let job = try makeJob(communicator)
     try communicator.agreeing("overwrite") {
       if overwrite && communicator.isRoot && !job.isRecovered {
         try job.saving?.folder.removeStrangers(resuming: place(job.resumed))
@@ -111,7 +112,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let asked: Configuration
     let network: Module
     let objective: any Objective
-    let metadata: Metadata
+    var metadata: Metadata
     let train: any DigestedDataset
     let test: (any DigestedDataset)?
     let resumed: (path: String, checkpoint: Checkpoint)?
@@ -119,9 +120,21 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let isRecovered: Bool
     let saving: CheckpointPlan?
     let snapshots: CheckpointPlan?
-    let observers: [any TrainingObserver]
-    /// What must be the same on all ranks beside the configuration.
-    let identity: [String]
+    var observers: [any TrainingObserver] = []
+  }
+
+  /// Two calls: what is in the files decides how much memory the data need, and what is in memory whose they are.
+  private func makeJob(_ communicator: Communicator) throws -> Job {
+    var job = try communicator.agreeing("start", at: .starting) { try prepare(communicator) }
+    try communicator.share([job.train, job.test])
+    let identity = try communicator.agreeing("start", at: .starting) {
+      try job.resumed.map { try checkSamples(of: $0, job.train) }
+      job.metadata.trainingData = try job.train.digest
+      job.observers = try observers(job.configuration, job.resumed?.checkpoint.position, communicator)
+      return communicator.size > 1 ? try self.identity(job.train, job.test, job.resumed?.checkpoint) : []
+    }
+    try Replicas.agree(identity, over: communicator)
+    return job
   }
 
   private func prepare(_ communicator: Communicator) throws -> Job {
@@ -141,6 +154,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     try checkTableOptions(entry, opened)
     if !images.given.isEmpty { try opened.complete(&configuration) }
     let train = try opened.split("train", configuration, isTraining: true)
+    try settleShuffling(of: train, &configuration)
     if !opened.isLabelled("train") { throw InputError(data, "/train has no targets to learn from") }
     if train.count == 0 { throw InputError(data, "/train holds no samples") }
     let samples = train.arranged(epoch: 0, batchSize: configuration.batchSize, seed: configuration.seed).count
@@ -151,18 +165,13 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let network = entry.make(configuration.sizes)
     try entry.task.check(network, model, train, configuration.sizes)
     try checkStatistics(of: network, configuration, samples)
-    var metadata = opened.metadata
-    metadata.trainingData = train.digest
     let isTested = opened.splitNames.contains("test") && opened.isLabelled("test")
     let test = isTested ? try opened.split("test", configuration, isTraining: false) : nil
     return Job(
       entry: entry, data: opened, configuration: configuration, asked: asked, network: network,
-      objective: opened.objective,
-      metadata: metadata, train: train, test: test,
-      resumed: resumed, isRecovered: recovered != nil,
-      saving: try savingPlan(resumed, isRecovered: recovered != nil, communicator), snapshots: try snapshotPlan(),
-      observers: try observers(configuration, resumed?.checkpoint.position, communicator),
-      identity: communicator.size > 1 ? try identity(train, test, resumed?.checkpoint) : [])
+      objective: opened.objective, metadata: opened.metadata, train: train, test: test, resumed: resumed,
+      isRecovered: recovered != nil,
+      saving: try savingPlan(resumed, isRecovered: recovered != nil, communicator), snapshots: try snapshotPlan())
   }
 
   /// Options beside the configuration, and inputs, that must be the same on all ranks.
@@ -176,7 +185,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
       "keep-best \(keepBest ?? "default")", "snapshot-every \(snapshotEvery ?? "default")",
       "resume \(start ?? "none")", "check-numerics \(checkNumerics)", "folds \(folds ?? 0)",
       "submission \(submission ?? "none")", "build \(try Build.digest())",
-      "training data \(train.digest)", "test data \(test?.digest ?? "none")",
+      "training data \(try train.digest)", "test data \(try test?.digest ?? "none")",
     ]
   }
 

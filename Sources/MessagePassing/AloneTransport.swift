@@ -12,6 +12,7 @@ final class AloneTransport: Transport {
   }
   func duplicate() -> any Transport { AloneTransport() }
   func split(color: Int32, key: Int32) -> any Transport { AloneTransport() }
+  func hostMemory(_ byteCount: Int) -> HostMemory? { nil }
 
   // There is no other rank: the communicator refuses before it comes to these.
   func send(_ message: Message, to peer: Int, tag: Int) throws { throw nobody }

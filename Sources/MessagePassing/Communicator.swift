@@ -101,6 +101,13 @@ public final class Communicator: @unchecked Sendable {
     }
   }
 
+  /// Zeroed memory that the ranks of one host share, all of which ask for as much; each has its own where they can't share.
+  /// Collective.
+  public func hostMemory(byteCount: Int) throws -> HostMemory {
+    let shared = try collective(CollectiveCall(.hostMemory, count: byteCount)) { try transport.hostMemory(byteCount) }
+    return try shared ?? .own(byteCount)
+  }
+
   private func derived(_ part: any Transport) throws -> Communicator {
     try Communicator(part, jobRank: members[rank], board: board, isChecked: isChecked)
   }

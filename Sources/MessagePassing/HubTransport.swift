@@ -77,6 +77,9 @@ final class HubTransport: Transport {
 
   func duplicate() -> any Transport { descendant(rank: rank, members: members, color: -1) }
 
+  /// The ranks of a simulated job show what they do on no board, and read for themselves.
+  func hostMemory(_ byteCount: Int) -> HostMemory? { nil }
+
   func split(color: Int32, key: Int32) throws -> any Transport {
     let choices = try gatherAlike([color, key])
     let part = choices.indices.filter { choices[$0][0] == color }.sorted { (choices[$0][1], $0) < (choices[$1][1], $1) }

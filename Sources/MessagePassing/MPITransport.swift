@@ -55,6 +55,8 @@ final class MPITransport: Transport, @unchecked Sendable {
     return try made(part)
   }
 
+  func hostMemory(_ byteCount: Int) throws -> HostMemory? { try .shared(over: handle, byteCount) }
+
   private func made(_ handle: MPI_Comm?) throws -> any Transport {
     guard let handle else { throw TransportFault(.environment, "MPI made no communicator") }
     return try MPITransport(handle, pieceLength: pieceLength)

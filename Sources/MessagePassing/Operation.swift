@@ -1,7 +1,7 @@
 /// What a rank can be waiting in, as errors, the checked mode and the watchdog name it.
 enum Operation: UInt8, Sendable, CustomStringConvertible {
   case none = 0
-  case barrier, allReduce, broadcast, allGather, gather, duplicate, split, finalize, send, receive, exchange
+  case barrier, allReduce, broadcast, allGather, gather, duplicate, split, finalize, send, receive, exchange, hostMemory
 
   var description: String {
     switch self {
@@ -17,6 +17,7 @@ enum Operation: UInt8, Sendable, CustomStringConvertible {
     case .send: "send"
     case .receive: "receive"
     case .exchange: "exchange"
+    case .hostMemory: "sharing of memory"
     }
   }
 }

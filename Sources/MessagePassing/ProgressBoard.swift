@@ -26,12 +26,14 @@ final class ProgressBoard: @unchecked Sendable {
   private let memberLists = Mutex<[UInt16: [Int]]>([:])
   private let nextIdentifier = Atomic<Int>(0)
 
-  /// `memory` holds a record of 64 zeroed bytes for each rank of the host and is never given back.
-  init(memory: UnsafeMutableRawPointer, recordCount: Int, index: Int, worldRank: Int) {
-    records = memory.assumingMemoryBound(to: Atomic<UInt64>.self)
-    own = records + index * Self.wordsPerRecord
-    (self.recordCount, self.index) = (recordCount, index)
-    self.worldRank = worldRank
+  private let memory: HostMemory
+
+  /// `memory` holds a record of 64 zeroed bytes for each rank of the host.
+  init(_ memory: HostMemory, worldRank: Int) {
+    records = memory.start.assumingMemoryBound(to: Atomic<UInt64>.self)
+    own = records + memory.index * Self.wordsPerRecord
+    (recordCount, index) = (memory.rankCount, memory.index)
+    (self.memory, self.worldRank) = (memory, worldRank)
     own[4].store(UInt64(worldRank + 1), ordering: .releasing)
   }
 
@@ -121,58 +123,16 @@ final class ProgressBoard: @unchecked Sendable {
 extension ProgressBoard {
   /// Makes the board of this host's ranks. Collective over `world`.
   static func shared(over world: MPI_Comm, worldRank: Int) throws -> ProgressBoard {
-    var splitHost: MPI_Comm?
-    try check(MPI_Comm_split_type(world, cmpi_comm_type_shared(), 0, cmpi_info_null(), &splitHost))
-    guard let host = splitHost else { return alone(worldRank: worldRank) }
-    var (index, count): (Int32, Int32) = (0, 0)
-    try check(MPI_Comm_rank(host, &index))
-    try check(MPI_Comm_size(host, &count))
-
-    // The first rank makes the file and tells its path, empty if it could not.
-    var path = [CChar](repeating: 0, count: 64)
-    let byteCount = Int(count) * wordsPerRecord * MemoryLayout<UInt64>.size
-    var memory: UnsafeMutableRawPointer?
-    if index == 0 { (path, memory) = createFile(byteCount, pathCapacity: path.count) }
-    try check(MPI_Bcast(&path, Int32(path.count), MessageType.uint8.datatype, 0, host))
-    if index > 0, path[0] != 0 { memory = map(open(path, O_RDWR | O_CLOEXEC), byteCount) }
-
-    // Only when all have it does anyone use it; by then its name is no longer needed.
-    var isMapped: Int32 = memory == nil ? 0 : 1
-    let type = MessageType.int32.datatype
-    try check(MPI_Allreduce(cmpi_in_place(), &isMapped, 1, type, cmpi_minimum(), host))
-    if index == 0, path[0] != 0 { unlink(path) }
-    try check(MPI_Comm_free(&splitHost))
-    guard isMapped == 1, let memory else { return alone(worldRank: worldRank) }
-    return ProgressBoard(memory: memory, recordCount: Int(count), index: Int(index), worldRank: worldRank)
+    let recordBytes = wordsPerRecord * MemoryLayout<UInt64>.size
+    // As many records as the job has ranks: which of them share a host is known once they share memory.
+    var size: Int32 = 0
+    try check(MPI_Comm_size(world, &size))
+    let memory = try HostMemory.shared(over: world, Int(size) * recordBytes) ?? .own(recordBytes)
+    return ProgressBoard(memory, worldRank: worldRank)
   }
 
   /// A board that only this rank sees.
-  static func alone(worldRank: Int) -> ProgressBoard {
-    let memory = UnsafeMutablePointer<UInt64>.allocate(capacity: wordsPerRecord)
-    memory.initialize(repeating: 0, count: wordsPerRecord)
-    return ProgressBoard(memory: UnsafeMutableRawPointer(memory), recordCount: 1, index: 0, worldRank: worldRank)
-  }
-
-  private static func createFile(_ byteCount: Int, pathCapacity: Int) -> ([CChar], UnsafeMutableRawPointer?) {
-    let nothing = [CChar](repeating: 0, count: pathCapacity)
-    var path = Array("/dev/shm/lockstep-XXXXXX".utf8CString)
-    let descriptor = mkstemp(&path)
-    guard descriptor >= 0 else { return (nothing, nil) }
-    // Reserves the memory: a full /dev/shm is refused here instead of killing the process when it writes.
-    let isReserved = posix_fallocate(descriptor, 0, off_t(byteCount)) == 0
-    guard isReserved, let memory = map(descriptor, byteCount) else {
-      if !isReserved { close(descriptor) }
-      unlink(path)
-      return (nothing, nil)
-    }
-    return (path + nothing.dropFirst(path.count), memory)
-  }
-
-  /// Maps a file and closes its descriptor; nil if that fails or the descriptor is not valid.
-  private static func map(_ descriptor: Int32, _ byteCount: Int) -> UnsafeMutableRawPointer? {
-    guard descriptor >= 0 else { return nil }
-    defer { close(descriptor) }
-    let memory = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
-    return memory == MAP_FAILED ? nil : memory
+  static func alone(worldRank: Int) throws -> ProgressBoard {
+    ProgressBoard(try .own(wordsPerRecord * MemoryLayout<UInt64>.size), worldRank: worldRank)
   }
 }

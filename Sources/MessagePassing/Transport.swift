@@ -22,6 +22,8 @@ protocol Transport: AnyObject, Sendable {
   func duplicate() throws -> any Transport
   /// The ranks of one color, ordered by key, then by rank here.
   func split(color: Int32, key: Int32) throws -> any Transport
+  /// Memory that the ranks of a host share; nil where they can't.
+  func hostMemory(_ byteCount: Int) throws -> HostMemory?
 
   // MARK: Messages between two ranks
 

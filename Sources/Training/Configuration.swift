@@ -30,6 +30,8 @@ public struct Configuration: Sendable, Equatable {
   public var optimization = Optimization()
   /// The learning rate's course.
   public var scheduling = Scheduling()
+  /// How samples are read and shuffled.
+  public var loading = LoadingSettings()
   /// For texts alone.
   public var sequences = SequenceSettings()
   /// For images alone.
@@ -100,6 +102,11 @@ extension Configuration {
   public subscript<Value>(dynamicMember path: WritableKeyPath<Scheduling, Value>) -> Value {
     get { scheduling[keyPath: path] }
     set { scheduling[keyPath: path] = newValue }
+  }
+  /// A setting of `loading`.
+  public subscript<Value>(dynamicMember path: WritableKeyPath<LoadingSettings, Value>) -> Value {
+    get { loading[keyPath: path] }
+    set { loading[keyPath: path] = newValue }
   }
   /// A setting of `sequences`.
   public subscript<Value>(dynamicMember path: WritableKeyPath<SequenceSettings, Value>) -> Value {

@@ -68,7 +68,7 @@ public struct Evaluator {
   }
 
   private func sampler(of dataset: any Dataset) -> Sampler {
-    Sampler(sampleCount: dataset.count, batchSize: dataset.rows ?? Self.batchSize, isShuffled: false)
+    Sampler(sampleCount: dataset.count, batchSize: dataset.rows ?? Self.batchSize, ordering: .inOrder)
   }
 
   private func forEachSlice(of dataset: any Dataset, _ body: (Batch) throws -> Void) throws {

@@ -38,7 +38,7 @@ import Testing
     for _ in 0..<10_000 {
       let test = Case(&draw)
       let sampler = Sampler(sampleCount: test.samples, batchSize: test.batchSize, seed: 5)
-      let order = sampler.order(epoch: test.epoch)
+      let order = sampler.order(epoch: test.epoch).samples
       var taken = [Int](repeating: 0, count: test.samples)
       for step in 0..<sampler.batchCount {
         let (batch, ranks) = (sampler.batch(step), step < test.stop ? test.ranks : test.resumedRanks)

@@ -34,7 +34,7 @@ private final class WatchedDataset: Dataset {
   }
 
   private var expected: [[Int]] {
-    let order = sampler.order(epoch: 2)
+    let order = sampler.order(epoch: 2).samples
     return (0..<sampler.batchCount).map { Array(order[sampler.batch($0)]) }
   }
 

@@ -13,7 +13,7 @@ import Testing
       #expect(batches.flatMap { $0 } == Array(0..<count))
       #expect(batches.dropLast().allSatisfy { $0.count == batchSize })
       #expect(batches.last.map { (1...batchSize).contains($0.count) } ?? (count == 0))
-      for epoch in 0..<3 { #expect(sampler.order(epoch: epoch).sorted() == Array(0..<count)) }
+      for epoch in 0..<3 { #expect(sampler.order(epoch: epoch).samples.sorted() == Array(0..<count)) }
     }
   }
 
@@ -25,19 +25,19 @@ import Testing
 
   @Test func orderIsAFunctionOfSeedAndEpoch() {
     let orders = [(3, 0), (3, 1), (4, 0), (4, 1)].map { seed, epoch in
-      Sampler(sampleCount: 500, batchSize: 10, seed: UInt64(seed)).order(epoch: epoch)
+      Sampler(sampleCount: 500, batchSize: 10, seed: UInt64(seed)).order(epoch: epoch).samples
     }
     #expect(Set(orders).count == 4)
     // The batch size does not change it.
-    #expect(Sampler(sampleCount: 500, batchSize: 77, seed: 4).order(epoch: 1) == orders[3])
-    #expect(Sampler(sampleCount: 9, batchSize: 2, isShuffled: false).order(epoch: 5) == Array(0..<9))
+    #expect(Sampler(sampleCount: 500, batchSize: 77, seed: 4).order(epoch: 1).samples == orders[3])
+    #expect(Sampler(sampleCount: 9, batchSize: 2, ordering: .inOrder).order(epoch: 5).samples == Array(0..<9))
   }
 
   /// Every position of the order takes every sample about equally often.
   @Test func theOrderIsEven() {
     var counts = [[Int]](repeating: [Int](repeating: 0, count: 5), count: 5)
     for seed in 0..<2000 {
-      let order = Sampler(sampleCount: 5, batchSize: 1, seed: UInt64(seed)).order(epoch: 0)
+      let order = Sampler(sampleCount: 5, batchSize: 1, seed: UInt64(seed)).order(epoch: 0).samples
       for (position, sample) in order.enumerated() { counts[position][sample] += 1 }
     }
     // 400 expected, with a standard deviation of 18.

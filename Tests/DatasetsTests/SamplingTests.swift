@@ -14,7 +14,7 @@ import Testing
 
   /// All parts that 1 to 4 ranks take in an epoch, rank by rank. Fails for a target that is not the next token.
   private func parts(of text: any Dataset, _ sampler: Sampler, epoch: Int, ranks: Int) throws -> [[Part]] {
-    let order = sampler.order(epoch: epoch)
+    let order = sampler.order(epoch: epoch).samples
     return try (0..<ranks).map { rank in
       var parts: [Part] = []
       for step in 0..<sampler.batchCount {
@@ -65,7 +65,7 @@ import Testing
       let text = try TextDataset(places(count), steps: steps, sampling: .sequential)
         .arranged(epoch: epoch, batchSize: batchSize, seed: 3)
       let sampler = Sampler(of: text, batchSize: batchSize, seed: 3)
-      #expect(text.rows != nil && sampler.order(epoch: epoch) == Array(0..<text.count))
+      #expect(text.rows != nil && sampler.order(epoch: epoch).samples == Array(0..<text.count))
       for ranks in 1...4 {
         let taken = try parts(of: text, sampler, epoch: epoch, ranks: ranks)
         #expect(Set(taken.flatMap { $0 }.map(\.start)).count == text.count)

@@ -98,7 +98,7 @@ import Testing
   }
 
   @Test func workIsShownOutsideOfOperationsAndMayHoldOther() throws {
-    let board = ProgressBoard.alone(worldRank: 3)
+    let board = try ProgressBoard.alone(worldRank: 3)
     func work() -> LocalWork? { board.ownProgress(at: 0)?.work }
     let outer = board.beginWork(.computing)
     let inner = board.beginWork(.loading)
@@ -115,7 +115,7 @@ import Testing
 
   /// What a watchdog is told of another host's ranks is what that host's own sees.
   @Test func hostsShowEachOtherTheirRanks() throws {
-    let (here, there) = (ProgressBoard.alone(worldRank: 0), ProgressBoard.alone(worldRank: 5))
+    let (here, there) = try (ProgressBoard.alone(worldRank: 0), ProgressBoard.alone(worldRank: 5))
     there.noteStep(41)
     there.beat(at: 1_000_000_000)
     _ = there.beginWork(.saving)
@@ -144,7 +144,7 @@ import Testing
   }
 
   @Test func aBoardShowsWhatItsRankDoes() throws {
-    let board = ProgressBoard.alone(worldRank: 3)
+    let board = try ProgressBoard.alone(worldRank: 3)
     let before = try #require(board.ownProgress(at: 0))
     #expect(!before.isInside && before.operation == .none && before.step == nil && before.rank == 3)
     board.noteStep(41)

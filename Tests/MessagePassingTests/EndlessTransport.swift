@@ -20,6 +20,7 @@ final class EndlessTransport: Transport {
   }
   func duplicate() -> any Transport { EndlessTransport() }
   func split(color: Int32, key: Int32) -> any Transport { EndlessTransport() }
+  func hostMemory(_ byteCount: Int) -> HostMemory? { nil }
   func send(_ message: Message, to peer: Int, tag: Int) throws { try real.send(message, to: peer, tag: tag) }
   func announcement(from peer: Int, tag: Int) throws -> (type: MessageType?, count: Int) {
     try real.announcement(from: peer, tag: tag)

@@ -58,7 +58,7 @@ struct PoisonedImages: Dataset {
 
   /// The step of the first epoch, from 1, in which a sample is, by `poisonedConfiguration`.
   static func step(of sample: Int) throws -> Int {
-    let place = Sampler(sampleCount: 100, batchSize: 16, seed: 7).order(epoch: 0).firstIndex(of: sample)
+    let place = Sampler(sampleCount: 100, batchSize: 16, seed: 7).order(epoch: 0).samples.firstIndex(of: sample)
     return (place ?? 0) / 16 + 1
   }
 }

@@ -111,7 +111,8 @@ extension TrainingRanksTests {
       let communicator = try Ranks.duplicate()
       let trainer = try Trainer(
         drawing: smallNetwork(), Classification(), smallConfiguration(epochs: 1), on: communicator)
-      let place = try #require(Sampler(sampleCount: 100, batchSize: 16, seed: 7).order(epoch: 0).firstIndex(of: sample))
+      let place = try #require(
+        Sampler(sampleCount: 100, batchSize: 16, seed: 7).order(epoch: 0).samples.firstIndex(of: sample))
       let error = #expect(throws: NotFiniteError.self) { try trainer.fit(PoisonedImages([sample])) }
       #expect(error?.step == place / 16 + 1)
       #expect(trainer.position.step == place / 16)

@@ -65,7 +65,8 @@ import Testing
       return
     }
     let error = #expect(throws: NotFiniteError.self) { try trainer.fit(Numbers(zero: zero)) }
-    let place = try #require(Sampler(sampleCount: 16, batchSize: 16, seed: 5).order(epoch: 0).firstIndex(of: zero))
+    let place = try #require(
+      Sampler(sampleCount: 16, batchSize: 16, seed: 5).order(epoch: 0).samples.firstIndex(of: zero))
     let owner = try #require(
       (0..<communicator.size).first { rank in
         Sharding(rank: rank, rankCount: communicator.size, virtualShards: isReproducible ? 8 : nil).shard(of: 16)

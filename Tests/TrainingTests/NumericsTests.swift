@@ -58,7 +58,7 @@ import Testing
   ) {
     let configuration = configuration(reproducible)
     let sampler = Sampler(sampleCount: points.count, batchSize: configuration.batchSize, seed: configuration.seed)
-    let order = sampler.order(epoch: 0)
+    let order = sampler.order(epoch: 0).samples
     for step in 0..<sampler.batchCount {
       let batch = sampler.batch(step)
       for rank in 0..<ranks {
@@ -81,7 +81,7 @@ import Testing
     }
     let sampler = Sampler(sampleCount: 20, batchSize: 8, seed: 3)
     let sharding = Sharding(rank: 1, rankCount: 3, sliceSize: 2, virtualShards: reproducible ? 4 : nil)
-    let slice = try #require(sharding.slices(of: 8).first).map { sampler.order(epoch: 0)[$0] }
+    let slice = try #require(sharding.slices(of: 8).first).map { sampler.order(epoch: 0).samples[$0] }
     #expect(
       message
         == "rank 1: NaN first came from parameter 2.weight in layer 2 (Linear), forward, at step 1, slice of samples \(slice)"

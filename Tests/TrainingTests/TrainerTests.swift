@@ -36,7 +36,7 @@ import Testing
     let twin = smallNetwork()
     try twin.load(Dictionary(uniqueKeysWithValues: trainer.model.state.map { ($0.name, $0.tensor.copy()) }))
     try trainer.fit(data)
-    let batch = try data.batch(Sampler(sampleCount: 10, batchSize: 10, seed: 7).order(epoch: 0))
+    let batch = try data.batch(Sampler(sampleCount: 10, batchSize: 10, seed: 7).order(epoch: 0).samples)
     try crossEntropy(twin(batch.inputs), batch.targets).backward()
     for (found, parameter) in zip(trainer.model.namedParameters, twin.namedParameters) {
       let gradient = try #require(parameter.tensor.gradient).floats()

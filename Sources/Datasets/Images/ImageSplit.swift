@@ -39,8 +39,15 @@ public struct ImageSplit: Sendable, Equatable {
   public var digest: String {
     let pixels = images.withUnsafeBytes(Checksum.crc32)
     let classes = labels.withUnsafeBytes(Checksum.crc32)
+    return Self.digest(count: count, channels, height, width, pixels: pixels, labels: classes)
+  }
+
+  /// The same of CRC-32s that are known already.
+  static func digest(
+    count: Int, _ channels: Int, _ height: Int, _ width: Int, pixels: UInt, labels: UInt
+  ) -> String {
     var hash = SHA256()
-    hash.update("\(count) \(channels) \(height) \(width) \(pixels) \(classes)")
+    hash.update("\(count) \(channels) \(height) \(width) \(pixels) \(labels)")
     return hash.digest
   }
 }

@@ -50,7 +50,7 @@ public struct Subset: DigestedDataset {
   public init(_ whole: any DigestedDataset, _ samples: [Int]) { (self.whole, self.samples) = (whole, samples) }
 
   public var count: Int { samples.count }
-  public var digest: String { "\(whole.digest) \(samples.count)" }
+  public var digest: String { get throws { "\(try whole.digest) \(samples.count)" } }
 
   public func batch(_ samples: [Int]) throws -> Batch {
     if let wrong = samples.first(where: { !(0..<count).contains($0) }) {

@@ -106,16 +106,15 @@ private struct ClassificationData: TaskData {
   func names(_ split: String) throws -> [String]? { try file.names(split) }
 
   func split(_ name: String) throws -> any DigestedDataset {
-    try ImageDataset(file.split(name), ImageTransform(size: size))
+    try file.streamed(name, ImageTransform(size: size))
   }
 
   func split(_ name: String, _ configuration: Configuration, isTraining: Bool) throws -> any DigestedDataset {
     let images = configuration.images
-    return try ImageDataset(
-      file.split(name),
-      ImageTransform(
-        size: size, augmentation: isTraining ? images.augmentation : nil, seed: configuration.seed,
-        normalization: images.normalization))
+    let transform = ImageTransform(
+      size: size, augmentation: isTraining ? images.augmentation : nil, seed: configuration.seed,
+      normalization: images.normalization)
+    return try file.streamed(name, transform, configuration.loading.options, isTraining: isTraining)
   }
 
   /// Means and deviations of the training images, where those are asked for.

@@ -1,0 +1,72 @@
+import HDF5Files
+import Tensors
+
+/// The labelled images of a file, read when they are needed.
+struct StreamedImages: StreamingDataset {
+  let layout: ChunkLayout
+  private let images: HDF5Rows
+  /// nil where nobody knows the classes.
+  private let labels: HDF5Rows?
+  private let classCount: Int
+  private let decoder: ImageDecoder
+  private let extents: (channels: Int, height: Int, width: Int)
+  private let path, split: String
+  private let digests: SplitDigests
+
+  init(_ file: HDF5File, _ split: String, classCount: Int, isLabelled: Bool, _ transform: ImageTransform) throws {
+    (path, self.split, self.classCount) = (file.path, split, classCount)
+    images = try file.rows(of: "/\(split)/images")
+    labels = isLabelled ? try file.rows(of: "/\(split)/labels") : nil
+    let shape = images.shape
+    extents = (shape[1], shape[2], shape[3])
+    // Labels stand beside the images in any case; those that nobody knows are 0.
+    layout = ChunkLayout(of: images, columns: [images.numbersPerRow, MemoryLayout<Int32>.stride])
+    decoder = try ImageDecoder(channels: shape[1], ImageSize(shape[2], shape[3]), transform)
+    digests = try SplitDigests(file, split, ["images", "labels"], layout)
+  }
+
+  func load(_ samples: Range<Int>, into chunk: ChunkBuffer) throws {
+    try images.read(samples, into: chunk.column(0, as: UInt8.self))
+    let stored = chunk.column(1, as: Int32.self)
+    guard let labels else { return stored.update(repeating: 0) }
+    try withUnsafeTemporaryAllocation(of: Int64.self, capacity: samples.count) { numbers in
+      try labels.read(samples, into: numbers)
+      if let row = numbers.firstIndex(where: { !(0..<Int64(classCount) ~= $0) }) {
+        throw InputError(
+          path,
+          "/\(split)/labels: row \(samples.lowerBound + row): expected a label in 0...\(classCount - 1), found "
+            + "\(numbers[row])")
+      }
+      for row in 0..<samples.count { stored[row] = Int32(truncatingIfNeeded: numbers[row]) }
+    }
+  }
+
+  func batch(_ loaded: LoadedSamples, epoch: Int) throws -> Batch {
+    let inputs = try decoder.batch(loaded.samples, epoch: epoch) {
+      loaded.row($0).assumingMemoryBound(to: UInt8.self)
+    }
+    let labels = (0..<loaded.count).map { Int64(loaded.row($0, column: 1).load(as: Int32.self)) }
+    return Batch(inputs: inputs, targets: Tensor(labels), samples: loaded.samples)
+  }
+
+  /// As that of an `ImageSplit` with these images.
+  func digest(ofColumns checksums: [UInt]) -> String {
+    ImageSplit.digest(
+      count: layout.count, extents.channels, extents.height, extents.width, pixels: checksums[0], labels: checksums[1])
+  }
+  var knownDigest: String? { digests.root }
+  func checksum(ofChunk chunk: Int, column: Int) -> UInt32? { digests.checksum(ofChunk: chunk, column: column) }
+}
+
+extension ChunkLayout {
+  /// Whole chunks of the file, several together where those are small.
+  init(of rows: HDF5Rows, columns: [Int]) {
+    guard let stored = rows.chunk?.first, rows.isFiltered else {
+      self.init(count: rows.rowCount, columns: columns)
+      return
+    }
+    let bytes = max(columns.reduce(0, +), 1).multipliedReportingOverflow(by: max(stored, 1))
+    let together = bytes.overflow ? 1 : max(1, Self.chunkBytes / bytes.partialValue)
+    self.init(count: rows.rowCount, rows: max(stored, 1) * together, columns: columns)
+  }
+}

@@ -1,0 +1,136 @@
+import Failures
+import Glibc
+import MessagePassing
+import Synchronization
+
+/// Chunks in memory: all of them, or as many as there are slots. The ranks of a host may share it; then each chunk is read by
+/// one of them.
+///
+/// Behind the slots' contents stand two tables: for each slot which visit's chunk it holds (a chunk is visited once in each
+/// pass; visits are numbered through all passes), and for each rank before which visit it needs nothing any more.
+final class ChunkStore: @unchecked Sendable {
+  let source: any StreamingDataset
+  let layout: ChunkLayout
+  let slotCount: Int
+  private let memory: HostMemory
+  private let states: UnsafeMutablePointer<Atomic<Int>>
+  private let releases: UnsafeMutablePointer<Atomic<Int>>
+  /// Chunks that were found to be what their digests say.
+  private let verified = Mutex<Set<Int>>([])
+  private let passes = Atomic<Int>(0)
+  private let current = Mutex<StreamedPass?>(nil)
+  private let loading = Mutex<Void>(())
+
+  /// A pass has more visits than there are chunks of any file.
+  static let visitsPerPass = 1 << 40
+  /// A slot's state where its chunk could not be read: whoever needs it tries by itself, and gets the error.
+  private static let failed = Int.min
+
+  /// How long a chunk of another rank is waited for before it is read here.
+  static let patienceNanoseconds = 10_000_000_000
+  static let pauseMicroseconds: UInt32 = 100
+
+  var rankCount: Int { memory.rankCount }
+  var index: Int { memory.index }
+
+  static func byteCount(_ layout: ChunkLayout, slots: Int, ranks: Int) -> Int {
+    layout.memoryBytes * slots + (slots + ranks) * MemoryLayout<Int>.stride
+  }
+
+  init(_ source: any StreamingDataset, slots: Int, _ memory: HostMemory) {
+    (self.source, layout, slotCount, self.memory) = (source, source.layout, slots, memory)
+    let tables = memory.start + layout.memoryBytes * slots
+    states = tables.assumingMemoryBound(to: Atomic<Int>.self)
+    releases = states + slots
+  }
+
+  func place(ofSlot slot: Int) -> UnsafeMutableRawPointer { memory.start + slot * layout.memoryBytes }
+
+  /// Reads a chunk to a place of its size, and checks it.
+  func load(_ chunk: Int, to place: UnsafeMutableRawPointer) throws {
+    let buffer = ChunkBuffer(samples: layout.samples(of: chunk), layout: layout, start: place)
+    try source.load(buffer.samples, into: buffer)
+    if verified.withLock({ $0.contains(chunk) }) { return }
+    for column in layout.columns.indices {
+      guard let expected = source.checksum(ofChunk: chunk, column: column) else { continue }
+      let found = Checksum.crc32(UnsafeRawBufferPointer(buffer.column(column)))
+      guard found == UInt(expected) else {
+        throw ChunkError(samples: buffer.samples, "differ from their digest: the file was changed or is damaged")
+      }
+    }
+    verified.withLock { _ = $0.insert(chunk) }
+  }
+
+  // MARK: All chunks in memory
+
+  /// Reads this rank's share of all chunks; the others' are waited for where they are needed.
+  func loadShare() throws {
+    for chunk in stride(from: index, to: layout.chunkCount, by: rankCount) where state(chunk) != chunk + 1 {
+      try load(chunk, to: place(ofSlot: chunk))
+      publish(visit: chunk, slot: chunk)
+    }
+  }
+
+  /// A chunk that stays, as soon as it is there.
+  func resident(_ chunk: Int) throws -> UnsafeMutableRawPointer {
+    let place = place(ofSlot: chunk)
+    if state(chunk) == chunk + 1 { return place }
+    let deadline = monotonicNanoseconds() + Self.patienceNanoseconds
+    while chunk % rankCount != index, monotonicNanoseconds() < deadline {
+      usleep(Self.pauseMicroseconds)
+      if state(chunk) == chunk + 1 { return place }
+    }
+    // Alone, or its rank is too late: two that read the same chunk write the same bytes.
+    try loading.withLock { _ in
+      if state(chunk) == chunk + 1 { return }
+      try load(chunk, to: place)
+      publish(visit: chunk, slot: chunk)
+    }
+    return place
+  }
+
+  // MARK: Some chunks in memory
+
+  /// Begins a pass over all chunks, in which the calling rank needs nothing of earlier ones.
+  func beginPass(_ pass: StreamedPass, at visit: Int) -> Int {
+    let before = current.withLock { current in
+      defer { current = pass }
+      return current
+    }
+    before?.finish()
+    let base = passes.add(1, ordering: .relaxed).newValue * Self.visitsPerPass
+    release(before: base + visit)
+    return base
+  }
+
+  func endPass(_ pass: StreamedPass, base: Int) {
+    release(before: base + Self.visitsPerPass)
+    current.withLock { if $0 === pass { $0 = nil } }
+  }
+
+  /// This rank needs no chunk of an earlier visit.
+  func release(before visit: Int) { releases[index].store(visit, ordering: .releasing) }
+
+  /// Whether no rank needs what is in the visit's slot.
+  func isFree(forVisit visit: Int) -> Bool {
+    (0..<rankCount).allSatisfy { releases[$0].load(ordering: .acquiring) > visit - slotCount }
+  }
+
+  func state(_ slot: Int) -> Int { states[slot].load(ordering: .acquiring) }
+  func publish(visit: Int, slot: Int) { states[slot].store(visit + 1, ordering: .releasing) }
+  func publishFailure(slot: Int) { states[slot].store(Self.failed, ordering: .releasing) }
+  func hasFailed(slot: Int) -> Bool { state(slot) == Self.failed }
+}
+
+/// Samples that can't be read, or are not what they should be.
+public struct ChunkError: Failure {
+  /// The samples at fault.
+  public let samples: Range<Int>
+  /// What is wrong with them.
+  public let what: String
+  public var kind: FailureKind { .badData }
+
+  init(samples: Range<Int>, _ what: String) { (self.samples, self.what) = (samples, what) }
+
+  public var description: String { "samples \(samples.lowerBound)…\(samples.upperBound - 1) \(what)" }
+}

@@ -1,0 +1,185 @@
+import Failures
+import HDF5Files
+import MessagePassing
+import Synchronization
+import Tensors
+
+/// How an epoch's samples are shuffled.
+public enum Shuffling: String, Sendable, CaseIterable, Codable {
+  /// Every order is as likely as any other; all samples must be at hand.
+  case full
+  /// Chunks first, then samples within a window of them.
+  case windowed
+}
+
+/// A budget of memory that is too small for the data.
+public struct MemoryBudgetError: Failure, Equatable {
+  public let description: String
+  public var kind: FailureKind { .usage }
+
+  init(_ description: String) { self.description = description }
+}
+
+/// How much memory data may take, and how they are shuffled.
+public struct StreamingOptions: Sendable, Equatable {
+  /// Bytes that a rank may keep of a data set's samples.
+  public var memory = 256 << 20
+  /// full where all samples fit the memory, else windowed, unless set.
+  public var shuffling: Shuffling?
+  /// Bytes of a window; chosen from the data unless set.
+  public var window: Int?
+
+  /// 256 MiB, shuffled as it fits.
+  public init() {}
+}
+
+/// Samples in chunks as a data set: all of them in memory where that is enough, else as many as a pass over them needs at a
+/// time. Ranks of one host may share one copy (`share`).
+public final class Streamed: DigestedDataset, SharedDataset {
+  private let source: any StreamingDataset
+  private let layout: ChunkLayout
+  /// Whether all samples stay in memory, once they were read.
+  public let isResident: Bool
+  public let ordering: Ordering
+  /// How a training's epochs are shuffled.
+  public let shuffling: Shuffling
+  /// Bytes of a window; nil where there are none.
+  public let window: Int?
+  private let slots: Int
+  private let store = Mutex<ChunkStore?>(nil)
+  private let knownDigest = Mutex<String?>(nil)
+
+  /// - Parameters:
+  ///   - source: where the samples come from.
+  ///   - options: how much memory, and how samples are shuffled.
+  ///   - isTraining: whether epochs are shuffled at all.
+  ///   - others: bytes of what shares the memory, such as another split of the same file.
+  /// - Throws: `MemoryBudgetError` where the memory is too small.
+  public init(
+    _ source: any StreamingDataset, _ options: StreamingOptions = StreamingOptions(), isTraining: Bool = true,
+    beside others: Int = 0
+  ) throws {
+    (self.source, layout) = (source, source.layout)
+    let all = layout.allBytes.map { $0.addingReportingOverflow(others) }
+    isResident = all.map { !$0.overflow && $0.partialValue <= options.memory } ?? false
+    shuffling = options.shuffling ?? (isResident ? .full : .windowed)
+    let window = layout.window(bytes: options.window)
+    self.window = shuffling == .windowed ? window * layout.memoryBytes : nil
+    if isTraining && shuffling == .windowed {
+      ordering = .windowed(layout, window: window)
+    } else {
+      ordering = isTraining ? .shuffled : .inOrder
+    }
+    if isResident {
+      slots = layout.chunkCount
+      return
+    }
+    let megabyte = 1 << 20
+    if isTraining && shuffling == .full {
+      let needed = (layout.allBytes.map { ($0 + others) / megabyte + 1 }).map { "\($0)MB" } ?? "no end of memory"
+      throw MemoryBudgetError(
+        "shuffle is full, for which all samples must be in memory: it takes --memory \(needed), or --shuffle windowed")
+    }
+    // A window is read while the one before it is trained on.
+    slots = 2 * window
+    let needed = slots * layout.memoryBytes
+    guard needed <= options.memory else {
+      let chunk = "chunks of \(layout.rows) samples, \(layout.memoryBytes) bytes"
+      throw MemoryBudgetError(
+        "memory is \(options.memory) bytes, but must be \(needed) at least: two windows of \(window) \(chunk)")
+    }
+  }
+
+  public var count: Int { layout.count }
+
+  // MARK: Memory
+
+  /// Bytes that the data take at most.
+  public var memoryBytes: Int { slots * layout.memoryBytes }
+
+  public func share(over communicator: Communicator) throws {
+    // Tables for as many ranks as may share a host.
+    let bytes = ChunkStore.byteCount(layout, slots: slots, ranks: communicator.size)
+    let shared = ChunkStore(source, slots: slots, try communicator.hostMemory(byteCount: bytes))
+    store.withLock { $0 = shared }
+  }
+
+  public func loadShare() throws { if isResident { try theStore().loadShare() } }
+
+  private func theStore() throws -> ChunkStore {
+    try store.withLock { store in
+      if let store { return store }
+      let memory = try HostMemory.own(ChunkStore.byteCount(layout, slots: slots, ranks: 1))
+      let own = ChunkStore(source, slots: slots, memory)
+      store = own
+      return own
+    }
+  }
+
+  // MARK: Samples
+
+  public func batch(_ samples: [Int]) throws -> Batch { try batch(samples, epoch: 0) }
+
+  public func batch(_ samples: [Int], epoch: Int) throws -> Batch {
+    if let wrong = samples.first(where: { !(0..<count).contains($0) }) {
+      throw TensorError("batch", "sample \(wrong) of \(count)")
+    }
+    let store = try theStore()
+    var loaded: [Int: UnsafeMutableRawPointer] = [:]
+    defer { for place in loaded.values { place.deallocate() } }
+    let chunks = try samples.map { sample in
+      let chunk = sample / layout.rows
+      if isResident { return UnsafeRawPointer(try store.resident(chunk)) }
+      if let place = loaded[chunk] { return UnsafeRawPointer(place) }
+      let place = UnsafeMutableRawPointer.allocate(byteCount: layout.memoryBytes, alignment: 64)
+      loaded[chunk] = place
+      try store.load(chunk, to: place)
+      return UnsafeRawPointer(place)
+    }
+    return try source.batch(LoadedSamples(samples: samples, layout: layout, chunks: chunks), epoch: epoch)
+  }
+
+  public func pass(_ order: SampleOrder, from position: Int, epoch: Int) throws -> any DatasetPass {
+    if isResident { return DirectPass(self, epoch: epoch) }
+    return StreamedPass(try theStore(), order, from: position, epoch: epoch)
+  }
+
+  // MARK: Identity
+
+  /// Of all samples where they stay in memory or the file says it; else of what the file says of them, and the first and
+  /// last ones.
+  public var digest: String {
+    get throws {
+      if let known = knownDigest.withLock({ $0 }) ?? source.knownDigest { return known }
+      let store = try theStore()
+      var sums = [UInt](repeating: 0, count: layout.columns.count)
+      let chunks = isResident ? Array(0..<layout.chunkCount) : Array(Set([0, layout.chunkCount - 1])).sorted()
+      for chunk in chunks {
+        let place = isResident ? try store.resident(chunk) : .allocate(byteCount: layout.memoryBytes, alignment: 64)
+        defer { if !isResident { place.deallocate() } }
+        if !isResident { try store.load(chunk, to: place) }
+        let buffer = ChunkBuffer(samples: layout.samples(of: chunk), layout: layout, start: place)
+        for column in layout.columns.indices {
+          sums[column] = Checksum.continued(sums[column], with: UnsafeRawBufferPointer(buffer.column(column)))
+        }
+      }
+      let digest = isResident ? source.digest(ofColumns: sums) : Self.digest(ofSome: layout, sums)
+      knownDigest.withLock { $0 = digest }
+      return digest
+    }
+  }
+
+  private static func digest(ofSome layout: ChunkLayout, _ sums: [UInt]) -> String {
+    var hash = SHA256()
+    hash.update("some of \(layout.count) \(layout.columns) \(sums)")
+    return hash.digest
+  }
+}
+
+/// A data set that keeps its samples where other ranks of the host can use them.
+public protocol SharedDataset: Dataset {
+  /// Makes the memory, before any sample is asked for. Collective.
+  func share(over communicator: Communicator) throws
+  /// Reads this rank's share of what is to stay in memory; the ranks should then wait for each other.
+  func loadShare() throws
+}

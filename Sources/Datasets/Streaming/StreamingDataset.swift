@@ -1,0 +1,105 @@
+import HDF5Files
+import Tensors
+
+/// Samples that lie in chunks, somewhere where they need not be in memory: in a file, say, or made by a function. The loader
+/// reads chunks ahead of training, keeps no more of them than it may, and lets the ranks of a host share them:
+/// ```swift
+/// struct Waves: StreamingDataset {
+///   let layout = ChunkLayout(count: 1_000_000, columns: [100 * 4])
+///   func load(_ samples: Range<Int>, into chunk: ChunkBuffer) throws {
+///     for sample in samples { fill(chunk.row(of: sample, as: Float.self), with: sample) }
+///   }
+///   func batch(_ loaded: LoadedSamples, epoch: Int) throws -> Batch {
+///     let x = loaded.tensor(shape: [100], as: Float.self)
+///     return Batch(inputs: x, targets: x, samples: loaded.samples)
+///   }
+/// }
+/// let data = Streamed(Waves(), memory: 64 << 20)
+/// ```
+public protocol StreamingDataset: Sendable {
+  /// How many samples there are, and how many of them, and bytes of each, lie in a chunk.
+  var layout: ChunkLayout { get }
+  /// Reads the samples of a chunk. Called by several threads.
+  func load(_ samples: Range<Int>, into chunk: ChunkBuffer) throws
+  /// Makes a batch of samples whose chunks are loaded; of none, too.
+  func batch(_ loaded: LoadedSamples, epoch: Int) throws -> Batch
+  /// A digest (`sha256:<hex>`) by which ranks, and trainings that go on, know that they have the same samples, made of a
+  /// CRC-32 of each column.
+  func digest(ofColumns checksums: [UInt]) -> String
+  /// What the digest would be, where that is known without reading the samples.
+  var knownDigest: String? { get }
+  /// What is known of a chunk's column before it is read: its CRC-32; nil for nothing.
+  func checksum(ofChunk chunk: Int, column: Int) -> UInt32?
+}
+
+extension StreamingDataset {
+  public func digest(ofColumns checksums: [UInt]) -> String { Self.digest(layout, checksums) }
+  public var knownDigest: String? { nil }
+  public func checksum(ofChunk chunk: Int, column: Int) -> UInt32? { nil }
+
+  static func digest(_ layout: ChunkLayout, _ checksums: [UInt]) -> String {
+    var hash = SHA256()
+    hash.update("\(layout.count) \(layout.columns) \(checksums)")
+    return hash.digest
+  }
+}
+
+/// The memory of one chunk, while it is filled.
+public struct ChunkBuffer {
+  /// The samples that belong here.
+  public let samples: Range<Int>
+  let layout: ChunkLayout
+  let start: UnsafeMutableRawPointer
+
+  /// All samples of a column, one behind the other.
+  public func column(_ column: Int) -> UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(
+      start: start + layout.offsets[column], count: samples.count * layout.columns[column])
+  }
+
+  /// All samples of a column, one behind the other, as numbers.
+  public func column<T: BitwiseCopyable>(_ column: Int, as type: T.Type) -> UnsafeMutableBufferPointer<T> {
+    self.column(column).bindMemory(to: type)
+  }
+
+  /// One sample of a column, as numbers.
+  public func row<T: BitwiseCopyable>(
+    of sample: Int, column: Int = 0, as type: T.Type
+  ) -> UnsafeMutableBufferPointer<T> {
+    let bytes = layout.columns[column]
+    let place = (sample - samples.lowerBound) * bytes
+    return UnsafeMutableRawBufferPointer(rebasing: self.column(column)[place..<place + bytes]).bindMemory(to: type)
+  }
+}
+
+/// Some samples, each in its chunk's memory, for as long as a batch is made of them.
+public struct LoadedSamples {
+  /// Their numbers, in the order of the batch.
+  public let samples: [Int]
+  let layout: ChunkLayout
+  /// Where each sample's chunk begins.
+  let chunks: [UnsafeRawPointer]
+
+  /// How many there are.
+  public var count: Int { samples.count }
+
+  /// The bytes of a sample's column; `index` counts within the batch.
+  public func row(_ index: Int, column: Int = 0) -> UnsafeRawPointer {
+    let place = layout.offsets[column] + samples[index] % layout.rows * layout.columns[column]
+    return chunks[index] + place
+  }
+
+  /// A column of numbers as a tensor, the batch first.
+  public func tensor<T: Element>(column: Int = 0, shape: [Int], as type: T.Type = T.self) -> Tensor {
+    let bytes = layout.columns[column]
+    let values = [T](unsafeUninitializedCapacity: count * bytes / MemoryLayout<T>.stride) { buffer, filled in
+      let target = UnsafeMutableRawBufferPointer(buffer)
+      for index in 0..<count {
+        let source = UnsafeRawBufferPointer(start: row(index, column: column), count: bytes)
+        UnsafeMutableRawBufferPointer(rebasing: target[(index * bytes)...]).copyMemory(from: source)
+      }
+      filled = count * bytes / MemoryLayout<T>.stride
+    }
+    return Tensor(values, shape: Shape([count] + shape))
+  }
+}
