@@ -10,7 +10,7 @@ extension AtomicFile {
     for _ in 0..<100 {
       let unique = String(UInt64.random(in: .min ... .max), radix: 36)
       let path = "\(place.folder)/.\(place.shortName).\(unique)\(unfinishedSuffix)"
-      let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+      let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
       guard descriptor >= 0 else { throw FileError.writing(place.path, "creating a file in its folder", code: errno) }
       while flock(descriptor, LOCK_EX) != 0 && errno == EINTR {}
       var status = stat()

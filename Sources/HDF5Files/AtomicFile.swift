@@ -1,3 +1,4 @@
+import CHDF5
 import Glibc
 
 /// Replaces a file as a whole: whoever looks, at any time, finds the complete old file or the complete new one.
@@ -50,21 +51,38 @@ public enum AtomicFile {
   static func write(_ bytes: UnsafeRawBufferPointer, to path: String, through system: System) throws {
     let place = try OutputPlace(path)
     if place.isStream { return try pour(bytes, into: place, through: system) }
+    try replace(place, through: system) { try write(all: bytes, to: $0, path: path, through: system) }
+  }
+
+  /// Writes to `path` what `fill` puts into a new file, by its descriptor and in any order. What it has put there so far is
+  /// gone when it throws, and when a signal ends the process.
+  static func write(to path: String, through system: System = .real, _ fill: (Int32) throws -> Void) throws {
+    let place = try OutputPlace(path)
+    if !place.isStream { return try replace(place, through: system, fill) }
+    // What can't be gone back in gets it in one go.
+    let memory = h5_memory_file()
+    guard memory >= 0 else { throw FileError.writing(path, "a file in memory", code: errno) }
+    defer { close(memory) }
+    try fill(memory)
+    try pour(memory, into: place, through: system)
+  }
+
+  private static func replace(_ place: OutputPlace, through system: System, _ fill: (Int32) throws -> Void) throws {
     removeLeftovers(in: place.folder, of: place.shortName + ".")
     let (unfinished, descriptor) = try begin(place)
     // Keeps the lock, by which the file is known to be in use, until it has its name.
     let keeper = dup(descriptor)
     defer { if keeper >= 0 { close(keeper) } }
     do {
-      try fill(descriptor, with: bytes, path: path, through: system)
+      try finish(descriptor, path: place.path, through: system, fill)
       guard system.rename(unfinished, place.target) == 0 else {
-        throw FileError.writing(path, "renaming the finished file", code: errno)
+        throw FileError.writing(place.path, "renaming the finished file", code: errno)
       }
     } catch {
       unlink(unfinished)
       throw error
     }
-    try sync(folder: place.folder, path: path, through: system)
+    try sync(folder: place.folder, path: place.path, through: system)
   }
 
   /// Makes `name` another name of a finished file of the same folder, in place of whatever had it; a copy where the file
@@ -85,15 +103,15 @@ public enum AtomicFile {
     try sync(folder: place.folder, path: name)
   }
 
-  /// Writes and syncs all of `bytes` and closes `descriptor`, whatever happens.
-  private static func fill(
-    _ descriptor: Int32, with bytes: UnsafeRawBufferPointer, path: String, through system: System
+  /// Fills and syncs a file and closes `descriptor`, whatever happens.
+  private static func finish(
+    _ descriptor: Int32, path: String, through system: System, _ fill: (Int32) throws -> Void
   ) throws {
-    var failure: FileError?
-    do { try write(all: bytes, to: descriptor, path: path, through: system) } catch { failure = error }
-    if failure == nil && system.sync(descriptor) != 0 { failure = .writing(path, "fsync", code: errno) }
+    var failure: (any Error)?
+    do { try fill(descriptor) } catch { failure = error }
+    if failure == nil && system.sync(descriptor) != 0 { failure = FileError.writing(path, "fsync", code: errno) }
     // Network file systems report a full disk as late as here.
-    if close(descriptor) != 0 && failure == nil { failure = .writing(path, "closing", code: errno) }
+    if close(descriptor) != 0 && failure == nil { failure = FileError.writing(path, "closing", code: errno) }
     if let failure { throw failure }
   }
 
@@ -117,6 +135,21 @@ public enum AtomicFile {
     let descriptor = try place.openToAppend()
     defer { close(descriptor) }
     try write(all: bytes, to: descriptor, path: place.path, through: system)
+  }
+
+  /// All of the file `source`, from its beginning.
+  private static func pour(_ source: Int32, into place: OutputPlace, through system: System) throws {
+    let descriptor = try place.openToAppend()
+    defer { close(descriptor) }
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+    defer { buffer.deallocate() }
+    var done: off_t = 0
+    while case let count = pread(source, buffer.baseAddress, buffer.count, done), count != 0 {
+      guard count > 0 else { throw FileError.writing(place.path, "a file in memory", code: errno) }
+      let piece = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+      try write(all: piece, to: descriptor, path: place.path, through: system)
+      done += off_t(count)
+    }
   }
 
   /// Makes a folder that was just made at `path` survive a power cut.

@@ -30,6 +30,17 @@ public enum HDF5ElementType: Sendable, Equatable, CustomStringConvertible {
     }
   }
 
+  /// Bytes of a number; nil for what is none.
+  public var byteCount: Int? {
+    switch self {
+    case .int8, .uint8: 1
+    case .int16, .uint16: 2
+    case .int32, .uint32, .float32: 4
+    case .int64, .uint64, .float64: 8
+    case .string, .other: nil
+    }
+  }
+
   /// The number of that name; nil for what is none.
   public init?(name: String) {
     let numbers: [HDF5ElementType] = [

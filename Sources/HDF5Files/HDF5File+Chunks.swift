@@ -37,6 +37,12 @@ extension HDF5File {
     return overflow ? .max : product.addingReportingOverflow(HDF5File.freeRoom).partialValue
   }
 
+  /// Whether compressed numbers that unpack to so many bytes can be read.
+  public static func isBelieved(_ bytes: Int, stored: Int) -> Bool {
+    let (product, overflow) = stored.multipliedReportingOverflow(by: believableCompression)
+    return overflow || bytes <= product
+  }
+
   /// Throws when a compressed chunk of `rows` (nil for all) unpacks to more than a chunk's bytes.
   ///
   /// It costs unpacking such chunks twice; numbers that are not compressed cost nothing.

@@ -1,9 +1,9 @@
 import CHDF5
 
-/// Writing datasets into a file that is built in memory.
+/// Writing datasets into a file that is built.
 extension HDF5File {
   /// Bytes that one chunk should hold at most: four of them fit libhdf5's cache, and each is one read from the disk.
-  private static let chunkBytes = 256 << 10
+  public static let chunkBytes = 256 << 10
 
   /// Writes `values`, in row-major order of `shape`, as a new dataset at `path`; missing groups above it are created.
   ///
@@ -63,20 +63,26 @@ extension HDF5File {
     _ path: String, type: hid_t, count: Int, layout: DatasetLayout, from values: UnsafeRawPointer?,
     _ session: HDF5Session, _ file: hid_t
   ) throws {
-    try checkCreation(path, session, file)
     guard elementCount(layout.shape) == count else {
       throw session.error(.misuse, "\(count) values do not fit the shape \(layout.shape)")
     }
+    let dataset = try create(path, type: type, layout: layout, session, file)
+    guard count > 0 else { return }
+    try session.check(H5Dwrite(dataset, type, 0, 0, 0, values), "writing")
+  }
+
+  /// Creates a dataset whose elements come later.
+  func create(
+    _ path: String, type: hid_t, layout: DatasetLayout, _ session: HDF5Session, _ file: hid_t
+  ) throws -> hid_t {
+    try checkCreation(path, session, file)
     try createParents(of: path, session, file)
     let creation = try session.own(h5_new_dataset_creation(), H5Pclose, "preparing")
     try session.check(H5Pset_obj_track_times(creation, false), "preparing")
     try arrange(layout, creation, session)
     let sizes = layout.shape.map { hsize_t($0) }
     let space = try session.own(H5Screate_simple(Int32(sizes.count), sizes, nil), H5Sclose, "describing the shape")
-    let dataset = try session.own(
-      H5Dcreate2(file, path, type, space, 0, creation, 0), H5Dclose, "creating the dataset")
-    guard count > 0 else { return }
-    try session.check(H5Dwrite(dataset, type, 0, 0, 0, values), "writing")
+    return try session.own(H5Dcreate2(file, path, type, space, 0, creation, 0), H5Dclose, "creating the dataset")
   }
 
   /// Sets chunks, filters and checksums, in that order: a checksum covers what is stored.

@@ -1,10 +1,8 @@
 import CHDF5
 import Glibc
 
-/// An HDF5 file: opened for reading from the disk, or built in memory.
-///
-/// libhdf5 never writes to the disk: on a full one it loses data without a word or crashes the process. Build a file
-/// with `inMemory()`, take its `image()` and hand that to `AtomicFile`.
+/// An HDF5 file: opened for reading from the disk, or built: on the disk with `create(at:)`, where it appears once it is
+/// whole, or in memory with `inMemory()`, whose `image()` are its bytes.
 ///
 /// Safe to use from several threads; their calls take turns, as libhdf5 itself is not thread-safe.
 public final class HDF5File: @unchecked Sendable {
@@ -18,6 +16,8 @@ public final class HDF5File: @unchecked Sendable {
   let byteCount: Int
   /// Bytes of the file as they lie there: offset, count. Nothing for a file that is being built.
   let rawBytes: (Int, Int) throws -> [UInt8]
+  /// What a file is written to that is built on the disk.
+  let target: WriteTarget?
   /// Whether attributes with text can be set no more. Guarded by the library's lock.
   var isSealed = false
   /// Negative once closed. Guarded by the library's lock.
@@ -27,14 +27,14 @@ public final class HDF5File: @unchecked Sendable {
   private init(
     id: hid_t, path: String, advice: String, byteCount: Int, rawBytes: @escaping (Int, Int) throws -> [UInt8]
   ) {
-    (self.id, self.path, self.advice, isWritable) = (id, path, advice, false)
+    (self.id, self.path, self.advice, isWritable, target) = (id, path, advice, false, nil)
     self.byteCount = byteCount
     self.rawBytes = rawBytes
   }
 
-  /// A file to build.
-  private init(newWithID id: hid_t, path: String) {
-    (self.id, self.path, advice, isWritable) = (id, path, "", true)
+  /// A file to build, in memory without a target.
+  private init(newWithID id: hid_t, path: String, target: WriteTarget? = nil) {
+    (self.id, self.path, advice, isWritable, self.target) = (id, path, "", true, target)
     byteCount = 0
     rawBytes = { _, _ in [] }
   }
@@ -91,14 +91,24 @@ public final class HDF5File: @unchecked Sendable {
   /// same contents give the same bytes.
   public static func inMemory(name: String = "new HDF5 file") throws -> HDF5File {
     try HDF5Session.run(path: name, object: nil, failure: .library) { session in
-      let access = try coreAccess(session)
-      let format = H5F_LIBVER_V110
-      try session.check(H5Pset_libver_bounds(access, format, format), "preparing")
-      let creation = try session.own(h5_new_file_creation(), H5Pclose, "preparing")
-      try session.check(H5Pset_obj_track_times(creation, false), "preparing")
-      let id = try session.check(H5Fcreate(uniqueName(), h5_truncate(), creation, access), "creating")
-      return HDF5File(newWithID: id, path: name)
+      HDF5File(newWithID: try create(coreAccess(session), session), path: name)
     }
+  }
+
+  /// A new, empty file that is written to `target`.
+  static func writing(to target: WriteTarget, name: String) throws -> HDF5File {
+    try HDF5Session.run(path: name, object: nil, failure: .library) { session in
+      let id = try create(HDF5Library.writingAccess(target.pointer, session), session)
+      return HDF5File(newWithID: id, path: name, target: target)
+    }
+  }
+
+  private static func create(_ access: hid_t, _ session: HDF5Session) throws -> hid_t {
+    let format = H5F_LIBVER_V110
+    try session.check(H5Pset_libver_bounds(access, format, format), "preparing")
+    let creation = try session.own(h5_new_file_creation(), H5Pclose, "preparing")
+    try session.check(H5Pset_obj_track_times(creation, false), "preparing")
+    return try session.check(H5Fcreate(uniqueName(), h5_truncate(), creation, access), "creating")
   }
 
   /// The file as bytes, complete and ready for the disk.
@@ -124,13 +134,18 @@ public final class HDF5File: @unchecked Sendable {
   }
 
   /// Runs one operation on the open file, with the lock held.
-  func perform<Result>(
+  func perform<Value>(
     on object: String? = nil, failure: HDF5Error.Reason = .damaged,
-    _ body: (HDF5Session, hid_t) throws -> Result
-  ) throws -> Result {
+    _ body: (HDF5Session, hid_t) throws -> Value
+  ) throws -> Value {
     try HDF5Session.run(path: path, object: object, failure: failure) { session in
       guard id >= 0 else { throw session.error(.misuse, "the file is closed") }
-      return try isWritable ? body(session, id) : LibraryFault.reported(path, advice) { try body(session, id) }
+      guard isWritable else { return try LibraryFault.reported(path, advice) { try body(session, id) } }
+      guard let target else { return try body(session, id) }
+      // What libhdf5 makes of a disk that failed is not the cause.
+      let result = Result { try body(session, id) }
+      try target.check(path)
+      return try result.get()
     }
   }
 

@@ -7,8 +7,8 @@ enum HDF5Library {
   /// A recursive lock, so that a file may be released while another of its operations runs on the same thread.
   private final class Lock: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    /// What files are read through.
-    let reader: hid_t
+    /// What files are read through, and written.
+    let reader, writer: hid_t
 
     init() {
       // libhdf5 leaks handles of damaged files and would print about them at exit. With nothing of its own to write to
@@ -18,6 +18,7 @@ enum HDF5Library {
       _ = H5PLset_loading_state(0)
       _ = h5_register_references()
       reader = h5_register_reader()
+      writer = h5_register_writer()
       mutex = .allocate(capacity: 1)
       var attributes = pthread_mutexattr_t()
       pthread_mutexattr_init(&attributes)
@@ -36,6 +37,14 @@ enum HDF5Library {
   static func readingAccess(_ session: HDF5Session) throws -> hid_t {
     let access = try session.own(h5_new_file_access(), H5Pclose, "preparing")
     try session.check(H5Pset_driver(access, session.check(lock.reader, "preparing"), nil), "preparing")
+    try session.check(h5_disable_file_locking(access), "preparing")
+    return access
+  }
+
+  /// How a file is made that is written to `target`. Call with the lock held.
+  static func writingAccess(_ target: UnsafeMutablePointer<h5_target>, _ session: HDF5Session) throws -> hid_t {
+    let access = try session.own(h5_new_file_access(), H5Pclose, "preparing")
+    try session.check(h5_set_target(access, session.check(lock.writer, "preparing"), target), "preparing")
     try session.check(h5_disable_file_locking(access), "preparing")
     return access
   }

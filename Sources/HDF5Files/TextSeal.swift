@@ -1,4 +1,5 @@
 import CHDF5
+import Glibc
 
 /// A seal over the text of attributes.
 ///
@@ -10,12 +11,37 @@ extension HDF5File {
 
   /// Adds checksums over the text of all attributes so far; from now on no attribute with text can be set.
   ///
-  /// Cheapest before large datasets are written: it looks through the whole file.
+  /// Cheapest before large datasets are written: it looks through the whole file. A file on the disk has `sealingText`.
   public func sealText() throws {
+    if target != nil { return try sealingText {} }
     let image = try image()
-    let heaps = HDF5File.heaps(in: image)
-    let values = heaps.flatMap { range in
-      [Int64(range.lowerBound), Int64(range.count), HDF5File.checksum(Array(image[range]))]
+    try seal(HDF5File.heaps(in: image)) { Array(image[$0]) }
+  }
+
+  /// Runs `body`, which sets attributes with text, and seals them. In a file on the disk nothing but these is looked at, so
+  /// all of them are set there.
+  public func sealingText(_ body: () throws -> Void) throws {
+    // Flushing decides about the places of what comes next: in memory and on the disk they are the same.
+    try flush()
+    guard let target else {
+      try body()
+      return try sealText()
+    }
+    HDF5Library.locked { h5_watch_heaps(target.pointer) }
+    try body()
+    try flush()
+    try seal(HDF5Library.locked { target.heaps }) { try target.bytes($0, path) }
+  }
+
+  private func flush() throws {
+    try perform(failure: .library) { session, file in
+      _ = try session.check(H5Fflush(file, H5F_SCOPE_GLOBAL), "flushing")
+    }
+  }
+
+  private func seal(_ heaps: [Range<Int>], bytes: (Range<Int>) throws -> [UInt8]) throws {
+    let values = try heaps.flatMap { range in
+      [Int64(range.lowerBound), Int64(range.count), HDF5File.checksum(try bytes(range))]
     }
     try setAttribute(HDF5File.sealName, of: "/", to: .ints(values))
     HDF5Library.locked { isSealed = true }
