@@ -40,8 +40,9 @@ class Job:
 
     def read_steps(self):
         for line in self.process.stdout:
-            if found := re.match("step ([0-9]+) rank ([0-9]+):", line):
-                self.steps[int(found.group(2))] = int(found.group(1))
+            # mpirun may put one rank's line into another's.
+            for step, rank in re.findall("step ([0-9]+) rank ([0-9]+):", line):
+                self.steps[int(rank)] = int(step)
 
     def read_errors(self):
         self.errors = self.process.stderr.read()
