@@ -7,7 +7,7 @@ extension InspectCommand {
     if digest {
       var hash = SHA256()
       for name in arrays.classNames + (arrays.featureNames ?? []) { hash.update("\(name)\n") }
-      for name in arrays.splitNames { hash.update("\(name) \(try arrays.dataset(name).digest)\n") }
+      for name in arrays.splitNames { hash.update("\(name) \(try arrays.streamed(name).digest)\n") }
       return print(hash.digest)
     }
     switch arrays.outputs {

@@ -38,6 +38,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   @OptionGroup(title: "Optimization") var optimization: SettingOptions<Optimization>
   @OptionGroup(title: "Learning rate") var scheduling: SettingOptions<Scheduling>
   @OptionGroup(title: "Loading") var loading: SettingOptions<LoadingSettings>
+  @OptionGroup(title: "Samples") var splitting: SettingOptions<SplitSettings>
   @OptionGroup(title: "Texts") var sequences: SettingOptions<SequenceSettings>
   @OptionGroup(title: "Images") var images: SettingOptions<ImageSettings>
   @OptionGroup(title: "Reproducibility") var reproducibility: SettingOptions<Reproducibility>
@@ -46,7 +47,8 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   /// What the options say of the configuration.
   var given: [String: String] {
     [
-      optimization.given, scheduling.given, loading.given, sequences.given, images.given, reproducibility.given,
+      optimization.given, scheduling.given, loading.given, splitting.given, sequences.given, images.given,
+      reproducibility.given,
       kernelling.given,
     ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
   }
@@ -92,7 +94,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     (trainer.checks.numerics, trainer.checks.reportsSteps) = (checkNumerics, verbose)
     if simulateRanks != nil { trainer.checks.verificationInterval = 1 }
     trainer.observers = job.observers.filter { validated == nil || !($0 is CurvePlotter) }
-    try trainer.fit(job.train, test: job.test, saving: job.saving, snapshots: job.snapshots)
+    try trainer.fit(job.train, validation: job.validation, test: job.test, saving: job.saving, snapshots: job.snapshots)
     if let validated, let writer = job.observers.lazy.compactMap({ $0 as? MetricsWriter }).first {
       writer.append(validated.summary(job.objective))
     }
@@ -115,6 +117,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let objective: any Objective
     var metadata: Metadata
     let train: any DigestedDataset
+    let validation: (any DigestedDataset)?
     let test: (any DigestedDataset)?
     let resumed: (path: String, checkpoint: Checkpoint)?
     /// Whether the job goes on by itself from where an earlier start of it had come to.
@@ -128,7 +131,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   private func makeJob(_ communicator: Communicator) throws -> Job {
     let recovered = try recovered(communicator)
     var job = try communicator.agreeing("start", at: .starting) { try prepare(communicator, recovered) }
-    try communicator.share([job.train, job.test])
+    try communicator.share([job.train, job.validation, job.test])
     let identity = try communicator.agreeing("start", at: .starting) {
       try job.resumed.map { try checkSamples(of: $0, job.train) }
       job.metadata.trainingData = try job.train.digest
@@ -157,8 +160,9 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     configuration.sizes.width = try ModelSizes.checked(width: width ?? knownWidth)
     try checkTableOptions(entry, opened)
     if !images.given.isEmpty { try opened.complete(&configuration) }
-    let train = try opened.split("train", configuration, isTraining: true)
-    try settleShuffling(of: train, &configuration)
+    let splits = try Splits(opened, configuration)
+    try settleShuffling(of: splits.train, &configuration)
+    let train = splits.weighted
     if !opened.isLabelled("train") { throw InputError(data, "/train has no targets to learn from") }
     if train.count == 0 { throw InputError(data, "/train holds no samples") }
     let samples = train.arranged(epoch: 0, batchSize: configuration.batchSize, seed: configuration.seed).count
@@ -169,11 +173,10 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let network = entry.make(configuration.sizes)
     try entry.task.check(network, model, train, configuration.sizes)
     try checkStatistics(of: network, configuration, samples)
-    let isTested = opened.splitNames.contains("test") && opened.isLabelled("test")
-    let test = isTested ? try opened.split("test", configuration, isTraining: false) : nil
     return Job(
       entry: entry, data: opened, configuration: configuration, asked: asked, network: network,
-      objective: opened.objective, metadata: opened.metadata, train: train, test: test, resumed: resumed,
+      objective: opened.objective, metadata: opened.metadata, train: train, validation: splits.validation,
+      test: splits.test, resumed: resumed,
       isRecovered: recovered != nil,
       saving: try savingPlan(resumed, isRecovered: recovered != nil, communicator), snapshots: try snapshotPlan())
   }
@@ -242,7 +245,9 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
 
   private func announce(_ job: Job, _ communicator: Communicator) {
     let ranks = communicator.size == 1 ? "1 process" : "\(communicator.size) ranks"
-    Console.show("\(model) on \(ranks): \(job.train.count) training samples, \(job.test?.count ?? 0) test samples")
+    let held = job.validation.map { " and \($0.count) held back" } ?? ""
+    Console.show(
+      "\(model) on \(ranks): \(job.train.count) training samples\(held), \(job.test?.count ?? 0) test samples")
     if let text = try? job.configuration.json() { Console.show(text) }
   }
 

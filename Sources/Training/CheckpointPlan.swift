@@ -72,8 +72,9 @@ public final class CheckpointPlan {
 
   /// How good the model is after an epoch, by the metric that counts here.
   func score(of metrics: EpochMetrics?) -> CheckpointScore? {
-    guard let metrics, let name = keepBest ?? (keep == nil ? nil : metrics.test == nil ? "train_loss" : "test_loss")
-    else { return nil }
+    guard let metrics else { return nil }
+    let split = metrics.validation != nil ? "valid" : metrics.test != nil ? "test" : "train"
+    guard let name = keepBest ?? (keep == nil ? nil : "\(split)_loss") else { return nil }
     return metrics.named.first { $0.name == name }.map { CheckpointScore(name, $0.value) }
   }
 }

@@ -32,6 +32,8 @@ public struct Configuration: Sendable, Equatable {
   public var scheduling = Scheduling()
   /// How samples are read and shuffled.
   public var loading = LoadingSettings()
+  /// Which samples are trained on.
+  public var splitting = SplitSettings()
   /// For texts alone.
   public var sequences = SequenceSettings()
   /// For images alone.
@@ -107,6 +109,11 @@ extension Configuration {
   public subscript<Value>(dynamicMember path: WritableKeyPath<LoadingSettings, Value>) -> Value {
     get { loading[keyPath: path] }
     set { loading[keyPath: path] = newValue }
+  }
+  /// A setting of `splitting`.
+  public subscript<Value>(dynamicMember path: WritableKeyPath<SplitSettings, Value>) -> Value {
+    get { splitting[keyPath: path] }
+    set { splitting[keyPath: path] = newValue }
   }
   /// A setting of `sequences`.
   public subscript<Value>(dynamicMember path: WritableKeyPath<SequenceSettings, Value>) -> Value {

@@ -14,6 +14,8 @@ public struct EpochMetrics: Sendable {
   public let train: Totals
   /// Of the held-out data with the weights at the epoch's end; nil where there are none.
   public let test: Totals?
+  /// Of the samples that were held back; nil where none were.
+  public let validation: Totals?
   /// Of the training steps alone.
   public let examplesPerSecond: Double
   /// Of the job.
@@ -27,16 +29,19 @@ public struct EpochMetrics: Sendable {
 
   /// For an observer's test, or a loop of one's own that reports as the trainer does.
   public init(
-    epoch: Int, step: Int, seconds: Double, train: Totals, test: Totals?, examplesPerSecond: Double, ranks: Int,
-    objective: any Objective = Classification(), skippedSteps: Int? = nil
+    epoch: Int, step: Int, seconds: Double, train: Totals, validation: Totals? = nil, test: Totals?,
+    examplesPerSecond: Double, ranks: Int, objective: any Objective = Classification(), skippedSteps: Int? = nil
   ) {
     (self.epoch, self.step, self.seconds, self.train, self.test) = (epoch, step, seconds, train, test)
+    self.validation = validation
     (self.examplesPerSecond, self.ranks, self.objective) = (examplesPerSecond, ranks, objective)
     self.skippedSteps = skippedSteps
   }
 
   /// The training's figures, as the objective reports them.
   public var trainMeasures: [Measure] { objective.measures(of: train) }
+  /// Those of the samples that were held back; none where there are none.
+  public var validationMeasures: [Measure] { validation.map { objective.measures(of: $0) } ?? [] }
   /// The held-out data's figures; none where there are no such data.
   public var testMeasures: [Measure] { test.map { objective.measures(of: $0) } ?? [] }
 
@@ -54,6 +59,7 @@ public struct EpochMetrics: Sendable {
   /// All measures by their names in metrics.
   var named: [Measure] {
     trainMeasures.map { Measure(Self.key("train", $0.name), $0.value) }
+      + validationMeasures.map { Measure(Self.key("valid", $0.name), $0.value) }
       + testMeasures.map { Measure(Self.key(fold == nil ? "test" : "valid", $0.name), $0.value) }
   }
 

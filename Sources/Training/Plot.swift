@@ -45,6 +45,9 @@ public final class CurvePlotter: TrainingObserver {
     var curves: [(name: String, value: (EpochMetrics) -> Double?)] = names.indices.map { index in
       ("train \(names[index])", { $0.trainMeasures[index].value })
     }
+    if let name = names.last, history.contains(where: { $0.validation != nil }) {
+      curves.append(("valid \(name)", { $0.validationMeasures.last?.value }))
+    }
     if let name = names.last, history.contains(where: { $0.test != nil }) {
       curves.append(("test \(name)", { $0.testMeasures.last?.value }))
     }

@@ -39,6 +39,7 @@ public final class ProgressPrinter: TrainingObserver {
   public func epochFinished(_ metrics: EpochMetrics) {
     start = nil
     var text = "epoch \(metrics.epoch)/\(epochs)  \(Self.text(metrics.trainMeasures, separator: "  "))"
+    if let held = metrics.validationMeasures.last { text += "  valid \(Self.text([held], separator: ""))" }
     if let tested = metrics.testMeasures.last { text += "  test \(Self.text([tested], separator: ""))" }
     text += "  \(Self.grouped(metrics.examplesPerSecond)) \(metrics.objective.unit)/s"
     text += "  \(Self.fixed(metrics.seconds, 1)) s"

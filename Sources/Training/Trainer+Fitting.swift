@@ -8,17 +8,18 @@ extension Trainer {
   ///
   /// - Parameters:
   ///   - train: what is learnt from.
+  ///   - validation: what was held back of it; the model is judged by it after each epoch, as by `test`.
   ///   - test: what the model is judged by after each epoch.
   ///   - saving: where and when the state is saved; nil: nowhere.
   ///   - snapshots: where, in memory, each host keeps the state for a job that starts again after it lost a rank.
   /// - Throws: `Interrupted` on all ranks after the step in which a signal asked to stop, once the state is saved.
   public func fit(
-    _ train: any Dataset, test: (any Dataset)? = nil, saving: CheckpointPlan? = nil,
+    _ train: any Dataset, validation: (any Dataset)? = nil, test: (any Dataset)? = nil, saving: CheckpointPlan? = nil,
     snapshots: CheckpointPlan? = nil
   ) throws {
     let start = monotonicSeconds()
     if let saving {
-      try prepare(saving, isTested: test != nil)
+      try prepare(saving, splits: (validation == nil ? [] : ["valid"]) + (test == nil ? [] : ["test"]))
       followSignals(saving)
     }
     if let snapshots { try beginSnapshots(snapshots) }
@@ -28,7 +29,9 @@ extension Trainer {
       // After an error as well, or else a file would stay half written.
       saving?.writer.wait()
     }
-    while let metrics = try fitEpoch(train, test: test, saving: saving, snapshots: snapshots, since: start) {
+    while let metrics = try fitEpoch(
+      train, validation: validation, test: test, saving: saving, snapshots: snapshots, since: start)
+    {
       // First of all: whatever befalls the observers, the epoch is not lost.
       if let saving, saving.isDue(afterEpoch: position.epoch) { try save(saving, after: metrics) }
       try communicator.working(at: .other) { for observer in observers { try observer.epochFinished(metrics) } }
@@ -42,8 +45,8 @@ extension Trainer {
   ///
   /// - Parameter start: when the training began.
   func fitEpoch(
-    _ train: any Dataset, test: (any Dataset)?, saving: CheckpointPlan? = nil, snapshots: CheckpointPlan? = nil,
-    since start: Double
+    _ train: any Dataset, validation: (any Dataset)? = nil, test: (any Dataset)?, saving: CheckpointPlan? = nil,
+    snapshots: CheckpointPlan? = nil, since start: Double
   ) throws -> EpochMetrics? {
     guard position.epoch < configuration.epochs, !hasReachedLastStep else { return nil }
     let data = train.arranged(epoch: position.epoch, batchSize: configuration.batchSize, seed: configuration.seed)
@@ -59,11 +62,11 @@ extension Trainer {
     (position.stepInEpoch, position.skippedInEpoch) = (0, 0)
     offerState()
     let evaluator = Evaluator(model, objective, strategy.sharding, communicator, configuration.kernels)
-    let tested = try test.map { try evaluator.evaluate($0) }
+    let (validated, tested) = (try validation.map(evaluator.evaluate), try test.map(evaluator.evaluate))
     return EpochMetrics(
-      epoch: position.epoch, step: position.step, seconds: monotonicSeconds() - start, train: sums, test: tested,
-      examplesPerSecond: (sums.weight - weightBefore) / max(seconds, 1e-9), ranks: communicator.size,
-      objective: objective, skippedSteps: settings.onNan == .skip ? skipped : nil)
+      epoch: position.epoch, step: position.step, seconds: monotonicSeconds() - start, train: sums,
+      validation: validated, test: tested, examplesPerSecond: (sums.weight - weightBefore) / max(seconds, 1e-9),
+      ranks: communicator.size, objective: objective, skippedSteps: settings.onNan == .skip ? skipped : nil)
   }
 
   private var hasReachedLastStep: Bool { settings.steps.map { position.step >= $0 } ?? false }

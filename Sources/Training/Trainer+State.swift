@@ -33,11 +33,11 @@ extension Trainer {
   }
 
   /// Before the first step, so that nothing is found out too late.
-  func prepare(_ plan: CheckpointPlan, isTested: Bool) throws {
+  func prepare(_ plan: CheckpointPlan, splits: [String]) throws {
     try communicator.agreeing("save", at: .saving) {
       if let name = plan.keepBest {
         let measures = objective.measures(of: Totals(objective.sums)).map(\.name)
-        let known = ["train", "test"].prefix(isTested ? 2 : 1).flatMap { split in
+        let known = (["train"] + splits).flatMap { split in
           measures.map { EpochMetrics.key(split, $0) }
         }
         if !known.contains(name) {

@@ -4,6 +4,7 @@ import os
 import sys
 import unittest
 
+from .arrays import Arrays
 from .bad_input import BadInput
 from .backends import Backends
 from .book import Book
@@ -22,7 +23,7 @@ from .texts import Texts
 from .translating import Translating
 
 __all__ = [
-    "BadInput", "Backends", "Book", "Cluster", "Commands", "Details", "Faults", "Hostile", "Images", "Jobs", "OwnTool", "Saving", "Tables",
+    "Arrays", "BadInput", "Backends", "Book", "Cluster", "Commands", "Details", "Faults", "Hostile", "Images", "Jobs", "OwnTool", "Saving", "Tables",
     "Texts", "Translating"]
 
 if not os.access(BINARY, os.X_OK):

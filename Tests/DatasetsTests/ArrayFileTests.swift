@@ -25,7 +25,7 @@ import Testing
 
   private func check<T: HDF5Element & Equatable>(_ numbers: [T], _ expected: [Float]) throws {
     let file = try open { try $0.write(numbers, shape: [numbers.count / 2, 2], to: "/train/inputs") }
-    let rows = try file.dataset("train").batch(Array((0..<numbers.count / 2).reversed())).inputs
+    let rows = try file.streamed("train").batch(Array((0..<numbers.count / 2).reversed())).inputs
     #expect(rows.shape == [numbers.count / 2, 2])
     let found = try rows.floats()
     var wanted: [UInt32] = []
@@ -67,7 +67,7 @@ import Testing
       try file.setAttribute("dtype", of: "/train/inputs", to: .string("bfloat16"))
     }
     #expect(try file.element("train") == .bfloat16)
-    #expect(try file.dataset("train", shape: [1]).batch([0, 1]).inputs.floats() == [1, -3])
+    #expect(try file.streamed("train", shape: [1]).batch([0, 1]).inputs.floats() == [1, -3])
   }
 
   @Test func classesNumbersAndNothing() throws {
@@ -80,14 +80,14 @@ import Testing
     #expect(classes.classNames == ["0", "1", "2"])
     #expect(classes.inputShape == [2, 2])
     #expect(classes.splitNames == ["train", "test"] && !classes.isLabelled("test"))
-    #expect(try classes.dataset("train").batch([0, 2]).targets.values(as: Int64.self) == [1, 2])
+    #expect(try classes.streamed("train").batch([0, 2]).targets.values(as: Int64.self) == [1, 2])
 
     let numbers = try open { file in
       try file.write([1, 2] as [Int32], shape: [2, 1], to: "/train/inputs")
       try file.write([1, 2, 3, 4, 5, 6] as [Float16], shape: [2, 3], to: "/train/targets")
     }
     #expect(numbers.outputs == .numbers(3))
-    let batch = try numbers.dataset("train").batch([1])
+    let batch = try numbers.streamed("train").batch([1])
     #expect(batch.targets.shape == [1, 3])
     #expect(try batch.targets.floats() == [4, 5, 6])
 
@@ -102,7 +102,7 @@ import Testing
       try file.write([0, 1, 1, 0] as [Int8], shape: [4], to: "/train/targets")
       try file.write([2, 0, 4, 2] as [Float16], shape: [4], to: "/train/weights")
     }
-    let dataset = try file.dataset("train")
+    let dataset = try file.streamed("train")
     let found = try dataset.batch([3, 2, 1]).weights?.floats()
     #expect(found == [1, 2, 0] as [Float])
     #expect(dataset.weight(of: [0, 1, 2]) == 3)
@@ -122,7 +122,7 @@ import Testing
     }
     let images = try #require(try ArrayFile.open(path))
     #expect(images.layout == .images && images.classNames == ["cat", "dog", "cow"])
-    #expect(try images.dataset("train").batch([0]).inputs.shape == [1, 3, 2, 2])
+    #expect(try images.streamed("train").batch([0]).inputs.shape == [1, 3, 2, 2])
     // Those of bytes are left to the file of images.
     let other = try file(folder, task: "classification") { file in
       try file.write([UInt8](repeating: 0, count: 8), shape: [2, 1, 2, 2], to: "/train/images")
@@ -187,7 +187,10 @@ import Testing
   @Test(arguments: bad) func badFiles(_ bad: Bad) throws {
     let found = message {
       let file = try open(bad.build)
-      for name in file.splitNames { _ = try file.dataset(name) }
+      for name in file.splitNames {
+        let samples = try file.streamed(name)
+        _ = try samples.batch(Array(0..<samples.count))
+      }
     }
     #expect(found?.contains(bad.words) == true, "\(found ?? "nothing")")
   }

@@ -24,14 +24,14 @@ import Testing
     #expect(file.outputs == .classes(3))
     #expect(file.featureNames == ["x", "y"])
     #expect(file.targetName == "kind")
-    #expect(file.labels("train") == [2, 1, 0])
+    #expect(try file.labels("train") == [2, 1, 0])
     #expect(file.isLabelled("train") && !file.isLabelled("test"))
     #expect(try file.names("test") == ["t"])
-    let batch = try file.dataset("train").batch([2, 0])
+    let batch = try file.streamed("train").batch([2, 0])
     #expect(try batch.inputs.floats() == [3, 7, 1, 5])
     #expect(batch.targets.dtype == .int64)
     #expect(try batch.targets.values(as: Int64.self) == [0, 2])
-    #expect(try file.dataset("test").batch([0]).inputs.floats() == [9, 8])
+    #expect(try file.streamed("test").batch([0]).inputs.floats() == [9, 8])
     let raw = try HDF5File.open(folder.file("t.h5"))
     #expect(try raw.attribute("task", of: "/") == .string("classification"))
     #expect(try raw.elementType(of: "/train/labels") == .int64)
@@ -42,8 +42,8 @@ import Testing
   @Test func integersAreClassesByTheirSize() throws {
     let file = try convert("x,kind\n1,10\n2,2\n3,-1\n4,2\n", "x,kind\n1,2\n", TemporaryFolder())
     #expect(file.classNames == ["-1", "2", "10"])
-    #expect(file.labels("train") == [2, 1, 0, 1])
-    #expect(file.labels("test") == [1])
+    #expect(try file.labels("train") == [2, 1, 0, 1])
+    #expect(try file.labels("test") == [1])
   }
 
   @Test(arguments: [
@@ -69,8 +69,8 @@ import Testing
     #expect(summary.trainCount == 120 && summary.testCount == 30 && summary.featureNames.count == 4)
     #expect(summary.classNames == ["setosa", "versicolor", "virginica"])
     let file = try #require(try ArrayFile.open(folder.file("iris.h5")))
-    for kind: Int32 in 0..<3 { #expect(file.labels("train")?.count { $0 == kind } == 40) }
-    let values = try file.dataset("train").batch(Array(0..<120)).inputs.floats()
+    for kind: Int32 in 0..<3 { #expect(try file.labels("train")?.count { $0 == kind } == 40) }
+    let values = try file.streamed("train").batch(Array(0..<120)).inputs.floats()
     #expect(values.allSatisfy { abs($0) < 4 })
   }
 }

@@ -1,5 +1,3 @@
-import HDF5Files
-
 /// What the numbers of an array are as they lie in a file. A model gets them as float32, the nearest there is.
 public enum ArrayElement: String, Sendable, CaseIterable {
   /// Signed integers.
@@ -8,15 +6,6 @@ public enum ArrayElement: String, Sendable, CaseIterable {
   case uint8, uint16, uint32, uint64
   /// Floating-point numbers; bfloat16 lies in HDF5 as uint16 with the attribute `dtype`.
   case float16, bfloat16, float32, float64
-
-  /// Nil for what is no number. `dtype` is the dataset's attribute of this name.
-  public init?(_ type: HDF5ElementType, dtype: String? = nil) {
-    switch type {
-    case .uint16 where dtype == ArrayElement.bfloat16.rawValue: self = .bfloat16
-    case _ where type.isNumber: self.init(rawValue: type.description)
-    default: return nil
-    }
-  }
 
   /// Of one number.
   public var byteCount: Int {
@@ -33,23 +22,6 @@ public enum ArrayElement: String, Sendable, CaseIterable {
     switch self {
     case .float16, .bfloat16, .float32, .float64: false
     default: true
-    }
-  }
-
-  /// As HDF5 and memory hold it.
-  var stored: any HDF5Element.Type {
-    switch self {
-    case .int8: Int8.self
-    case .int16: Int16.self
-    case .int32: Int32.self
-    case .int64: Int64.self
-    case .uint8: UInt8.self
-    case .uint16, .bfloat16: UInt16.self
-    case .uint32: UInt32.self
-    case .uint64: UInt64.self
-    case .float16: Float16.self
-    case .float32: Float.self
-    case .float64: Double.self
     }
   }
 
@@ -87,5 +59,41 @@ public enum ArrayElement: String, Sendable, CaseIterable {
     // Infinities and what is no number would become ordinary ones.
     let wide = size.bitPattern | (bits & 0x7C00 == 0x7C00 ? 0x7F80_0000 : 0)
     return Float(bitPattern: wide | UInt32(bits & 0x8000) << 16)
+  }
+
+  /// The first number that is not finite as float32, and what it is then.
+  func firstNotFinite(_ bytes: UnsafeRawPointer, _ count: Int) -> (index: Int, value: Float)? {
+    if isInteger { return nil }
+    let block = 4096
+    return withUnsafeTemporaryAllocation(of: Float.self, capacity: block) { numbers in
+      guard let target = numbers.baseAddress else { return nil }
+      for start in stride(from: 0, to: count, by: block) {
+        let part = min(block, count - start)
+        decode(bytes + start * byteCount, part, into: target)
+        var found: UInt32 = 0
+        for index in 0..<part { found |= target[index].bitPattern & 0x7F80_0000 == 0x7F80_0000 ? 1 : 0 }
+        guard found != 0, let place = (0..<part).first(where: { !target[$0].isFinite }) else { continue }
+        return (start + place, target[place])
+      }
+      return nil
+    }
+  }
+
+  /// All numbers, of integers; those beyond Int64 become the nearest. Nothing of floating-point numbers.
+  func integers(_ bytes: UnsafeRawBufferPointer) -> [Int64] {
+    func all<Number: FixedWidthInteger & BitwiseCopyable>(_ type: Number.Type) -> [Int64] {
+      bytes.bindMemory(to: type).map { Int64(clamping: $0) }
+    }
+    switch self {
+    case .int8: return all(Int8.self)
+    case .int16: return all(Int16.self)
+    case .int32: return all(Int32.self)
+    case .int64: return all(Int64.self)
+    case .uint8: return all(UInt8.self)
+    case .uint16: return all(UInt16.self)
+    case .uint32: return all(UInt32.self)
+    case .uint64: return all(UInt64.self)
+    case .float16, .bfloat16, .float32, .float64: return []
+    }
   }
 }

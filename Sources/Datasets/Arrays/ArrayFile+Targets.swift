@@ -52,23 +52,29 @@ extension ArrayFile {
       return first.element.isInteger ? .classes(classCount) : .numbers(first.width)
     }
 
-    /// The names of the classes and the labels of each split that has them; nothing where numbers are predicted.
-    mutating func classes() throws -> (names: [String], labels: [String: [Int32]]) {
-      guard let first, first.element.isInteger else { return ([], [:]) }
-      var labels: [String: [Int32]] = [:]
+    /// The names of the classes; nothing where numbers are predicted. Of many named classes those that no name has are found
+    /// when they are read.
+    func classNames() throws -> [String] {
+      guard let first, first.element.isInteger else { return [] }
       let named = try names()
-      for name in splitNames where headers[name] != nil {
-        let numbers = try file.read(object(name), as: Int64.self)
-        let count = named?.count ?? ArrayFile.mostClasses
-        try ClassificationFile.checkLabels(numbers, classCount: count, path: file.path, object: object(name))
-        labels[name] = numbers.map { Int32(truncatingIfNeeded: $0) }
+      var occurs = [Bool](repeating: false, count: ArrayFile.mostClasses)
+      for name in splitNames {
+        guard let header = headers[name], named == nil || header.count <= Self.labelsAtOnce else { continue }
+        let most = named?.count ?? ArrayFile.mostClasses
+        try ArrayRows(file, object(name)).forEachBlock { (rows, numbers: UnsafeMutableBufferPointer<Int64>) in
+          if let row = numbers.firstIndex(where: { !(0..<Int64(most) ~= $0) }) {
+            let place = "\(object(name)): row \(rows.lowerBound + row)"
+            throw InputError(file.path, "\(place): expected a label in 0...\(most - 1), found \(numbers[row])")
+          }
+          if named == nil { for number in numbers { occurs[Int(number)] = true } }
+        }
       }
-      if let named { return (named, labels) }
-      let places = splitNames.compactMap { name in
-        labels[name].map { (place: file.path + ": " + object(name), labels: $0) }
-      }
-      return (try (0..<ArrayFile.classCount(places)).map { "\($0)" }, labels)
+      let place = "\(file.path): \(object(splitNames[0]))"
+      return try named ?? (0..<ArrayFile.classCount(occurs, place)).map { "\($0)" }
     }
+
+    /// So many labels are looked at when the file is opened; more of them when they are read.
+    private static let labelsAtOnce = 1 << 20
 
     private func names() throws -> [String]? {
       guard let attribute = try file.attribute("class_names", of: "/") else { return nil }
@@ -81,15 +87,12 @@ extension ArrayFile {
 
   /// How many classes there are where nothing names them: numbers from 0 to the greatest, of which none may be missing, or else
   /// they are rather no classes, or begin with 1.
-  static func classCount(_ splits: [(place: String, labels: [Int32])]) throws -> Int {
-    let greatest = splits.compactMap { $0.labels.max() }.max() ?? 0
-    var occurs = [Bool](repeating: false, count: Int(greatest) + 1)
-    for label in splits.lazy.flatMap(\.labels) { occurs[Int(label)] = true }
-    guard let missing = occurs.firstIndex(of: false), splits.contains(where: { !$0.labels.isEmpty }) else {
-      return occurs.count
+  static func classCount(_ occurs: [Bool], _ place: String) throws -> Int {
+    guard let greatest = occurs.lastIndex(of: true), let missing = occurs[..<greatest].firstIndex(of: false) else {
+      return (occurs.lastIndex(of: true) ?? 0) + 1
     }
     throw InputError(
-      splits[0].place,
+      place,
       "expected classes from 0 to \(greatest), but \(missing) never occurs; where that is meant, class names say which there "
         + "are")
   }

@@ -67,7 +67,6 @@ public final class ArrayFile: Sendable {
   public let preparation: TablePreparation?
   private let file: HDF5File
   private let headers: [String: ArrayHeader]
-  private let allLabels: [String: [Int32]]
 
   /// Opens the dataset at `path` and checks all of it but inputs and numbers to predict; nil for a file that has none of these
   /// layouts.
@@ -92,8 +91,8 @@ public final class ArrayFile: Sendable {
       throw InputError(path, "/\(name)/\(layout.inputs): expected \(wanted), found \(found)")
     }
     self.headers = headers
-    var targets = try Targets(file, layout, headers, splitNames)
-    (classNames, allLabels) = try targets.classes()
+    let targets = try Targets(file, layout, headers, splitNames)
+    classNames = try targets.classNames()
     outputs = targets.outputs(classNames.count)
     featureNames = try Self.featureNames(file, inputShape)
     targetName = try Self.text("target_name", file)
@@ -111,8 +110,16 @@ public final class ArrayFile: Sendable {
     headers[name] != nil && ((try? file.isDataset("/\(name)/\(layout.targets)")) ?? false)
   }
 
-  /// The class of each sample; nil where there are no classes.
-  public func labels(_ name: String) -> [Int32]? { allLabels[name] }
+  /// The class of each sample; nil where there are no classes, or nobody knows them.
+  public func labels(_ name: String) throws -> [Int32]? {
+    guard case .classes(let count) = outputs, isLabelled(name) else { return nil }
+    let rows = try ArrayRows(file, "/\(name)/\(layout.targets)")
+    return try [Int32](unsafeUninitializedCapacity: rows.count) { buffer, filled in
+      let labels = UnsafeMutableBufferPointer(rebasing: buffer[..<rows.count])
+      try rows.readClasses(0..<rows.count, count, into: labels)
+      filled = rows.count
+    }
+  }
 
   /// What the samples are called, where the file says so.
   public func names(_ name: String) throws -> [String]? {
@@ -125,19 +132,17 @@ public final class ArrayFile: Sendable {
     return names
   }
 
-  /// Reads a split whole. `shape` is that of one sample as a model takes it: as many numbers as in the file.
-  /// - Throws: `InputError` when there is no such split, and for numbers that are not finite, with their row.
-  public func dataset(_ name: String, shape: [Int]? = nil) throws -> ArrayDataset {
-    let (header, group) = (try header(name), "/\(name)")
-    let inputs = try ArrayRows(file, "\(group)/\(layout.inputs)", header)
-    var numbers: ArrayRows?
-    if case .numbers = outputs, isLabelled(name) {
-      let object = "\(group)/\(layout.targets)"
-      numbers = try ArrayRows(file, object, ArrayHeader(file, object))
-    }
-    return ArrayDataset(
-      inputs, shape: shape ?? inputShape, outputs: outputs, labels: allLabels[name], numbers: numbers,
-      weights: layout == .arrays ? try SampleWeights.read(file, "\(group)/weights", count: header.count) : nil)
+  /// The samples of the split `name`, read when they are needed. `shape` is that of one sample as a model takes it: as many
+  /// numbers as in the file.
+  /// - Throws: `InputError` when there is no such split. Numbers that are not finite are found when they are read.
+  public func streamed(
+    _ name: String, shape: [Int]? = nil, _ options: StreamingOptions = StreamingOptions(), isTraining: Bool = false
+  ) throws -> Streamed {
+    _ = try header(name)
+    let arrays = try StreamedArrays(file, name, layout, shape: shape ?? inputShape, outputs)
+    let rowBytes = arrays.layout.columns.reduce(0, +)
+    let others = headers.filter { $0.key != name }.values.reduce(0) { $0 + $1.count * rowBytes }
+    return try Streamed(arrays, options, isTraining: isTraining, beside: others)
   }
 
   private func header(_ name: String) throws -> ArrayHeader {

@@ -1,64 +1,58 @@
 import HDF5Files
 
-/// The rows of an array as they lie in a file, whole in memory.
-final class ArrayRows: @unchecked Sendable {
+/// The rows of an array in a file.
+struct ArrayRows: Sendable {
+  let rows: HDF5Rows
   let element: ArrayElement
-  /// Of one row.
-  let shape: [Int]
-  /// Rows.
-  let count: Int
-  /// Written to by `init` alone.
-  private let bytes: UnsafeMutableRawBufferPointer
-
   /// Numbers of one row.
-  var width: Int { shape.reduce(1, *) }
+  let width: Int
+  private let path, object: String
 
-  /// Reads the array at `object`, whose rows must have `shape`.
-  /// - Throws: `InputError` with the row of a number that is not finite; `HDF5Error` for what can't be read.
-  init(_ file: HDF5File, _ object: String, _ array: ArrayHeader) throws {
-    (element, shape, count) = (array.element, array.rowShape, array.count)
-    // Of no row: held against what the file can hold before so much is allocated.
-    try file.read(object, rows: 0..<0, into: UnsafeMutableBufferPointer<UInt8>(start: nil, count: 0))
-    bytes = .allocate(byteCount: count * array.width * array.element.byteCount, alignment: 16)
-    try read(file, object, element.stored)
-    try check(file.path, object)
+  var count: Int { rows.rowCount }
+  var rowBytes: Int { width * element.byteCount }
+
+  init(_ file: HDF5File, _ object: String) throws {
+    let header = try ArrayHeader(file, object)
+    (rows, element, width) = (try file.rows(of: object), header.element, header.width)
+    (path, self.object) = (file.path, object)
   }
 
-  deinit { bytes.deallocate() }
-
-  private func read<T: HDF5Element>(_ file: HDF5File, _ object: String, _ type: T.Type) throws {
-    try file.read(object, rows: 0..<count, into: bytes.bindMemory(to: type))
+  /// Numbers as they lie in the file.
+  /// - Throws: `InputError` with the row of a number that is not finite.
+  func read(_ samples: Range<Int>, into bytes: UnsafeMutableRawBufferPointer) throws {
+    func read<T: HDF5Element>(_ type: T.Type) throws { try rows.read(samples, into: bytes.bindMemory(to: type)) }
+    try read(element.stored)
+    guard let base = bytes.baseAddress, let place = element.firstNotFinite(base, samples.count * width) else { return }
+    let row = samples.lowerBound + place.index / width
+    let position = width == 1 ? "row \(row)" : "row \(row), number \(place.index % width)"
+    throw InputError(path, "\(object): \(position): \(place.value) is no finite number of float32")
   }
 
-  /// As float32, row after row.
-  func decode(_ row: Int, into target: UnsafeMutablePointer<Float>) {
-    guard let base = bytes.baseAddress else { return }
-    let width = width
-    element.decode(base + row * width * element.byteCount, width, into: target)
-  }
-
-  var checksum: UInt { Checksum.crc32(UnsafeRawBufferPointer(bytes)) }
-
-  private func check(_ path: String, _ object: String) throws {
-    if element.isInteger { return }
-    let width = width
-    try withUnsafeTemporaryAllocation(of: Float.self, capacity: width) { numbers in
-      guard let target = numbers.baseAddress else { return }
-      for row in 0..<count {
-        decode(row, into: target)
-        guard !Self.isFinite(target, width), let place = (0..<width).first(where: { !target[$0].isFinite }) else {
-          continue
-        }
-        let position = width == 1 ? "" : ", number \(place)"
-        throw InputError(path, "\(object): row \(row)\(position): \(target[place]) is no finite number of float32")
+  /// Classes, of which there are `count`.
+  func readClasses(_ samples: Range<Int>, _ count: Int, into labels: UnsafeMutableBufferPointer<Int32>) throws {
+    try forEachBlock(of: samples) { block, numbers in
+      if let row = numbers.firstIndex(where: { !(0..<Int64(count) ~= $0) }) {
+        throw InputError(
+          path,
+          "\(object): row \(block.lowerBound + row): expected a label in 0...\(count - 1), found \(numbers[row])")
       }
+      for (row, number) in zip(block, numbers) { labels[row - samples.lowerBound] = Int32(number) }
     }
   }
 
-  private static func isFinite(_ numbers: UnsafePointer<Float>, _ count: Int) -> Bool {
-    var found: UInt32 = 0
-    for index in 0..<count { found |= numbers[index].bitPattern & 0x7F80_0000 == 0x7F80_0000 ? 1 : 0 }
-    return found == 0
+  /// Numbers of many rows, some at a time, converted as libhdf5 does it.
+  func forEachBlock<T: HDF5Element>(
+    of samples: Range<Int>? = nil, _ body: (Range<Int>, UnsafeMutableBufferPointer<T>) throws -> Void
+  ) throws {
+    let (samples, most) = (samples ?? 0..<count, 1 << 16)
+    try withUnsafeTemporaryAllocation(of: T.self, capacity: min(most, max(samples.count, 1)) * width) { buffer in
+      for start in stride(from: samples.lowerBound, to: samples.upperBound, by: most) {
+        let block = start..<min(start + most, samples.upperBound)
+        let part = UnsafeMutableBufferPointer(rebasing: buffer[..<(block.count * width)])
+        try rows.read(block, into: part)
+        try body(block, part)
+      }
+    }
   }
 }
 

@@ -126,7 +126,7 @@ public struct NPYConverter: Sendable {
       }
       if let weights = split.weights {
         guard weights.rowWidth == 1 else { throw InputError(weights.path, "expected one weight for each sample") }
-        _ = try SampleWeights.checked(weights.numbers(), weights.path)
+        try SampleWeights.check(weights.numbers(), weights.path)
       }
     }
     return try outputs(of: splits.compactMap(\.targets))
@@ -147,14 +147,14 @@ public struct NPYConverter: Sendable {
         "integers are classes, one for each sample, but each row has the shape \(first.rowShape); numbers to "
           + "predict must be floats")
     }
-    var labels: [(place: String, labels: [Int32])] = []
+    var occurs = [Bool](repeating: false, count: ArrayFile.mostClasses)
     for target in targets {
-      let numbers = target.integers()
-      try ClassificationFile.checkLabels(
-        numbers, classCount: classNames?.count ?? ArrayFile.mostClasses, path: target.path, object: nil)
-      labels.append((target.path, numbers.map { Int32(truncatingIfNeeded: $0) }))
+      let labels = target.integers()
+      let most = classNames?.count ?? ArrayFile.mostClasses
+      try ClassificationFile.checkLabels(labels, classCount: most, path: target.path, object: nil)
+      if classNames == nil { for label in labels { occurs[Int(label)] = true } }
     }
-    return .classes(try classNames?.count ?? ArrayFile.classCount(labels))
+    return .classes(try classNames?.count ?? ArrayFile.classCount(occurs, first.path))
   }
 
   private func encode(_ splits: [Arrays], sourceSHA256: String) throws -> [UInt8] {
@@ -172,5 +172,17 @@ public struct NPYConverter: Sendable {
       try split.weights?.write(to: file, "/\(split.name)/weights", rowShape: [])
     }
     return try file.image()
+  }
+}
+
+extension NPYArray {
+  /// Writes the array with rows of another shape of as many numbers.
+  fileprivate func write(to file: HDF5File, _ object: String, rowShape: [Int]) throws {
+    func write<T: HDF5Element>(_ type: T.Type) throws {
+      try bytes.withUnsafeBytes {
+        try file.write($0.bindMemory(to: type), shape: [count] + rowShape, to: object)
+      }
+    }
+    try write(header.element.stored)
   }
 }

@@ -59,42 +59,14 @@ struct NPYArray {
 
   /// Throws for a number that no float32 can hold, with its row.
   private func checkNumbers() throws {
-    if header.element.isInteger { return }
-    let (total, block) = (bytes.count / header.element.byteCount, 4096)
-    try bytes.withUnsafeBytes { bytes in
-      try withUnsafeTemporaryAllocation(of: Float.self, capacity: block) { numbers in
-        guard let base = bytes.baseAddress, let target = numbers.baseAddress else { return }
-        for start in stride(from: 0, to: total, by: block) {
-          let count = min(block, total - start)
-          header.element.decode(base + start * header.element.byteCount, count, into: target)
-          guard let place = (0..<count).first(where: { !target[$0].isFinite }) else { continue }
-          let row = (start + place) / max(rowWidth, 1)
-          throw InputError(path, "row \(row): \(target[place]) is no finite number of float32")
-        }
-      }
-    }
-  }
-
-  /// Writes the array with rows of another shape of as many numbers.
-  func write(to file: HDF5File, _ object: String, rowShape: [Int]) throws {
-    func write<T: HDF5Element>(_ type: T.Type) throws {
-      try bytes.withUnsafeBytes {
-        try file.write($0.bindMemory(to: type), shape: [count] + rowShape, to: object)
-      }
-    }
-    try write(header.element.stored)
+    let count = bytes.count / header.element.byteCount
+    let found = bytes.withUnsafeBytes { $0.baseAddress.flatMap { header.element.firstNotFinite($0, count) } }
+    guard let found else { return }
+    throw InputError(path, "row \(found.index / max(rowWidth, 1)): \(found.value) is no finite number of float32")
   }
 
   /// All numbers as integers, of an array of those.
-  func integers() -> [Int64] {
-    func read<T: HDF5Element>(_ type: T.Type) -> [Int64] {
-      guard T.self is any BinaryInteger.Type else { return [] }
-      return bytes.withUnsafeBytes { raw in
-        raw.bindMemory(to: type).map { number in (number as? any BinaryInteger).map { Int64(clamping: $0) } ?? -1 }
-      }
-    }
-    return read(header.element.stored)
-  }
+  func integers() -> [Int64] { bytes.withUnsafeBytes(header.element.integers) }
 
   /// All numbers, widened.
   func numbers() -> [Double] {

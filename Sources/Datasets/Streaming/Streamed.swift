@@ -46,6 +46,9 @@ public final class Streamed: DigestedDataset, SharedDataset {
   /// Bytes of a window; nil where there are none.
   public let window: Int?
   private let slots: Int
+  private let options: StreamingOptions
+  /// Bytes of what shares the memory.
+  private let others: Int
   private let store = Mutex<ChunkStore?>(nil)
   private let knownDigest = Mutex<String?>(nil)
 
@@ -60,6 +63,7 @@ public final class Streamed: DigestedDataset, SharedDataset {
     beside others: Int = 0
   ) throws {
     (self.source, layout) = (source, source.layout)
+    (self.options, self.others) = (options, others)
     let all = layout.allBytes.map { $0.addingReportingOverflow(others) }
     isResident = all.map { !$0.overflow && $0.partialValue <= options.memory } ?? false
     shuffling = options.shuffling ?? (isResident ? .full : .windowed)
@@ -92,6 +96,16 @@ public final class Streamed: DigestedDataset, SharedDataset {
   }
 
   public var count: Int { layout.count }
+
+  /// Some of the samples, in rising order; they share the memory with the others.
+  func choosing(_ samples: [Int], isTraining: Bool) throws -> Streamed {
+    let rowBytes = layout.columns.reduce(0, +)
+    let left = rowBytes.multipliedReportingOverflow(by: count - samples.count)
+    let beside = others.addingReportingOverflow(left.overflow ? .max : left.partialValue)
+    return try Streamed(
+      ChosenSamples(source, samples), options, isTraining: isTraining,
+      beside: beside.overflow ? .max : beside.partialValue)
+  }
 
   // MARK: Memory
 

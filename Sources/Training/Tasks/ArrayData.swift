@@ -47,10 +47,13 @@ struct ArrayData: TaskData {
   }
   var splitNames: [String] { file.splitNames }
 
-  func split(_ name: String) throws -> any DigestedDataset { try file.dataset(name, shape: shape) }
+  func split(_ name: String) throws -> any DigestedDataset { try file.streamed(name, shape: shape) }
+  func split(_ name: String, _ configuration: Configuration, isTraining: Bool) throws -> any DigestedDataset {
+    try file.streamed(name, shape: shape, configuration.loading.options, isTraining: isTraining)
+  }
   func isLabelled(_ split: String) -> Bool { file.isLabelled(split) }
   func names(_ split: String) throws -> [String]? { try file.names(split) }
-  func labels(_ split: String) throws -> [Int32]? { file.labels(split) }
+  func labels(_ split: String) throws -> [Int32]? { try file.labels(split) }
 
   /// Nothing is done to numbers: only to pixels that are bytes.
   func complete(_ configuration: inout Configuration) throws {

@@ -63,6 +63,7 @@ private struct LanguageData: TaskData {
     return metadata
   }
   var splitNames: [String] { ["train"] }
+  var isDivisible: Bool { false }
 
   func split(_ name: String) throws -> any DigestedDataset {
     guard name == "train" else { throw InputError(file.path, "has no split \"\(name)\"; it has: train") }

@@ -82,6 +82,8 @@ public protocol TaskData: Sendable {
   func split(_ name: String) throws -> any DigestedDataset
   /// The split as a training wants it, or an evaluation of what it trained.
   func split(_ name: String, _ configuration: Configuration, isTraining: Bool) throws -> any DigestedDataset
+  /// Whether samples stand by themselves, so that some can be held back.
+  var isDivisible: Bool { get }
   /// Whether the split says what a model should answer; it can be predicted in any case.
   func isLabelled(_ split: String) -> Bool
   /// What names the samples of a split, where something does.
@@ -96,6 +98,7 @@ extension TaskData {
   public func split(_ name: String, _ configuration: Configuration, isTraining: Bool) throws -> any DigestedDataset {
     try split(name)
   }
+  public var isDivisible: Bool { true }
   public func isLabelled(_ split: String) -> Bool { true }
   public func names(_ split: String) throws -> [String]? { nil }
   public func labels(_ split: String) throws -> [Int32]? { nil }
