@@ -6,12 +6,13 @@ public func softmaxRegression(inputs: Int = 784, classes: Int = 10) -> Sequentia
 }
 
 /// The book's multilayer perceptron: 256 hidden units with ReLU, or layers of other widths. `[batch, 1, 28, 28]` to
-/// `[batch, 10]`, or samples of any other shape.
+/// `[batch, 10]`, or samples of any other shape. One hidden layer begins with the book's small weights; through several of them
+/// such fade the signal away, so those are Glorot's.
 public func perceptron(inputs: Int = 784, classes: Int = 10, hidden: [Int] = [256]) -> Sequential {
-  let small = Initializer.normal(standardDeviation: 0.01)
+  let weights = hidden.count > 1 ? Initializer.xavierUniform : .normal(standardDeviation: 0.01)
   var layers: [Module] = [Flatten()]
-  for (width, before) in zip(hidden, [inputs] + hidden) { layers += [Linear(before, width, weights: small), ReLU()] }
-  return Sequential(layers + [Linear(hidden.last ?? inputs, classes, weights: small)])
+  for (width, before) in zip(hidden, [inputs] + hidden) { layers += [Linear(before, width, weights: weights), ReLU()] }
+  return Sequential(layers + [Linear(hidden.last ?? inputs, classes, weights: weights)])
 }
 
 /// The book's perceptron of two hidden layers with dropout. `[batch, 1, 28, 28]` to `[batch, 10]`, or samples of any other shape.

@@ -47,7 +47,7 @@ def theirs(data, seed):
     network = torch.nn.Sequential(*layers, torch.nn.Linear(before, int(y.max()) + 1))
     for layer in network:
         if isinstance(layer, torch.nn.Linear):
-            torch.nn.init.normal_(layer.weight, std=0.01)
+            torch.nn.init.xavier_uniform_(layer.weight)
     optimizer = torch.optim.Adam(network.parameters(), lr=RATE)
     loss = torch.nn.CrossEntropyLoss()
     for _ in range(EPOCHS):

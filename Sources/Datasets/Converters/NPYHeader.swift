@@ -66,9 +66,7 @@ struct NPYHeader: Equatable {
   }
 
   private static func type(_ value: PythonScan.Value?, _ path: String) throws -> (ArrayElement, Bool) {
-    guard case .text(let text)? = value else {
-      throw InputError(path, value == .list ? "holds records, which are not read" : "its header has no descr")
-    }
+    guard case .text(let text)? = value else { throw InputError(path, "its header has no descr") }
     let (order, code) = (text.first ?? "?", text.dropFirst())
     let elements: [Substring: ArrayElement] = [
       "b1": .uint8, "i1": .int8, "i2": .int16, "i4": .int32, "i8": .int64, "u1": .uint8, "u2": .uint16, "u4": .uint32,
@@ -90,8 +88,6 @@ struct PythonScan {
     case text(String)
     case flag(Bool)
     case tuple([Int])
-    /// Whatever stands in brackets.
-    case list
   }
 
   private let bytes: [UInt8]
@@ -121,9 +117,7 @@ struct PythonScan {
     case UInt8(ascii: "'"), UInt8(ascii: "\""): return .text(try text())
     case UInt8(ascii: "("): return .tuple(try tuple())
     case UInt8(ascii: "["):
-      // Fields of records: they are refused in any case, so that nothing behind them matters.
-      place = bytes.count
-      return .list
+      throw InputError(path, "holds records, which are not read")
     default:
       if takeWord("True") { return .flag(true) }
       if takeWord("False") { return .flag(false) }
