@@ -29,7 +29,9 @@ let implementation: [Target] = [
   .target(name: "Optimizers", dependencies: ["Kernels", "Tensors"]),
   .target(name: "MessagePassing", dependencies: ["CMPI", "Failures"]),
   .target(name: "HDF5Files", dependencies: ["CHDF5", "CZlib", "Failures"]),
-  .target(name: "DataParallel", dependencies: ["Failures", "Tensors", "Networks", "Optimizers", "MessagePassing"]),
+  .target(
+    name: "DataParallel",
+    dependencies: ["Failures", "Kernels", "Tensors", "Networks", "Optimizers", "MessagePassing"]),
   .target(
     name: "Datasets", dependencies: ["Failures", "Tensors", "MessagePassing", "HDF5Files", "CZlib", "CPNG", "CJPEG"]),
   .target(name: "Checkpoints", dependencies: ["Failures", "Networks", "Optimizers", "HDF5Files"]),

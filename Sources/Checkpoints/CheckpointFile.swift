@@ -64,9 +64,15 @@ public enum CheckpointFile {
   }
 
   /// Reads and verifies the checkpoint at `path`.
-  public static func load(_ path: String) throws -> Checkpoint { try decode(InputFile.bytes(of: path), path) }
+  public static func load(_ path: String) throws -> Checkpoint { try load(path, advice: "") }
 
-  static func decode(_ bytes: [UInt8], _ path: String) throws -> Checkpoint {
+  /// `advice` follows the line with which the process ends where libhdf5 dies of the file.
+  static func load(_ path: String, advice: String) throws -> Checkpoint {
+    try decode(InputFile.bytes(of: path), path, advice)
+  }
+
+  /// Reads and verifies the bytes of a checkpoint's file, of which errors speak as `path`.
+  public static func decode(_ bytes: [UInt8], _ path: String, _ advice: String = "") throws -> Checkpoint {
     let end = bytes.count - sealCount
     guard end > 0, bytes[end...].starts(with: Array(seal.utf8)), bytes.last == UInt8(ascii: "\n") else {
       throw unsealed(bytes, path)
@@ -76,7 +82,7 @@ public enum CheckpointFile {
     guard stated == found else {
       throw CheckpointError(path, "is damaged: its digest is \(found), \(stated) was stored")
     }
-    return try read(HDF5File.open(image: Array(bytes[..<end]), name: path), path)
+    return try read(HDF5File.open(image: Array(bytes[..<end]), name: path, advice: advice), path)
   }
 
   /// What a file without a seal is: a dataset, a checkpoint that was cut short, or something else. Told by its bytes

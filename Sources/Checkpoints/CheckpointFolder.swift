@@ -106,8 +106,8 @@ public struct CheckpointFolder: Sendable {
     var firstFault: (any Error)?
     for file in files {
       do {
-        let checkpoint = try CheckpointFile.load(file)
-        return (file, checkpoint)
+        let advice = file == files.last ? "" : "; move it away to go on with the checkpoint before it"
+        return (file, try CheckpointFile.load(file, advice: advice))
       } catch {
         firstFault = firstFault ?? error
         if file != files.last { warn("\(error); trying the one before") }

@@ -11,6 +11,9 @@ public final class Replica {
   let parameters: [Tensor]
   /// Layers with running statistics, each once.
   let statisticians: [Module]
+  /// The tensors of which ranks add up what their slices came to: sums for statistics, and parameters, but for frozen ones.
+  /// Found anew at the beginning of each step.
+  public private(set) var summed: [Tensor]
   private var isInStep = false
   /// How many of this rank's slices came to a gradient of each summed tensor; none until a slice is done.
   private var uses: [Double] = []
@@ -20,13 +23,15 @@ public final class Replica {
     (self.model, self.optimizer) = (model, optimizer)
     parameters = model.namedParameters.map(\.tensor)
     statisticians = model.statisticians
+    summed = Self.summed(parameters, statisticians)
+  }
+
+  private static func summed(_ parameters: [Tensor], _ statisticians: [Module]) -> [Tensor] {
+    statisticians.flatMap(\.stepSums) + parameters.filter(\.requiresGradient)
   }
 
   /// Whether a layer takes statistics of a batch, as batch normalisation does.
   public var hasStatistics: Bool { !statisticians.isEmpty }
-
-  /// The tensors of which ranks add up what their slices came to: sums for statistics, and parameters, but for frozen ones.
-  public var summed: [Tensor] { statisticians.flatMap(\.stepSums) + parameters.filter(\.requiresGradient) }
 
   /// For each summed tensor, how many of this rank's slices came to a gradient of it.
   var useCounts: [Double] { uses.isEmpty ? summed.map { _ in 0 } : uses }
@@ -46,6 +51,7 @@ public final class Replica {
   /// Forgets gradients and sums of a step that did not come to its end.
   func beginStep() {
     uses = []
+    summed = Self.summed(parameters, statisticians)
     if isInStep { clear() }
     isInStep = true
   }

@@ -1,4 +1,5 @@
 import Failures
+import Kernels
 import MessagePassing
 import Tensors
 
@@ -33,13 +34,9 @@ public enum Replicas {
       .sorted { ($1.ranks.count, $0.ranks[0]) < ($0.ranks.count, $1.ranks[0]) }
   }
 
-  /// 64 bits over a tensor's elements (Fowler, Noll and Vo's hash, word by word).
+  /// 64 bits over a tensor's elements.
   static func digest(_ tensor: Tensor) throws -> UInt64 {
-    try tensor.withRowMajor(as: Float.self) { values in
-      var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-      for value in values { hash = (hash ^ UInt64(value.bitPattern)) &* 0x0000_0100_0000_01B3 }
-      return hash
-    }
+    try tensor.withRowMajor(as: Float.self) { values in BitHash.of(values) { UInt64($0.bitPattern) } }
   }
 
   /// Throws on every rank unless all pass the same lines, each a name and a value: names the first that differs, and every

@@ -75,10 +75,10 @@ extension Dataset {
 
 /// The batches of one pass over a data set, of one loader.
 public protocol DatasetPass: Sendable {
+  /// The samples of a batch, or a part of one, which stand at these positions. Positions rise from call to call.
+  func batch(_ samples: [Int], at positions: Range<Int>) throws -> Batch
   /// Nothing before this position is asked for any more.
   func advance(to position: Int)
-  /// The samples of a batch, or a part of one.
-  func batch(_ samples: [Int]) throws -> Batch
   /// Nothing is asked for any more.
   func finish()
 }
@@ -90,8 +90,8 @@ struct DirectPass: DatasetPass {
 
   init(_ dataset: any Dataset, epoch: Int) { (self.dataset, self.epoch) = (dataset, epoch) }
 
+  func batch(_ samples: [Int], at positions: Range<Int>) throws -> Batch { try dataset.batch(samples, epoch: epoch) }
   func advance(to position: Int) {}
-  func batch(_ samples: [Int]) throws -> Batch { try dataset.batch(samples, epoch: epoch) }
   func finish() {}
 }
 

@@ -30,9 +30,12 @@ public final class Loader {
 
     func load(_ index: Int, _ pass: any DatasetPass) throws -> StepBatch {
       let batch = sampler.batch(index)
-      pass.advance(to: batch.lowerBound)
       let samples = order[batch]
-      let parts = try slices(batch.count).map { try pass.batch(Array(samples[$0])) }
+      let parts = try slices(batch.count).map { part in
+        let positions = batch.lowerBound + part.lowerBound..<batch.lowerBound + part.upperBound
+        return try pass.batch(Array(samples[part]), at: positions)
+      }
+      pass.advance(to: batch.upperBound)
       let weight = dataset.weight(of: samples)
       return StepBatch(index: index, slices: parts, globalCount: batch.count, globalWeight: weight)
     }

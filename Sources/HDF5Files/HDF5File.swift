@@ -8,6 +8,8 @@ import Glibc
 public final class HDF5File: @unchecked Sendable {
   /// Where the file lies, or what stands for it in messages when it exists in memory only.
   public let path: String
+  /// What to do where libhdf5 dies of the file; follows the line that says so.
+  private let advice: String
   /// Whether the file is being built, or else read.
   let isWritable: Bool
   /// Bytes in the file; what a dataset declares is held against it. Meaningful only for files that are read.
@@ -22,15 +24,17 @@ public final class HDF5File: @unchecked Sendable {
   private var id: hid_t
 
   /// A file to read.
-  private init(id: hid_t, path: String, byteCount: Int, rawBytes: @escaping (Int, Int) throws -> [UInt8]) {
-    (self.id, self.path, isWritable, target) = (id, path, false, nil)
+  private init(
+    id: hid_t, path: String, advice: String, byteCount: Int, rawBytes: @escaping (Int, Int) throws -> [UInt8]
+  ) {
+    (self.id, self.path, self.advice, isWritable, target) = (id, path, advice, false, nil)
     self.byteCount = byteCount
     self.rawBytes = rawBytes
   }
 
   /// A file to build, in memory without a target.
   private init(newWithID id: hid_t, path: String, target: WriteTarget? = nil) {
-    (self.id, self.path, isWritable, self.target) = (id, path, true, target)
+    (self.id, self.path, advice, isWritable, self.target) = (id, path, "", true, target)
     byteCount = 0
     rawBytes = { _, _ in [] }
   }
@@ -50,11 +54,12 @@ public final class HDF5File: @unchecked Sendable {
     }
     let start = try file.bytes(at: 0, count: signature.count)
     guard start == signature else { throw HDF5Error(.notHDF5, path: path, "is no HDF5 file") }
-    return try open(path, as: path, byteCount: file.byteCount) { try file.bytes(at: $0, count: $1) }
+    return try open(path, as: path, "", byteCount: file.byteCount) { try file.bytes(at: $0, count: $1) }
   }
 
-  /// Opens the bytes of an HDF5 file for reading. `name` stands for the file in messages.
-  public static func open(image: [UInt8], name: String = "HDF5 image") throws -> HDF5File {
+  /// Opens the bytes of an HDF5 file for reading. `name` stands for the file in messages; `advice` follows where libhdf5
+  /// dies of them and this process with it, as no error can be thrown then.
+  public static func open(image: [UInt8], name: String = "HDF5 image", advice: String = "") throws -> HDF5File {
     guard image.starts(with: signature) else { throw HDF5Error(.notHDF5, path: name, "is no HDF5 file") }
     let descriptor = h5_memory_file()
     // libhdf5 opens it for itself, by the name that it has among this process's descriptors.
@@ -63,16 +68,20 @@ public final class HDF5File: @unchecked Sendable {
       guard descriptor >= 0 else { throw FileError.writing(name, "a file in memory", code: errno) }
       try image.withUnsafeBytes { try AtomicFile.write(all: $0, to: descriptor, path: name) }
     } catch let error as FileError { throw HDF5Error(.library, path: name, error.what) }
-    return try open("/proc/self/fd/\(descriptor)", as: name, byteCount: image.count) { Array(image[$0..<$0 + $1]) }
+    return try open("/proc/self/fd/\(descriptor)", as: name, advice, byteCount: image.count) {
+      Array(image[$0..<$0 + $1])
+    }
   }
 
   private static func open(
-    _ path: String, as name: String, byteCount: Int, rawBytes: @escaping (Int, Int) throws -> [UInt8]
+    _ path: String, as name: String, _ advice: String, byteCount: Int, rawBytes: @escaping (Int, Int) throws -> [UInt8]
   ) throws -> HDF5File {
     try HDF5Session.run(path: name, object: nil, failure: .damaged) { session in
       let access = try HDF5Library.readingAccess(session)
-      let id = try LibraryFault.reported(name) { try session.check(H5Fopen(path, h5_read_only(), access), "opening") }
-      return HDF5File(id: id, path: name, byteCount: byteCount, rawBytes: rawBytes)
+      let id = try LibraryFault.reported(name, advice) {
+        try session.check(H5Fopen(path, h5_read_only(), access), "opening")
+      }
+      return HDF5File(id: id, path: name, advice: advice, byteCount: byteCount, rawBytes: rawBytes)
     }
   }
 
@@ -131,7 +140,7 @@ public final class HDF5File: @unchecked Sendable {
   ) throws -> Value {
     try HDF5Session.run(path: path, object: object, failure: failure) { session in
       guard id >= 0 else { throw session.error(.misuse, "the file is closed") }
-      guard isWritable else { return try LibraryFault.reported(path) { try body(session, id) } }
+      guard isWritable else { return try LibraryFault.reported(path, advice) { try body(session, id) } }
       guard let target else { return try body(session, id) }
       // What libhdf5 makes of a disk that failed is not the cause.
       let result = Result { try body(session, id) }

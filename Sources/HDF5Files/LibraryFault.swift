@@ -20,10 +20,10 @@ enum LibraryFault {
 
   private static let state = State()
 
-  /// Runs `body` with the lock held; a fault in it is reported as one of the file at `path`.
-  static func reported<Result>(_ path: String, _ body: () throws -> Result) rethrows -> Result {
+  /// Runs `body` with the lock held; a fault in it is reported as one of the file at `path`, with advice behind it.
+  static func reported<Result>(_ path: String, _ advice: String, _ body: () throws -> Result) rethrows -> Result {
     state.depth += 1
-    if state.depth == 1 { begin(path) }
+    if state.depth == 1 { begin(path, advice) }
     defer {
       state.depth -= 1
       if state.depth == 0 { end() }
@@ -35,8 +35,9 @@ enum LibraryFault {
     for (index, signal) in signals.enumerated() { sigaction(signal, &state.before[index], nil) }
   }
 
-  private static func begin(_ path: String) {
-    let text = "lockstep: \(path.utf8.count < room / 2 ? path : "an HDF5 file"): libhdf5 fails on it: it is damaged\n"
+  private static func begin(_ path: String, _ advice: String) {
+    let name = path.utf8.count < room / 2 ? path : "an HDF5 file"
+    let text = "lockstep: \(name): libhdf5 fails on it: it is damaged\(advice)\n"
     state.count = 0
     for byte in text.utf8.prefix(room) {
       state.line[state.count] = byte

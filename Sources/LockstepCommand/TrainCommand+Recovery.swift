@@ -1,8 +1,8 @@
 import Foundation
 import Lockstep
 
-/// A job that starts again by itself after it lost a rank (`launch/local --max-restarts`): it goes on from the last snapshot of
-/// its state, which lies in memory that outlives the ranks.
+/// A job that starts again by itself after it lost a rank (`--max-restarts`): it goes on from the last snapshot of its state,
+/// which lies in memory that outlives the ranks, on each of its hosts.
 extension TrainCommand {
   /// What the launcher calls the folder in memory, in the environment.
   static var recoveryVariable: String { "LOCKSTEP_RECOVERY" }
@@ -12,10 +12,10 @@ extension TrainCommand {
     return path.isEmpty ? nil : CheckpointFolder(path)
   }
 
-  /// Where an earlier start of this job had come to; nil for the first.
-  func recovered() throws -> (path: String, checkpoint: Checkpoint)? {
-    guard let folder = recoveryFolder, !(try folder.files().isEmpty) else { return nil }
-    return try CheckpointFolder.load(folder.path)
+  /// Where an earlier start of this job had come to, by the newest state that any of its hosts has; nil for the first. All
+  /// ranks ask together, those that see no such folder, too.
+  func recovered(_ communicator: Communicator) throws -> (path: String, checkpoint: Checkpoint)? {
+    try communicator.newestCheckpoint(of: recoveryFolder)
   }
 
   /// The snapshots of a job that may start again: the newest, and the one before until the newest is whole.

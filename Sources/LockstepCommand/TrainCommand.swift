@@ -125,7 +125,8 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
 
   /// Two calls: what is in the files decides how much memory the data need, and what is in memory whose they are.
   private func makeJob(_ communicator: Communicator) throws -> Job {
-    var job = try communicator.agreeing("start", at: .starting) { try prepare(communicator) }
+    let recovered = try recovered(communicator)
+    var job = try communicator.agreeing("start", at: .starting) { try prepare(communicator, recovered) }
     try communicator.share([job.train, job.test])
     let identity = try communicator.agreeing("start", at: .starting) {
       try job.resumed.map { try checkSamples(of: $0, job.train) }
@@ -137,9 +138,9 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     return job
   }
 
-  private func prepare(_ communicator: Communicator) throws -> Job {
+  private func prepare(_ communicator: Communicator, _ recovered: (path: String, checkpoint: Checkpoint)?) throws -> Job
+  {
     let entry = try Tool.registry().find(model)
-    let recovered = try recovered()
     let resumed =
       try recovered
       ?? resume.map { path in

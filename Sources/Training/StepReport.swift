@@ -11,8 +11,12 @@ public struct StepReport: Sendable, CustomStringConvertible {
   /// Of the gradient summed over all ranks.
   public let gradientNorm: Double
 
+  /// Samples that a line names: mpirun mixes lines of ranks that are longer than 4,096 bytes.
+  static let mostNamed = 400
+
   public var description: String {
-    let taken = samples.map(String.init).joined(separator: " ")
+    let more = samples.count > Self.mostNamed ? " and \(samples.count - Self.mostNamed) more" : ""
+    let taken = samples.prefix(Self.mostNamed).map(String.init).joined(separator: " ") + more
     return "step \(step) rank \(rank): loss \(loss), gradient norm \(gradientNorm), samples \(taken)"
   }
 }

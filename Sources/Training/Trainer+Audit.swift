@@ -103,8 +103,8 @@ private struct Replay {
     for tensor in tensors { tensor.gradient = nil }
     if let carried { try memory?.restore(carried) }
     return try other.slices.map { slice in
-      let outputs = try trainer.forward(slice, of: other)
-      try trainer.loss(of: outputs, on: slice)?.sum.backward(seed: 1 / Double(other.globalWeight))
+      let losses = try trainer.loss(of: trainer.forward(slice, of: other), on: slice)
+      try losses?.sum.backward(seed: 1 / Double(other.globalWeight))
       defer { for tensor in tensors { tensor.gradient = nil } }
       return try GradientLedger.digests(of: tensors)
     }

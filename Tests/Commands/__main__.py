@@ -7,6 +7,7 @@ import unittest
 from .bad_input import BadInput
 from .backends import Backends
 from .book import Book
+from .cluster import Cluster
 from .details import Details
 from .faults import Faults
 from .hostile import Hostile
@@ -21,7 +22,7 @@ from .texts import Texts
 from .translating import Translating
 
 __all__ = [
-    "BadInput", "Backends", "Book", "Commands", "Details", "Faults", "Hostile", "Images", "Jobs", "OwnTool", "Saving", "Tables",
+    "BadInput", "Backends", "Book", "Cluster", "Commands", "Details", "Faults", "Hostile", "Images", "Jobs", "OwnTool", "Saving", "Tables",
     "Texts", "Translating"]
 
 if not os.access(BINARY, os.X_OK):

@@ -44,11 +44,19 @@ class Jobs(CommandTest):
 
     def ranks_of(self, process):
         """The processes of the job's ranks: somewhere below the launcher."""
-        return [child for child in self.processes_below(process.pid)
-                if os.readlink(f"/proc/{child}/exe") == str(BINARY.resolve())]
+        return [child for child in self.processes_below(process.pid) if self.program_of(child) == str(BINARY.resolve())]
+
+    def program_of(self, child):
+        try:
+            return os.readlink(f"/proc/{child}/exe")
+        except OSError:  # The launcher's own helpers come and go.
+            return None
 
     def processes_below(self, parent):
-        children = pathlib.Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        try:
+            children = pathlib.Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        except OSError:
+            return
         for child in map(int, children):
             yield child
             yield from self.processes_below(child)
@@ -184,9 +192,9 @@ class Jobs(CommandTest):
             time.sleep(0.01)
         self.assert_resumes(folder, ranks=2)
 
-    def restarting(self, name, *arguments, restarts=2, data=None):
-        memory = self.folder / f"{name}-memory"
-        memory.mkdir()
+    def restarting(self, name, *arguments, restarts=2, data=None, memory=None):
+        memory = self.folder / f"{memory or name}-memory"
+        memory.mkdir(exist_ok=True)
         words = [ROOT / "launch" / "local", 2, "--max-restarts", restarts, "--", "train", "mlp-dropout", "--data", data or self.data,
                  "--batch-size", 50, "--reproducible", "--quiet", "--checkpoint", self.folder / name, *arguments]
         process = subprocess.Popen(
@@ -244,6 +252,35 @@ class Jobs(CommandTest):
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=TIME_LIMIT)
         self.assertEqual((process.returncode, len(errors.splitlines())), (143, 1), errors)
+
+    def test_memory_of_a_killed_launcher(self):
+        """It goes when the next job starts; that of a job that lives stays."""
+        memory, deadline = self.folder / "left-memory", time.monotonic() + TIME_LIMIT
+        killed = self.restarting("left", "--epochs", 100_000)
+        while len(ranks := self.ranks_of(killed)) < 2 or not list(memory.glob("*/state/*.h5")):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+        killed.kill()
+        killed.communicate()
+        while any(pathlib.Path(f"/proc/{rank}").exists() for rank in ranks):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+        left = list(memory.iterdir())
+        self.assertEqual(len(left), 1)
+        living = self.restarting("living", "--epochs", 100_000, memory="left")
+        while not list(self.folder.glob("living/*.h5")):
+            self.assertIsNone(living.poll())
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+        kept = list(memory.iterdir())
+        self.assertEqual(len(kept), 1)
+        self.assertNotEqual(kept, left)
+        other = self.restarting("other", "--steps", 3, memory="left")
+        other.communicate(timeout=TIME_LIMIT)
+        self.assertEqual((other.returncode, list(memory.iterdir())), (0, kept))
+        living.terminate()
+        living.communicate(timeout=TIME_LIMIT)
+        self.assertEqual((living.returncode, list(memory.iterdir())), (143, []))
 
     def test_ranks_that_are_not_alike(self):
         """Two ranks with other arguments each: refused in one line, whichever is wrong."""

@@ -1,13 +1,12 @@
 /// Any bytes are a text or an `InputError`; what is clean is UTF-8, and its tokens spell it again.
-@_cdecl("LLVMFuzzerTestOneInput")
-public func fuzzText(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
+func readFuzz(_ bytes: [UInt8]) throws {
   // The first byte chooses how to read.
-  guard count > 0 else { return 0 }
-  let bytes = Array(UnsafeBufferPointer(start: data + 1, count: count - 1))
+  guard let choice = bytes.first else { return }
+  let bytes = Array(bytes.dropFirst())
   var cleaner = TextCleaner()
-  (cleaner.keepsLettersOnly, cleaner.separatesLines) = (data[0] & 1 > 0, data[0] & 2 > 0)
-  cleaner.isLossy = data[0] & 4 > 0
-  guard let (clean, lineCount) = try? cleaner.clean(bytes, path: "fuzz") else { return 0 }
+  (cleaner.keepsLettersOnly, cleaner.separatesLines) = (choice & 1 > 0, choice & 2 > 0)
+  cleaner.isLossy = choice & 4 > 0
+  let (clean, lineCount) = try cleaner.clean(bytes, path: "fuzz")
   if lineCount < 0 || lineCount > bytes.count { fatalError("\(lineCount) lines") }
   guard String(validating: clean, as: UTF8.self) != nil else { fatalError("no UTF-8") }
   let words = TokenizedText(clean, .word)
@@ -20,5 +19,4 @@ public func fuzzText(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     let text = characters.tokens.map { characters.vocabulary.tokens[Int($0)] }.joined()
     if !text.utf8.elementsEqual(clean) { fatalError("other characters") }
   }
-  return 0
 }

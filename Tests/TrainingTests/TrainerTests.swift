@@ -163,6 +163,17 @@ import Testing
       #expect(try folder.names == wanted)
     }
   }
+
+  /// mpirun mixes the ranks' lines where they are longer than 4,096 bytes.
+  @Test func aReportOfManySamplesIsOneShortLine() {
+    func line(_ count: Int) -> String {
+      let samples = (0..<count).map { 1_000_000 + $0 }
+      return "\(StepReport(step: 9_999_999, rank: 999, samples: samples, loss: 1 / 3, gradientNorm: 1 / 3))"
+    }
+    #expect(line(30_000).utf8.count < 4096)
+    #expect(line(30_000).hasSuffix(" 1000399 and 29600 more"))
+    #expect(line(400).hasSuffix(" 1000398 1000399"))
+  }
 }
 
 /// Puts a number that is none into the model when a step has ended.

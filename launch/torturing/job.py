@@ -11,22 +11,24 @@ import time
 from Commands.support import BINARY, ROOT
 
 LIMIT = 120  # seconds that anything may take
-
-
 MPIRUN = ("mpirun", "prterun")  # Open MPI 4's process, and Open MPI 5's.
 IS_OPEN_MPI_4 = "(Open MPI) 4." in subprocess.run(["mpirun", "--version"], capture_output=True, text=True).stdout
+
 
 class Job:
     """`lockstep train` on several ranks; `steps` is what each rank has said to have done."""
 
-    def __init__(self, launcher, ranks, arguments, restarts=0, environment=()):
+    def __init__(self, launcher, ranks, arguments, restarts=0, environment=(), hosts=None):
         starts = {
+            "hosts": hosts and hosts.words(
+                ROOT / "launch" / "mpirun", "--max-restarts", restarts, "--hostfile", hosts.file, "-n", ranks, BINARY),
             "local": [ROOT / "launch" / "local", ranks, *(["--max-restarts", restarts] if restarts else []), "--"],
             "mpirun": ["mpirun", "--bind-to", "none", "--oversubscribe", *(["--quiet"] if IS_OPEN_MPI_4 else []),
                        *(["--allow-run-as-root"] if os.geteuid() == 0 else []), "-n", ranks, BINARY]}
         words = [*starts[launcher], "train", *arguments, "--verbose"]
         # Idle ranks yield, one thread each.
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMPI_MCA_mpi_yield_when_idle": "1", **dict(environment)}
+        given = hosts.environment() if hosts else os.environ
+        environment = {**given, "OMP_NUM_THREADS": "1", "OMPI_MCA_mpi_yield_when_idle": "1", **dict(environment)}
         self.process = subprocess.Popen(
             [str(word) for word in words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, env=environment, start_new_session=True)
@@ -38,8 +40,9 @@ class Job:
 
     def read_steps(self):
         for line in self.process.stdout:
-            if found := re.match("step ([0-9]+) rank ([0-9]+):", line):
-                self.steps[int(found.group(2))] = int(found.group(1))
+            # mpirun may put one rank's line into another's.
+            for step, rank in re.findall("step ([0-9]+) rank ([0-9]+):", line):
+                self.steps[int(rank)] = int(step)
 
     def read_errors(self):
         self.errors = self.process.stderr.read()

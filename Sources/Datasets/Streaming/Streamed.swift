@@ -80,13 +80,14 @@ public final class Streamed: DigestedDataset, SharedDataset {
       throw MemoryBudgetError(
         "shuffle is full, for which all samples must be in memory: it takes --memory \(needed), or --shuffle windowed")
     }
-    // A window is read while the one before it is trained on.
-    slots = 2 * window
-    let needed = slots * layout.memoryBytes
+    // A window is read while the one before it is trained on; in order, a chunk while the one before it is.
+    let least = isTraining ? 2 * window : 2
+    slots = max(least, min(2 * window, options.memory / max(layout.memoryBytes, 1)))
+    let needed = least * layout.memoryBytes
     guard needed <= options.memory else {
-      let chunk = "chunks of \(layout.rows) samples, \(layout.memoryBytes) bytes"
       throw MemoryBudgetError(
-        "memory is \(options.memory) bytes, but must be \(needed) at least: two windows of \(window) \(chunk)")
+        "memory is \(options.memory) bytes, but must be \(needed) at least: two windows of \(window * layout.rows) samples"
+      )
     }
   }
 
@@ -136,7 +137,7 @@ public final class Streamed: DigestedDataset, SharedDataset {
       try store.load(chunk, to: place)
       return UnsafeRawPointer(place)
     }
-    return try source.batch(LoadedSamples(samples: samples, layout: layout, chunks: chunks), epoch: epoch)
+    return try source.batch(LoadedSamples(samples, layout, chunks: chunks), epoch: epoch)
   }
 
   public func pass(_ order: SampleOrder, from position: Int, epoch: Int) throws -> any DatasetPass {

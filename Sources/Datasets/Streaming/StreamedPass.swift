@@ -44,8 +44,9 @@ final class StreamedPass: DatasetPass, @unchecked Sendable {
   }
 
   func advance(to position: Int) {
-    guard position < order.count, !isClosed.load(ordering: .relaxed) else { return }
-    store.release(before: base + firstVisit(at: position))
+    guard !isClosed.load(ordering: .relaxed) else { return }
+    let visit = position < order.count ? firstVisit(at: position) : store.layout.chunkCount
+    store.release(before: base + visit)
   }
 
   func finish() {
@@ -73,25 +74,53 @@ final class StreamedPass: DatasetPass, @unchecked Sendable {
     }
   }
 
-  func batch(_ samples: [Int]) throws -> Batch {
-    var places: [Int: UnsafeRawPointer] = [:]
-    var own: [UnsafeMutableRawPointer] = []
-    defer { for place in own { place.deallocate() } }
-    let chunks = try samples.map { sample in
-      let chunk = sample / store.layout.rows
-      if let place = places[chunk] { return place }
-      let place =
-        try slot(of: chunk).map { UnsafeRawPointer(store.place(ofSlot: $0)) }
-        ?? {
-          let place = UnsafeMutableRawPointer.allocate(byteCount: store.layout.memoryBytes, alignment: 64)
-          own.append(place)
-          try store.load(chunk, to: place)
-          return UnsafeRawPointer(place)
-        }()
-      places[chunk] = place
-      return place
+  func batch(_ samples: [Int], at positions: Range<Int>) throws -> Batch {
+    advance(to: positions.lowerBound)
+    var own = OwnChunks(store)
+    defer { own.free() }
+    if isWithinReach(positions) {
+      var places: [Int: UnsafeRawPointer] = [:]
+      let chunks = try samples.map { sample in
+        let chunk = sample / store.layout.rows
+        if let place = places[chunk] { return place }
+        let place = try place(of: chunk, &own)
+        places[chunk] = place
+        return place
+      }
+      return try store.source.batch(LoadedSamples(samples, store.layout, chunks: chunks), epoch: epoch)
     }
-    return try store.source.batch(LoadedSamples(samples: samples, layout: store.layout, chunks: chunks), epoch: epoch)
+    let layout = ChunkLayout(count: samples.count, rows: samples.count, columns: store.layout.columns)
+    let gathered = UnsafeMutableRawPointer.allocate(byteCount: max(layout.memoryBytes, 1), alignment: 64)
+    defer { gathered.deallocate() }
+    try gather(samples, at: positions, into: gathered, layout, &own)
+    return try store.source.batch(LoadedSamples(samples, gathered: layout, at: gathered), epoch: epoch)
+  }
+
+  /// Whether the chunks of all these positions can be in memory at once.
+  private func isWithinReach(_ positions: Range<Int>) -> Bool {
+    guard !positions.isEmpty else { return true }
+    let (first, last) = (firstVisit(at: positions.lowerBound), positions.upperBound - 1)
+    let end = order.windows.map { $0.visits(of: $0.window(at: last)).upperBound } ?? last / store.layout.rows + 1
+    return end - first <= store.slotCount
+  }
+
+  /// Copies samples to one place, and lets go of each window as soon as its own are copied.
+  private func gather(
+    _ samples: [Int], at positions: Range<Int>, into target: UnsafeMutableRawPointer, _ layout: ChunkLayout,
+    _ own: inout OwnChunks
+  ) throws {
+    for (row, sample) in samples.enumerated() {
+      advance(to: positions.lowerBound + row)
+      let source = try place(of: sample / store.layout.rows, &own)
+      for (column, bytes) in layout.columns.enumerated() {
+        (target + layout.offsets[column] + row * bytes).copyMemory(
+          from: source + store.layout.offsets[column] + sample % store.layout.rows * bytes, byteCount: bytes)
+      }
+    }
+  }
+
+  private func place(of chunk: Int, _ own: inout OwnChunks) throws -> UnsafeRawPointer {
+    try slot(of: chunk).map { UnsafeRawPointer(store.place(ofSlot: $0)) } ?? own.load(chunk)
   }
 
   /// The slot with a chunk, as soon as it is there; nil where it will not come.
@@ -107,5 +136,26 @@ final class StreamedPass: DatasetPass, @unchecked Sendable {
       usleep(ChunkStore.pauseMicroseconds)
     }
     return slot
+  }
+}
+
+/// Chunks that are read for one batch alone.
+private struct OwnChunks {
+  private let store: ChunkStore
+  private var places: [Int: UnsafeMutableRawPointer] = [:]
+
+  init(_ store: ChunkStore) { self.store = store }
+
+  mutating func load(_ chunk: Int) throws -> UnsafeRawPointer {
+    if let place = places[chunk] { return UnsafeRawPointer(place) }
+    let place = UnsafeMutableRawPointer.allocate(byteCount: store.layout.memoryBytes, alignment: 64)
+    places[chunk] = place
+    try store.load(chunk, to: place)
+    return UnsafeRawPointer(place)
+  }
+
+  mutating func free() {
+    for place in places.values { place.deallocate() }
+    places = [:]
   }
 }

@@ -77,16 +77,30 @@ public struct LoadedSamples {
   /// Their numbers, in the order of the batch.
   public let samples: [Int]
   let layout: ChunkLayout
-  /// Where each sample's chunk begins.
+  /// Where the chunk with each sample begins.
   let chunks: [UnsafeRawPointer]
+  /// Which of its chunk's rows each sample is.
+  let rows: [Int]
+
+  /// Samples in the chunks that they belong to.
+  init(_ samples: [Int], _ layout: ChunkLayout, chunks: [UnsafeRawPointer]) {
+    (self.samples, self.layout, self.chunks) = (samples, layout, chunks)
+    rows = samples.map { $0 % layout.rows }
+  }
+
+  /// Samples that were brought together in one chunk of the given layout.
+  init(_ samples: [Int], gathered layout: ChunkLayout, at start: UnsafeRawPointer) {
+    (self.samples, self.layout) = (samples, layout)
+    chunks = [UnsafeRawPointer](repeating: start, count: samples.count)
+    rows = Array(samples.indices)
+  }
 
   /// How many there are.
   public var count: Int { samples.count }
 
   /// The bytes of a sample's column; `index` counts within the batch.
   public func row(_ index: Int, column: Int = 0) -> UnsafeRawPointer {
-    let place = layout.offsets[column] + samples[index] % layout.rows * layout.columns[column]
-    return chunks[index] + place
+    chunks[index] + layout.offsets[column] + rows[index] * layout.columns[column]
   }
 
   /// A column of numbers as a tensor, the batch first.

@@ -4,40 +4,31 @@ public enum Finite {
   @inlinable
   public static func all<Scalar: BinaryFloatingPoint & SIMDScalar>(
     _ values: UnsafePointer<Scalar>, count: Int
-  ) -> Bool {
-    let whole = count & ~15
-    var sum = SIMD16<Scalar>(repeating: 0)
-    var i = 0
-    while i < whole {
-      sum += SIMD16(at: values + i) * 0
-      i += 16
-    }
-    var rest: Scalar = 0
-    while i < count {
-      rest += values[i] * 0
-      i += 1
-    }
-    return sum == SIMD16(repeating: 0) && rest == 0
-  }
+  ) -> Bool { sum(values, count) { $0 * 0 } == 0 }
 
   /// The sum of squares, in 16 partial sums of the numbers' own type: below any bound only where all numbers are, and finite.
   @inlinable
   public static func sumOfSquares<Scalar: BinaryFloatingPoint & SIMDScalar>(
     _ values: UnsafePointer<Scalar>, count: Int
+  ) -> Scalar { sum(values, count) { $0 * $0 } }
+
+  /// The sum of what a term makes of the numbers, 16 at a time; those behind them are followed by zeros.
+  @inlinable @inline(__always)
+  static func sum<Scalar: BinaryFloatingPoint & SIMDScalar>(
+    _ values: UnsafePointer<Scalar>, _ count: Int, _ term: (SIMD16<Scalar>) -> SIMD16<Scalar>
   ) -> Scalar {
     let whole = count & ~15
     var sum = SIMD16<Scalar>(repeating: 0)
     var i = 0
     while i < whole {
-      let numbers = SIMD16(at: values + i)
-      sum += numbers * numbers
+      sum += term(SIMD16(at: values + i))
       i += 16
     }
-    var rest = sum.sum()
+    var rest = SIMD16<Scalar>(repeating: 0)
     while i < count {
-      rest += values[i] * values[i]
+      rest[i - whole] = values[i]
       i += 1
     }
-    return rest
+    return (sum + term(rest)).sum()
   }
 }

@@ -1,0 +1,104 @@
+"""Jobs on several hosts that lose a rank, a host or a link, and start again."""
+
+import os
+import signal
+import subprocess
+import time
+import unittest
+
+from .hosts import Hosts
+from .support import BINARY, ROOT, TIME_LIMIT, CommandTest
+
+TRAIN = ["train", "mlp-dropout", "--batch-size", 50, "--reproducible", "--quiet", "--epochs", 100_000, "--steps"]
+
+
+class Cluster(CommandTest):
+    """Three hosts, as network namespaces."""
+
+    @classmethod
+    def setUpClass(cls):
+        if not Hosts.are_permitted():
+            raise unittest.SkipTest("this machine permits no network namespaces, which stand for hosts")
+        super().setUpClass()
+        cls.hosts = Hosts(cls.folder, 3)
+        cls.addClassCleanup(cls.hosts.down)
+        cls.hosts.up()
+
+    def launch(self, name, steps, restarts=2, hosts=None):
+        self.steps = self.folder / f"{name}.steps"
+        words = self.hosts.words(
+            ROOT / "launch" / "mpirun", "--max-restarts", restarts, "--hostfile", hosts or self.hosts.file, "-n", 3, BINARY, *TRAIN,
+            steps, "--data", self.data, "--verbose", "--checkpoint", self.folder / name, "--snapshot-every", "10steps")
+        with open(self.steps, "wb") as output:
+            process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, text=True, env=self.hosts.environment())
+        self.addCleanup(self.kill, process)
+        return process
+
+    def kill(self, process):
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+    def wait_for(self, step, process):
+        deadline = time.monotonic() + TIME_LIMIT
+        while f"step {step} " not in self.steps.read_text():
+            self.assertIsNone(process.poll(), f"it ended before step {step}")
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
+
+    def end(self, process, code=0):
+        """What the job has said when it has ended, and nothing is left of it on any host that answers."""
+        _, errors = process.communicate(timeout=TIME_LIMIT)
+        self.assertEqual(process.returncode, code, errors)
+        return errors.splitlines()
+
+    def test_lost_ranks_and_hosts(self):
+        """A rank, then a host: to the undisturbed digest on what is left. A host that has come back has nothing in memory, and
+        is given the state."""
+        process = self.launch("lost", 300, restarts=3)
+        self.wait_for(40, process)
+        os.kill(self.hosts.processes("h3", "lockstep")[0], signal.SIGKILL)
+        self.wait_for(90, process)
+        self.hosts.kill("h2")
+        self.wait_for(150, process)
+        self.hosts.mend("h2")
+        os.kill(self.hosts.processes("h1", "lockstep")[0], signal.SIGKILL)
+        said = self.end(process)
+        again = "lockstep: the job lost a rank (exit code {}); start {} of 3 again, {} ranks on {}"
+        self.assertEqual(
+            said, [again.format(137, 1, 3, "h1 h2 h3"), again.format(205, 2, 2, "h1 h3"), again.format(137, 3, 3, "h1 h2 h3")])
+        self.succeed(*TRAIN, 300, "--data", self.data, "--checkpoint", self.folder / "undisturbed")
+        self.assertEqual(self.digest("lost"), self.digest("undisturbed"))
+        self.assertEqual([self.hosts.memory(name) for name in self.hosts.names], [[], [], []])
+
+    def test_a_signal_to_the_launcher(self):
+        """Which need not be one of the hosts."""
+        others = self.folder / "others"
+        others.write_text("h2 slots=1 # of one core\n\nh3 slots=2\n")
+        for name, hosts in (("here", None), ("elsewhere", others)):
+            process = self.launch(name, 10**6, hosts=hosts)
+            self.wait_for(30, process)
+            process.terminate()
+            said = self.end(process, 143)
+            self.assertEqual(len(said), 1, said)
+            self.assertIn("the state is saved in", said[0])
+        self.assertEqual([self.hosts.memory(name) for name in self.hosts.names], [[], [], []])
+
+    def test_a_cut_link(self):
+        """Noticed within seconds; and what a killed launcher left on the other host goes with the next start."""
+        process = self.launch("cut", 10**6)
+        self.wait_for(30, process)
+        self.hosts.cut("h2")
+        self.assertIn("start 1 of 2 again, 2 ranks on h1 h3", process.stderr.readline())
+        process.kill()
+        process.communicate()
+        deadline = time.monotonic() + 20
+        while any(self.hosts.processes(name, program) for name in self.hosts.names for program in ("lockstep", "mpirun", "prterun")):
+            self.assertLess(time.monotonic(), deadline, "somebody lives on")
+            time.sleep(0.02)
+        self.assertNotEqual(self.hosts.memory("h2"), [])
+        self.hosts.mend("h2")
+        process = self.launch("after", 3)
+        self.assertEqual(self.end(process), [])
+        self.assertEqual([self.hosts.memory(name) for name in self.hosts.names], [[], [], []])
