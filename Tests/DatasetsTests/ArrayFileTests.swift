@@ -109,7 +109,7 @@ import Testing
     let part = Subset(dataset, [2, 3])
     let ofPart = try part.batch([1, 0]).weights?.floats()
     #expect(ofPart == [1, 2] as [Float])
-    let third: Double = 2 / 3
+    let third = Float(2.0 / 3)
     #expect(SampleWeights.balanced([0, 1, 1, 1]) == [2, third, third, third])
   }
 
