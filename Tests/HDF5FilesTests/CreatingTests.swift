@@ -83,7 +83,8 @@ import Testing
       let write: @convention(c) (Int32, UnsafeRawPointer?, Int, off_t) -> Int = { descriptor, bytes, count, place in
         let call = CreatingTests.calls.add(1, ordering: .relaxed).newValue
         let failing = CreatingTests.failing.load(ordering: .relaxed)
-        guard call == failing || call > failing && failing > 0 && CreatingTests.isForGood.load(ordering: .relaxed) else {
+        guard call == failing || call > failing && failing > 0 && CreatingTests.isForGood.load(ordering: .relaxed)
+        else {
           return pwrite(descriptor, bytes, max(1, count - call % 2), place)
         }
         errno = ENOSPC

@@ -47,7 +47,7 @@ extension ChunkStore {
   ///   - visited: the chunk of a visit.
   ///   - load: gives the memory of a chunk, or fails.
   func place(
-    of sample: Int, among visits: Range<Int>, _ visited: (Int) -> Int, _ load: (Int) throws -> UnsafeRawPointer
+    of sample: Int, among visits: Range<Int>, visited: (Int) -> Int, load: (Int) throws -> UnsafeRawPointer
   ) throws -> SamplePlace {
     let (chunk, row) = (sample / layout.rows, sample % layout.rows)
     var first: (any Error)?
@@ -66,6 +66,6 @@ extension ChunkStore {
         return SamplePlace(chunk: try load(other), row: row % layout.samples(of: other).count)
       } catch { bad.add(other, error) }
     }
-    throw first ?? ChunkError(samples: layout.samples(of: chunk), "can't be read, nor others that could take their place")
+    throw first ?? ChunkError(samples: layout.samples(of: chunk), "can't be read, nor others in their place")
   }
 }

@@ -71,7 +71,7 @@ final class ChunkStore: @unchecked Sendable {
       do {
         try load(chunk, to: place(ofSlot: chunk))
         publish(visit: chunk, slot: chunk)
-      } catch where bad.areSkipped {
+      } catch  where bad.areSkipped {
         publishFailure(slot: chunk)
       }
     }

@@ -23,7 +23,7 @@ public struct MemoryBudgetError: Failure, Equatable {
 /// How much memory data may take, and how they are shuffled.
 public struct StreamingOptions: Sendable, Equatable {
   /// Bytes that a rank may keep of a data set's samples.
-  public var memory = 256 << 20
+  public var memory: Int
   /// full where all samples fit the memory, else windowed, unless set.
   public var shuffling: Shuffling?
   /// Bytes of a window; chosen from the data unless set.
@@ -31,8 +31,8 @@ public struct StreamingOptions: Sendable, Equatable {
   /// Whether a training goes on without the samples of chunks that can't be read; samples of others take their place.
   public var skipsBadChunks = false
 
-  /// 256 MiB, shuffled as it fits.
-  public init() {}
+  /// Shuffled as it fits.
+  public init(memory: Int = 256 << 20) { self.memory = memory }
 }
 
 /// Samples in chunks as a data set: all of them in memory where that is enough, else as many as a pass over them needs at a
@@ -104,7 +104,8 @@ public final class Streamed: DigestedDataset, SharedDataset {
   public func share(over communicator: Communicator) throws {
     // Tables for as many ranks as may share a host.
     let bytes = ChunkStore.byteCount(layout, slots: slots, ranks: communicator.size)
-    let shared = ChunkStore(source, slots: slots, try communicator.hostMemory(byteCount: bytes), skipsBad: skipsBadChunks)
+    let shared = ChunkStore(
+      source, slots: slots, try communicator.hostMemory(byteCount: bytes), skipsBad: skipsBadChunks)
     store.withLock { $0 = shared }
   }
 
@@ -136,10 +137,11 @@ public final class Streamed: DigestedDataset, SharedDataset {
     let store = try theStore()
     var own = OwnChunks(store)
     defer { own.free() }
+    func load(_ chunk: Int) throws -> UnsafeRawPointer {
+      isResident ? UnsafeRawPointer(try store.resident(chunk)) : try own.load(chunk)
+    }
     let places = try samples.map { sample in
-      try store.place(of: sample, among: 0..<layout.chunkCount, { $0 }) { chunk in
-        isResident ? UnsafeRawPointer(try store.resident(chunk)) : try own.load(chunk)
-      }
+      try store.place(of: sample, among: 0..<layout.chunkCount, visited: { $0 }, load: load)
     }
     return try source.batch(LoadedSamples(samples, layout, places), epoch: epoch)
   }

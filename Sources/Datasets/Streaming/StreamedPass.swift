@@ -116,10 +116,11 @@ final class StreamedPass: DatasetPass, @unchecked Sendable {
     let windows = order.windows
     // Made only where it is needed: in the order of the file no other chunk stands in.
     let visits = windows.map { $0.visits(of: $0.window(at: position)) } ?? 0..<0
-    return try store.place(of: sample, among: visits, { windows?.chunks[$0] ?? $0 }) { chunk in
+    func load(_ chunk: Int) throws -> UnsafeRawPointer {
       if let slot = slot(of: chunk) { return UnsafeRawPointer(store.place(ofSlot: slot)) }
       return try own.load(chunk)
     }
+    return try store.place(of: sample, among: visits, visited: { windows?.chunks[$0] ?? $0 }, load: load)
   }
 
   /// The slot with a chunk, as soon as it is there; nil where it will not come.
