@@ -170,10 +170,13 @@ extension ClassificationFile {
     return labels.map { Int32(truncatingIfNeeded: $0) }
   }
 
-  /// Throws `InputError` with row and value for the first label that names no class.
-  static func checkLabels(_ labels: [Int64], classCount: Int, path: String, object: String?) throws {
+  /// Throws `InputError` with row and value for the first label that names no class; `first` is the row of the first one.
+  static func checkLabels(
+    _ labels: [Int64], from first: Int = 0, classCount: Int, path: String, object: String?
+  ) throws {
     guard let row = labels.firstIndex(where: { !(0..<Int64(classCount) ~= $0) }) else { return }
     let place = object.map { "\($0): " } ?? ""
-    throw InputError(path, "\(place)row \(row): expected a label in 0...\(classCount - 1), found \(labels[row])")
+    throw InputError(
+      path, "\(place)row \(first + row): expected a label in 0...\(classCount - 1), found \(labels[row])")
   }
 }

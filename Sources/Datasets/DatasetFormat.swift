@@ -9,6 +9,21 @@ enum DatasetFormat {
     try file.setAttribute("source_sha256", of: "/", to: .string(sourceSHA256))
   }
 
+  /// Adds all that is text, sealed, to a file whose arrays are written: in a file on the disk it comes last.
+  /// - Parameters:
+  ///   - digests: by split, of all its samples.
+  ///   - more: sets further attributes.
+  static func finish(
+    _ file: HDF5File, task: String, version: Int64, sourceSHA256: String, _ digests: [(name: String, digest: String)],
+    _ more: () throws -> Void = {}
+  ) throws {
+    try file.sealingText {
+      try write(file, task: task, version: version, sourceSHA256: sourceSHA256)
+      try more()
+      for (name, digest) in digests { try file.setAttribute("digest", of: "/\(name)", to: .string(digest)) }
+    }
+  }
+
   /// Throws unless `file` is a dataset of this task and version, with whole text.
   static func check(_ file: HDF5File, task: String, version: Int64) throws {
     if try file.isGroup("/model"), try file.isGroup("/training") {

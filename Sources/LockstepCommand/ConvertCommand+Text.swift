@@ -16,6 +16,7 @@ extension ConvertCommand {
     @Option(parsing: .unconditional, help: "Tokens that come less often become <unk>.") var minFrequency = 0
     @Flag(help: "Cleans as the notes do: all but a…z becomes a blank, capitals become small.") var letters = false
     @Flag(help: "Reads invalid UTF-8 with a replacement rather than refusing it.") var lossy = false
+    @OptionGroup var storage: StorageOptions
 
     func validate() throws {
       if (input == nil) == (source == nil) { throw ValidationError("name the text file, once") }
@@ -28,7 +29,7 @@ extension ConvertCommand {
       converter.cleaner.isLossy = lossy
       converter.cleaner.keepsLettersOnly = letters
       (converter.maximumTokens, converter.minimumFrequency) = (maxTokens, minFrequency)
-      try ConvertCommand.convert(converter, token, output)
+      try ConvertCommand.convert(converter, storage, output)
     }
   }
 
@@ -44,6 +45,7 @@ extension ConvertCommand {
     @Option(parsing: .unconditional, help: "Keeps the first so many tokens.") var maxTokens: Int?
     @Option(parsing: .unconditional, help: "Tokens that come less often become <unk>.") var minFrequency = 0
     @Flag(help: "Reads invalid UTF-8 with a replacement rather than refusing it.") var lossy = false
+    @OptionGroup var storage: StorageOptions
 
     func validate() throws { try ConvertCommand.check(maxTokens, minFrequency) }
 
@@ -51,7 +53,7 @@ extension ConvertCommand {
       var converter = try TextConverter.timeMachine(source: source, kind: token)
       converter.cleaner.isLossy = lossy
       (converter.maximumTokens, converter.minimumFrequency) = (maxTokens, minFrequency)
-      try ConvertCommand.convert(converter, token, output)
+      try ConvertCommand.convert(converter, storage, output)
     }
   }
 
@@ -60,11 +62,16 @@ extension ConvertCommand {
     if minFrequency < 0 { throw ValidationError("--min-frequency is \(minFrequency), but must be 0 or more") }
   }
 
-  private static func convert(_ converter: TextConverter, _ token: TokenKind, _ output: String) throws {
-    let summary = try converter.convert(to: output)
+  private static func convert(_ converter: TextConverter, _ storage: StorageOptions, _ output: String) throws {
+    var converter = converter
+    converter.storage = storage.storage
+    let summary = try withLine("text") {
+      converter.progress = $0
+      return try converter.convert(to: output)
+    }
     let share = summary.tokenCount < summary.allTokens ? " of \(summary.allTokens)" : ""
     print(
-      "\(output): \(summary.tokenCount)\(share) \(token == .char ? "characters" : "words") of \(summary.lineCount) lines, "
+      "\(output): \(summary.tokenCount)\(share) \(converter.kind == .char ? "characters" : "words") of \(summary.lineCount) lines, "
         + "\(summary.vocabularyCount) different with <unk>, \(summary.byteCount) bytes")
   }
 }

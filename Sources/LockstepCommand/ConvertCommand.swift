@@ -16,8 +16,17 @@ struct ConvertCommand: ParsableCommand {
     @Option(help: "The HDF5 file to write.") var output: String
     @Option(help: "The folder with the four gzip files; by default that of Debian's dataset-fashion-mnist.")
     var source: String?
+    @OptionGroup var storage: StorageOptions
 
-    func run() throws { ConvertCommand.report(try FashionMNISTConverter(source: source).convert(to: output), output) }
+    func run() throws {
+      var converter = FashionMNISTConverter(source: source)
+      converter.storage = storage.storage
+      let summary = try ConvertCommand.withLine("images") {
+        converter.progress = $0
+        return try converter.convert(to: output)
+      }
+      ConvertCommand.report(summary, output)
+    }
   }
 
   struct IDX: SoloCommand {
@@ -30,6 +39,7 @@ struct ConvertCommand: ParsableCommand {
     @Option(help: "Test images.") var testImages: String?
     @Option(help: "Test labels.") var testLabels: String?
     @Option(help: "Names of the classes, separated by commas.") var classNames: String?
+    @OptionGroup var storage: StorageOptions
 
     func validate() throws {
       if (testImages == nil) != (testLabels == nil) {
@@ -39,7 +49,7 @@ struct ConvertCommand: ParsableCommand {
 
     func run() throws {
       let names = classNames.map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
-      let converter: IDXConverter
+      var converter: IDXConverter
       if let testImages, let testLabels {
         converter = IDXConverter(
           trainImages: trainImages, trainLabels: trainLabels, testImages: testImages, testLabels: testLabels,
@@ -47,8 +57,22 @@ struct ConvertCommand: ParsableCommand {
       } else {
         converter = IDXConverter(trainImages: trainImages, trainLabels: trainLabels, classNames: names)
       }
-      ConvertCommand.report(try converter.convert(to: output), output)
+      converter.storage = storage.storage
+      let summary = try ConvertCommand.withLine("images") {
+        converter.progress = $0
+        return try converter.convert(to: output)
+      }
+      ConvertCommand.report(summary, output)
     }
+  }
+
+  /// Runs a conversion, which tells how far it has come, with a live line on a terminal.
+  static func withLine<Summary>(
+    _ name: String, _ convert: (@escaping @Sendable (Double) -> Void) throws -> Summary
+  ) rethrows -> Summary {
+    let line = ConversionLine(name)
+    defer { line.clear() }
+    return try convert { line.draw($0) }
   }
 
   private static func report(_ summary: IDXConverter.Summary, _ output: String) {

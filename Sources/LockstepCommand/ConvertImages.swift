@@ -25,6 +25,7 @@ extension ConvertCommand {
     @Option(parsing: .unconditional, help: "Resizes all images to H,W pixels, without keeping their proportions.")
     var size: String?
     @Flag(help: "Leaves out files that can't be read, and counts them.") var skipCorrupt = false
+    @OptionGroup var storage: StorageOptions
 
     func validate() throws {
       if let channels, channels != 1 && channels != 3 {
@@ -68,46 +69,79 @@ extension ConvertCommand {
         try converter.headers(of: part) { if !skipCorrupt { throw $0 } }
       }
       let all = try communicator.allGather(headers).flatMap { $0 }
-      let form = try communicator.agreeing("sizes") {
-        try converter.form(all, memoryBytes: Int(clamping: ProcessInfo.processInfo.physicalMemory))
-      }
-      let line = TerminalLine(isShown: communicator.isRoot && isShownOnTerminal)
-      let start = monotonicSeconds()
-      let share = try communicator.agreeing("decoding", at: .converting) {
-        defer { line.clear() }
-        return try converter.decode(
-          part, form.size, channels: form.channels, skipsCorrupt: skipCorrupt, threads: ranks == 1 ? Threads.cores : 1
-        ) { done in
-          line.draw {
-            let left = (monotonicSeconds() - start) / Double(max(done, 1)) * Double(part.count - done)
-            let bar = TerminalLine.bar(Double(done) / Double(max(part.count, 1)))
-            return "images \(bar) \(done)/\(part.count), \(Int(left.rounded())) s left"
+      let form = try communicator.agreeing("sizes") { try converter.form(all) }
+      try write(converter, form.size, channels: form.channels, over: communicator)
+    }
+
+    /// Block by block, each rank decodes its share and rank 0 writes.
+    private func write(
+      _ converter: ImageFolderConverter, _ size: ImageSize, channels: Int, over communicator: Communicator
+    ) throws {
+      let ranks = communicator.size
+      let threads = ranks == 1 ? Threads.cores : 1
+      let line = ConversionLine("images", isShown: communicator.isRoot && isShownOnTerminal)
+      defer { line.clear() }
+      func convert(_ writer: ImageFolderWriter?) throws {
+        for block in converter.blocks(size, channels: channels, threads: ranks * threads) {
+          let share = try communicator.agreeing("decoding", at: .converting) {
+            let part = Self.part(communicator.rank, of: ranks, block)
+            return try converter.decode(part, size, channels: channels, skipsCorrupt: skipCorrupt, threads: threads) {
+              line.draw(Double(block.lowerBound + $0 * ranks) / Double(converter.count))
+            }
           }
+          let shares = try Self.gather(share, communicator)
+          try communicator.agreeing("writing", at: .converting) { for share in shares { try writer?.append(share) } }
         }
       }
-      let shares = try Self.gather(share, communicator)
-      try communicator.agreeing("write", at: .converting) {
-        guard communicator.isRoot else { return }
-        report(try converter.write(shares, form.size, channels: form.channels, to: output), converter)
+      guard communicator.isRoot else {
+        try communicator.agreeing("opening") {}
+        try convert(nil)
+        return try communicator.agreeing("write", at: .converting) {}
       }
+      // The others are told what went wrong at the next word with them.
+      var (isOpen, isThrough) = (false, false)
+      do {
+        let (summary, byteCount) = try HDF5File.create(at: output) { file in
+          isOpen = true
+          try communicator.agreeing("opening") {}
+          let writer = ImageFolderWriter(file, converter, size, channels: channels, storage.storage)
+          try convert(writer)
+          isThrough = true
+          return try writer.finish()
+        }
+        try communicator.agreeing("write", at: .converting) {}
+        line.clear()
+        report(summary, byteCount, converter)
+      } catch {
+        if !isOpen { try communicator.agreeing("opening") { throw error } }
+        if isThrough { try communicator.agreeing("write", at: .converting) { throw error } }
+        throw error
+      }
+    }
+
+    private static func part(_ rank: Int, of ranks: Int, _ block: Range<Int>) -> Range<Int> {
+      block.lowerBound + block.count * rank / ranks..<block.lowerBound + block.count * (rank + 1) / ranks
     }
 
     /// All ranks' shares, on rank 0.
     private static func gather(
       _ share: ImageFolderConverter.Share, _ communicator: Communicator
     ) throws -> [ImageFolderConverter.Share] {
+      if communicator.size == 1 { return [share] }
       let pixels = try communicator.gather(share.pixels, to: 0) ?? []
       let kept = try communicator.gather(share.kept, to: 0) ?? []
       let digests = try communicator.gather(share.digests, to: 0) ?? []
       return pixels.indices.map { .init(pixels: pixels[$0], kept: kept[$0], digests: digests[$0]) }
     }
 
-    private func report(_ summary: ImageFolderConverter.Summary, _ converter: ImageFolderConverter) {
+    private func report(
+      _ summary: ImageFolderConverter.Summary, _ byteCount: Int, _ converter: ImageFolderConverter
+    ) {
       let test = summary.testCount > 0 ? " + \(summary.testCount)" : ""
       let note = summary.isTestLabelled ? "" : " (the tests without labels)"
       print(
         "\(output): \(summary.trainCount)\(test) images of \(summary.channels)×\(summary.size)\(note), "
-          + "\(converter.classNames.count) classes, \(summary.byteCount) bytes")
+          + "\(converter.classNames.count) classes, \(byteCount) bytes")
       if summary.skipped > 0 { Console.warn("\(summary.skipped) corrupt files were left out") }
       if converter.otherFiles > 0 {
         Console.warn("\(converter.otherFiles) files that are no PNG or JPEG were passed over")

@@ -68,7 +68,8 @@ public final class ProgressPrinter: TrainingObserver {
     return (value < 0 ? "-" : "") + ([digits] + groups).joined(separator: ",")
   }
 
-  private static func clock(_ seconds: Double) -> String {
+  /// 75 s are 1 min 15 s.
+  public static func clock(_ seconds: Double) -> String {
     guard seconds.isFinite, seconds < 1e7 else { return "?" }
     let whole = Int(seconds)
     return whole < 60 ? "\(whole) s" : "\(whole / 60) min \(whole % 60) s"

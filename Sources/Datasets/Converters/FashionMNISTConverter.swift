@@ -16,6 +16,10 @@ public struct FashionMNISTConverter: Sendable {
 
   /// The folder that holds the four files.
   public let source: String
+  /// How arrays are kept.
+  public var storage = ArrayStorage()
+  /// Is told which share of the work is done.
+  public var progress: @Sendable (Double) -> Void = { _ in }
 
   /// - Parameter source: the folder with the files; nil stands for `$LOCKSTEP_DATASETS/fashion-mnist` where that is
   ///   a folder, else for Debian's.
@@ -35,22 +39,22 @@ public struct FashionMNISTConverter: Sendable {
       IDXConverter.Source(
         name: name, images: file("\(prefix)-images-idx3-ubyte"), labels: file("\(prefix)-labels-idx1-ubyte"))
     }
-    let converter = IDXConverter(sources: sources, classNames: FashionMNISTConverter.classNames) { [source] splits in
+    var converter = IDXConverter(sources: sources, classNames: FashionMNISTConverter.classNames) { [source] splits in
       for (split, count) in zip(splits, [60_000, 10_000]) {
         try FashionMNISTConverter.check(split, count: count, folder: source)
       }
     }
+    (converter.storage, converter.progress) = (storage, progress)
     return try converter.convert(to: output)
   }
 
   /// Throws unless `split` has the shape and balance of Fashion-MNIST; MNIST's classes differ in size.
-  private static func check(_ split: ImageSplit, count: Int, folder: String) throws {
+  private static func check(_ split: IDXConverter.Found, count: Int, folder: String) throws {
     let found = [split.count, split.channels, split.height, split.width]
     guard found == [count, 1, 28, 28] else {
       throw InputError(folder, "is not Fashion-MNIST: expected images of \([count, 1, 28, 28]), found \(found)")
     }
-    var sizes = [Int](repeating: 0, count: classNames.count)
-    for label in split.labels { sizes[Int(label)] += 1 }
+    let sizes = split.perClass + [Int](repeating: 0, count: max(classNames.count - split.perClass.count, 0))
     let expected = count / classNames.count
     guard let odd = sizes.firstIndex(where: { $0 != expected }) else { return }
     throw InputError(folder, "is not Fashion-MNIST: expected \(expected) images of class \(odd), found \(sizes[odd])")

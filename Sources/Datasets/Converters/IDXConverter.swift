@@ -34,16 +34,30 @@ public struct IDXConverter: Sendable {
     let labels: String
   }
 
+  /// What has been read of a split.
+  struct Found {
+    let channels, height, width: Int
+    /// How many images there are of each class, as far as classes go.
+    var perClass: [Int] = []
+    var count = 0
+    var shape: [Int] { [channels, height, width] }
+  }
+
   /// The digest of all files, shared by the readers that they pass through.
-  private final class SourceDigest {
+  private final class SourceBytes {
     var hash = SHA256()
+    var done = 0
   }
 
   private static let mostClasses = 1 << 16
   private let sources: [Source]
   private let classNames: [String]?
   /// A further check of what was read, before anything is written.
-  private let check: @Sendable ([ImageSplit]) throws -> Void
+  private let check: @Sendable ([Found]) throws -> Void
+  /// How arrays are kept.
+  public var storage = ArrayStorage()
+  /// Is told which share of the work is done.
+  public var progress: @Sendable (Double) -> Void = { _ in }
 
   /// A training split alone, by the paths of its files. Class names are by label; nil numbers them from 0 to the
   /// greatest.
@@ -61,55 +75,53 @@ public struct IDXConverter: Sendable {
     self.init(sources: [train, test], classNames: classNames)
   }
 
-  init(sources: [Source], classNames: [String]?, check: @escaping @Sendable ([ImageSplit]) throws -> Void = { _ in }) {
+  init(sources: [Source], classNames: [String]?, check: @escaping @Sendable ([Found]) throws -> Void = { _ in }) {
     self.sources = sources
     self.classNames = classNames
     self.check = check
   }
 
-  /// Reads and checks everything, then writes the file at `output` as a whole.
+  /// Reads and checks everything piece by piece, and writes the file at `output` as a whole.
   /// - Throws: `FileError` for missing inputs and an output that can't be written; `InputError` for bad data.
   public func convert(to output: String) throws -> Summary {
-    try AtomicFile.check(output, from: sources.flatMap { [$0.images, $0.labels] })
-    let digest = SourceDigest()
-    let splits = try sources.map { try IDXConverter.read($0, into: digest) }
-    let imageShapes = splits.map { [$0.channels, $0.height, $0.width] }
-    for (source, shape) in zip(sources, imageShapes) where shape != imageShapes[0] {
-      let expected = "\(imageShapes[0]) as in \(sources[0].images)"
-      throw InputError(source.images, "expected images of \(expected), found \(shape)")
+    let paths = sources.flatMap { [$0.images, $0.labels] }
+    try AtomicFile.check(output, from: paths)
+    let shapes = try sources.map(Self.shape)
+    for (source, shape) in zip(sources, shapes) where shape.shape != shapes[0].shape {
+      let expected = "\(shapes[0].shape) as in \(sources[0].images)"
+      throw InputError(source.images, "expected images of \(expected), found \(shape.shape)")
     }
-    let names = try checkedClassNames(splits)
-    try check(splits)
-    let sourceSHA256 = digest.hash.hexadecimal
-    let image = try ClassificationFile.encode(
-      zip(sources, splits).map { (name: $0.name, split: $1) }, classNames: names, sourceSHA256: sourceSHA256)
-    try AtomicFile.write(image, to: output)
-    return Summary(
-      trainCount: splits[0].count, testCount: splits.dropFirst().reduce(0) { $0 + $1.count },
-      channels: splits[0].channels, height: splits[0].height, width: splits[0].width,
-      classNames: names, sourceSHA256: sourceSHA256, byteCount: image.count)
-  }
-
-  private func checkedClassNames(_ splits: [ImageSplit]) throws -> [String] {
-    let greatest = splits.compactMap { $0.labels.max() }.max() ?? 0
-    if classNames == nil {
-      // Each of them gets a name, be it its number.
-      for (source, split) in zip(sources, splits) {
-        let labels = split.labels.map { Int64($0) }
-        try ClassificationFile.checkLabels(labels, classCount: Self.mostClasses, path: source.labels, object: nil)
+    let total = try paths.reduce(0) { $0 + (try InputFile($1).byteCount) }
+    let bytes = SourceBytes()
+    func note(_ some: UnsafeRawBufferPointer) {
+      bytes.hash.update(some)
+      bytes.done += some.count
+      progress(Double(bytes.done) / Double(max(total, 1)))
+    }
+    let (written, byteCount) = try HDF5File.create(at: output) { file in
+      var (found, digests) = ([Found](), [(name: String, digest: String)]())
+      for (source, shape) in zip(sources, shapes) {
+        var split = shape
+        digests.append((source.name, try write(source, &split, to: file, note)))
+        found.append(split)
       }
+      try check(found)
+      let greatest = found.map(\.perClass.count).max() ?? 0
+      let names = classNames ?? (0..<max(greatest, 1)).map { "\($0)" }
+      try ClassificationFile.finish(
+        file, digests, classNames: names, sourceSHA256: bytes.hash.hexadecimal)
+      return (found: found, names: names)
     }
-    let names = classNames ?? (0...greatest).map { "\($0)" }
-    for (source, split) in zip(sources, splits) {
-      let labels = split.labels.map { Int64($0) }
-      try ClassificationFile.checkLabels(labels, classCount: names.count, path: source.labels, object: nil)
-    }
-    return names
+    let found = written.found
+    return Summary(
+      trainCount: found[0].count, testCount: found.dropFirst().reduce(0) { $0 + $1.count },
+      channels: found[0].channels, height: found[0].height, width: found[0].width,
+      classNames: written.names, sourceSHA256: bytes.hash.hexadecimal, byteCount: byteCount)
   }
 
-  private static func read(_ source: Source, into digest: SourceDigest) throws -> ImageSplit {
-    let images = try IDXFile(source.images) { digest.hash.update($0) }
-    let labels = try IDXFile(source.labels) { digest.hash.update($0) }
+  /// What the headers of a split's files say.
+  private static func shape(_ source: Source) throws -> Found {
+    let (images, labels) = (try IDXReader(source.images), try IDXReader(source.labels))
     guard images.elementType == .uint8 else {
       throw InputError(source.images, "expected pixels of uint8, found \(images.elementType)")
     }
@@ -124,11 +136,38 @@ public struct IDXConverter: Sendable {
     guard labels.shape[0] == shape[0] else {
       throw InputError(source.labels, "expected \(shape[0]) labels as in \(source.images), found \(labels.shape[0])")
     }
-    let numbers = try labels.integers()
-    // A label file can name at most the classes that int32 holds; negative ones name none.
-    try ClassificationFile.checkLabels(numbers, classCount: Int(Int32.max), path: source.labels, object: nil)
-    return ImageSplit(
-      images: images.bytes, labels: numbers.map { Int32(truncatingIfNeeded: $0) },
-      channels: shape.count == 4 ? shape[1] : 1, height: shape[shape.count - 2], width: shape[shape.count - 1])
+    return Found(
+      channels: shape.count == 4 ? shape[1] : 1, height: shape[shape.count - 2], width: shape[shape.count - 1],
+      count: shape[0])
+  }
+
+  /// Copies a split; its digest.
+  private func write(
+    _ source: Source, _ found: inout Found, to file: HDF5File, _ note: @escaping (UnsafeRawBufferPointer) -> Void
+  ) throws -> String {
+    let writer = try ImageSplitWriter(
+      file, source.name, channels: found.channels, height: found.height, width: found.width, count: found.count,
+      storage)
+    try IDXReader(source.images, onStoredBytes: note).forEachPiece {
+      try writer.append(images: $0.assumingMemoryBound(to: UInt8.self))
+    }
+    let labels = try IDXReader(source.labels, onStoredBytes: note)
+    let classCount = classNames?.count ?? Self.mostClasses
+    var perClass = [Int](repeating: 0, count: classCount)
+    var row = 0
+    try labels.forEachPiece { piece in
+      let numbers = try labels.elementType.integers(piece, source.labels)
+      try ClassificationFile.checkLabels(
+        numbers, from: row, classCount: classCount, path: source.labels, object: nil)
+      for label in numbers { perClass[Int(label)] += 1 }
+      try writer.append(labels: numbers.map { Int32(truncatingIfNeeded: $0) })
+      row += numbers.count
+    }
+    // A file that was replaced after its header was read.
+    guard row == found.count, writer.imageCount == found.count else {
+      throw InputError(source.images, "changed while it was read")
+    }
+    found.perClass = Array(perClass.prefix((perClass.lastIndex { $0 > 0 } ?? -1) + 1))
+    return try writer.finish()
   }
 }

@@ -2,7 +2,7 @@ import Dispatch
 import HDF5Files
 import Synchronization
 
-/// Decoding and writing.
+/// Decoding.
 extension ImageFolderConverter {
   /// The images of some of the files.
   public struct Share: Sendable {
@@ -80,47 +80,6 @@ extension ImageFolderConverter {
     return (fitted.pixels, digest)
   }
 
-  /// Writes the file at `output` as a whole, from the shares of all ranks in their order.
-  public func write(_ shares: [Share], _ size: ImageSize, channels: Int, to output: String) throws -> Summary {
-    var pixels = shares.first?.pixels ?? []
-    for share in shares.dropFirst() { pixels += share.pixels }
-    let kept = shares.flatMap(\.kept)
-    let isKept = zip(items, kept).filter { $0.1 == 1 }.map(\.0)
-    guard isKept.contains(where: { $0.split == "train" }) else {
-      throw InputError(items.first?.entry.path ?? output, "no training image could be read")
-    }
-    let classes = Dictionary(uniqueKeysWithValues: classNames.enumerated().map { ($1, Int32($0)) })
-    let imageBytes = channels * size.height * size.width
-    var (splits, names, start) = ([(name: String, split: ImageSplit)](), [String: [String]](), 0)
-    for name in ["train", "test"] {
-      let members = isKept.filter { $0.split == name }
-      if members.isEmpty { continue }
-      let isLabelled = members.allSatisfy { $0.entry.label != nil }
-      let labels = members.map { item in item.entry.label.flatMap { classes[$0] } ?? 0 }
-      // The plan has training images first, so that each split is one piece.
-      let images = members.count == isKept.count ? pixels : Array(pixels[start..<start + members.count * imageBytes])
-      start += members.count * imageBytes
-      splits.append(
-        (
-          name,
-          ImageSplit(
-            images: images, labels: labels, channels: channels, height: size.height, width: size.width,
-            isLabelled: isLabelled)
-        ))
-      names[name] = members.map(\.entry.name)
-    }
-    var source = SHA256()
-    source.update(labelDigest)
-    for share in shares { source.update(share.digests) }
-    let image = try ClassificationFile.encode(
-      splits, classNames: classNames, names: names, sourceSHA256: source.hexadecimal)
-    try AtomicFile.write(image, to: output)
-    return Summary(
-      trainCount: names["train"]?.count ?? 0, testCount: names["test"]?.count ?? 0,
-      isTestLabelled: splits.last?.split.isLabelled ?? true, channels: channels, size: size,
-      skipped: kept.count { $0 == 0 }, byteCount: image.count)
-  }
-
   /// What a conversion has written.
   public struct Summary: Sendable, Equatable {
     /// Pictures of the training split.
@@ -135,7 +94,5 @@ extension ImageFolderConverter {
     public let size: ImageSize
     /// Corrupt files that were left out.
     public let skipped: Int
-    /// Bytes of the file.
-    public let byteCount: Int
   }
 }

@@ -116,8 +116,8 @@ public struct ImageFolderConverter: Sendable {
   }
 
   /// The shape that all images get, from the headers of all files.
-  /// - Throws: `InputError` when sizes differ and none was asked for, or the images would not fit the memory.
-  public func form(_ headers: [Int64], memoryBytes: Int) throws -> (size: ImageSize, channels: Int) {
+  /// - Throws: `InputError` when sizes differ and none was asked for.
+  public func form(_ headers: [Int64]) throws -> (size: ImageSize, channels: Int) {
     var found: ImageSize?
     var channels = 1
     for (index, start) in stride(from: 0, to: headers.count, by: 3).enumerated() where headers[start] > 0 {
@@ -132,13 +132,15 @@ public struct ImageFolderConverter: Sendable {
     guard let found else { throw InputError(options.folder, "holds no image that can be read") }
     let size = options.size ?? found
     channels = options.channels ?? channels
-    // In memory they are twice: as pixels and as the file.
-    let bytes = 2 * Double(size.height) * Double(size.width) * Double(channels) * Double(count)
-    guard bytes <= Double(memoryBytes) else {
-      let gigabytes = "\(Int(bytes / 1e9)) GB of memory, this machine has \(memoryBytes / 1_000_000_000)"
-      throw InputError(
-        options.folder, "\(count) images of \(channels)×\(size) need \(gigabytes); --size makes them smaller")
-    }
     return (size, channels)
   }
+
+  /// The plan in blocks of files, one after another in memory: so many that the pixels of a block are some megabytes, and
+  /// that each of so many threads has one.
+  public func blocks(_ size: ImageSize, channels: Int, threads: Int) -> [Range<Int>] {
+    let files = max(Self.blockBytes / max(size.height * size.width * channels, 1), threads, 1)
+    return stride(from: 0, to: count, by: files).map { $0..<min($0 + files, count) }
+  }
+
+  private static let blockBytes = 64 << 20
 }

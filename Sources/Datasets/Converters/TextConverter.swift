@@ -27,6 +27,10 @@ public struct TextConverter: Sendable {
   public var minimumFrequency = 0
   /// How many tokens trainings take unless told otherwise.
   public var trainingTokens: Int?
+  /// How arrays are kept.
+  public var storage = ArrayStorage()
+  /// Is told which share of the work is done.
+  public var progress: @Sendable (Double) -> Void = { _ in }
 
   /// A text's file that is cut into characters, or words. What else is done with it are properties.
   public init(source: String, kind: TokenKind = .char) { (self.source, self.kind) = (source, kind) }
@@ -55,18 +59,66 @@ public struct TextConverter: Sendable {
     return (TokenizedText(text, kind, minimumFrequency: minimumFrequency), lineCount, hash.hexadecimal)
   }
 
-  /// Writes the file, whole or not at all; throws an `InputError` for bytes that are no UTF-8.
+  /// Writes the file, whole or not at all; throws an `InputError` for bytes that are no UTF-8. Goes through the text twice:
+  /// what a token's number is, is known once all are counted.
   public func convert(to output: String) throws -> Summary {
     try AtomicFile.check(output, from: [source])
-    let (text, lineCount, digest) = try tokenize()
-    let vocabulary = text.vocabulary
-    let tokens = text.tokens.prefix(maximumTokens ?? .max)
-    let image = try TextFile.encode(
-      tokens, vocabulary, kind, trainingTokens: maximumTokens == nil ? trainingTokens : nil, sourceSHA256: digest)
-    try AtomicFile.write(image, to: output)
+    let first = try Pass(self, share: 0)
+    let ranks = TokenRanks(first.counter.counts, minimumFrequency: minimumFrequency)
+    let vocabulary = Vocabulary(counts: ranks.counts, minimumFrequency: minimumFrequency)
+    let count = min(first.tokenCount, maximumTokens ?? .max)
+    let (_, byteCount) = try HDF5File.create(at: output) { file in
+      let writer = try TextFile.tokens(file, count: count, vocabulary, storage)
+      let second = try Pass(self, share: 0.5) { ids in
+        ranks.replace(&ids)
+        try writer.append(Array(ids.prefix(count - writer.count)))
+      }
+      guard second.digest == first.digest else { throw InputError(source, "changed while it was read") }
+      _ = try writer.finish()
+      try TextFile.finish(
+        file, vocabulary, kind, trainingTokens: maximumTokens == nil ? trainingTokens : nil,
+        sourceSHA256: first.digest)
+    }
     return Summary(
-      lineCount: lineCount, tokenCount: tokens.count, allTokens: text.tokens.count, vocabularyCount: vocabulary.count,
-      byteCount: image.count)
+      lineCount: first.lineCount, tokenCount: count, allTokens: first.tokenCount, vocabularyCount: vocabulary.count,
+      byteCount: byteCount)
+  }
+
+  /// Once through the text.
+  private struct Pass {
+    private static let longestWord = 1 << 20
+
+    let counter: TokenCounter
+    let lineCount, tokenCount: Int
+    let digest: String
+
+    /// `body` is given the ids of some tokens, one piece after another.
+    init(_ converter: TextConverter, share: Double, _ body: (inout [Int32]) throws -> Void = { _ in }) throws {
+      let (counter, path) = (TokenCounter(converter.kind), converter.source)
+      let byteCount = try InputFile(path).byteCount
+      var (hash, ids, done, tokens) = (SHA256(), [Int32](), 0, 0)
+      func hand() throws {
+        tokens += ids.count
+        try body(&ids)
+        ids.removeAll(keepingCapacity: true)
+      }
+      lineCount = try converter.cleaner.forEachPiece(of: path) { bytes in
+        hash.update(bytes)
+        done += bytes.count
+        converter.progress(share + 0.5 * Double(done) / Double(max(byteCount, 1)))
+      } _: { piece in
+        counter.count(piece, into: &ids)
+        guard counter.begunBytes <= Self.longestWord else {
+          throw InputError(path, "holds a word of more than \(Self.longestWord) bytes; --token char has no words")
+        }
+        try hand()
+      }
+      counter.finish(into: &ids)
+      try hand()
+      if done == 0 { throw InputError(path, "is empty") }
+      if tokens == 0 { throw InputError(path, "holds no text: none of its \(done) bytes is part of a token") }
+      (self.counter, tokenCount, digest) = (counter, tokens, hash.hexadecimal)
+    }
   }
 }
 

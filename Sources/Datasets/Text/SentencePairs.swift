@@ -85,7 +85,7 @@ struct SentenceColumn {
   private func words(
     _ text: UnsafeBufferPointer<UInt8>
   ) -> (ids: [Int32], ends: [Int], counts: [(token: String, count: Int)]) {
-    var table = WordTable()
+    let table = WordTable()
     var (ids, ends): ([Int32], [Int]) = ([], [])
     ids.reserveCapacity(text.count / 5)
     ends.reserveCapacity(count)

@@ -37,23 +37,25 @@ public struct TextFile: Sendable {
     }
   }
 
-  /// The bytes of such a file, for `AtomicFile`. Tokens take as few bytes as their vocabulary allows.
-  public static func encode(
-    _ tokens: ArraySlice<Int32>, _ vocabulary: Vocabulary, _ kind: TokenKind, trainingTokens: Int?, sourceSHA256: String
-  ) throws -> [UInt8] {
-    let file = try HDF5File.inMemory()
-    try DatasetFormat.write(file, task: task, version: formatVersion, sourceSHA256: sourceSHA256)
-    try file.setAttribute("token", of: "/", to: .string(kind.rawValue))
-    if let trainingTokens { try file.setAttribute("training_tokens", of: "/", to: .int(Int64(trainingTokens))) }
-    try file.sealText()
-    if vocabulary.count <= 1 << 8 {
-      try file.write(tokens.map { UInt8(truncatingIfNeeded: $0) }, shape: [tokens.count], to: "/train/tokens")
-    } else if vocabulary.count <= 1 << 16 {
-      try file.write(tokens.map { UInt16(truncatingIfNeeded: $0) }, shape: [tokens.count], to: "/train/tokens")
-    } else {
-      try file.write(Array(tokens), shape: [tokens.count], to: "/train/tokens")
-    }
+  /// The tokens of a file that is made. They take as few bytes as their vocabulary allows; their digests are of int32.
+  static func tokens(
+    _ file: HDF5File, count: Int, _ vocabulary: Vocabulary, _ storage: ArrayStorage
+  ) throws -> ArrayWriter<Int32> {
+    let type: HDF5ElementType =
+      vocabulary.count <= 1 << 8 ? .uint8 : vocabulary.count <= 1 << 16 ? .uint16 : .int32
+    let rows = try storage.rows(rowBytes: type.byteCount ?? 4, count: count, file.path)
+    return ArrayWriter(
+      file, "train", "tokens", rowShape: [], count: count, storedAs: type, chunkRows: rows, storage)
+  }
+
+  /// Adds what else belongs into a file whose tokens are written.
+  static func finish(
+    _ file: HDF5File, _ vocabulary: Vocabulary, _ kind: TokenKind, trainingTokens: Int?, sourceSHA256: String
+  ) throws {
     try file.writeStrings(vocabulary.tokens, to: "/vocabulary")
-    return try file.image()
+    try DatasetFormat.finish(file, task: task, version: formatVersion, sourceSHA256: sourceSHA256, []) {
+      try file.setAttribute("token", of: "/", to: .string(kind.rawValue))
+      if let trainingTokens { try file.setAttribute("training_tokens", of: "/", to: .int(Int64(trainingTokens))) }
+    }
   }
 }

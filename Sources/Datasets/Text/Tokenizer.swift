@@ -19,7 +19,26 @@ public struct TokenizedText: Sendable {
 
   /// Counts and numbers the tokens of clean UTF-8.
   public init(_ text: [UInt8], _ kind: TokenKind, minimumFrequency: Int = 0) {
-    let (ids, counts) = text.withUnsafeBufferPointer { kind == .char ? Self.characters($0) : Self.words($0) }
+    let counter = TokenCounter(kind)
+    var tokens: [Int32] = []
+    tokens.reserveCapacity(kind == .char ? text.count : text.count / 5)
+    text.withUnsafeBufferPointer { counter.count($0, into: &tokens) }
+    counter.finish(into: &tokens)
+    let ranks = TokenRanks(counter.counts, minimumFrequency: minimumFrequency)
+    (self.minimumFrequency, counts) = (minimumFrequency, ranks.counts)
+    ranks.replace(&tokens)
+    self.tokens = tokens
+  }
+}
+
+/// Tokens in the order of their first use, and the numbers that they have in a vocabulary.
+struct TokenRanks {
+  /// Tokens by falling frequency.
+  let counts: [(token: String, count: Int)]
+  /// By the order of first use; rare ones are 0, `<unk>`.
+  private let numbers: [Int32]
+
+  init(_ counts: [(token: String, count: Int)], minimumFrequency: Int) {
     let order = counts.indices.sorted { left, right in
       counts[left].count == counts[right].count ? left < right : counts[left].count > counts[right].count
     }
@@ -27,62 +46,103 @@ public struct TokenizedText: Sendable {
     // A text may hold the word "<unk>" itself, as the Penn Treebank does: it is the unknown one.
     let known = order.lazy.filter { counts[$0].count >= minimumFrequency && counts[$0].token != Vocabulary.unknown }
     for (number, id) in known.enumerated() { numbers[id] = Int32(number + 1) }
-    self.minimumFrequency = minimumFrequency
     self.counts = order.map { counts[$0] }
-    var tokens = ids
-    tokens.withUnsafeMutableBufferPointer { tokens in
-      numbers.withUnsafeBufferPointer { numbers in
-        for i in tokens.indices { tokens[i] = numbers[Int(tokens[i])] }
-      }
-    }
-    self.tokens = tokens
+    self.numbers = numbers
   }
 
-  private typealias Counted = (ids: [Int32], counts: [(token: String, count: Int)])
-
-  /// Ids in the order of first use.
-  private static func characters(_ text: UnsafeBufferPointer<UInt8>) -> Counted {
-    var idOfScalar = [Int32](repeating: -1, count: 0x11_0000)
-    var uses = [Int](repeating: 0, count: idOfScalar.count)
-    var scalars: [UInt32] = []
-    let ids = [Int32](unsafeUninitializedCapacity: text.count) { ids, filled in
-      idOfScalar.withUnsafeMutableBufferPointer { idOfScalar in
-        uses.withUnsafeMutableBufferPointer { uses in
-          var place = 0
-          while place < text.count {
-            let (scalar, length) = UTF8Decoding.scalar(text, at: place) ?? (0xFFFD, 1)
-            place += length
-            var id = idOfScalar[Int(scalar)]
-            if id < 0 {
-              id = Int32(scalars.count)
-              idOfScalar[Int(scalar)] = id
-              scalars.append(scalar)
-            }
-            uses[Int(id)] += 1
-            ids[filled] = id
-            filled += 1
-          }
+  /// Puts the numbers of a vocabulary in the place of those by first use.
+  func replace(_ ids: inout [Int32]) {
+    ids.withUnsafeMutableBufferPointer { ids in
+      numbers.withUnsafeBufferPointer { numbers in
+        for i in ids.indices {
+          let id = Int(ids[i])
+          // One that is new since they were counted.
+          ids[i] = id < numbers.count ? numbers[id] : 0
         }
       }
     }
-    let names = scalars.map { Unicode.Scalar($0).map { String(Character($0)) } ?? "\u{FFFD}" }
-    return (ids, zip(names, uses).map { ($0, $1) })
+  }
+}
+
+/// Numbers tokens in the order of their first use, and counts them, in a text that comes in pieces of whole characters.
+final class TokenCounter {
+  private let kind: TokenKind
+  private var idOfScalar: [Int32] = []
+  private var uses: [Int] = []
+  private var scalars: [UInt32] = []
+  private let table = WordTable()
+  /// A word that may go on in the next piece.
+  private var begun: [UInt8] = []
+  private var hash = WordTable.emptyHash
+
+  init(_ kind: TokenKind) {
+    self.kind = kind
+    guard kind == .char else { return }
+    idOfScalar = [Int32](repeating: -1, count: 0x11_0000)
+    uses = [Int](repeating: 0, count: idOfScalar.count)
   }
 
-  private static func words(_ text: UnsafeBufferPointer<UInt8>) -> Counted {
-    var table = WordTable()
-    var ids: [Int32] = []
-    ids.reserveCapacity(text.count / 5)
+  /// Bytes of a word that has not ended yet.
+  var begunBytes: Int { begun.count }
+
+  /// How often each token came, in the order of their first use.
+  var counts: [(token: String, count: Int)] {
+    guard kind == .char else { return table.counts }
+    let names = scalars.map { Unicode.Scalar($0).map { String(Character($0)) } ?? "\u{FFFD}" }
+    return zip(names, uses).map { ($0, $1) }
+  }
+
+  /// Appends the ids of the next piece's tokens.
+  func count(_ text: UnsafeBufferPointer<UInt8>, into ids: inout [Int32]) {
+    kind == .char ? characters(text, into: &ids) : words(text, into: &ids)
+  }
+
+  /// Appends the last token, which ends with the text.
+  func finish(into ids: inout [Int32]) {
+    guard !begun.isEmpty else { return }
+    ids.append(begun.withUnsafeBufferPointer { table.id(of: $0, hash) })
+    begun = []
+  }
+
+  private func characters(_ text: UnsafeBufferPointer<UInt8>, into ids: inout [Int32]) {
+    idOfScalar.withUnsafeMutableBufferPointer { idOfScalar in
+      uses.withUnsafeMutableBufferPointer { uses in
+        var place = 0
+        while place < text.count {
+          let (scalar, length) = UTF8Decoding.scalar(text, at: place) ?? (0xFFFD, 1)
+          place += length
+          var id = idOfScalar[Int(scalar)]
+          if id < 0 {
+            id = Int32(scalars.count)
+            idOfScalar[Int(scalar)] = id
+            scalars.append(scalar)
+          }
+          uses[Int(id)] += 1
+          ids.append(id)
+        }
+      }
+    }
+  }
+
+  private func words(_ text: UnsafeBufferPointer<UInt8>, into ids: inout [Int32]) {
     var start = 0
-    var hash: UInt64 = WordTable.emptyHash
-    for place in 0...text.count {
-      if place < text.count && text[place] != 0x20 {
+    var hash = self.hash
+    for place in 0..<text.count {
+      if text[place] != 0x20 {
         hash = WordTable.extend(hash, text[place])
         continue
       }
-      if place > start { ids.append(table.id(of: UnsafeBufferPointer(rebasing: text[start..<place]), hash)) }
+      let word = UnsafeBufferPointer(rebasing: text[start..<place])
+      if !begun.isEmpty {
+        begun += word
+        ids.append(begun.withUnsafeBufferPointer { table.id(of: $0, hash) })
+        begun.removeAll(keepingCapacity: true)
+      } else if !word.isEmpty {
+        ids.append(table.id(of: word, hash))
+      }
       (start, hash) = (place + 1, WordTable.emptyHash)
     }
-    return (ids, table.counts)
+    begun += text[start...]
+    self.hash = hash
   }
 }

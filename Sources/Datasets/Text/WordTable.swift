@@ -1,8 +1,7 @@
 import Glibc
 
-/// Numbers words in the order of first use: a hash table whose keys stay bytes, as strings would cost ten times as much. The
-/// bytes must stay where they are as long as the table is used.
-struct WordTable {
+/// Numbers words in the order of first use: a hash table whose keys stay bytes, as strings would cost ten times as much.
+final class WordTable {
   static let emptyHash: UInt64 = 0xCBF2_9CE4_8422_2325
 
   /// Fowler, Noll and Vo's.
@@ -28,13 +27,32 @@ struct WordTable {
   /// Ids by place, -1 where free; a power of two of them.
   private var slots = [Int32](repeating: -1, count: 1 << 16)
   private var entries: [Entry] = []
+  /// The words' bytes, in blocks that stay where they are.
+  private var blocks: [UnsafeMutableBufferPointer<UInt8>] = []
+  private var room = 0
+
+  deinit { for block in blocks { block.deallocate() } }
+
+  /// Bytes of a word that stay.
+  private func kept(_ word: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
+    if word.count > room {
+      blocks.append(.allocate(capacity: max(1 << 20, word.count)))
+      room = blocks[blocks.count - 1].count
+    }
+    let block = blocks[blocks.count - 1]
+    let start = block.count - room
+    room -= word.count
+    let place = UnsafeMutableBufferPointer(rebasing: block[start..<start + word.count])
+    _ = place.initialize(from: word)
+    return UnsafeBufferPointer(place)
+  }
 
   var counts: [(token: String, count: Int)] {
     entries.map { (String(decoding: $0.word, as: UTF8.self), $0.uses) }
   }
 
   /// The id of a word that is not empty, a new one for a new word.
-  mutating func id(of word: UnsafeBufferPointer<UInt8>, _ hash: UInt64) -> Int32 {
+  func id(of word: UnsafeBufferPointer<UInt8>, _ hash: UInt64) -> Int32 {
     if entries.count * 2 > slots.count { grow() }
     var slot = Self.slot(hash, slots.count)
     while slots[slot] >= 0 {
@@ -46,11 +64,11 @@ struct WordTable {
       slot = (slot + 1) & (slots.count - 1)
     }
     slots[slot] = Int32(entries.count)
-    entries.append(Entry(hash: hash, word: word))
+    entries.append(Entry(hash: hash, word: kept(word)))
     return Int32(entries.count - 1)
   }
 
-  private mutating func grow() {
+  private func grow() {
     var larger = [Int32](repeating: -1, count: slots.count * 2)
     for (id, entry) in entries.enumerated() {
       var slot = Self.slot(entry.hash, larger.count)
