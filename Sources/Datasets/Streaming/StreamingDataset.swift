@@ -14,7 +14,7 @@ import Tensors
 ///     return Batch(inputs: x, targets: x, samples: loaded.samples)
 ///   }
 /// }
-/// let data = Streamed(Waves(), memory: 64 << 20)
+/// let data = try Streamed(Waves(), StreamingOptions(memory: 64 << 20))
 /// ```
 public protocol StreamingDataset: Sendable {
   /// How many samples there are, and how many of them, and bytes of each, lie in a chunk.
