@@ -114,7 +114,8 @@ import Testing
       "sampling": "sequential", "max-tokens": "99", "random-crop": "4", "random-flip": "true",
       "normalize": "0.5,0.25:0.125,2.0", "seed": "18446744073709551615", "reproducible": "true",
       "virtual-shards": "16", "audit": "50", "kernels": "onednn", "convolution": "direct", "precision": "bf16",
-      "slice-size": "77", "memory": "64MB", "shuffle": "windowed", "window": "1MB", "validation": "0.25",
+      "slice-size": "77", "memory": "64MB", "shuffle": "windowed", "window": "1MB", "on-bad-chunk": "skip",
+      "validation": "0.25",
       "stratify": "true", "train-first": "900", "limit": "800", "class-weights": "balanced",
     ]
     let standard = Configuration(model: "small")
