@@ -8,6 +8,7 @@ from .bad_input import BadInput
 from .backends import Backends
 from .book import Book
 from .cluster import Cluster
+from .converting import Converting
 from .details import Details
 from .faults import Faults
 from .hostile import Hostile
@@ -22,7 +23,7 @@ from .texts import Texts
 from .translating import Translating
 
 __all__ = [
-    "BadInput", "Backends", "Book", "Cluster", "Commands", "Details", "Faults", "Hostile", "Images", "Jobs", "OwnTool", "Saving", "Tables",
+    "BadInput", "Backends", "Book", "Cluster", "Commands", "Converting", "Details", "Faults", "Hostile", "Images", "Jobs", "OwnTool", "Saving", "Tables",
     "Texts", "Translating"]
 
 if not os.access(BINARY, os.X_OK):
