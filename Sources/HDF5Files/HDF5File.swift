@@ -12,10 +12,8 @@ public final class HDF5File: @unchecked Sendable {
   private let advice: String
   /// Whether the file is being built, or else read.
   let isWritable: Bool
-  /// Bytes in the file; what a dataset declares is held against it. Meaningful only for files that are read.
-  let byteCount: Int
-  /// Bytes of the file as they lie there: offset, count. Nothing for a file that is being built.
-  let rawBytes: (Int, Int) throws -> [UInt8]
+  /// The file as it lies there.
+  private let raw: RawFile
   /// What a file is written to that is built on the disk.
   let target: WriteTarget?
   /// Whether attributes with text can be set no more. Guarded by the library's lock.
@@ -24,20 +22,23 @@ public final class HDF5File: @unchecked Sendable {
   private var id: hid_t
 
   /// A file to read.
-  private init(
-    id: hid_t, path: String, advice: String, byteCount: Int, rawBytes: @escaping (Int, Int) throws -> [UInt8]
-  ) {
-    (self.id, self.path, self.advice, isWritable, target) = (id, path, advice, false, nil)
-    self.byteCount = byteCount
-    self.rawBytes = rawBytes
+  private init(id: hid_t, path: String, advice: String, _ raw: RawFile) {
+    (self.id, self.path, self.advice, self.raw) = (id, path, advice, raw)
+    (isWritable, target) = (false, nil)
   }
 
   /// A file to build, in memory without a target.
   private init(newWithID id: hid_t, path: String, target: WriteTarget? = nil) {
     (self.id, self.path, advice, isWritable, self.target) = (id, path, "", true, target)
-    byteCount = 0
-    rawBytes = { _, _ in [] }
+    raw = .new
   }
+
+  /// Bytes in the file; what a dataset declares is held against it. Meaningful only for files that are read.
+  var byteCount: Int { raw.byteCount }
+  /// Bytes of the file as they lie there.
+  func rawBytes(_ offset: Int, _ count: Int) throws -> [UInt8] { try raw.bytes(at: offset, count: count) }
+  /// Whether someone else has written to it since it was opened.
+  var hasChanged: Bool { raw.hasChanged }
 
   deinit {
     HDF5Library.locked { if id >= 0 { _ = H5Fclose(id) } }
@@ -54,7 +55,7 @@ public final class HDF5File: @unchecked Sendable {
     }
     let start = try file.bytes(at: 0, count: signature.count)
     guard start == signature else { throw HDF5Error(.notHDF5, path: path, "is no HDF5 file") }
-    return try open(path, as: path, "", byteCount: file.byteCount) { try file.bytes(at: $0, count: $1) }
+    return try open(path, as: path, "", .disk(file))
   }
 
   /// Opens the bytes of an HDF5 file for reading. `name` stands for the file in messages; `advice` follows where libhdf5
@@ -68,20 +69,16 @@ public final class HDF5File: @unchecked Sendable {
       guard descriptor >= 0 else { throw FileError.writing(name, "a file in memory", code: errno) }
       try image.withUnsafeBytes { try AtomicFile.write(all: $0, to: descriptor, path: name) }
     } catch let error as FileError { throw HDF5Error(.library, path: name, error.what) }
-    return try open("/proc/self/fd/\(descriptor)", as: name, advice, byteCount: image.count) {
-      Array(image[$0..<$0 + $1])
-    }
+    return try open("/proc/self/fd/\(descriptor)", as: name, advice, .memory(image))
   }
 
-  private static func open(
-    _ path: String, as name: String, _ advice: String, byteCount: Int, rawBytes: @escaping (Int, Int) throws -> [UInt8]
-  ) throws -> HDF5File {
+  private static func open(_ path: String, as name: String, _ advice: String, _ raw: RawFile) throws -> HDF5File {
     try HDF5Session.run(path: name, object: nil, failure: .damaged) { session in
       let access = try HDF5Library.readingAccess(session)
       let id = try LibraryFault.reported(name, advice) {
         try session.check(H5Fopen(path, h5_read_only(), access), "opening")
       }
-      return HDF5File(id: id, path: name, advice: advice, byteCount: byteCount, rawBytes: rawBytes)
+      return HDF5File(id: id, path: name, advice: advice, raw)
     }
   }
 

@@ -41,9 +41,13 @@ public final class HDF5Rows: @unchecked Sendable {
 
   /// Reads rows into `buffer`, which must have their very size. Numbers of another type are converted as libhdf5 does it:
   /// values out of range become the nearest.
+  /// - Throws: `HDF5Error` for rows that are damaged, and for a file that was written to since it was opened.
   public func read<T: HDF5Element>(_ rows: Range<Int>, into buffer: UnsafeMutableBufferPointer<T>) throws {
     try file.perform(on: path) { session, _ in
-      try file.read(dataset, shape, rows, into: buffer, session)
+      let outcome = Result { try file.read(dataset, shape, rows, into: buffer, session) }
+      // Whatever was read then, or could not be.
+      if file.hasChanged { throw session.error(.damaged, "the file was changed while it was read") }
+      try outcome.get()
     }
   }
 }

@@ -7,6 +7,7 @@ public final class InputFile {
   /// Size in bytes when the file was opened.
   public let byteCount: Int
   private let descriptor: Int32
+  private let changed: timespec
 
   /// - Throws: `FileError` when the file is missing, unreadable or no plain file.
   public init(_ path: String) throws {
@@ -28,10 +29,19 @@ public final class InputFile {
     }
     self.path = path
     self.descriptor = descriptor
-    self.byteCount = Int(status.st_size)
+    byteCount = Int(status.st_size)
+    changed = status.st_mtim
   }
 
   deinit { Glibc.close(descriptor) }
+
+  /// Whether someone has written to the file since it was opened. A file that took its name is another one.
+  var hasChanged: Bool {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { return true }
+    return Int(status.st_size) != byteCount || status.st_mtim.tv_sec != changed.tv_sec
+      || status.st_mtim.tv_nsec != changed.tv_nsec
+  }
 
   /// Reads at most `buffer.count` bytes and returns how many; 0 only at the end of the file.
   public func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {

@@ -16,6 +16,7 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
   @Flag(help: "Measures reproducible mode.") var reproducible = false
   @Flag(help: "Also prints how fast the bare convolutions would be, and how close the model comes.") var roof = false
   @Flag(help: "Prints one line of JSON.") var json = false
+  @OptionGroup(title: "Loading") var loading: SettingOptions<LoadingSettings>
   @OptionGroup(title: "Kernels") var kernelling: SettingOptions<KernelSettings>
 
   private static var warmUpSteps: Int { 5 }
@@ -27,7 +28,7 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
   func run() throws {
     let entry = try Tool.registry().find(model)
     let communicator = try joinJob()
-    var configuration = try entry.recipe.with(kernelling.given)
+    var configuration = try entry.recipe.with(kernelling.given).with(loading.given)
     if let batchSize { configuration.batchSize = batchSize }
     guard configuration.batchSize <= (1 << 30) / entry.inputShape.reduce(1, *) else {
       throw ConfigurationError(
@@ -36,7 +37,10 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
     configuration.reproducible = reproducible
     try configuration.validate()
     if let loader {
-      return try measureLoader(entry.open(loader).split("train"), configuration, communicator)
+      let data = try communicator.agreeing("open", at: .starting) {
+        try entry.open(loader, configuration).split("train", configuration, isTraining: true)
+      }
+      return try measureLoader(data, configuration, communicator)
     }
     let (dataset, objective) = try entry.task.synthetic(for: entry, configuration)
     let trainer = try Trainer(entry.make(entry.sizes), objective, configuration, on: communicator)
@@ -64,11 +68,17 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
     let sampler = Sampler(of: data, batchSize: configuration.batchSize, seed: configuration.seed)
     let sharding = configuration.sharding(communicator)
     let start = monotonicSeconds()
+    try communicator.share([data])
     let loader = Loader(data, sampler, epoch: 0) { sharding.slices(of: $0) }
     var samples = 0
     while let batch = try loader.next() { samples += batch.slices.reduce(0) { $0 + $1.samples.count } }
     let seconds = monotonicSeconds() - start
-    if communicator.isRoot { print("loader: \(samples) samples of \(data.count) in \(seconds) s") }
+    guard communicator.isRoot else { return }
+    if json {
+      print("{\"samples\":\(samples),\"seconds\":\(seconds),\"examples_per_second\":\(Double(samples) / seconds)}")
+    } else {
+      print("loader: \(samples) samples of \(data.count) in \(seconds) s")
+    }
   }
 
   /// Seconds of each step and where they went, on this rank.

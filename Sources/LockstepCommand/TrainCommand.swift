@@ -131,7 +131,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let identity = try communicator.agreeing("start", at: .starting) {
       try job.resumed.map { try checkSamples(of: $0, job.train) }
       job.metadata.trainingData = try job.train.digest
-      job.observers = try observers(job.configuration, job.resumed?.checkpoint.position, communicator)
+      job.observers = try observers(job, communicator)
       return communicator.size > 1 ? try self.identity(job.train, job.test, job.resumed?.checkpoint) : []
     }
     try Replicas.agree(identity, over: communicator)
@@ -223,17 +223,19 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     return interval
   }
 
-  private func observers(
-    _ configuration: Configuration, _ position: TrainingPosition?, _ communicator: Communicator
-  ) throws -> [any TrainingObserver] {
+  private func observers(_ job: Job, _ communicator: Communicator) throws -> [any TrainingObserver] {
     var result: [any TrainingObserver] = verbose ? [StepPrinter()] : []
     guard communicator.isRoot else { return result }
     if !quiet { result.append(ProgressPrinter()) }
     if let plot {
-      result.append(try CurvePlotter(plot, title: "\(model), batch \(configuration.batchSize)", warn: Console.warn))
+      result.append(try CurvePlotter(plot, title: "\(model), batch \(job.configuration.batchSize)", warn: Console.warn))
     }
+    if let data = job.train as? Streamed { result.append(BadChunkTeller(data, warn: Console.warn)) }
     // Last, as it empties the file of an earlier training.
-    if let metrics { result.append(try MetricsWriter(metrics, resumingAt: position, warn: Console.warn)) }
+    if let metrics {
+      let position = job.resumed?.checkpoint.position
+      result.append(try MetricsWriter(metrics, resumingAt: position, warn: Console.warn))
+    }
     return result
   }
 

@@ -13,12 +13,25 @@ public struct LoadingSettings: Settings {
   /// nil for what suits the data: a sixteenth of them, 16 MiB at most.
   @Setting("How much of the data a window has.", .from(1), staysInEpoch: true) public var window: ByteCount? = nil
 
+  /// Left out samples are told at the end of each epoch.
+  @Setting("Where samples can't be read: stop, or skip them; others of their window take their place.")
+  public var onBadChunk = OnBadChunk.stop
+
+  /// What becomes of a training whose samples can't all be read.
+  public enum OnBadChunk: String, SettingName {
+    /// It ends.
+    case stop
+    /// It goes on without them.
+    case skip
+  }
+
   public init() {}
 
   /// The same for a data set.
   public var options: StreamingOptions {
     var options = StreamingOptions()
     (options.memory, options.shuffling, options.window) = (memory.bytes, shuffle, window?.bytes)
+    options.skipsBadChunks = onBadChunk == .skip
     return options
   }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import HDF5Files
 import MessagePassing
 import Synchronization
@@ -157,5 +158,67 @@ private final class Numbers: StreamingDataset, @unchecked Sendable {
     let (found, wanted) = (try streamed.batch(some), try ImageDataset(split).batch(some))
     #expect(try found.inputs.floats() == wanted.inputs.floats())
     #expect(try found.targets.values(as: Int64.self) == wanted.targets.values(as: Int64.self))
+  }
+
+  /// Skipped samples give their place to others of their window, the same ones whoever asks; they are told once.
+  @Test(arguments: [Shuffling.windowed, .full]) func badChunksAreLeftOut(_ shuffling: Shuffling) throws {
+    var told: [[[Int]]] = []
+    for ranks in 1...3 {
+      let source = Numbers(100, rows: 10, broken: 57)
+      var options = options(
+        shuffling == .full ? 1 << 20 : 4 * source.layout.memoryBytes, window: 2 * source.layout.memoryBytes)
+      options.skipsBadChunks = true
+      let data = try Streamed(source, options)
+      let batches = try (0..<ranks).map { rank in
+        let loader = Loader(data, Sampler(of: data, batchSize: 20, seed: 9), epoch: 0) {
+          [$0 * rank / ranks..<$0 * (rank + 1) / ranks]
+        }
+        defer { loader.cancel() }
+        var values: [[Int]] = []
+        while let batch = try loader.next() {
+          values.append(try batch.slices[0].inputs.values(as: Int64.self).map { Int($0) })
+        }
+        return values
+      }
+      let whole = (0..<5).map { step in batches.flatMap { $0[step] } }
+      let counts = Dictionary(grouping: whole.joined()) { $0 }.mapValues(\.count)
+      #expect(counts.keys.sorted() == Array(0..<50) + Array(60..<100))
+      #expect(counts.values.reduce(0, +) == 100 && counts.values.allSatisfy { $0 <= 2 })
+      told.append(whole)
+      let bad = data.takeBadChunks()
+      #expect(bad.map(\.samples) == [50..<60] && bad.first?.reason == "samples 50…59 are broken")
+      #expect(data.takeBadChunks().isEmpty)
+    }
+    #expect(told[1] == told[0] && told[2] == told[0])
+  }
+
+  /// A byte of a chunk flipped in the file, and a file that someone writes to: told with the rows, by the first batch that
+  /// needs them.
+  @Test func damagedAndChangedFilesAreNoticed() throws {
+    let folder = try TemporaryFolder()
+    let split = smallImages(4000, side: 28)
+    var image = try ClassificationFile.encode(
+      [("train", split)], classNames: (0..<10).map { "\($0)" }, sourceSHA256: "")
+    func read(_ path: String) throws {
+      let bytes = 256 << 10
+      let data = try ClassificationFile.open(path).streamed("train", ImageTransform(), self.options(4 * bytes))
+      let loader = Loader(data, Sampler(of: data, batchSize: 100), epoch: 0) { [0..<$0] }
+      defer { loader.cancel() }
+      var isChanged = false
+      while try loader.next() != nil {
+        if path.hasSuffix("changed.h5"), !isChanged {
+          isChanged = true
+          let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+          try file.truncate(atOffset: UInt64(image.count / 2))
+        }
+      }
+    }
+    let changed = try folder.put(image, "changed.h5")
+    #expect(message { try read(changed) }?.hasSuffix("the file was changed while it was read") == true)
+    let place = try #require(image.indices.dropFirst(image.count / 2).first { image[$0] != 0 })
+    image[place] ^= 1
+    let damaged = try folder.put(image, "damaged.h5")
+    let error = try #require(message { try read(damaged) })
+    #expect(error.hasPrefix("\(damaged): /train/images: reading rows "), "\(error)")
   }
 }

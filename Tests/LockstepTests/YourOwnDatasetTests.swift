@@ -13,6 +13,22 @@ struct Sines: Dataset {
   }
 }
 
+/// A million sines of random frequency, made when they are needed.
+struct Waves: StreamingDataset {
+  let layout = ChunkLayout(count: 1_000_000, columns: [32 * MemoryLayout<Float>.stride])
+  func load(_ samples: Range<Int>, into chunk: ChunkBuffer) throws {
+    for sample in samples {
+      let frequency = RandomKey(seed: 1, sample: sample).uniform(0)
+      let wave = chunk.row(of: sample, as: Float.self)
+      for place in wave.indices { wave[place] = sin(frequency * Float(place)) }
+    }
+  }
+  func batch(_ loaded: LoadedSamples, epoch: Int) throws -> Batch {
+    let waves = loaded.tensor(shape: [32], as: Float.self)
+    return Batch(inputs: waves, targets: waves, samples: loaded.samples)
+  }
+}
+
 /// Absolute errors, and how many of them are small.
 struct AbsoluteErrors: Objective {
   let sums: [SumName] = [.loss, .weight, "small"]
@@ -37,5 +53,14 @@ struct AbsoluteErrors: Objective {
     try trainer.fit(Sines())
     print("sine of 1: \(try network(Tensor([[1.0]])).item())")
     #expect(abs(try network(Tensor([[1.0]])).item() - sin(1)) < 0.1)
+  }
+
+  @Test func waves() throws {
+    let waves = try Streamed(Waves(), StreamingOptions(memory: 64 << 20))
+    let network = Sequential(Linear(32, 8), Tanh(), Linear(8, 32))
+    let trainer = try Trainer(
+      network, AbsoluteErrors(), Configuration(model: "waves", epochs: 1, steps: 20, batchSize: 100, learningRate: 0.01))
+    try trainer.fit(waves)
+    #expect(!waves.isResident && trainer.position.step == 20)
   }
 }

@@ -11,6 +11,7 @@ import time
 
 import book
 import house
+import loading
 import lockstep
 import logits
 import onestep
@@ -24,7 +25,8 @@ TRIAL_SECONDS, ROUND_SECONDS = 0.7, 2.0
 FINALISTS = 2  # PyTorch's configurations that go through all rounds
 BOOK = "book-lenet"
 HOUSE = "house-prices"
-TRAININGS = {BOOK: book, HOUSE: house}  # whole trainings, start-up included
+LOADING = "loading"
+TRAININGS = {BOOK: book, HOUSE: house, LOADING: loading}  # whole trainings, start-up included
 LOGITS = "logits"
 STEP = "step"
 

@@ -20,6 +20,7 @@ final class ChunkStore: @unchecked Sendable {
   private let passes = Atomic<Int>(0)
   private let current = Mutex<StreamedPass?>(nil)
   private let loading = Mutex<Void>(())
+  let bad: BadChunks
 
   /// A pass has more visits than there are chunks of any file.
   static let visitsPerPass = 1 << 40
@@ -37,7 +38,8 @@ final class ChunkStore: @unchecked Sendable {
     layout.memoryBytes * slots + (slots + ranks) * MemoryLayout<Int>.stride
   }
 
-  init(_ source: any StreamingDataset, slots: Int, _ memory: HostMemory) {
+  init(_ source: any StreamingDataset, slots: Int, _ memory: HostMemory, skipsBad: Bool) {
+    bad = BadChunks(areSkipped: skipsBad)
     (self.source, layout, slotCount, self.memory) = (source, source.layout, slots, memory)
     let tables = memory.start + layout.memoryBytes * slots
     states = tables.assumingMemoryBound(to: Atomic<Int>.self)
@@ -66,8 +68,12 @@ final class ChunkStore: @unchecked Sendable {
   /// Reads this rank's share of all chunks; the others' are waited for where they are needed.
   func loadShare() throws {
     for chunk in stride(from: index, to: layout.chunkCount, by: rankCount) where state(chunk) != chunk + 1 {
-      try load(chunk, to: place(ofSlot: chunk))
-      publish(visit: chunk, slot: chunk)
+      do {
+        try load(chunk, to: place(ofSlot: chunk))
+        publish(visit: chunk, slot: chunk)
+      } catch  where bad.areSkipped {
+        publishFailure(slot: chunk)
+      }
     }
   }
 
@@ -76,7 +82,7 @@ final class ChunkStore: @unchecked Sendable {
     let place = place(ofSlot: chunk)
     if state(chunk) == chunk + 1 { return place }
     let deadline = monotonicNanoseconds() + Self.patienceNanoseconds
-    while chunk % rankCount != index, monotonicNanoseconds() < deadline {
+    while chunk % rankCount != index, !hasFailed(slot: chunk), monotonicNanoseconds() < deadline {
       usleep(Self.pauseMicroseconds)
       if state(chunk) == chunk + 1 { return place }
     }
@@ -120,17 +126,4 @@ final class ChunkStore: @unchecked Sendable {
   func publish(visit: Int, slot: Int) { states[slot].store(visit + 1, ordering: .releasing) }
   func publishFailure(slot: Int) { states[slot].store(Self.failed, ordering: .releasing) }
   func hasFailed(slot: Int) -> Bool { state(slot) == Self.failed }
-}
-
-/// Samples that can't be read, or are not what they should be.
-public struct ChunkError: Failure {
-  /// The samples at fault.
-  public let samples: Range<Int>
-  /// What is wrong with them.
-  public let what: String
-  public var kind: FailureKind { .badData }
-
-  init(samples: Range<Int>, _ what: String) { (self.samples, self.what) = (samples, what) }
-
-  public var description: String { "samples \(samples.lowerBound)…\(samples.upperBound - 1) \(what)" }
 }

@@ -23,14 +23,16 @@ public struct MemoryBudgetError: Failure, Equatable {
 /// How much memory data may take, and how they are shuffled.
 public struct StreamingOptions: Sendable, Equatable {
   /// Bytes that a rank may keep of a data set's samples.
-  public var memory = 256 << 20
+  public var memory: Int
   /// full where all samples fit the memory, else windowed, unless set.
   public var shuffling: Shuffling?
   /// Bytes of a window; chosen from the data unless set.
   public var window: Int?
+  /// Whether a training goes on without the samples of chunks that can't be read; samples of others take their place.
+  public var skipsBadChunks = false
 
-  /// 256 MiB, shuffled as it fits.
-  public init() {}
+  /// Shuffled as it fits.
+  public init(memory: Int = 256 << 20) { self.memory = memory }
 }
 
 /// Samples in chunks as a data set: all of them in memory where that is enough, else as many as a pass over them needs at a
@@ -46,6 +48,7 @@ public final class Streamed: DigestedDataset, SharedDataset {
   /// Bytes of a window; nil where there are none.
   public let window: Int?
   private let slots: Int
+  private let skipsBadChunks: Bool
   private let store = Mutex<ChunkStore?>(nil)
   private let knownDigest = Mutex<String?>(nil)
 
@@ -59,7 +62,7 @@ public final class Streamed: DigestedDataset, SharedDataset {
     _ source: any StreamingDataset, _ options: StreamingOptions = StreamingOptions(), isTraining: Bool = true,
     beside others: Int = 0
   ) throws {
-    (self.source, layout) = (source, source.layout)
+    (self.source, layout, skipsBadChunks) = (source, source.layout, options.skipsBadChunks && isTraining)
     let all = layout.allBytes.map { $0.addingReportingOverflow(others) }
     isResident = all.map { !$0.overflow && $0.partialValue <= options.memory } ?? false
     shuffling = options.shuffling ?? (isResident ? .full : .windowed)
@@ -101,17 +104,23 @@ public final class Streamed: DigestedDataset, SharedDataset {
   public func share(over communicator: Communicator) throws {
     // Tables for as many ranks as may share a host.
     let bytes = ChunkStore.byteCount(layout, slots: slots, ranks: communicator.size)
-    let shared = ChunkStore(source, slots: slots, try communicator.hostMemory(byteCount: bytes))
+    let shared = ChunkStore(
+      source, slots: slots, try communicator.hostMemory(byteCount: bytes), skipsBad: skipsBadChunks)
     store.withLock { $0 = shared }
   }
 
   public func loadShare() throws { if isResident { try theStore().loadShare() } }
 
+  /// Samples that were left out since this was asked last, and why.
+  public func takeBadChunks() -> [(samples: Range<Int>, reason: String)] {
+    store.withLock { $0 }?.bad.take().map { (layout.samples(of: $0.chunk), $0.reason) } ?? []
+  }
+
   private func theStore() throws -> ChunkStore {
     try store.withLock { store in
       if let store { return store }
       let memory = try HostMemory.own(ChunkStore.byteCount(layout, slots: slots, ranks: 1))
-      let own = ChunkStore(source, slots: slots, memory)
+      let own = ChunkStore(source, slots: slots, memory, skipsBad: skipsBadChunks)
       store = own
       return own
     }
@@ -126,18 +135,15 @@ public final class Streamed: DigestedDataset, SharedDataset {
       throw TensorError("batch", "sample \(wrong) of \(count)")
     }
     let store = try theStore()
-    var loaded: [Int: UnsafeMutableRawPointer] = [:]
-    defer { for place in loaded.values { place.deallocate() } }
-    let chunks = try samples.map { sample in
-      let chunk = sample / layout.rows
-      if isResident { return UnsafeRawPointer(try store.resident(chunk)) }
-      if let place = loaded[chunk] { return UnsafeRawPointer(place) }
-      let place = UnsafeMutableRawPointer.allocate(byteCount: layout.memoryBytes, alignment: 64)
-      loaded[chunk] = place
-      try store.load(chunk, to: place)
-      return UnsafeRawPointer(place)
+    var own = OwnChunks(store)
+    defer { own.free() }
+    func load(_ chunk: Int) throws -> UnsafeRawPointer {
+      isResident ? UnsafeRawPointer(try store.resident(chunk)) : try own.load(chunk)
     }
-    return try source.batch(LoadedSamples(samples, layout, chunks: chunks), epoch: epoch)
+    let places = try samples.map { sample in
+      try store.place(of: sample, among: 0..<layout.chunkCount, visited: { $0 }, load: load)
+    }
+    return try source.batch(LoadedSamples(samples, layout, places), epoch: epoch)
   }
 
   public func pass(_ order: SampleOrder, from position: Int, epoch: Int) throws -> any DatasetPass {

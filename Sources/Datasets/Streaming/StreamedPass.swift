@@ -79,15 +79,8 @@ final class StreamedPass: DatasetPass, @unchecked Sendable {
     var own = OwnChunks(store)
     defer { own.free() }
     if isWithinReach(positions) {
-      var places: [Int: UnsafeRawPointer] = [:]
-      let chunks = try samples.map { sample in
-        let chunk = sample / store.layout.rows
-        if let place = places[chunk] { return place }
-        let place = try place(of: chunk, &own)
-        places[chunk] = place
-        return place
-      }
-      return try store.source.batch(LoadedSamples(samples, store.layout, chunks: chunks), epoch: epoch)
+      let places = try zip(samples, positions).map { try place(of: $0, at: $1, &own) }
+      return try store.source.batch(LoadedSamples(samples, store.layout, places), epoch: epoch)
     }
     let layout = ChunkLayout(count: samples.count, rows: samples.count, columns: store.layout.columns)
     let gathered = UnsafeMutableRawPointer.allocate(byteCount: max(layout.memoryBytes, 1), alignment: 64)
@@ -111,16 +104,23 @@ final class StreamedPass: DatasetPass, @unchecked Sendable {
   ) throws {
     for (row, sample) in samples.enumerated() {
       advance(to: positions.lowerBound + row)
-      let source = try place(of: sample / store.layout.rows, &own)
+      let source = try place(of: sample, at: positions.lowerBound + row, &own)
       for (column, bytes) in layout.columns.enumerated() {
         (target + layout.offsets[column] + row * bytes).copyMemory(
-          from: source + store.layout.offsets[column] + sample % store.layout.rows * bytes, byteCount: bytes)
+          from: source.chunk + store.layout.offsets[column] + source.row * bytes, byteCount: bytes)
       }
     }
   }
 
-  private func place(of chunk: Int, _ own: inout OwnChunks) throws -> UnsafeRawPointer {
-    try slot(of: chunk).map { UnsafeRawPointer(store.place(ofSlot: $0)) } ?? own.load(chunk)
+  private func place(of sample: Int, at position: Int, _ own: inout OwnChunks) throws -> SamplePlace {
+    let windows = order.windows
+    // Made only where it is needed: in the order of the file no other chunk stands in.
+    let visits = windows.map { $0.visits(of: $0.window(at: position)) } ?? 0..<0
+    func load(_ chunk: Int) throws -> UnsafeRawPointer {
+      if let slot = slot(of: chunk) { return UnsafeRawPointer(store.place(ofSlot: slot)) }
+      return try own.load(chunk)
+    }
+    return try store.place(of: sample, among: visits, visited: { windows?.chunks[$0] ?? $0 }, load: load)
   }
 
   /// The slot with a chunk, as soon as it is there; nil where it will not come.
@@ -140,7 +140,7 @@ final class StreamedPass: DatasetPass, @unchecked Sendable {
 }
 
 /// Chunks that are read for one batch alone.
-private struct OwnChunks {
+struct OwnChunks {
   private let store: ChunkStore
   private var places: [Int: UnsafeMutableRawPointer] = [:]
 

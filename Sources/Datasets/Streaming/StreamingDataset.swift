@@ -14,7 +14,7 @@ import Tensors
 ///     return Batch(inputs: x, targets: x, samples: loaded.samples)
 ///   }
 /// }
-/// let data = Streamed(Waves(), memory: 64 << 20)
+/// let data = try Streamed(Waves(), StreamingOptions(memory: 64 << 20))
 /// ```
 public protocol StreamingDataset: Sendable {
   /// How many samples there are, and how many of them, and bytes of each, lie in a chunk.
@@ -82,10 +82,10 @@ public struct LoadedSamples {
   /// Which of its chunk's rows each sample is.
   let rows: [Int]
 
-  /// Samples in the chunks that they belong to.
-  init(_ samples: [Int], _ layout: ChunkLayout, chunks: [UnsafeRawPointer]) {
-    (self.samples, self.layout, self.chunks) = (samples, layout, chunks)
-    rows = samples.map { $0 % layout.rows }
+  /// Samples in their chunks.
+  init(_ samples: [Int], _ layout: ChunkLayout, _ places: [SamplePlace]) {
+    (self.samples, self.layout) = (samples, layout)
+    (chunks, rows) = (places.map(\.chunk), places.map(\.row))
   }
 
   /// Samples that were brought together in one chunk of the given layout.
@@ -116,4 +116,11 @@ public struct LoadedSamples {
     }
     return Tensor(values, shape: Shape([count] + shape))
   }
+}
+
+/// Where a sample is in memory.
+struct SamplePlace {
+  /// Where its chunk begins.
+  let chunk: UnsafeRawPointer
+  let row: Int
 }
