@@ -58,7 +58,7 @@ public enum AtomicFile {
   /// gone when it throws, and when a signal ends the process.
   static func write(to path: String, through system: System = .real, _ fill: (Int32) throws -> Void) throws {
     let place = try OutputPlace(path)
-    if !place.isStream { return try replace(place, through: system, fill) }
+    if !place.isStream { return try replace(place, through: system, goesWithSignals: true, fill) }
     // What can't be gone back in gets it in one go.
     let memory = h5_memory_file()
     guard memory >= 0 else { throw FileError.writing(path, "a file in memory", code: errno) }
@@ -67,14 +67,22 @@ public enum AtomicFile {
     try pour(memory, into: place, through: system)
   }
 
-  private static func replace(_ place: OutputPlace, through system: System, _ fill: (Int32) throws -> Void) throws {
+  private static func replace(
+    _ place: OutputPlace, through system: System, goesWithSignals: Bool = false, _ fill: (Int32) throws -> Void
+  ) throws {
     removeLeftovers(in: place.folder, of: place.shortName + ".")
     let (unfinished, descriptor) = try begin(place)
     // Keeps the lock, by which the file is known to be in use, until it has its name.
     let keeper = dup(descriptor)
     defer { if keeper >= 0 { close(keeper) } }
     do {
-      try finish(descriptor, path: place.path, through: system, fill)
+      if goesWithSignals {
+        try UnfinishedFile.guarded(unfinished) {
+          try finish(descriptor, path: place.path, through: system, fill)
+        }
+      } else {
+        try finish(descriptor, path: place.path, through: system, fill)
+      }
       guard system.rename(unfinished, place.target) == 0 else {
         throw FileError.writing(place.path, "renaming the finished file", code: errno)
       }

@@ -39,8 +39,7 @@ extension HDF5File {
 
   /// Whether compressed numbers that unpack to so many bytes can be read.
   public static func isBelieved(_ bytes: Int, stored: Int) -> Bool {
-    let (product, overflow) = stored.multipliedReportingOverflow(by: believableCompression)
-    return overflow || bytes <= product
+    bytes <= stored.multipliedReportingOverflow(by: believableCompression).partialValue + freeRoom
   }
 
   /// Throws when a compressed chunk of `rows` (nil for all) unpacks to more than a chunk's bytes.

@@ -72,3 +72,20 @@ extension HDF5File {
     return (space, memory)
   }
 }
+
+extension HDF5File {
+  /// How the numbers of a dataset lie in the file: "chunks of 256 rows, gzip, Fletcher32", say.
+  public func storage(of path: String) throws -> String {
+    try perform(on: path) { session, file in
+      let dataset = try openDataset(path, session, file)
+      let creation = try session.own(H5Dget_create_plist(dataset), H5Pclose, "reading the layout")
+      guard let chunk = try chunk(creation, session) else { return "in one piece" }
+      let shape = try shape(ofDataset: dataset, session)
+      let isOfRows = chunk.dropFirst().elementsEqual(shape.dropFirst())
+      let extent = isOfRows ? "\(chunk[0]) row\(chunk[0] == 1 ? "" : "s")" : "\(chunk)"
+      let names = [H5Z_FILTER_SHUFFLE: "shuffle", H5Z_FILTER_DEFLATE: "gzip", H5Z_FILTER_FLETCHER32: "Fletcher32"]
+      let filters = try filters(creation, session).compactMap { names[$0] }
+      return (["chunks of \(extent)"] + filters).joined(separator: ", ")
+    }
+  }
+}

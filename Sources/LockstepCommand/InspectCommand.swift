@@ -9,23 +9,47 @@ struct InspectCommand: SoloCommand {
   @Argument(help: "An HDF5 file, or a folder of checkpoints.") var file: String
   @Flag(help: "Prints the digest over all model parameters (a dataset's: over all samples) and nothing else.")
   var digest = false
+  @Flag(help: "Reads all of a dataset and holds it against its checksums and digests.")
+  var verify = false
+
+  func validate() throws {
+    if digest && verify { throw ValidationError("--digest and --verify exclude each other") }
+  }
 
   func run() throws {
-    switch try task() {
-    case TableFile.task: return try show(TableFile(file))
-    case TextFile.task: return try show(TextFile.open(file))
-    case PairsFile.task: return try show(PairsFile.open(file))
-    case ArrayFile.task?, ClassificationFile.task?:
-      if let arrays = try ArrayFile.open(file) { return try show(arrays) }
-    default: break
-    }
-    if let dataset = try openDataset() {
-      if digest { return print(try dataset.digest()) }
-      return try show(dataset)
+    if try showDataset() {
+      if !digest && !verify { try showArrays() }
+      return
     }
     let (path, checkpoint) = try CheckpointFolder.load(file) { Console.warn($0) }
     if digest { return print(try checkpoint.modelDigest()) }
+    // Loading it has held all of it against its digest.
+    if verify { return print("checkpoint \(path): as its digest") }
     try show(checkpoint, path)
+  }
+
+  /// Whether the file is a dataset; then it is shown.
+  private func showDataset() throws -> Bool {
+    let task = try task()
+    let isDataset = try task != nil || isDataset()
+    if isDataset && verify {
+      try verifyAll()
+      return true
+    }
+    switch task {
+    case TableFile.task: try show(TableFile(file))
+    case TextFile.task: try show(TextFile.open(file))
+    case PairsFile.task: try show(PairsFile.open(file))
+    default:
+      guard isDataset else { return false }
+      if task == ArrayFile.task || task == ClassificationFile.task, let arrays = try ArrayFile.open(file) {
+        try show(arrays)
+        return true
+      }
+      let dataset = try ClassificationFile.open(file)
+      if digest { print(try dataset.digest()) } else { try show(dataset) }
+    }
+    return true
   }
 
   /// What a dataset says that it is for; nil for what is none, or can't be opened.
@@ -52,12 +76,10 @@ struct InspectCommand: SoloCommand {
     }
   }
 
-  /// Nil for what is rather a checkpoint.
-  private func openDataset() throws -> ClassificationFile? {
-    guard let opened = try? HDF5File.open(file), try opened.exists("/train") || opened.exists("/test") else {
-      return nil
-    }
-    return try ClassificationFile.open(file)
+  /// Not what is rather a checkpoint.
+  private func isDataset() throws -> Bool {
+    guard let opened = try? HDF5File.open(file) else { return false }
+    return try opened.exists("/train") || opened.exists("/test")
   }
 
   private func show(_ dataset: ClassificationFile) throws {

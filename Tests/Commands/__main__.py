@@ -9,6 +9,7 @@ from .bad_input import BadInput
 from .backends import Backends
 from .book import Book
 from .cluster import Cluster
+from .converting import Converting
 from .details import Details
 from .faults import Faults
 from .hostile import Hostile
@@ -23,7 +24,8 @@ from .texts import Texts
 from .translating import Translating
 
 __all__ = [
-    "Arrays", "BadInput", "Backends", "Book", "Cluster", "Commands", "Details", "Faults", "Hostile", "Images", "Jobs", "OwnTool", "Saving", "Tables",
+    "Arrays", "BadInput", "Backends", "Book", "Cluster", "Commands", "Converting", "Details", "Faults", "Hostile", "Images",
+    "Jobs", "OwnTool", "Saving", "Tables",
     "Texts", "Translating"]
 
 if not os.access(BINARY, os.X_OK):

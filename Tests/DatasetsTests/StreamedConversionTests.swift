@@ -83,11 +83,12 @@ import Testing
   @Test func absurdCompressionIsRefused() throws {
     let folder = try TemporaryFolder()
     var storage = ArrayStorage()
-    (storage.compression, storage.chunkRows) = (.gzip, 1 << 16)
+    (storage.compression, storage.chunkRows) = (.gzip, 1 << 20)
     let found = message {
       try HDF5File.create(at: folder.file("a.h5")) { file in
-        let writer = ArrayWriter<UInt8>(file, "train", "a", rowShape: [], count: 1 << 20, chunkRows: 1 << 16, storage)
-        try writer.append([UInt8](repeating: 0, count: 1 << 20))
+        let (count, rows) = (100 << 20, 1 << 20)
+        let writer = ArrayWriter<UInt8>(file, "train", "a", rowShape: [], count: count, chunkRows: rows, storage)
+        try writer.append([UInt8](repeating: 0, count: count))
         _ = try writer.finish()
       }
     }
