@@ -5,7 +5,8 @@ import Tensors
 /// A data set whose samples count differently in the loss. Weights should have the mean 1: gradients are divided by the number
 /// of samples.
 public struct Weighted: DigestedDataset, SharedDataset {
-  private let whole: any DigestedDataset
+  /// The samples without their weights.
+  public let whole: any DigestedDataset
   private let weights: [Float]
 
   /// A weight for each sample of the data set, which multiplies one that it has already.

@@ -236,7 +236,8 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     if let plot {
       result.append(try CurvePlotter(plot, title: "\(model), batch \(job.configuration.batchSize)", warn: Console.warn))
     }
-    if let data = job.train as? Streamed { result.append(BadChunkTeller(data, warn: Console.warn)) }
+    let samples = (job.train as? Weighted)?.whole ?? job.train
+    if let data = samples as? Streamed { result.append(BadChunkTeller(data, warn: Console.warn)) }
     // Last, as it empties the file of an earlier training.
     if let metrics {
       let position = job.resumed?.checkpoint.position

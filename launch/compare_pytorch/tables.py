@@ -24,7 +24,7 @@ HIDDEN, EPOCHS, BATCH, RATE, SEEDS = (64, 32), 40, 16, 0.01, range(5)
 
 def ours(data, folder, seed):
     """Test accuracy of `lockstep train mlp`."""
-    checkpoint = f"{folder}/{seed}"
+    checkpoint = f"{folder}{seed}"
     lockstep.output([
         lockstep.BINARY, "train", "mlp", "--data", data, "--hidden", ",".join(map(str, HIDDEN)), "--optimizer", "adam",
         "--learning-rate", RATE, "--epochs", EPOCHS, "--batch-size", BATCH, "--seed", seed, "--checkpoint", checkpoint,
@@ -72,7 +72,7 @@ def main(source):
             with h5py.File(data) as file:
                 (rows, columns), tests = file["train/features"].shape, len(file["test/labels"])
                 classes = len(file.attrs["class_names"])
-            results = [[ours(data, f"{folder}/{name}", seed) for seed in SEEDS], [theirs(data, seed) for seed in SEEDS]]
+            results = [[ours(data, f"{folder}/{name}-", seed) for seed in SEEDS], [theirs(data, seed) for seed in SEEDS]]
             means = [f"{sum(side) / len(side):.4f}" for side in results]
             print(f"| {name} | {rows} + {tests} | {columns} | {classes} | {' | '.join(means)} |", flush=True)
 
