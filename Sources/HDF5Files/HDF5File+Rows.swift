@@ -2,9 +2,11 @@ import CHDF5
 
 /// Datasets whose rows come one after another.
 extension HDF5File {
-  /// A new dataset of the shape `shape` at `path`, whose rows come with `write(_:atRow:of:)`.
+  /// A new dataset whose rows come with `write(_:atRow:of:)`.
   /// - Parameters:
+  ///   - path: within the file, from `/` on.
   ///   - type: what the numbers are in the file; those that come are converted.
+  ///   - shape: the axes' sizes, outermost first.
   ///   - chunk: the chunks' shape, as large as the rows that will come together.
   ///   - compress: zlib's level, 1…9; nil stores the numbers as they are.
   public func createRows(

@@ -15,8 +15,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = ROOT / ".build" / "release" / "lockstep"
 FASHION_MNIST = pathlib.Path("/usr/share/datasets/fashion-mnist")
 TIME_LIMIT = 120  # seconds a command may take
-# Where a shell has started the tests in the background, SIGINT is ignored, and what they start would ignore it, too.
+# Where a shell has started the tests in the background, SIGINT is ignored, under nohup SIGHUP, and what they start would ignore
+# it, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 COMPILER = shutil.which("cc") or "clang"  # Swift brings the latter.
 

@@ -7,7 +7,7 @@ import Testing
 
 /// Reading all of a file: what is damaged is named by array, chunk and samples.
 @Suite struct VerificationTests {
-  private static let pixels = (0..<200 * 4).map { UInt8(truncatingIfNeeded: $0 * 31) }
+  private static let pixels = (0..<200 * 4).map { UInt8(truncatingIfNeeded: $0 * 31 + $0 / 256) }
 
   private func write(_ path: String, chunk: [Int]? = nil, digest: String? = nil) throws {
     var storage = ArrayStorage()

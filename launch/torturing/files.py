@@ -67,7 +67,8 @@ def program(bench, what, path, *more):
         numbers = struct.unpack("6q", status.read_bytes())
         if done.returncode == 0:
             return Found(numbers, deaths)
-        isReported = done.returncode == 65 and done.stderr == f"lockstep: {status}.h5: libhdf5 fails on it: it is damaged\n"
+        isReported = done.returncode == 65 and done.stderr.endswith(
+            f"lockstep: {status}.h5: libhdf5 fails on it: it is damaged\n")
         if done.returncode > 0 and not isReported:
             raise RuntimeError(f"{words}: {done.stderr}")
         number = -done.returncode

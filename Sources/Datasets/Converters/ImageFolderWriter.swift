@@ -23,6 +23,7 @@ public final class ImageFolderWriter {
   ///   - plan: the files.
   ///   - size: of every image, in pixels.
   ///   - channels: 1 for grey, 3 for colour.
+  ///   - storage: how the arrays lie in the file.
   public init(
     _ file: HDF5File, _ plan: ImageFolderConverter, _ size: ImageSize, channels: Int, _ storage: ArrayStorage
   ) {

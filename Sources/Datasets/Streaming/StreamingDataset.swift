@@ -2,19 +2,23 @@ import HDF5Files
 import Tensors
 
 /// Samples that lie in chunks, somewhere where they need not be in memory: in a file, say, or made by a function. The loader
-/// reads chunks ahead of training, keeps no more of them than it may, and lets the ranks of a host share them:
+/// reads chunks ahead of training, keeps no more of them than it may, and lets the ranks of a host share them. As a data set
+/// it is `Streamed(Waves(), StreamingOptions(memory: 64 << 20))`:
 /// ```swift
 /// struct Waves: StreamingDataset {
-///   let layout = ChunkLayout(count: 1_000_000, columns: [100 * 4])
+///   let layout = ChunkLayout(count: 1_000_000, columns: [32 * MemoryLayout<Float>.stride])
 ///   func load(_ samples: Range<Int>, into chunk: ChunkBuffer) throws {
-///     for sample in samples { fill(chunk.row(of: sample, as: Float.self), with: sample) }
+///     for sample in samples {
+///       let frequency = RandomKey(seed: 1, sample: sample).uniform(0)
+///       let wave = chunk.row(of: sample, as: Float.self)
+///       for place in wave.indices { wave[place] = sin(frequency * Float(place)) }
+///     }
 ///   }
 ///   func batch(_ loaded: LoadedSamples, epoch: Int) throws -> Batch {
-///     let x = loaded.tensor(shape: [100], as: Float.self)
-///     return Batch(inputs: x, targets: x, samples: loaded.samples)
+///     let waves = loaded.tensor(shape: [32], as: Float.self)
+///     return Batch(inputs: waves, targets: waves, samples: loaded.samples)
 ///   }
 /// }
-/// let data = try Streamed(Waves(), StreamingOptions(memory: 64 << 20))
 /// ```
 public protocol StreamingDataset: Sendable {
   /// How many samples there are, and how many of them, and bytes of each, lie in a chunk.
