@@ -68,7 +68,7 @@ struct OpenedModel {
     if found.features != known.features {
       throw InputError(data, "has \(found.features) features, but \(path) was trained on \(known.features)")
     }
-    if !entry.flattens && found.channels != known.channels {
+    if found.channels != known.channels {
       throw InputError(data, "has images of \(found.channels) channels, but \(path) was trained on \(known.channels)")
     }
     let (shape, wanted) = (shape(found), shape(known))
