@@ -10,7 +10,7 @@ public struct LoadingSettings: Settings {
     "full: any order of the samples, which takes all of them in memory; windowed: chunks, then samples within a window.",
     staysInEpoch: true)
   public var shuffle: Shuffling? = nil
-  /// nil for what suits the data: a sixteenth of them, 16 MiB at most.
+  /// nil for what suits the data: a tenth of them, 16 MiB at most.
   @Setting("How much of the data a window has.", .from(1), staysInEpoch: true) public var window: ByteCount? = nil
 
   /// Left out samples are told at the end of each epoch.

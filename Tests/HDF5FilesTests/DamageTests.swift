@@ -82,7 +82,9 @@ import Testing
       let image = try #require(resealed(file.image(), replacing: described, by: none))
       let damaged = try HDF5File.open(image: image, name: "values.h5")
       let error = #expect(throws: HDF5Error.self) { _ = try damaged.read("/values", as: Float.self) }
-      #expect(error?.what == "has chunks of \(shape.count) axes, but the shape []")
+      // HDF5 1.14 looks at it by itself.
+      let isKnown = error?.what.hasSuffix("number of dimensions cannot be zero)") == true
+      #expect(isKnown || error?.what == "has chunks of \(shape.count) axes, but the shape []")
     }
   }
 

@@ -66,7 +66,8 @@ extension ChunkLayout {
       return
     }
     let bytes = max(columns.reduce(0, +), 1).multipliedReportingOverflow(by: max(stored, 1))
-    let together = bytes.overflow ? 1 : max(1, Self.chunkBytes / bytes.partialValue)
+    let few = rows.rowCount / Self.leastChunks / max(stored, 1)
+    let together = bytes.overflow ? 1 : max(1, min(Self.chunkBytes / bytes.partialValue, few))
     self.init(count: rows.rowCount, rows: max(stored, 1) * together, columns: columns)
   }
 }

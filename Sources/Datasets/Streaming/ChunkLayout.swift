@@ -26,10 +26,14 @@ public struct ChunkLayout: Sendable, Equatable {
     (self.offsets, memoryBytes) = (offsets, end)
   }
 
-  /// Chunks of about a quarter of a megabyte: one read, and many of them in a window.
+  /// Chunks of about a quarter of a megabyte: one read, and many of them in a window. Of few samples smaller ones, so that
+  /// there are some to shuffle.
   public init(count: Int, columns: [Int]) {
-    self.init(count: count, rows: max(1, Self.chunkBytes / max(columns.reduce(0, +), 1)), columns: columns)
+    let rowBytes = max(columns.reduce(0, +), 1)
+    self.init(count: count, rows: max(1, min(Self.chunkBytes / rowBytes, count / Self.leastChunks)), columns: columns)
   }
+
+  static let leastChunks = 1024
 
   static let chunkBytes = 256 << 10
   /// Columns begin where vectors may be loaded from.
@@ -52,9 +56,9 @@ extension ChunkLayout {
   static let windowBytes = 16 << 20
 
   /// The chunks of a window, among which samples are shuffled: so many that a window has the given bytes, or else a
-  /// sixteenth of the samples and at most 16 MiB. It depends on nothing but the data, so that the order does not, either.
+  /// tenth of the samples and at most 16 MiB. It depends on nothing but the data, so that the order does not, either.
   public func window(bytes: Int? = nil) -> Int {
-    let wanted = bytes ?? min(Self.windowBytes, (allBytes ?? .max) / 16)
-    return max(1, min((wanted + memoryBytes - 1) / max(memoryBytes, 1), chunkCount))
+    let wanted = bytes ?? min(Self.windowBytes, (allBytes ?? .max) / 10)
+    return max(1, min(wanted / max(memoryBytes, 1), chunkCount))
   }
 }

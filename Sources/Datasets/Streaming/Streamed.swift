@@ -88,12 +88,12 @@ public final class Streamed: DigestedDataset, SharedDataset {
         "shuffle is full, for which all samples must be in memory: it takes --memory \(needed), or --shuffle windowed")
     }
     // A window is read while the one before it is trained on; in order, a chunk while the one before it is.
-    let least = isTraining ? 2 * window : 2
-    slots = max(least, min(2 * window, options.memory / max(layout.memoryBytes, 1)))
+    let least = min(isTraining ? 2 * window : 2, layout.chunkCount)
+    slots = min(max(least, min(2 * window, options.memory / max(layout.memoryBytes, 1))), layout.chunkCount)
     let needed = least * layout.memoryBytes
     guard needed <= options.memory else {
       throw MemoryBudgetError(
-        "memory is \(options.memory) bytes, but must be \(needed) at least: two windows of \(window * layout.rows) samples"
+        "memory is \(options.memory) bytes, but must be \(needed) at least: two windows of \((least + 1) / 2 * layout.rows) samples"
       )
     }
   }
