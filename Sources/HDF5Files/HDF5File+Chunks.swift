@@ -9,7 +9,8 @@ extension HDF5File {
   /// Deflate makes zeros 1032 times smaller and real data hardly ten times. Beyond this factor, and the room below, a file
   /// is not believed.
   private static let believableCompression = 200
-  static let freeRoom = 64 << 20
+  /// libhdf5 holds a chunk while its numbers are copied, so that the memory is twice as much.
+  static let freeRoom = 24 << 20
 
   /// The filters of a dataset, in the order in which they were applied.
   /// - Throws: `HDF5Error` `.refused` for one that is not on the list.
