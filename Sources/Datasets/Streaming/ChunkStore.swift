@@ -103,7 +103,7 @@ final class ChunkStore: @unchecked Sendable {
       defer { current = pass }
       return current
     }
-    before?.finish()
+    before?.settle()
     let base = passes.add(1, ordering: .relaxed).newValue * Self.visitsPerPass
     release(before: base + visit)
     return base

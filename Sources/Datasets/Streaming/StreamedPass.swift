@@ -10,7 +10,13 @@ final class StreamedPass: DatasetPass, @unchecked Sendable {
   /// When each chunk is visited; nil where that is in order.
   private let visits: [Int]?
   private var base = 0
+  /// Nobody asks for anything any more, on any rank: the pass was left before its end.
   private let isClosed = Atomic<Bool>(false)
+  /// This rank needs no more; others may.
+  private let isAtEnd = Atomic<Bool>(false)
+  private let isFinished = Atomic<Bool>(false)
+  /// The thread that reads, and who asks.
+  private let users = Atomic<Int>(2)
   private let reading = DispatchGroup()
 
   init(_ store: ChunkStore, _ order: SampleOrder, from position: Int, epoch: Int) {
@@ -22,12 +28,14 @@ final class StreamedPass: DatasetPass, @unchecked Sendable {
     }
     guard position < order.count else {
       isClosed.store(true, ordering: .relaxed)
+      isFinished.store(true, ordering: .relaxed)
       return
     }
     let first = firstVisit(at: position)
     base = store.beginPass(self, at: first)
     let thread = Thread { [self] in
       read(from: first)
+      leave()
       reading.leave()
     }
     thread.name = "lockstep reader"
@@ -45,23 +53,43 @@ final class StreamedPass: DatasetPass, @unchecked Sendable {
 
   func advance(to position: Int) {
     guard !isClosed.load(ordering: .relaxed) else { return }
-    let visit = position < order.count ? firstVisit(at: position) : store.layout.chunkCount
-    store.release(before: base + visit)
+    if position >= order.count { isAtEnd.store(true, ordering: .relaxed) }
+    store.release(before: base + (position < order.count ? firstVisit(at: position) : store.layout.chunkCount))
   }
 
+  /// At its end the thread reads on what other ranks still need; all ranks leave a pass before its end together.
   func finish() {
-    guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    if isFinished.exchange(true, ordering: .acquiringAndReleasing) { return }
+    let isEarly = !isAtEnd.load(ordering: .relaxed)
+    if isEarly { isClosed.store(true, ordering: .relaxed) }
+    leave()
+    if isEarly { reading.wait() }
+  }
+
+  /// The pass has ended when neither its thread nor who asked needs it: only then may others write where its chunks are.
+  private func leave() {
+    if users.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { store.endPass(self, base: base) }
+  }
+
+  /// Waits until the thread has ended.
+  func settle() {
+    finish()
     reading.wait()
-    store.endPass(self, base: base)
   }
 
   /// Reads this rank's share of the chunks, each as soon as there is a place for it.
   private func read(from first: Int) {
     let own = store.index
     for visit in first..<store.layout.chunkCount where visit % store.rankCount == own {
+      var deadline: Int?
       while !store.isFree(forVisit: base + visit) {
         if isClosed.load(ordering: .relaxed) { return }
         usleep(ChunkStore.pauseMicroseconds)
+        // Others that come no further will read for themselves, should they come at all.
+        guard isAtEnd.load(ordering: .relaxed) else { continue }
+        let now = monotonicNanoseconds()
+        if now > deadline ?? now { return }
+        deadline = deadline ?? now + ChunkStore.patienceNanoseconds
       }
       if isClosed.load(ordering: .relaxed) { return }
       let slot = visit % store.slotCount
