@@ -25,9 +25,9 @@ struct EvaluateCommand<Tool: LockstepTool>: JobCommand {
       if confusion { try checkClasses(opened, model) }
       return (model, opened, name, try opened.split(name, model.configuration, isTraining: false))
     }
-    try communicator.share([dataset])
     let objective = opened.objective
     let evaluator = try model.evaluator(of: dataset, objective, communicator)
+    try communicator.share([dataset])
     let totals = try evaluator.evaluate(dataset)
     if let measure = objective.measures(of: totals).first(where: { !$0.value.isFinite }) {
       throw NotFiniteAnswer("the \(measure.name) of \(model.path) on /\(name) is \(measure.value)")

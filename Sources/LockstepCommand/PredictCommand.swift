@@ -41,8 +41,9 @@ struct PredictCommand<Tool: LockstepTool>: JobCommand {
       }
       return (model, try PredictionInputs(data, split, model))
     }
+    let evaluator = try model.evaluator(of: inputs.dataset, inputs.objective, communicator)
     try communicator.share([inputs.dataset])
-    let predictions = try model.evaluator(of: inputs.dataset, inputs.objective, communicator).predict(inputs.dataset)
+    let predictions = try evaluator.predict(inputs.dataset)
     try communicator.agreeing("write", at: .converting) {
       guard let (predicted, width) = predictions else { return }
       if let place = predicted.firstIndex(where: { !$0.isFinite }) {

@@ -131,14 +131,15 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   private func makeJob(_ communicator: Communicator) throws -> Job {
     let recovered = try recovered(communicator)
     var job = try communicator.agreeing("start", at: .starting) { try prepare(communicator, recovered) }
-    try communicator.share([job.train, job.validation, job.test])
     let identity = try communicator.agreeing("start", at: .starting) {
       try job.resumed.map { try checkSamples(of: $0, job.train) }
       job.metadata.trainingData = try job.train.digest
       job.observers = try observers(job, communicator)
       return communicator.size > 1 ? try self.identity(job.train, job.test, job.resumed?.checkpoint) : []
     }
+    // Only what is the same on all ranks may be shared by them.
     try Replicas.agree(identity, over: communicator)
+    try communicator.share([job.train, job.validation, job.test])
     return job
   }
 
