@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -209,7 +210,9 @@ class Faults(CommandTest):
             for arguments in (train, ("models",), ("inspect", self.data), ("--help",), ("evaluate", folder, "--data", self.data)):
                 done = self.output_to(target, *arguments)
                 self.assertEqual(done.returncode, 74, f"{arguments}: {done.stderr}")
-                self.assertRegex(done.stderr, "^lockstep: standard output: writing failed: [A-Z][a-z ]+\n$")
+                # Of the small data set's chunks, which h5py chose, inspect warns beside.
+                errors = re.sub("(?m)^lockstep: warning: .*\n", "", done.stderr)
+                self.assertRegex(errors, "^lockstep: standard output: writing failed: [A-Z][a-z ]+\n$")
             self.assertEqual(len(list(folder.iterdir())), 1)
             done = self.output_to(target, *train[:-1], self.folder / f"quiet-{place}", "--quiet")
             self.assertEqual((done.returncode, done.stderr), (0, ""))
