@@ -24,7 +24,7 @@ extension ConvertCommand {
       var converter = NPYConverter(
         train: .init(inputs: inputs, targets: targets, weights: weights),
         test: testInputs.map { .init(inputs: $0, targets: testTargets) })
-      converter.classNames = names(classNames)
+      converter.classNames = ConvertCommand.names(classNames)
       report(try converter.convert(to: output), output)
     }
   }
@@ -54,14 +54,10 @@ extension ConvertCommand {
       var converter = try NPYConverter(
         archive: file, train: inputs.map { .init(inputs: $0, targets: targets, weights: weights) },
         test: testInputs.map { .init(inputs: $0, targets: testTargets) })
-      converter.classNames = names(classNames)
+      converter.classNames = ConvertCommand.names(classNames)
       report(try converter.convert(to: output), output)
     }
   }
-}
-
-private func names(_ text: String?) -> [String]? {
-  text.map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
 }
 
 private func report(_ summary: NPYConverter.Summary, _ output: String) {

@@ -10,6 +10,11 @@ struct ConvertCommand: ParsableCommand {
       Text.self, TimeMachine.self, Pairs.self, EnglishFrench.self,
     ])
 
+  /// Names of classes as an option has them: separated by commas, empty ones as well.
+  static func names(_ text: String?) -> [String]? {
+    text.map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
+  }
+
   struct FashionMNIST: SoloCommand {
     static let configuration = CommandConfiguration(
       commandName: "fashion-mnist", abstract: "Fashion-MNIST, 60,000 + 10,000 images of clothes, 28×28.")
@@ -49,7 +54,7 @@ struct ConvertCommand: ParsableCommand {
     }
 
     func run() throws {
-      let names = classNames.map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
+      let names = ConvertCommand.names(classNames)
       var converter: IDXConverter
       if let testImages, let testLabels {
         converter = IDXConverter(
