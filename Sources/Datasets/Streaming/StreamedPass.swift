@@ -2,21 +2,28 @@ import Failures
 import Foundation
 import Synchronization
 
-/// One pass over all samples in an order that is known beforehand, as an epoch is: a thread reads the chunks ahead.
+/// One pass over all samples in an order that is known beforehand, as an epoch is: threads read the chunks ahead.
 final class StreamedPass: DatasetPass, @unchecked Sendable {
+  private enum Progress: UInt8, AtomicRepresentable {
+    case underway
+    /// This rank needs no more; others may.
+    case atEnd
+    /// Nobody asks for anything any more, on any rank: the pass was left before its end.
+    case closed
+  }
+
   private let store: ChunkStore
   private let order: SampleOrder
   private let epoch: Int
   /// When each chunk is visited; nil where that is in order.
   private let visits: [Int]?
   private var base = 0
-  /// Nobody asks for anything any more, on any rank: the pass was left before its end.
-  private let isClosed = Atomic<Bool>(false)
-  /// This rank needs no more; others may.
-  private let isAtEnd = Atomic<Bool>(false)
+  private let progress = Atomic<Progress>(.underway)
   private let isFinished = Atomic<Bool>(false)
-  /// The thread that reads, and who asks.
-  private let users = Atomic<Int>(2)
+  /// The next of this rank's visits that no thread has taken.
+  private let next = Atomic<Int>(0)
+  /// The threads that read, and who asks.
+  private let users = Atomic<Int>(1)
   private let reading = DispatchGroup()
 
   init(_ store: ChunkStore, _ order: SampleOrder, from position: Int, epoch: Int) {
@@ -27,14 +34,26 @@ final class StreamedPass: DatasetPass, @unchecked Sendable {
       return visits
     }
     guard position < order.count else {
-      isClosed.store(true, ordering: .relaxed)
+      progress.store(.closed, ordering: .relaxed)
       isFinished.store(true, ordering: .relaxed)
       return
     }
     let first = firstVisit(at: position)
     base = store.beginPass(self, at: first)
+    // Each rank reads every so many-th chunk.
+    let ranks = store.rankCount
+    next.store(first + (store.index - first % ranks + ranks) % ranks, ordering: .relaxed)
+    let readers = max(1, min(Self.mostReaders, ProcessInfo.processInfo.activeProcessorCount / ranks))
+    users.add(readers, ordering: .relaxed)
+    for _ in 0..<readers { startReader() }
+  }
+
+  /// More of them would unpack faster than any training needs.
+  private static let mostReaders = 4
+
+  private func startReader() {
     let thread = Thread { [self] in
-      read(from: first)
+      read()
       leave()
       reading.leave()
     }
@@ -51,53 +70,65 @@ final class StreamedPass: DatasetPass, @unchecked Sendable {
     return windows.visits(of: windows.window(at: position)).lowerBound
   }
 
+  private var isClosed: Bool { progress.load(ordering: .relaxed) == .closed }
+
   func advance(to position: Int) {
-    guard !isClosed.load(ordering: .relaxed) else { return }
-    if position >= order.count { isAtEnd.store(true, ordering: .relaxed) }
+    guard !isClosed else { return }
+    if position >= order.count { progress.store(.atEnd, ordering: .relaxed) }
     store.release(before: base + (position < order.count ? firstVisit(at: position) : store.layout.chunkCount))
   }
 
-  /// At its end the thread reads on what other ranks still need; all ranks leave a pass before its end together.
+  /// At its end the threads read on what other ranks still need; all ranks leave a pass before its end together.
   func finish() {
     if isFinished.exchange(true, ordering: .acquiringAndReleasing) { return }
-    let isEarly = !isAtEnd.load(ordering: .relaxed)
-    if isEarly { isClosed.store(true, ordering: .relaxed) }
+    let isEarly = progress.load(ordering: .relaxed) == .underway
+    if isEarly { progress.store(.closed, ordering: .relaxed) }
     leave()
     if isEarly { reading.wait() }
   }
 
-  /// The pass has ended when neither its thread nor who asked needs it: only then may others write where its chunks are.
+  /// The pass has ended when neither its threads nor who asked need it: only then may others write where its chunks are.
   private func leave() {
     if users.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { store.endPass(self, base: base) }
   }
 
-  /// Waits until the thread has ended.
+  /// Waits until the threads have ended.
   func settle() {
     finish()
     reading.wait()
   }
 
   /// Reads this rank's share of the chunks, each as soon as there is a place for it.
-  private func read(from first: Int) {
-    let own = store.index
-    for visit in first..<store.layout.chunkCount where visit % store.rankCount == own {
-      var deadline: Int?
-      while !store.isFree(forVisit: base + visit) {
-        if isClosed.load(ordering: .relaxed) { return }
-        usleep(ChunkStore.pauseMicroseconds)
-        // Others that come no further will read for themselves, should they come at all.
-        guard isAtEnd.load(ordering: .relaxed) else { continue }
-        let now = monotonicNanoseconds()
-        if now > deadline ?? now { return }
-        deadline = deadline ?? now + ChunkStore.patienceNanoseconds
-      }
-      if isClosed.load(ordering: .relaxed) { return }
+  private func read() {
+    while true {
+      let visit = next.add(store.rankCount, ordering: .relaxed).oldValue
+      guard !isClosed, visit < store.layout.chunkCount else { return }
       let slot = visit % store.slotCount
+      switch awaitPlace(slot, ofVisit: visit) {
+      case .refused: return
+      case .needless: continue
+      case .granted: break
+      }
       do {
         try store.load(order.windows?.chunks[visit] ?? visit, to: store.place(ofSlot: slot))
         store.publish(visit: base + visit, slot: slot)
       } catch {
-        store.publishFailure(slot: slot)
+        store.publishFailure(visit: base + visit, slot: slot)
+      }
+    }
+  }
+
+  /// Waits for a place; refused where nobody will need one.
+  private func awaitPlace(_ slot: Int, ofVisit visit: Int) -> ChunkStore.Claim {
+    var patience = Patience()
+    while true {
+      let claim = store.claim(slot: slot, forVisit: base + visit)
+      if claim != .refused { return claim }
+      switch progress.load(ordering: .relaxed) {
+      case .closed: return .refused
+      case .underway: Patience.pause()
+      // Others that come no further will read for themselves, should they come at all.
+      case .atEnd: if patience.isOver() { return .refused }
       }
     }
   }
@@ -155,13 +186,9 @@ final class StreamedPass: DatasetPass, @unchecked Sendable {
   private func slot(of chunk: Int) -> Int? {
     let visit = visits?[chunk] ?? chunk
     let slot = visit % store.slotCount
-    var deadline: Int?
+    var patience = Patience()
     while store.state(slot) != base + visit + 1 {
-      if isClosed.load(ordering: .relaxed) || store.hasFailed(slot: slot) { return nil }
-      let now = monotonicNanoseconds()
-      if now > deadline ?? now { return nil }
-      deadline = deadline ?? now + ChunkStore.patienceNanoseconds
-      usleep(ChunkStore.pauseMicroseconds)
+      if isClosed || store.hasFailed(visit: base + visit, slot: slot) || patience.isOver() { return nil }
     }
     return slot
   }
