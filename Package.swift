@@ -39,7 +39,8 @@ let implementation: [Target] = [
   .target(
     name: "Training",
     dependencies: [
-      "CSignals", "Failures", "Kernels", "Networks", "Optimizers", "MessagePassing", "DataParallel", "Datasets", "Checkpoints",
+      "CSignals", "Failures", "Kernels", "Networks", "Optimizers", "MessagePassing", "DataParallel", "Datasets",
+      "Checkpoints",
     ]),
   .target(name: "Zoo", dependencies: ["Networks", "Datasets", "Training"]),
   .target(
