@@ -96,7 +96,8 @@ class Converting(CommandTest):
                 self.assertTrue((file["train/inputs"][-1] == inputs[-1]).all())
                 self.assertTrue((file["train/targets"][:] == targets).all())
                 self.assertEqual(file["train/inputs"].dtype, numpy.dtype("<f8"))
-            self.assertIn("1640 chunks" if "npy" in options else "419 chunks", self.succeed("inspect", self.folder / "bounded.h5", "--verify"))
+            shown = self.succeed("inspect", self.folder / "bounded.h5", "--verify")
+            self.assertIn("1640 chunks" if "npy" in options else "420 chunks", shown)
 
     def test_more_pairs_than_memory(self):
         path, blocks = self.lines("p.txt", b"I am here .\tje suis ici .\tmore\nGo!\tVa !\n" * 1000)
