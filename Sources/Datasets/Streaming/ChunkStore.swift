@@ -31,6 +31,9 @@ final class ChunkStore: @unchecked Sendable {
   static let patienceNanoseconds = 10_000_000_000
   static let pauseMicroseconds: UInt32 = 100
 
+  /// Threads that load chunks: the ranks of a host share its cores.
+  var threads: Int { source.loadsInParallel ? Parallel.cores(sharedBy: rankCount) : 1 }
+
   var rankCount: Int { memory.rankCount }
   var index: Int { memory.index }
 
@@ -67,7 +70,10 @@ final class ChunkStore: @unchecked Sendable {
 
   /// Reads this rank's share of all chunks; the others' are waited for where they are needed.
   func loadShare() throws {
-    for chunk in stride(from: index, to: layout.chunkCount, by: rankCount) where state(chunk) != chunk + 1 {
+    let share = Array(stride(from: index, to: layout.chunkCount, by: rankCount))
+    try Parallel.forEach(share.count, threads: threads) { number in
+      let chunk = share[number]
+      if state(chunk) == chunk + 1 { return }
       do {
         try load(chunk, to: place(ofSlot: chunk))
         publish(visit: chunk, slot: chunk)

@@ -2,7 +2,7 @@ import Failures
 import Foundation
 import Synchronization
 
-/// One pass over all samples in an order that is known beforehand, as an epoch is: a thread reads the chunks ahead.
+/// One pass over all samples in an order that is known beforehand, as an epoch is: threads read the chunks ahead.
 final class StreamedPass: DatasetPass, @unchecked Sendable {
   private let store: ChunkStore
   private let order: SampleOrder
@@ -15,12 +15,18 @@ final class StreamedPass: DatasetPass, @unchecked Sendable {
   /// This rank needs no more; others may.
   private let isAtEnd = Atomic<Bool>(false)
   private let isFinished = Atomic<Bool>(false)
-  /// The thread that reads, and who asks.
-  private let users = Atomic<Int>(2)
+  /// The threads that read, and who asks.
+  private let users: Atomic<Int>
   private let reading = DispatchGroup()
+  /// The next visit that a thread may take.
+  private let next = Atomic<Int>(0)
+  /// Slots that are being written: of two threads that have a slot for different visits one waits.
+  private let written = Mutex<Set<Int>>([])
 
   init(_ store: ChunkStore, _ order: SampleOrder, from position: Int, epoch: Int) {
     (self.store, self.order, self.epoch) = (store, order, epoch)
+    let threads = min(store.threads, store.layout.chunkCount)
+    users = Atomic(threads + 1)
     visits = order.windows.map { windows in
       var visits = [Int](repeating: 0, count: windows.chunks.count)
       for (visit, chunk) in windows.chunks.enumerated() { visits[chunk] = visit }
@@ -33,14 +39,17 @@ final class StreamedPass: DatasetPass, @unchecked Sendable {
     }
     let first = firstVisit(at: position)
     base = store.beginPass(self, at: first)
-    let thread = Thread { [self] in
-      read(from: first)
-      leave()
-      reading.leave()
+    next.store(first, ordering: .relaxed)
+    for _ in 0..<threads {
+      let thread = Thread { [self] in
+        while let visit = nextVisit(), read(visit) {}
+        leave()
+        reading.leave()
+      }
+      thread.name = "lockstep reader"
+      reading.enter()
+      thread.start()
     }
-    thread.name = "lockstep reader"
-    reading.enter()
-    thread.start()
   }
 
   deinit { finish() }
@@ -57,7 +66,7 @@ final class StreamedPass: DatasetPass, @unchecked Sendable {
     store.release(before: base + (position < order.count ? firstVisit(at: position) : store.layout.chunkCount))
   }
 
-  /// At its end the thread reads on what other ranks still need; all ranks leave a pass before its end together.
+  /// At its end the threads read on what other ranks still need; all ranks leave a pass before its end together.
   func finish() {
     if isFinished.exchange(true, ordering: .acquiringAndReleasing) { return }
     let isEarly = !isAtEnd.load(ordering: .relaxed)
@@ -66,40 +75,48 @@ final class StreamedPass: DatasetPass, @unchecked Sendable {
     if isEarly { reading.wait() }
   }
 
-  /// The pass has ended when neither its thread nor who asked needs it: only then may others write where its chunks are.
+  /// The pass has ended when neither its threads nor who asked needs it: only then may others write where its chunks are.
   private func leave() {
     if users.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { store.endPass(self, base: base) }
   }
 
-  /// Waits until the thread has ended.
+  /// Waits until the threads have ended.
   func settle() {
     finish()
     reading.wait()
   }
 
-  /// Reads this rank's share of the chunks, each as soon as there is a place for it.
-  private func read(from first: Int) {
-    let own = store.index
-    for visit in first..<store.layout.chunkCount where visit % store.rankCount == own {
-      var deadline: Int?
-      while !store.isFree(forVisit: base + visit) {
-        if isClosed.load(ordering: .relaxed) { return }
-        usleep(ChunkStore.pauseMicroseconds)
-        // Others that come no further will read for themselves, should they come at all.
-        guard isAtEnd.load(ordering: .relaxed) else { continue }
-        let now = monotonicNanoseconds()
-        if now > deadline ?? now { return }
-        deadline = deadline ?? now + ChunkStore.patienceNanoseconds
-      }
-      if isClosed.load(ordering: .relaxed) { return }
-      let slot = visit % store.slotCount
-      do {
-        try store.load(order.windows?.chunks[visit] ?? visit, to: store.place(ofSlot: slot))
-        store.publish(visit: base + visit, slot: slot)
-      } catch {
-        store.publishFailure(slot: slot)
-      }
+  /// The next visit of this rank's share; nil behind the last one.
+  private func nextVisit() -> Int? {
+    while true {
+      let visit = next.add(1, ordering: .relaxed).oldValue
+      guard visit < store.layout.chunkCount else { return nil }
+      if visit % store.rankCount == store.index { return visit }
     }
+  }
+
+  /// Reads the chunk of a visit as soon as there is a place for it; false where nobody waits for it any more.
+  private func read(_ visit: Int) -> Bool {
+    let slot = visit % store.slotCount
+    var deadline: Int?
+    while !(store.isFree(forVisit: base + visit) && written.withLock { $0.insert(slot).inserted }) {
+      if isClosed.load(ordering: .relaxed) { return false }
+      usleep(ChunkStore.pauseMicroseconds)
+      // Others that come no further will read for themselves, should they come at all.
+      guard isAtEnd.load(ordering: .relaxed) else { continue }
+      let now = monotonicNanoseconds()
+      if now > deadline ?? now { return false }
+      deadline = deadline ?? now + ChunkStore.patienceNanoseconds
+    }
+    defer { _ = written.withLock { $0.remove(slot) } }
+    if isClosed.load(ordering: .relaxed) { return false }
+    do {
+      try store.load(order.windows?.chunks[visit] ?? visit, to: store.place(ofSlot: slot))
+      store.publish(visit: base + visit, slot: slot)
+    } catch {
+      store.publishFailure(slot: slot)
+    }
+    return true
   }
 
   func batch(_ samples: [Int], at positions: Range<Int>) throws -> Batch {
