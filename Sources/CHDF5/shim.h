@@ -122,7 +122,20 @@ static inline herr_t h5_free_strings(hid_t type, hid_t space, void *buffer) {
 #endif
 }
 
-/// Bytes of a reference to a string of varying length in a file: its length, and the address and index of what holds it.
+/// The memory (and file) type of lists of bytes, each of a length of its own; the caller closes it.
+static inline hid_t h5_new_list_type(void) { return H5Tvlen_create(H5T_NATIVE_UINT8); }
+
+/// Whether elements of a type are such lists.
+static inline int h5_is_byte_list(hid_t type) {
+  if (H5Tget_class(type) != H5T_VLEN) return 0;
+  hid_t element = H5Tget_super(type);
+  if (element < 0) return 0;
+  int is_byte = H5Tget_class(element) == H5T_INTEGER && H5Tget_size(element) == 1;
+  H5Tclose(element);
+  return is_byte;
+}
+
+/// Bytes of a reference to a string or list of varying length in a file: its length, and the address and index of what holds it.
 #define H5_REFERENCE_BYTES 16
 
 /// The "conversion" of such references to plain bytes: they stay as they are.
@@ -139,9 +152,10 @@ static inline hid_t h5_new_reference_type(void) { return H5Tcreate(H5T_OPAQUE, H
 
 /// Makes libhdf5 hand out references; once is enough.
 static inline herr_t h5_register_references(void) {
-  hid_t text = h5_new_string_type(0), reference = h5_new_reference_type();
+  hid_t text = h5_new_string_type(0), list = h5_new_list_type(), reference = h5_new_reference_type();
   herr_t status = H5Tregister(H5T_PERS_SOFT, "reference", text, reference, h5_keep_reference);
-  H5Tclose(text), H5Tclose(reference);
+  if (status >= 0) status = H5Tregister(H5T_PERS_SOFT, "list", list, reference, h5_keep_reference);
+  H5Tclose(text), H5Tclose(list), H5Tclose(reference);
   return status;
 }
 
@@ -216,12 +230,21 @@ static inline size_t h5_little(const unsigned char *bytes, unsigned count) {
 /// Whether a fill value (an object header's message 5, or 4 in older files) lies within its message: libhdf5 copies as many bytes
 /// as it says.
 static inline int h5_is_sound_fill(unsigned type, const unsigned char *body, size_t size) {
-  if (type == 4) return size < 4 || h5_little(body, 4) <= size - 4;
-  if (type != 5 || size < 8) return 1;
-  if (body[0] >= 3) return !(body[1] & 0x20) || h5_little(body + 2, 4) <= size - 6;
-  size_t bytes = h5_little(body + 4, 4);
-  // -1 stands for none.
-  return (body[0] == 2 && !body[3]) || bytes > INT32_MAX || bytes <= size - 8;
+  size_t head = type == 4 ? 4 : 8;
+  if (type != 4 && type != 5) return 1;
+  if (type == 5) {
+    if (size < 2) return 0;
+    if (body[0] >= 3) {
+      if (!(body[1] & 0x20)) return 1;
+      head = 6;
+    } else if (size >= 4 && body[0] == 2 && !body[3]) {
+      return 1;
+    }
+  }
+  if (size < head) return 0;
+  size_t bytes = h5_little(body + head - 4, 4);
+  // -1 stands for none in the older versions.
+  return bytes <= size - head || (head == 8 && bytes > INT32_MAX);
 }
 
 /// The bytes of an object header (version 2), as far as its first bytes tell; 0 where they are none.

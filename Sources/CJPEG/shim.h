@@ -43,34 +43,45 @@ static inline void cjpeg_warn(j_common_ptr info, int level) {
 
 static inline void cjpeg_ignore(j_common_ptr info) { (void)info; }
 
+/// Errors lead back to the `setjmp` of `errors`. `info` is in memory and zeroed, so that destroying it is right wherever libjpeg jumps
+/// back from.
+static inline void cjpeg_prepare(j_common_ptr info, struct cjpeg_errors *errors, struct cjpeg_file *file) {
+  errors->file = file;
+  info->err = jpeg_std_error(&errors->manager);
+  errors->manager.error_exit = cjpeg_fail;
+  errors->manager.emit_message = cjpeg_warn;
+  errors->manager.output_message = cjpeg_ignore;
+}
+
+static inline void cjpeg_read_header(struct jpeg_decompress_struct *info, struct cjpeg_file *file) {
+  jpeg_create_decompress(info);
+  // Scans of a progressive file wait in memory; no honest image needs more.
+  info->mem->max_memory_to_use = 1L << 30;
+  jpeg_mem_src(info, file->bytes, file->count);
+  jpeg_read_header(info, TRUE);
+  file->width = info->image_width;
+  file->height = info->image_height;
+  int is_cmyk = info->jpeg_color_space == JCS_CMYK || info->jpeg_color_space == JCS_YCCK;
+  file->channels = is_cmyk ? 4 : info->jpeg_color_space == JCS_GRAYSCALE ? 1 : 3;
+  // The same bytes are the same pixels, whoever decodes them.
+  info->dct_method = JDCT_ISLOW;
+  info->do_fancy_upsampling = TRUE;
+}
+
 /// Decodes into `pixels`, `[height, width, channels]` as the header said; only the header without `pixels`.
 /// Returns 0, or 1 with a message.
 __attribute__((noinline)) static int cjpeg_decode(struct cjpeg_file *file, uint8_t *pixels) {
   struct jpeg_decompress_struct info;
   struct cjpeg_errors errors;
   memset(&info, 0, sizeof info);
-  errors.file = file;
-  info.err = jpeg_std_error(&errors.manager);
-  errors.manager.error_exit = cjpeg_fail;
-  errors.manager.emit_message = cjpeg_warn;
-  errors.manager.output_message = cjpeg_ignore;
-  // `info` is in memory and zeroed, so that destroying it is right wherever libjpeg jumps back from.
+  cjpeg_prepare((j_common_ptr)&info, &errors, file);
   if (setjmp(errors.place)) {
     jpeg_destroy_decompress(&info);
     return 1;
   }
-  jpeg_create_decompress(&info);
-  // Scans of a progressive file wait in memory; no honest image needs more.
-  info.mem->max_memory_to_use = 1L << 30;
-  jpeg_mem_src(&info, file->bytes, file->count);
-  jpeg_read_header(&info, TRUE);
-  file->width = info.image_width;
-  file->height = info.image_height;
-  int is_cmyk = info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK;
-  int is_grey = info.jpeg_color_space == JCS_GRAYSCALE;
-  file->channels = is_cmyk ? 4 : is_grey ? 1 : 3;
+  cjpeg_read_header(&info, file);
   if (pixels) {
-    info.out_color_space = is_cmyk ? JCS_CMYK : is_grey ? JCS_GRAYSCALE : JCS_RGB;
+    info.out_color_space = file->channels == 4 ? JCS_CMYK : file->channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
     jpeg_start_decompress(&info);
     size_t row_bytes = (size_t)file->width * (size_t)file->channels;
     if (info.output_components != file->channels || info.output_width != file->width) ERREXIT(&info, JERR_CONVERSION_NOTIMPL);
@@ -81,5 +92,105 @@ __attribute__((noinline)) static int cjpeg_decode(struct cjpeg_file *file, uint8
     jpeg_finish_decompress(&info);
   }
   jpeg_destroy_decompress(&info);
+  return 0;
+}
+
+// Four bytes a pixel, as libjpeg-turbo gives them on demand, come apart by vector instructions of any processor.
+#if defined(JCS_EXTENSIONS) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define CJPEG_COLOURS JCS_EXT_RGBX
+#define CJPEG_PIXEL_BYTES 4
+#else
+#define CJPEG_COLOURS JCS_RGB
+#define CJPEG_PIXEL_BYTES 3
+#endif
+/// libjpeg gives a row or two at a time.
+#define CJPEG_ROWS 4
+
+/// A row of pixels to a row of each colour.
+static inline void cjpeg_split(const uint8_t *pixels, size_t count, uint8_t *__restrict red, uint8_t *__restrict green,
+                               uint8_t *__restrict blue) {
+  for (size_t i = 0; i < count; i++) {
+#if CJPEG_PIXEL_BYTES == 4
+    uint32_t pixel;
+    memcpy(&pixel, pixels + 4 * i, 4);
+    red[i] = (uint8_t)pixel, green[i] = (uint8_t)(pixel >> 8), blue[i] = (uint8_t)(pixel >> 16);
+#else
+    red[i] = pixels[3 * i], green[i] = pixels[3 * i + 1], blue[i] = pixels[3 * i + 2];
+#endif
+  }
+}
+
+/// Bytes that `cjpeg_decode_planes` needs to work in.
+static inline size_t cjpeg_room(uint32_t width) { return (size_t)CJPEG_ROWS * CJPEG_PIXEL_BYTES * width; }
+
+/// Decodes into `planes`, `[channels, height, width]` with 1 channel for grey or 3 for colour. Returns 0, 1 with a message, or 2 for a
+/// file whose header says another size, or colours that libjpeg does not bring into this form; nothing is decoded then.
+__attribute__((noinline)) static int cjpeg_decode_planes(struct cjpeg_file *file, uint32_t height, uint32_t width, int channels,
+                                                         uint8_t *planes, uint8_t *room) {
+  struct jpeg_decompress_struct info;
+  struct cjpeg_errors errors;
+  memset(&info, 0, sizeof info);
+  cjpeg_prepare((j_common_ptr)&info, &errors, file);
+  if (setjmp(errors.place)) {
+    jpeg_destroy_decompress(&info);
+    return 1;
+  }
+  cjpeg_read_header(&info, file);
+  if (file->height != height || file->width != width || file->channels > channels) {
+    jpeg_destroy_decompress(&info);
+    return 2;
+  }
+  info.out_color_space = channels == 1 ? JCS_GRAYSCALE : CJPEG_COLOURS;
+  jpeg_start_decompress(&info);
+  size_t pixel_bytes = channels == 1 ? 1 : CJPEG_PIXEL_BYTES, area = (size_t)height * width;
+  if (info.output_components != (int)pixel_bytes || info.output_width != width) ERREXIT(&info, JERR_CONVERSION_NOTIMPL);
+  while (info.output_scanline < height) {
+    JSAMPROW rows[CJPEG_ROWS];
+    uint8_t *place = planes + (size_t)info.output_scanline * width;
+    JDIMENSION most = height - info.output_scanline < CJPEG_ROWS ? height - info.output_scanline : CJPEG_ROWS;
+    for (size_t row = 0; row < most; row++) rows[row] = (channels == 1 ? place : room) + row * pixel_bytes * width;
+    JDIMENSION count = jpeg_read_scanlines(&info, rows, most);
+    if (channels == 1) continue;
+    for (size_t row = 0; row < count; row++, place += width)
+      cjpeg_split(rows[row], width, place, place + area, place + 2 * area);
+  }
+  jpeg_finish_decompress(&info);
+  jpeg_destroy_decompress(&info);
+  return 0;
+}
+
+/// Makes a file of `planes`, `[channels, height, width]`; `row` has room for a row of all channels. Returns 0 and the file, which the
+/// caller frees, or 1 with a message.
+__attribute__((noinline)) static int cjpeg_encode(struct cjpeg_file *file, const uint8_t *planes, int quality, uint8_t *row,
+                                                  unsigned char **bytes, unsigned long *count) {
+  struct jpeg_compress_struct info;
+  struct cjpeg_errors errors;
+  memset(&info, 0, sizeof info);
+  *bytes = NULL, *count = 0;
+  cjpeg_prepare((j_common_ptr)&info, &errors, file);
+  if (setjmp(errors.place)) {
+    jpeg_destroy_compress(&info);
+    return 1;
+  }
+  jpeg_create_compress(&info);
+  jpeg_mem_dest(&info, bytes, count);
+  info.image_width = file->width;
+  info.image_height = file->height;
+  info.input_components = file->channels;
+  info.in_color_space = file->channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+  jpeg_set_defaults(&info);
+  jpeg_set_quality(&info, quality, TRUE);
+  info.dct_method = JDCT_ISLOW;
+  info.optimize_coding = TRUE;
+  jpeg_start_compress(&info, TRUE);
+  size_t area = (size_t)file->height * file->width, channels = (size_t)file->channels;
+  while (info.next_scanline < file->height) {
+    const uint8_t *start = planes + (size_t)info.next_scanline * file->width;
+    for (size_t i = 0; i < file->width; i++)
+      for (size_t channel = 0; channel < channels; channel++) row[i * channels + channel] = start[channel * area + i];
+    jpeg_write_scanlines(&info, &row, 1);
+  }
+  jpeg_finish_compress(&info);
+  jpeg_destroy_compress(&info);
   return 0;
 }

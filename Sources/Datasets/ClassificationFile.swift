@@ -5,6 +5,9 @@ import HDF5Files
 /// `/train/images` uint8 `[n, channels, height, width]`, `/train/labels` integers `[n]`, the same under `/test`; root
 /// attributes `lockstep_format`, `task` ("classification") and `class_names`. A split but the training one may have no
 /// labels; each may have the images' names, `/test/names`, strings `[n]`.
+///
+/// Instead of `images` there may be JPEG files, `/train/encoded` (`EncodedImages`); of such a file all attributes may be missing:
+/// classes are then numbers.
 public final class ClassificationFile: Sendable {
   /// The version of the layout that this Lockstep writes and reads.
   public static let formatVersion: Int64 = 1
@@ -25,8 +28,7 @@ public final class ClassificationFile: Sendable {
   public let width: Int
 
   private let file: HDF5File
-  /// How many images each split has.
-  private let counts: [String: Int]
+  private let images: [String: StoredImages]
   private let unlabelled: Set<String>
   /// So many labels are looked at when the file is opened; more of them when they are read.
   private static let labelsAtOnce = 1 << 20
@@ -41,15 +43,18 @@ public final class ClassificationFile: Sendable {
   private init(_ file: HDF5File) throws {
     self.file = file
     path = file.path
-    try DatasetFormat.check(file, task: ClassificationFile.task, version: ClassificationFile.formatVersion)
-    classNames = try ClassificationFile.classNames(file)
     splitNames = try ClassificationFile.splitNames(file)
+    let areEncoded = try splitNames.contains { try StoredImages.areEncoded(file, $0) }
+    try DatasetFormat.check(
+      file, task: ClassificationFile.task, version: ClassificationFile.formatVersion, isRequired: !areEncoded)
+    classNames = try ClassificationFile.classNames(file, areEncoded ? splitNames : [])
     var imageShape: [Int]?
-    var counts: [String: Int] = [:]
+    var images: [String: StoredImages] = [:]
     var unlabelled: Set<String> = []
     for split in splitNames {
-      let shape = try ClassificationFile.imageShape(file, split)
-      counts[split] = shape[0]
+      let stored = try StoredImages(file, split)
+      let shape = stored.shape
+      images[split] = stored
       if try split != "train" && !file.exists("/\(split)/labels") {
         unlabelled.insert(split)
       } else {
@@ -59,25 +64,34 @@ public final class ClassificationFile: Sendable {
         }
       }
       if let imageShape, imageShape != Array(shape.dropFirst()) {
-        throw InputError(path, "/\(split)/images: shape \(shape), expected images of \(imageShape) as in the others")
+        let object = "/\(split)/\(stored.array)"
+        throw InputError(path, "\(object): shape \(shape), expected images of \(imageShape) as in the others")
       }
       imageShape = Array(shape.dropFirst())
     }
     guard let imageShape else { throw InputError(path, "holds no split: neither /train nor /test") }
     (channels, height, width) = (imageShape[0], imageShape[1], imageShape[2])
-    (self.counts, self.unlabelled) = (counts, unlabelled)
+    (self.images, self.unlabelled) = (images, unlabelled)
   }
 
   /// The number of images in the split `name`.
-  public func count(_ name: String) throws -> Int {
-    guard let count = counts[name] else {
+  public func count(_ name: String) throws -> Int { try stored(name).count }
+
+  private func stored(_ name: String) throws -> StoredImages {
+    guard let stored = images[name] else {
       throw InputError(path, "has no split \"\(name)\"; it has: \(splitNames.joined(separator: ", "))")
     }
-    return count
+    return stored
+  }
+
+  /// Of a split whose images are kept as JPEG files: their bytes in all, and the quality that the file says they have.
+  public func encoding(_ name: String) throws -> (bytes: Int, quality: String?)? {
+    guard case .encoded(let images) = try stored(name) else { return nil }
+    return (try images.storedBytes(), images.quality)
   }
 
   /// Whether the split `name` says its images' classes.
-  public func isLabelled(_ name: String) -> Bool { counts[name] != nil && !unlabelled.contains(name) }
+  public func isLabelled(_ name: String) -> Bool { images[name] != nil && !unlabelled.contains(name) }
 
   /// The classes of the images of the split `name`; nil where nobody knows them.
   public func labels(_ name: String) throws -> [Int32]? {
@@ -102,19 +116,32 @@ public final class ClassificationFile: Sendable {
     let labels =
       isLabelled(name)
       ? try Self.labels(file, name, classCount: classNames.count) : [Int32](repeating: 0, count: count)
-    let images = try file.read("/\(name)/images", as: UInt8.self)
     return ImageSplit(
-      images: images, labels: labels, channels: channels, height: height, width: width, isLabelled: isLabelled(name))
+      images: try stored(name).all(), labels: labels, channels: channels, height: height, width: width,
+      isLabelled: isLabelled(name))
   }
 
   /// A digest (`sha256:<hex>`) of the class names and all images and labels, whatever their layout in the file.
-  /// Reads every split; whoever has read them may compare `ImageSplit.digest` instead.
+  /// Reads every split; whoever has read them may compare `ImageSplit.digest` instead. JPEG files count as they are, not by
+  /// their pixels.
   public func digest() throws -> String {
     var hash = SHA256()
     for name in classNames { hash.update("\(name)\n") }
-    for name in splitNames { hash.update("\(name) \(try split(name).digest)\n") }
+    for name in splitNames {
+      guard case .encoded(let images) = try stored(name) else {
+        hash.update("\(name) \(try split(name).digest)\n")
+        continue
+      }
+      let labels = try labels(name) ?? [Int32](repeating: 0, count: images.count)
+      let digest = images.digest(
+        images: try images.checksum(), labels: labels.withUnsafeBytes(Checksum.crc32))
+      hash.update("\(name) \(digest)\n")
+    }
     return hash.digest
   }
+
+  /// Mean and standard deviation of each channel over all pixels of the split `name`.
+  public func normalization(of name: String) throws -> Normalization { Normalization(try stored(name).pixelCounts()) }
 
   /// The split `name` as a data set whose images are read when they are needed, and stay where the memory is enough for all
   /// of the file.
@@ -122,18 +149,23 @@ public final class ClassificationFile: Sendable {
     _ name: String, _ transform: ImageTransform = ImageTransform(), _ options: StreamingOptions = StreamingOptions(),
     isTraining: Bool = false
   ) throws -> Streamed {
-    _ = try count(name)
-    let images = try StreamedImages(
-      file, name, classCount: classNames.count, isLabelled: isLabelled(name), transform)
-    let rowBytes = images.layout.columns.reduce(0, +)
-    let others = counts.filter { $0.key != name }.values.reduce(0) { $0 + $1 * rowBytes }
-    return try Streamed(images, options, isTraining: isTraining, beside: others)
+    let stored = try stored(name)
+    let streamed = try StreamedImages(
+      file, name, stored, classCount: classNames.count, isLabelled: isLabelled(name), transform)
+    let rowBytes = streamed.layout.columns.reduce(0, +)
+    let others = images.filter { $0.key != name }.values.reduce(0) { $0 + $1.count * rowBytes }
+    return try Streamed(streamed, options, isTraining: isTraining, beside: others)
   }
 }
 
 /// The checks of opening.
 extension ClassificationFile {
-  private static func classNames(_ file: HDF5File) throws -> [String] {
+  /// `numbered` are the splits whose labels say which classes there are, where nothing names them.
+  private static func classNames(_ file: HDF5File, _ numbered: [String]) throws -> [String] {
+    if !numbered.isEmpty, try file.attribute("class_names", of: "/") == nil {
+      let labels = try numbered.map { "/\($0)/labels" }.filter { try file.isDataset($0) }
+      return try ArrayFile.numberedClasses(labels, file)
+    }
     guard case .strings(let names) = try file.attribute("class_names", of: "/"), !names.isEmpty else {
       throw InputError(file.path, "class_names: expected an attribute with a name for each class")
     }
@@ -141,20 +173,11 @@ extension ClassificationFile {
   }
 
   private static func splitNames(_ file: HDF5File) throws -> [String] {
-    let names = try file.names(in: "/").filter { try file.isGroup("/\($0)") && file.isDataset("/\($0)/images") }
+    let names = try file.names(in: "/").filter {
+      try file.isGroup("/\($0)") && (file.isDataset("/\($0)/images") || StoredImages.areEncoded(file, $0))
+    }
     let known = ["train", "test"].filter(names.contains)
     return known + names.filter { !known.contains($0) }
-  }
-
-  private static func imageShape(_ file: HDF5File, _ split: String) throws -> [Int] {
-    let object = "/\(split)/images"
-    let type = try file.elementType(of: object)
-    guard type == .uint8 else { throw InputError(file.path, "\(object): expected uint8, found \(type)") }
-    let shape = try file.shape(of: object)
-    guard shape.count == 4, shape.dropFirst().allSatisfy({ $0 > 0 }) else {
-      throw InputError(file.path, "\(object): expected the shape [n, channels, height, width], found \(shape)")
-    }
-    return shape
   }
 
   /// Throws unless a split has a label for each image.

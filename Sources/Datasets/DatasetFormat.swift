@@ -25,18 +25,21 @@ enum DatasetFormat {
   }
 
   /// Throws unless `file` is a dataset of this task and version, with whole text.
-  static func check(_ file: HDF5File, task: String, version: Int64) throws {
+  /// - Parameter isRequired: whether a file must say what it is; what it says must be right in any case.
+  static func check(_ file: HDF5File, task: String, version: Int64, isRequired: Bool = true) throws {
     if try file.isGroup("/model"), try file.isGroup("/training") {
       throw InputError(file.path, "is a checkpoint, not a dataset")
     }
-    guard let format = try file.attribute("lockstep_format", of: "/") else {
+    let format = try file.attribute("lockstep_format", of: "/")
+    if format == nil && isRequired {
       throw InputError(file.path, "is no Lockstep dataset: it has no attribute lockstep_format")
     }
-    guard format == .int(version) || format == .ints([version]) else {
+    if let format, format != .int(version), format != .ints([version]) {
       throw InputError(file.path, "lockstep_format: expected \(version), found \(format.text)")
     }
     try file.verifyText()
     let found = try file.attribute("task", of: "/")
+    if found == nil && !isRequired { return }
     guard found == .string(task) || found == .strings([task]) else {
       throw InputError(file.path, "task: expected \(task), found \(found?.text ?? "no such attribute")")
     }

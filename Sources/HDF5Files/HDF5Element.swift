@@ -10,6 +10,8 @@ public enum HDF5ElementType: Sendable, Equatable, CustomStringConvertible {
   case float16, float32, float64
   /// Text, of fixed or variable length.
   case string
+  /// Lists of bytes, each of a length of its own, such as whole files.
+  case byteLists
   /// A kind that Lockstep does not read: compound, enumeration, reference…
   case other(String)
 
@@ -27,6 +29,7 @@ public enum HDF5ElementType: Sendable, Equatable, CustomStringConvertible {
     case .float32: "float32"
     case .float64: "float64"
     case .string: "text"
+    case .byteLists: "lists of bytes"
     case .other(let name): name
     }
   }
@@ -38,7 +41,7 @@ public enum HDF5ElementType: Sendable, Equatable, CustomStringConvertible {
     case .int16, .uint16, .float16: 2
     case .int32, .uint32, .float32: 4
     case .int64, .uint64, .float64: 8
-    case .string, .other: nil
+    case .string, .byteLists, .other: nil
     }
   }
 
@@ -89,6 +92,7 @@ public enum HDF5ElementType: Sendable, Equatable, CustomStringConvertible {
     case H5T_COMPOUND: self = .other("compound records")
     case H5T_ENUM: self = .other("an enumeration")
     case H5T_REFERENCE: self = .other("references")
+    case H5T_VLEN where h5_is_byte_list(type) != 0: self = .byteLists
     case H5T_VLEN: self = .other("lists of varying length")
     default: self = .other("a type that Lockstep does not read")
     }
@@ -108,7 +112,7 @@ public enum HDF5ElementType: Sendable, Equatable, CustomStringConvertible {
     case .float16: h5_native_float(2)
     case .float32: h5_native_float(4)
     case .float64: h5_native_float(8)
-    case .string, .other: -1
+    case .string, .byteLists, .other: -1
     }
   }
 }

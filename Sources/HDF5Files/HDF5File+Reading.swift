@@ -70,15 +70,22 @@ extension HDF5File {
       throw session.error(.misuse, "\(rows.count) rows of the shape \(shape) do not fit \(buffer.count) elements")
     }
     guard count > 0 else { return }
+    try read(dataset, shape, rows, as: T.hdf5ElementType.nativeNumber, into: buffer.baseAddress, session)
+  }
+
+  /// Reads rows that are within the shape to a place with room for them, as elements of the given type.
+  func read(
+    _ dataset: hid_t, _ shape: [Int], _ rows: Range<Int>, as type: hid_t, into place: UnsafeMutableRawPointer?,
+    _ session: HDF5Session
+  ) throws {
     try checkChunks(dataset, rows: rows, session)
     let start = [hsize_t(rows.lowerBound)] + shape.dropFirst().map { _ in 0 }
-    let sizes = selected.map { hsize_t($0) }
+    let sizes = ([rows.count] + shape.dropFirst()).map { hsize_t($0) }
     let space = try session.own(H5Dget_space(dataset), H5Sclose, "reading the shape")
     try session.check(H5Sselect_hyperslab(space, H5S_SELECT_SET, start, nil, sizes, nil), "selecting rows")
     // Of the same rank as the dataset: else libhdf5 maps element by element, a hundred times slower.
     let memory = try session.own(H5Screate_simple(Int32(sizes.count), sizes, nil), H5Sclose, "selecting rows")
-    let status = H5Dread(dataset, T.hdf5ElementType.nativeNumber, memory, space, 0, buffer.baseAddress)
-    try session.check(status, "reading rows \(rows)")
+    try session.check(H5Dread(dataset, type, memory, space, 0, place), "reading rows \(rows)")
   }
 
   /// The number of elements, for a dataset of numbers that the file can hold.

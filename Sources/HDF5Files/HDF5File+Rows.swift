@@ -54,7 +54,7 @@ extension HDF5File {
     }
   }
 
-  private func openRows(_ path: String, _ session: HDF5Session, _ file: hid_t) throws -> (hid_t, [Int]) {
+  func openRows(_ path: String, _ session: HDF5Session, _ file: hid_t) throws -> (hid_t, [Int]) {
     guard isWritable else { throw session.error(.misuse, "the file is open for reading only") }
     let dataset = try openDataset(path, session, file)
     let shape = try shape(ofDataset: dataset, session)
@@ -63,7 +63,7 @@ extension HDF5File {
   }
 
   /// `count` rows from `row` on, in the file and in memory; of the same rank, or else libhdf5 goes number by number.
-  private func select(
+  func select(
     _ row: Int, _ count: Int, _ shape: [Int], _ dataset: hid_t, _ session: HDF5Session
   ) throws -> (file: hid_t, memory: hid_t) {
     let start = [hsize_t(row)] + shape.dropFirst().map { _ in 0 }

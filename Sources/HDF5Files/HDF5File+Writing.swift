@@ -41,6 +41,8 @@ extension HDF5File {
     let elementBytes: Int
     let chunk: [Int]?
     let compress: Int?
+    /// libhdf5 has no filters for lists of varying length.
+    var hasChecksums = true
 
     var isEmpty: Bool { shape.contains(0) }
 
@@ -104,7 +106,7 @@ extension HDF5File {
       if layout.elementBytes > 1 { try session.check(H5Pset_shuffle(creation), "setting the shuffle filter") }
       try session.check(H5Pset_deflate(creation, UInt32(level)), "setting compression")
     }
-    try session.check(H5Pset_fletcher32(creation), "setting checksums")
+    if layout.hasChecksums { try session.check(H5Pset_fletcher32(creation), "setting checksums") }
   }
 }
 

@@ -1,10 +1,10 @@
-/// Strings of varying length lie in heaps of a file, and their places in datasets and attributes. They are read by hand:
+/// Strings and lists of varying length lie in heaps of a file, and their places in datasets and attributes. They are read by hand:
 /// libhdf5 believes every length that a file states, be it four gigabytes, and copies what a heap holds into room for what
 /// the reference said.
 struct TextReference {
   static let byteCount = 16
 
-  /// Bytes of the string.
+  /// Bytes of the string or list.
   let length: Int
   /// The address of its heap, and its number in there.
   let heap: UInt64
@@ -17,7 +17,7 @@ struct TextReference {
     index = UInt32(truncatingIfNeeded: TextHeap.number(bytes.dropFirst(12).prefix(4)))
   }
 
-  /// Where nothing was written, or an empty text.
+  /// Where nothing was written, or an empty text or list.
   var isNothing: Bool { length == 0 || heap == 0 }
 }
 
@@ -51,9 +51,33 @@ struct TextHeap {
   }
 
   /// The text that a reference means, up to its first zero byte; nil where the heap does not hold so much.
-  func text(_ reference: TextReference) -> ArraySlice<UInt8>? {
+  func text(_ reference: TextReference) -> ArraySlice<UInt8>? { list(reference)?.prefix { $0 != 0 } }
+
+  /// The bytes that a reference means; nil where the heap does not hold so many.
+  func list(_ reference: TextReference) -> ArraySlice<UInt8>? {
     guard let object = objects[reference.index], reference.length <= object.count else { return nil }
-    return bytes[object].prefix(reference.length).prefix { $0 != 0 }
+    return bytes[object].prefix(reference.length)
+  }
+
+  /// Where the bytes that a reference means begin in a heap too large to be read for one of its objects; nil where they are not
+  /// all in there.
+  /// - Parameters:
+  ///   - heap: where it lies.
+  ///   - read: gives the header of the object at a place.
+  static func place(
+    of reference: TextReference, in heap: Range<Int>, read: (Int) throws -> [UInt8]
+  ) rethrows -> Int? {
+    var place = heap.lowerBound + headerByteCount
+    for _ in 0...UInt16.max {
+      guard heap.upperBound - place >= headerByteCount else { return nil }
+      let header = try read(place)
+      let (index, size) = (UInt32(number(header[..<2])), number(header[8..<16]))
+      place += headerByteCount
+      guard index > 0, size <= UInt64(heap.upperBound - place) else { return nil }
+      if index == reference.index { return reference.length <= Int(size) ? place : nil }
+      place += (Int(size) + 7) / 8 * 8
+    }
+    return nil
   }
 
   static func number(_ bytes: ArraySlice<UInt8>) -> UInt64 {

@@ -24,6 +24,12 @@ extension ConvertCommand {
     var channels: Int?
     @Option(parsing: .unconditional, help: "Resizes all images to H,W pixels, without keeping their proportions.")
     var size: String?
+    @Option(
+      parsing: .unconditional,
+      help:
+        "Keeps images as JPEG files of this quality, 1…100, decoded when they are loaded; keep leaves JPEG files that fit as they are."
+    )
+    var quality: String?
     @Flag(help: "Leaves out files that can't be read, and counts them.") var skipCorrupt = false
     @OptionGroup var storage: StorageOptions
 
@@ -37,7 +43,22 @@ extension ConvertCommand {
       if testFraction != nil && testFolder != nil {
         throw ValidationError("--test-fraction and --test-folder exclude each other")
       }
-      _ = try wantedSize
+      _ = try (wantedSize, encoding)
+    }
+
+    private var encoding: JPEGStorage? {
+      get throws {
+        guard let quality else { return nil }
+        if storage.chunk != nil || storage.compression != .none {
+          throw ValidationError(
+            "--quality keeps images as files of their own: --chunk and --compression are for pixels")
+        }
+        if quality == JPEGStorage.keepingFiles.text { return .keepingFiles }
+        guard let number = Int(quality), 1...100 ~= number else {
+          throw ValidationError("--quality is '\(quality)', but must be in 1…100, or keep")
+        }
+        return JPEGStorage(quality: number)
+      }
     }
 
     private var wantedSize: ImageSize? {
@@ -56,6 +77,7 @@ extension ConvertCommand {
       var options = ImageFolderConverter.Options(folder: folder)
       (options.labels, options.testFolder, options.testFraction) = (labels, testFolder, testFraction)
       (options.channels, options.size, options.seed) = (channels, try wantedSize, seed)
+      options.encoding = try encoding
       let converter = try communicator.agreeing("start", at: .starting) {
         if communicator.isRoot { try AtomicFile.check(output) }
         let converter = try ImageFolderConverter(options)
@@ -128,10 +150,13 @@ extension ConvertCommand {
       _ share: ImageFolderConverter.Share, _ communicator: Communicator
     ) throws -> [ImageFolderConverter.Share] {
       if communicator.size == 1 { return [share] }
-      let pixels = try communicator.gather(share.pixels, to: 0) ?? []
+      let images = try communicator.gather(share.images, to: 0) ?? []
+      let lengths = try communicator.gather(share.lengths, to: 0) ?? []
       let kept = try communicator.gather(share.kept, to: 0) ?? []
       let digests = try communicator.gather(share.digests, to: 0) ?? []
-      return pixels.indices.map { .init(pixels: pixels[$0], kept: kept[$0], digests: digests[$0]) }
+      return images.indices.map {
+        .init(images: images[$0], lengths: lengths[$0], kept: kept[$0], digests: digests[$0])
+      }
     }
 
     private func report(

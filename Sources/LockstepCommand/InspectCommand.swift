@@ -88,7 +88,14 @@ struct InspectCommand: SoloCommand {
     for split in dataset.splitNames {
       let note = dataset.isLabelled(split) ? "" : ", without labels"
       let size = "\(dataset.channels)×\(dataset.height)×\(dataset.width)"
-      print("/\(split): \(try dataset.count(split)) images of \(size)\(note)")
+      let (count, encoding) = (try dataset.count(split), try dataset.encoding(split))
+      let storage = encoding.map { encoding in
+        let quality = encoding.quality.map {
+          $0 == JPEGStorage.keepingFiles.text ? ", kept as they were" : ", quality \($0)"
+        }
+        return " as JPEG\(quality ?? ""), \(encoding.bytes / max(count, 1)) bytes on average"
+      }
+      print("/\(split): \(count) images of \(size)\(storage ?? "")\(note)")
     }
   }
 

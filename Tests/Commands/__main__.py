@@ -11,6 +11,7 @@ from .book import Book
 from .cluster import Cluster
 from .converting import Converting
 from .details import Details
+from .encoded import Encoded
 from .faults import Faults
 from .hostile import Hostile
 from .images import Images
@@ -24,9 +25,8 @@ from .texts import Texts
 from .translating import Translating
 
 __all__ = [
-    "Arrays", "BadInput", "Backends", "Book", "Cluster", "Commands", "Converting", "Details", "Faults", "Hostile", "Images",
-    "Jobs", "OwnTool", "Saving", "Tables",
-    "Texts", "Translating"]
+    "Arrays", "BadInput", "Backends", "Book", "Cluster", "Commands", "Converting", "Details", "Encoded", "Faults", "Hostile",
+    "Images", "Jobs", "OwnTool", "Saving", "Tables", "Texts", "Translating"]
 
 if not os.access(BINARY, os.X_OK):
     sys.exit(f"test-commands: no {BINARY}: swift build -c release --product lockstep")

@@ -12,6 +12,8 @@ private final class Numbers: StreamingDataset, @unchecked Sendable {
   let layout: ChunkLayout
   let broken: Int?
   private let loads = Mutex<[Int: Int]>([:])
+  /// Every second data set.
+  var loadsInParallel: Bool { layout.count % 2 == 1 }
 
   init(_ count: Int, rows: Int, broken: Int? = nil) {
     layout = ChunkLayout(count: count, rows: rows, columns: [MemoryLayout<Int64>.stride, 4])

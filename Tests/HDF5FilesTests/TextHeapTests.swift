@@ -45,6 +45,21 @@ import Testing
     #expect(TextHeap.size([]) == nil && TextHeap.size(Array("GCOX".utf8) + [UInt8](repeating: 1, count: 12)) == nil)
   }
 
+  /// The same objects, found without the heap being read.
+  @Test func placesInLargeHeaps() {
+    let heap = Self.heap(Self.object(1, "one") + Self.object(2, "", size: 0) + Self.object(3, "three") + [7, 7])
+    func place(_ length: UInt64, _ index: UInt64, in heap: [UInt8]) -> Int? {
+      TextHeap.place(of: Self.reference(length, index), in: 0..<heap.count) { Array(heap[$0..<$0 + 16]) }
+    }
+    #expect(place(3, 1, in: heap) == 32 && place(5, 3, in: heap) == 72 && place(4, 1, in: heap) == nil)
+    #expect(place(1, 4, in: heap) == nil && place(1, 2, in: heap) == nil)
+    let liar = Self.heap(Self.object(1, "one", size: .max) + Self.object(2, "two"))
+    #expect(place(1, 1, in: liar) == nil && place(1, 2, in: liar) == nil)
+    // Endless ones are given up.
+    let empty = Self.heap((0..<70_000).flatMap { _ in Self.object(1, "", size: 0) } + Self.object(2, "two"))
+    #expect(place(3, 2, in: empty) == nil)
+  }
+
   /// h5py's texts, of one's own length and of one length, with what it writes for an empty one.
   @Test(.enabled(if: Python.withH5py != nil, "no Python with h5py")) func textsByOthers() throws {
     let folder = try TemporaryFolder()

@@ -56,21 +56,12 @@ extension ArrayFile {
     /// when they are read.
     func classNames() throws -> [String] {
       guard let first, first.element.isInteger else { return [] }
-      let named = try names()
-      var occurs = [Bool](repeating: false, count: ArrayFile.mostClasses)
-      for name in splitNames {
-        guard let header = headers[name], named == nil || header.count <= Self.labelsAtOnce else { continue }
-        let most = named?.count ?? ArrayFile.mostClasses
-        try ArrayRows(file, object(name)).forEachBlock { (rows, numbers: UnsafeMutableBufferPointer<Int64>) in
-          if let row = numbers.firstIndex(where: { !(0..<Int64(most) ~= $0) }) {
-            let place = "\(object(name)): row \(rows.lowerBound + row)"
-            throw InputError(file.path, "\(place): expected a label in 0...\(most - 1), found \(numbers[row])")
-          }
-          if named == nil { for number in numbers { occurs[Int(number)] = true } }
-        }
+      let labelled = splitNames.filter { headers[$0] != nil }
+      guard let named = try names() else { return try ArrayFile.numberedClasses(labelled.map(object), file) }
+      for name in labelled where (headers[name]?.count ?? 0) <= Self.labelsAtOnce {
+        try ArrayFile.forEachLabel(of: object(name), file, below: named.count) { _ in }
       }
-      let place = "\(file.path): \(object(splitNames[0]))"
-      return try named ?? (0..<ArrayFile.classCount(occurs, place)).map { "\($0)" }
+      return named
     }
 
     /// So many labels are looked at when the file is opened; more of them when they are read.
@@ -82,6 +73,25 @@ extension ArrayFile {
         throw InputError(file.path, "class_names: expected an attribute with a name for each class")
       }
       return names
+    }
+  }
+
+  /// The classes of labels that nothing names: their numbers.
+  static func numberedClasses(_ objects: [String], _ file: HDF5File) throws -> [String] {
+    var occurs = [Bool](repeating: false, count: mostClasses)
+    for object in objects { try forEachLabel(of: object, file, below: mostClasses) { occurs[$0] = true } }
+    return (0..<(try classCount(occurs, "\(file.path): \(objects.first ?? "/")"))).map { "\($0)" }
+  }
+
+  private static func forEachLabel(
+    of object: String, _ file: HDF5File, below most: Int, _ body: (Int) -> Void
+  ) throws {
+    try ArrayRows(file, object).forEachBlock { (rows, numbers: UnsafeMutableBufferPointer<Int64>) in
+      if let row = numbers.firstIndex(where: { !(0..<Int64(most) ~= $0) }) {
+        let place = "\(object): row \(rows.lowerBound + row)"
+        throw InputError(file.path, "\(place): expected a label in 0...\(most - 1), found \(numbers[row])")
+      }
+      for number in numbers { body(Int(number)) }
     }
   }
 

@@ -1,4 +1,3 @@
-import Dispatch
 import HDF5Files
 import Synchronization
 
@@ -6,8 +5,10 @@ import Synchronization
 extension ImageFolderConverter {
   /// The images of some of the files.
   public struct Share: Sendable {
-    /// Pixels `[kept, channels, height, width]`.
-    public var pixels: [UInt8] = []
+    /// Pixels `[kept, channels, height, width]`, or JPEG files one behind the other.
+    public var images: [UInt8] = []
+    /// Bytes of each in there.
+    public var lengths: [Int64] = []
     /// For each file of the part whether it was read: 1, or left out: 0.
     public var kept: [UInt8] = []
     /// The SHA-256 digest of each file that was kept, a line of 64 hexadecimal digits.
@@ -16,8 +17,8 @@ extension ImageFolderConverter {
     /// Nothing yet.
     public init() {}
     /// What another rank has decoded, put together from its messages.
-    public init(pixels: [UInt8], kept: [UInt8], digests: [UInt8]) {
-      (self.pixels, self.kept, self.digests) = (pixels, kept, digests)
+    public init(images: [UInt8], lengths: [Int64], kept: [UInt8], digests: [UInt8]) {
+      (self.images, self.lengths, self.kept, self.digests) = (images, lengths, kept, digests)
     }
   }
 
@@ -35,49 +36,41 @@ extension ImageFolderConverter {
     _ part: Range<Int>, _ size: ImageSize, channels: Int, skipsCorrupt: Bool, threads: Int,
     progress: @escaping @Sendable (Int) -> Void
   ) throws -> Share {
-    let results = Mutex([Result<(pixels: [UInt8], digest: [UInt8]), any Error>?](repeating: nil, count: part.count))
-    let next = Atomic<Int>(0)
+    let results = Mutex([(image: [UInt8], digest: [UInt8])?](repeating: nil, count: part.count))
     let done = Atomic<Int>(0)
-    DispatchQueue.concurrentPerform(iterations: max(threads, 1)) { _ in
-      while true {
-        let index = next.add(1, ordering: .relaxed).oldValue
-        guard index < part.count else { return }
-        let path = items[part.lowerBound + index].entry.path
-        let result = Result { try Self.decode(path, size, channels) }
+    try Parallel.forEach(part.count, threads: threads) { index in
+      do {
+        let result = try image(at: items[part.lowerBound + index].entry.path, size, channels)
         results.withLock { $0[index] = result }
-        progress(done.add(1, ordering: .relaxed).newValue)
-      }
+      } catch  where skipsCorrupt {}
+      progress(done.add(1, ordering: .relaxed).newValue)
     }
     var share = Share()
-    share.pixels.reserveCapacity(part.count * channels * size.height * size.width)
     for result in results.withLock({ $0 }) {
-      switch result {
-      case .success((let pixels, let digest)):
-        share.pixels += pixels
-        share.digests += digest
-        share.kept.append(1)
-      case .failure(let error) where !skipsCorrupt: throw error
-      default: share.kept.append(0)
-      }
+      share.kept.append(result == nil ? 0 : 1)
+      guard let result else { continue }
+      share.images += result.image
+      share.lengths.append(Int64(result.image.count))
+      share.digests += result.digest
     }
     return share
   }
 
-  private static func decode(
-    _ path: String, _ size: ImageSize, _ channels: Int
-  ) throws -> (pixels: [UInt8], digest: [UInt8]) {
-    var digest: [UInt8] = []
-    let picture = try ImageFile.read(path) { bytes in
-      var hash = SHA256()
-      hash.update(bytes)
-      digest = Array("\(hash.hexadecimal)\n".utf8)
-    }
+  /// The pixels of a file, or the JPEG file that is made of it, and its own digest.
+  private func image(
+    at path: String, _ size: ImageSize, _ channels: Int
+  ) throws -> (image: [UInt8], digest: [UInt8]) {
+    let bytes = try InputFile.bytes(of: path)
+    var hash = SHA256()
+    hash.update(bytes)
+    let picture = try ImageFile.picture(bytes, path)
     let fitted = picture.converted(channels: channels).resized(to: size)
     // A file that changed after its header was read.
     guard fitted.pixels.count == channels * size.height * size.width else {
       throw InputError(path, "changed while it was read")
     }
-    return (fitted.pixels, digest)
+    let image = try options.encoding?.file(of: fitted, from: bytes, picture, path) ?? fitted.pixels
+    return (image, Array("\(hash.hexadecimal)\n".utf8))
   }
 
   /// What a conversion has written.

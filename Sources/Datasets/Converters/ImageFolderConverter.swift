@@ -18,6 +18,8 @@ public struct ImageFolderConverter: Sendable {
     public var channels: Int?
     /// Images are resized to this; nil when all have one size.
     public var size: ImageSize?
+    /// Images are kept as JPEG files; nil for pixels.
+    public var encoding: JPEGStorage?
     /// What the choice of a test split depends on.
     public var seed: UInt64 = 0
 
@@ -43,7 +45,7 @@ public struct ImageFolderConverter: Sendable {
 
   /// The digest of the CSV file of labels, a line; empty without one.
   let labelDigest: String
-  private let options: Options
+  let options: Options
 
   /// Lists all files and finds their labels; opens no image.
   public init(_ options: Options) throws {

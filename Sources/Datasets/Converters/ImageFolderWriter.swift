@@ -35,22 +35,22 @@ public final class ImageFolderWriter {
   /// The next files of the plan.
   public func append(_ share: ImageFolderConverter.Share) throws {
     source.update(share.digests)
-    let imageBytes = channels * size.height * size.width
-    var start = 0
+    var (start, lengths) = (0, share.lengths.makeIterator())
     for isKept in share.kept {
       let item = plan.items[position]
       position += 1
-      guard isKept == 1 else {
+      guard isKept == 1, let length = lengths.next() else {
         skipped += 1
         continue
       }
       let writer = try writer(of: item.split)
-      try share.pixels.withUnsafeBufferPointer {
-        try writer.append(images: UnsafeBufferPointer(rebasing: $0[start..<start + imageBytes]))
+      let end = start + Int(length)
+      try share.images.withUnsafeBufferPointer {
+        try writer.append(images: UnsafeBufferPointer(rebasing: $0[start..<end]))
       }
       try writer.append(labels: [item.entry.label.flatMap { classes[$0] } ?? 0])
       names.append(item.entry.name)
-      start += imageBytes
+      start = end
     }
   }
 
@@ -61,7 +61,7 @@ public final class ImageFolderWriter {
     let members = plan.items.lazy.filter { $0.split == split }
     let new = try ImageSplitWriter(
       file, split, channels: channels, height: size.height, width: size.width, count: members.count,
-      isLabelled: members.allSatisfy { $0.entry.label != nil }, storage)
+      isLabelled: members.allSatisfy { $0.entry.label != nil }, storage, encoding: plan.options.encoding)
     writer = new
     return new
   }

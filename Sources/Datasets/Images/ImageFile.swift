@@ -42,24 +42,31 @@ public enum ImageFile {
   /// What a header says: the image's size and its channels, 1 for grey and 3 for colour.
   /// - Throws: as `read` does.
   public static func header(_ path: String) throws -> (size: ImageSize, channels: Int) {
-    let bytes = try InputFile.bytes(of: path)
-    let (size, channels, _) = try decode(bytes, path) { _, _ in nil }
+    try header(of: InputFile.bytes(of: path), path)
+  }
+
+  /// The same of an image in memory, which messages call `place`.
+  static func header(of bytes: [UInt8], _ place: String) throws -> (size: ImageSize, channels: Int) {
+    let (size, channels, _) = try decode(bytes, place) { _, _ in nil }
     return (size, min(channels, 3))
   }
 
-  /// Decodes the whole image at `path`; `onStoredBytes` sees the file's bytes as they lie on the disk.
+  /// Decodes the whole image at `path`.
   /// - Throws: `FileError` when the file is missing or unreadable; `InputError` when it is no PNG or JPEG, corrupt,
   ///   truncated or absurdly large.
-  public static func read(_ path: String, onStoredBytes: ([UInt8]) -> Void = { _ in }) throws -> Picture {
-    let bytes = try InputFile.bytes(of: path)
-    onStoredBytes(bytes)
-    let (size, channels, pixels) = try decode(bytes, path) { size, channels in
+  public static func read(_ path: String) throws -> Picture { try picture(InputFile.bytes(of: path), path) }
+
+  /// Decodes an image in memory, which messages call `place`.
+  static func picture(_ bytes: [UInt8], _ place: String) throws -> Picture {
+    let (size, channels, pixels) = try decode(bytes, place) { size, channels in
       UnsafeMutablePointer<UInt8>.allocate(capacity: size.height * size.width * channels)
     }
-    guard let pixels else { throw InputError(path, "holds no pixels") }
+    guard let pixels else { throw InputError(place, "holds no pixels") }
     defer { pixels.deallocate() }
     return planar(UnsafePointer(pixels), size, channels)
   }
+
+  static func isJPEG(_ bytes: [UInt8]) -> Bool { bytes.starts(with: [0xFF, 0xD8, 0xFF]) }
 
   private typealias Allocation = (ImageSize, Int) -> UnsafeMutablePointer<UInt8>?
 
@@ -67,7 +74,7 @@ public enum ImageFile {
     _ bytes: [UInt8], _ path: String, _ allocate: Allocation
   ) throws -> (ImageSize, Int, UnsafeMutablePointer<UInt8>?) {
     if bytes.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) { return try png(bytes, path, allocate) }
-    if bytes.starts(with: [0xFF, 0xD8, 0xFF]) { return try jpeg(bytes, path, allocate) }
+    if isJPEG(bytes) { return try jpeg(bytes, path, allocate) }
     throw InputError(
       path, bytes.isEmpty ? "is empty, expected a PNG or JPEG image" : "is neither a PNG nor a JPEG image")
   }
@@ -107,9 +114,7 @@ public enum ImageFile {
       }
       try run(nil)
       let size = try checked(Int(file.height), Int(file.width), path)
-      // Of a progressive one libjpeg makes room for all coefficients before it has read the first. A picture of one colour takes
-      // a 170th of its size, real ones a tenth.
-      guard size.height * size.width * Int(file.channels) <= (64 << 20) + 200 * bytes.count else {
+      guard JPEG.isBelieved(size.height * size.width * Int(file.channels), stored: bytes.count) else {
         throw InputError(path, "truncated JPEG: \(size) pixels can't be in \(bytes.count) bytes")
       }
       let pixels = try filled(allocate(size, Int(file.channels)), run)
@@ -137,7 +142,7 @@ public enum ImageFile {
     return ImageSize(height, width)
   }
 
-  private static func text<Characters>(_ message: inout Characters) -> String {
+  static func text<Characters>(_ message: inout Characters) -> String {
     withUnsafeBytes(of: &message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
   }
 

@@ -59,18 +59,14 @@ public struct Normalization: Sendable, Equatable, Codable {
   /// Mean and standard deviation of each channel over all pixels of a split, from exact sums. A channel of one colour
   /// keeps the deviation 1.
   public init(of split: ImageSplit) {
-    let area = split.height * split.width
-    var counts = [[Int]](repeating: [Int](repeating: 0, count: 256), count: split.channels)
-    split.images.withUnsafeBufferPointer { pixels in
-      for start in stride(from: 0, to: pixels.count, by: max(area, 1)) {
-        let channel = start / max(area, 1) % split.channels
-        counts[channel].withUnsafeMutableBufferPointer { counts in
-          for pixel in pixels[start..<start + area] { counts[Int(pixel)] += 1 }
-        }
-      }
-    }
+    var counts = PixelCounts(channels: split.channels)
+    split.images.withUnsafeBufferPointer { counts.add($0, area: split.height * split.width) }
+    self.init(counts)
+  }
+
+  init(_ counts: PixelCounts) {
     (means, deviations) = ([], [])
-    for histogram in counts {
+    for histogram in counts.channels {
       let number = Double(max(histogram.reduce(0, +), 1))
       let mean = histogram.enumerated().reduce(0) { $0 + Double($1.offset) * Double($1.element) } / number
       let square = histogram.enumerated().reduce(0) {

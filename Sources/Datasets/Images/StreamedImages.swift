@@ -4,26 +4,46 @@ import Tensors
 /// The labelled images of a file, read when they are needed.
 struct StreamedImages: StreamingDataset {
   let layout: ChunkLayout
-  private let images: HDF5Rows
+  private let images: StoredImages
   /// nil where nobody knows the classes.
   private let labels: HDF5Rows?
   private let classCount: Int
   private let decoder: ImageDecoder
   private let extents: (channels: Int, height: Int, width: Int)
   private let path, split: String
-  private let digests: SplitDigests
+  /// Of pixels; JPEG files are held against theirs before they are decoded.
+  private let digests: SplitDigests?
+  let knownDigest: String?
 
-  init(_ file: HDF5File, _ split: String, classCount: Int, isLabelled: Bool, _ transform: ImageTransform) throws {
-    (path, self.split, self.classCount) = (file.path, split, classCount)
-    images = try file.rows(of: "/\(split)/images")
+  init(
+    _ file: HDF5File, _ split: String, _ images: StoredImages, classCount: Int, isLabelled: Bool,
+    _ transform: ImageTransform
+  ) throws {
+    (path, self.split, self.classCount, self.images) = (file.path, split, classCount, images)
     labels = isLabelled ? try file.rows(of: "/\(split)/labels") : nil
     let shape = images.shape
     extents = (shape[1], shape[2], shape[3])
     // Labels stand beside the images in any case; those that nobody knows are 0.
-    layout = ChunkLayout(of: images, columns: [images.numbersPerRow, MemoryLayout<Int32>.stride])
+    let layout = images.layout(columns: [images.imageBytes, MemoryLayout<Int32>.stride])
+    self.layout = layout
     decoder = try ImageDecoder(channels: shape[1], ImageSize(shape[2], shape[3]), transform)
-    digests = try SplitDigests(file, split, ["images", "labels"], layout)
+    switch images {
+    case .pixels:
+      let digests = try SplitDigests(file, split, ["images", "labels"], layout)
+      self.digests = digests
+      knownDigest = digests.wholes.map { Self.digest(layout, (shape[1], shape[2], shape[3]), $0) }
+    case .encoded(let encoded):
+      digests = nil
+      let labels = try ChunkDigests.read(file, split, "labels").map {
+        $0.combined(rowBytes: MemoryLayout<Int32>.stride, count: encoded.count)
+      }
+      knownDigest = encoded.knownChecksum.flatMap { images in labels.map { encoded.digest(images: images, labels: $0) }
+      }
+    }
   }
+
+  /// Decoding is work for all cores.
+  var loadsInParallel: Bool { if case .encoded = images { true } else { false } }
 
   func load(_ samples: Range<Int>, into chunk: ChunkBuffer) throws {
     try images.read(samples, into: chunk.column(0, as: UInt8.self))
@@ -50,12 +70,16 @@ struct StreamedImages: StreamingDataset {
   }
 
   /// As that of an `ImageSplit` with these images.
-  func digest(ofColumns checksums: [UInt]) -> String {
+  func digest(ofColumns checksums: [UInt]) -> String { Self.digest(layout, extents, checksums) }
+
+  private static func digest(
+    _ layout: ChunkLayout, _ extents: (channels: Int, height: Int, width: Int), _ checksums: [UInt]
+  ) -> String {
     ImageSplit.digest(
       count: layout.count, extents.channels, extents.height, extents.width, pixels: checksums[0], labels: checksums[1])
   }
-  var knownDigest: String? { digests.wholes.map(digest(ofColumns:)) }
-  func checksum(ofChunk chunk: Int, column: Int) -> UInt32? { digests.checksum(ofChunk: chunk, column: column) }
+
+  func checksum(ofChunk chunk: Int, column: Int) -> UInt32? { digests?.checksum(ofChunk: chunk, column: column) }
 }
 
 extension ChunkLayout {

@@ -28,6 +28,14 @@ final class ChunkStore: @unchecked Sendable {
   /// A slot's state while its chunk is read.
   private static let loading = Int.min
 
+  /// Threads that load chunks: the ranks of a host share its cores.
+  var threads: Int {
+    let cores = Parallel.cores(sharedBy: rankCount)
+    return source.loadsInParallel ? cores : min(cores, Self.readers)
+  }
+  /// More threads would read faster than any training needs.
+  private static let readers = 4
+
   var rankCount: Int { memory.rankCount }
   var index: Int { memory.index }
 
@@ -64,7 +72,10 @@ final class ChunkStore: @unchecked Sendable {
 
   /// Reads this rank's share of all chunks; the others' are waited for where they are needed.
   func loadShare() throws {
-    for chunk in stride(from: index, to: layout.chunkCount, by: rankCount) where state(chunk) != chunk + 1 {
+    let share = Array(stride(from: index, to: layout.chunkCount, by: rankCount))
+    try Parallel.forEach(share.count, threads: threads) { number in
+      let chunk = share[number]
+      if state(chunk) == chunk + 1 { return }
       do {
         try load(chunk, to: place(ofSlot: chunk))
         publish(visit: chunk, slot: chunk)

@@ -176,17 +176,24 @@ public final class Streamed: DigestedDataset, SharedDataset {
       var sums = [UInt](repeating: 0, count: layout.columns.count)
       let chunks = isResident ? Array(0..<layout.chunkCount) : Array(Set([0, layout.chunkCount - 1])).sorted()
       for chunk in chunks {
-        let place = isResident ? try store.resident(chunk) : .allocate(byteCount: layout.memoryBytes, alignment: 64)
-        defer { if !isResident { place.deallocate() } }
-        if !isResident { try store.load(chunk, to: place) }
-        let buffer = ChunkBuffer(samples: layout.samples(of: chunk), layout: layout, start: place)
-        for column in layout.columns.indices {
-          sums[column] = Checksum.continued(sums[column], with: UnsafeRawBufferPointer(buffer.column(column)))
+        do { try add(chunk, of: store, to: &sums) } catch  where skipsBadChunks {
+          // Whoever goes on without its samples knows them by the others.
+          continue
         }
       }
       let digest = isResident ? source.digest(ofColumns: sums) : Self.digest(ofSome: layout, sums)
       knownDigest.withLock { $0 = digest }
       return digest
+    }
+  }
+
+  private func add(_ chunk: Int, of store: ChunkStore, to sums: inout [UInt]) throws {
+    let place = isResident ? try store.resident(chunk) : .allocate(byteCount: layout.memoryBytes, alignment: 64)
+    defer { if !isResident { place.deallocate() } }
+    if !isResident { try store.load(chunk, to: place) }
+    let buffer = ChunkBuffer(samples: layout.samples(of: chunk), layout: layout, start: place)
+    for column in layout.columns.indices {
+      sums[column] = Checksum.continued(sums[column], with: UnsafeRawBufferPointer(buffer.column(column)))
     }
   }
 

@@ -43,13 +43,10 @@ final class StreamedPass: DatasetPass, @unchecked Sendable {
     // Each rank reads every so many-th chunk.
     let ranks = store.rankCount
     next.store(first + (store.index - first % ranks + ranks) % ranks, ordering: .relaxed)
-    let readers = max(1, min(Self.mostReaders, ProcessInfo.processInfo.activeProcessorCount / ranks))
+    let readers = min(store.threads, store.layout.chunkCount)
     users.add(readers, ordering: .relaxed)
     for _ in 0..<readers { startReader() }
   }
-
-  /// More of them would unpack faster than any training needs.
-  private static let mostReaders = 4
 
   private func startReader() {
     let thread = Thread { [self] in

@@ -23,6 +23,8 @@ import Tensors
 public protocol StreamingDataset: Sendable {
   /// How many samples there are, and how many of them, and bytes of each, lie in a chunk.
   var layout: ChunkLayout { get }
+  /// Whether loading is work for all cores, such as decoding, rather than waiting for a file: then as many threads do it.
+  var loadsInParallel: Bool { get }
   /// Reads the samples of a chunk. Called by several threads.
   func load(_ samples: Range<Int>, into chunk: ChunkBuffer) throws
   /// Makes a batch of samples whose chunks are loaded; of none, too.
@@ -37,6 +39,7 @@ public protocol StreamingDataset: Sendable {
 }
 
 extension StreamingDataset {
+  public var loadsInParallel: Bool { false }
   public func digest(ofColumns checksums: [UInt]) -> String { Self.digest(layout, checksums) }
   public var knownDigest: String? { nil }
   public func checksum(ofChunk chunk: Int, column: Int) -> UInt32? { nil }

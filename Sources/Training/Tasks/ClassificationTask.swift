@@ -150,7 +150,7 @@ private struct ClassificationData: TaskData {
   /// Means and deviations of the training images, where those are asked for.
   func complete(_ configuration: inout Configuration) throws {
     if configuration.normalization == .ofData {
-      configuration.normalization = Normalization(of: try file.split("train"))
+      configuration.normalization = try file.normalization(of: "train")
     }
     if let count = configuration.normalization?.means.count, count != file.channels {
       throw ConfigurationError("normalize has \(count) means, but \(file.path) has \(file.channels) channels")
