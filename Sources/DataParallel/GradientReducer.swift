@@ -6,8 +6,8 @@ import Tensors
 /// Tensors are grouped in buckets in the order in which backward finishes them, the last layer's first. `gradientReady`
 /// copies a finished gradient into its bucket and starts the bucket's allreduce once it is full; `finish` waits for all of
 /// them and leaves each tensor's `gradient` a view of the sum. A rank whose shard is empty contributes zeros, so that every
-/// rank issues the same collectives. Large buckets are reduced at once by blocking calls, which are several times faster
-/// there, and a tensor that fills a bucket alone is summed where its gradient lies.
+/// rank issues the same collectives. On one host large buckets are reduced at once by blocking calls, which are several times
+/// faster there; a tensor that fills a bucket alone is summed where its gradient lies.
 public final class GradientReducer: Reducer {
   private final class Bucket {
     var entries: [(tensor: Tensor, range: Range<Int>)] = []
@@ -125,7 +125,7 @@ public final class GradientReducer: Reducer {
       nextToStart += 1
       guard let sum = bucket.memory ?? bucket.entries[0].tensor.gradient else { continue }
       try sum.withFloats { values in
-        if values.count > Self.blockingCount {
+        if values.count > Self.blockingCount && !communicator.sumsInBackground {
           try communicator.allReduce(values, .sum)
         } else {
           bucket.request = try communicator.startAllReduce(values, .sum, owner: sum)

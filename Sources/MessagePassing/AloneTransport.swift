@@ -2,6 +2,7 @@
 final class AloneTransport: Transport {
   let rank = 0
   let size = 1
+  let sumsInBackground = false
 
   func barrier() {}
   func allReduce(_ message: Message, _ operation: ReductionOperation) {}

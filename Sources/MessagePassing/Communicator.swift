@@ -26,6 +26,9 @@ public final class Communicator: @unchecked Sendable {
   /// All ranks must switch it between the same two collectives. Duplicates and parts inherit it.
   public var isChecked: Bool
 
+  /// Whether a large sum, too, is best started and left alone: it goes on while this rank computes.
+  public var sumsInBackground: Bool { transport.sumsInBackground }
+
   let transport: any Transport
   /// Carries the checked mode's comparisons, which so never meet the collective that they judge.
   private let checking: any Transport

@@ -96,6 +96,7 @@ public enum Environment {
       for handle in [world, cmpi_comm_self()] { try check(MPI_Comm_set_errhandler(handle, cmpi_errors_return())) }
       let transport = try MPITransport(world)
       let board = try ProgressBoard.shared(over: world, worldRank: transport.rank)
+      transport.sumsInBackground = board.recordCount < transport.size && provided >= MPI_THREAD_SERIALIZED
       let hosts = try HostChannel.open(over: transport, board)
       let watchdog =
         limits.seconds > 0

@@ -1,4 +1,5 @@
 import CMPI
+import Synchronization
 
 /// Messages between the processes of an MPI job.
 final class MPITransport: Transport, @unchecked Sendable {
@@ -7,29 +8,37 @@ final class MPITransport: Transport, @unchecked Sendable {
   private let handle: MPI_Comm
   /// The longest run of elements given to MPI in one call, whose counts are 32 bits wide; longer ones travel in pieces.
   var pieceLength: Int
+  /// Whether sums of many floats go round a ring in the background: between hosts; shared memory is faster than that.
+  var sumsInBackground: Bool
+  /// Smaller sums are a matter of latency alone.
+  private static let leastRingElements = 4096
+  private let ringCount = Atomic<Int>(0)
 
-  init(_ handle: MPI_Comm, pieceLength: Int = 1 << 30) throws {
+  init(_ handle: MPI_Comm, pieceLength: Int = 1 << 30, sumsInBackground: Bool = false) throws {
+    self.sumsInBackground = sumsInBackground
     var (ownRank, rankCount): (Int32, Int32) = (0, 0)
-    try check(MPI_Comm_rank(handle, &ownRank))
-    try check(MPI_Comm_size(handle, &rankCount))
+    try call(MPI_Comm_rank(handle, &ownRank))
+    try call(MPI_Comm_size(handle, &rankCount))
     (rank, size) = (Int(ownRank), Int(rankCount))
     (self.handle, self.pieceLength) = (handle, pieceLength)
   }
 
-  func barrier() throws { try check(MPI_Barrier(handle)) }
+  func barrier() throws { try call(MPI_Barrier(handle)) }
 
   func allReduce(_ message: Message, _ operation: ReductionOperation) throws {
+    if let sum = ringSum(message, operation) { return try sum.wait() }
     try forEachPiece(of: message, atMost: Communicator.allReducePiece) { start, length in
-      try check(
+      try call(
         MPI_Allreduce(cmpi_in_place(), start, length, message.type.datatype, operation.handle, handle))
     }
   }
 
   func startAllReduce(_ message: Message, _ operation: ReductionOperation) throws -> any PendingTransfer {
+    if let sum = ringSum(message, operation) { return sum }
     let transfer = MPITransfer()
     try forEachPiece(of: message) { start, length in
       var request: MPI_Request?
-      try check(
+      try call(
         MPI_Iallreduce(
           cmpi_in_place(), start, length, message.type.datatype, operation.handle, handle, &request))
       transfer.pending.append(request)
@@ -37,21 +46,33 @@ final class MPITransport: Transport, @unchecked Sendable {
     return transfer
   }
 
+  /// A sum round the ring, started; nil where that is not the way to take it.
+  private func ringSum(_ message: Message, _ operation: ReductionOperation) -> RingSum? {
+    guard sumsInBackground, size > 1, message.type == .float32, operation == .sum,
+      message.count >= Self.leastRingElements
+    else { return nil }
+    let number = ringCount.add(1, ordering: .relaxed).oldValue
+    let sum = RingSum(
+      message.bytes.assumingMemoryBound(to: Float.self), over: handle, rank: rank, size: size, number: number)
+    MPIProgress.shared.start(sum)
+    return sum
+  }
+
   func broadcast(_ message: Message, from root: Int) throws {
     try forEachPiece(of: message) { start, length in
-      try check(MPI_Bcast(start, length, message.type.datatype, Int32(root), handle))
+      try call(MPI_Bcast(start, length, message.type.datatype, Int32(root), handle))
     }
   }
 
   func duplicate() throws -> any Transport {
     var copy: MPI_Comm?
-    try check(MPI_Comm_dup(handle, &copy))
+    try call(MPI_Comm_dup(handle, &copy))
     return try made(copy)
   }
 
   func split(color: Int32, key: Int32) throws -> any Transport {
     var part: MPI_Comm?
-    try check(MPI_Comm_split(handle, color, key, &part))
+    try call(MPI_Comm_split(handle, color, key, &part))
     return try made(part)
   }
 
@@ -59,7 +80,7 @@ final class MPITransport: Transport, @unchecked Sendable {
 
   private func made(_ handle: MPI_Comm?) throws -> any Transport {
     guard let handle else { throw TransportFault(.environment, "MPI made no communicator") }
-    return try MPITransport(handle, pieceLength: pieceLength)
+    return try MPITransport(handle, pieceLength: pieceLength, sumsInBackground: sumsInBackground)
   }
 
   /// Calls `body` with the start and length of each piece; not at all for nothing.
@@ -80,7 +101,7 @@ extension MPITransport {
   func gather(_ own: Message, counts: [Int], into all: Message, to root: Int?) throws {
     if root == nil, let count = counts.first, counts.allSatisfy({ $0 == count }), count * size <= pieceLength {
       let type = own.type.datatype
-      return try check(MPI_Allgather(own.start, Int32(count), type, all.start, Int32(count), type, handle))
+      return try call(MPI_Allgather(own.start, Int32(count), type, all.start, Int32(count), type, handle))
     }
     let quota = max(1, pieceLength / size)
     let longest = counts.max() ?? 0
@@ -110,10 +131,10 @@ extension MPITransport {
     let type = own.type.datatype
     // A rank that has given all of its elements still takes part, with a count of zero.
     if let root {
-      try check(
+      try call(
         MPI_Gatherv(own.start, Int32(own.count), type, all.start, counts, starts, type, Int32(root), handle))
     } else {
-      try check(MPI_Allgatherv(own.start, Int32(own.count), type, all.start, counts, starts, type, handle))
+      try call(MPI_Allgatherv(own.start, Int32(own.count), type, all.start, counts, starts, type, handle))
     }
   }
 }
@@ -123,22 +144,22 @@ extension MPITransport {
 extension MPITransport {
   func send(_ message: Message, to peer: Int, tag: Int) throws {
     let header = [Int64(message.type.rawValue), Int64(message.count)]
-    try check(MPI_Send(header, 2, MessageType.int64.datatype, Int32(peer), Int32(tag), handle))
+    try call(MPI_Send(header, 2, MessageType.int64.datatype, Int32(peer), Int32(tag), handle))
     try forEachPiece(of: message) { start, length in
-      try check(MPI_Send(start, length, message.type.datatype, Int32(peer), Int32(tag), handle))
+      try call(MPI_Send(start, length, message.type.datatype, Int32(peer), Int32(tag), handle))
     }
   }
 
   func announcement(from peer: Int, tag: Int) throws -> (type: MessageType?, count: Int) {
     var header: [Int64] = [0, 0]
-    try check(
+    try call(
       MPI_Recv(&header, 2, MessageType.int64.datatype, Int32(peer), Int32(tag), handle, cmpi_status_ignore()))
     return (UInt8(exactly: header[0]).flatMap { MessageType(rawValue: $0) }, Int(clamping: header[1]))
   }
 
   func receive(into message: Message, from peer: Int, tag: Int) throws {
     try forEachPiece(of: message) { start, length in
-      try check(
+      try call(
         MPI_Recv(start, length, message.type.datatype, Int32(peer), Int32(tag), handle, cmpi_status_ignore()))
     }
   }
@@ -148,7 +169,7 @@ extension MPITransport {
     guard let target = received.start else { return }
     try forEachPiece(of: message) { start, length in
       let place = target + (start - (message.start ?? start))
-      try check(
+      try call(
         MPI_Sendrecv(
           start, length, type, peer, tag, place, length, type, peer, tag, handle, cmpi_status_ignore()))
     }
@@ -160,12 +181,12 @@ private final class MPITransfer: PendingTransfer {
   var pending: [MPI_Request?] = []
 
   func wait() throws {
-    while var request = pending.popLast() { try check(MPI_Wait(&request, cmpi_status_ignore())) }
+    while var request = pending.popLast() { try call(MPI_Wait(&request, cmpi_status_ignore())) }
   }
 
   func test() throws -> Bool {
     var isComplete: Int32 = 0
-    try check(MPI_Testall(Int32(pending.count), &pending, &isComplete, cmpi_statuses_ignore()))
+    try call(MPI_Testall(Int32(pending.count), &pending, &isComplete, cmpi_statuses_ignore()))
     if isComplete != 0 { pending = [] }
     return isComplete != 0
   }
@@ -192,6 +213,11 @@ extension ReductionOperation {
     case .maximum: cmpi_maximum()
     }
   }
+}
+
+/// A call of MPI while no other thread is in one.
+private func call(_ function: @autoclosure () -> Int32) throws {
+  try MPIProgress.shared.locked { try check(function()) }
 }
 
 /// Every MPI call of this package goes through here: its status becomes a fault, or nothing.

@@ -6,6 +6,8 @@
 protocol Transport: AnyObject, Sendable {
   var rank: Int { get }
   var size: Int { get }
+  /// Whether a large sum, too, is best started and left alone: it goes on while its rank computes.
+  var sumsInBackground: Bool { get }
 
   // MARK: Collectives: every rank calls them, in one order, with equal counts
 
