@@ -15,6 +15,7 @@ extension ConvertCommand {
     @Option(help: "Samples to test with.") var testInputs: String?
     @Option(help: "What is right of them.") var testTargets: String?
     @Option(help: "Names of the classes, separated by commas.") var classNames: String?
+    @OptionGroup var storage: StorageOptions
 
     func validate() throws {
       if testTargets != nil && testInputs == nil { throw ValidationError("--test-targets needs --test-inputs") }
@@ -25,7 +26,7 @@ extension ConvertCommand {
         train: .init(inputs: inputs, targets: targets, weights: weights),
         test: testInputs.map { .init(inputs: $0, targets: testTargets) })
       converter.classNames = ConvertCommand.names(classNames)
-      report(try converter.convert(to: output), output)
+      try convert(converter, storage, output)
     }
   }
 
@@ -42,6 +43,7 @@ extension ConvertCommand {
     @Option(help: "The name of the array of samples to test with.") var testInputs: String?
     @Option(help: "The name of the array of what is right of them.") var testTargets: String?
     @Option(help: "Names of the classes, separated by commas.") var classNames: String?
+    @OptionGroup var storage: StorageOptions
 
     func validate() throws {
       if inputs == nil && (targets != nil || weights != nil || testInputs != nil) {
@@ -55,12 +57,18 @@ extension ConvertCommand {
         archive: file, train: inputs.map { .init(inputs: $0, targets: targets, weights: weights) },
         test: testInputs.map { .init(inputs: $0, targets: testTargets) })
       converter.classNames = ConvertCommand.names(classNames)
-      report(try converter.convert(to: output), output)
+      try convert(converter, storage, output)
     }
   }
 }
 
-private func report(_ summary: NPYConverter.Summary, _ output: String) {
+private func convert(_ converter: NPYConverter, _ storage: StorageOptions, _ output: String) throws {
+  var converter = converter
+  converter.storage = storage.storage
+  let summary = try ConvertCommand.withLine("arrays") {
+    converter.progress = $0
+    return try converter.convert(to: output)
+  }
   let test = summary.testCount > 0 ? " + \(summary.testCount)" : ""
   let goal =
     switch summary.outputs {

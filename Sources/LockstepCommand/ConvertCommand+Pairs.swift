@@ -36,6 +36,7 @@ struct PairsOptions: ParsableArguments {
   @Option(parsing: .unconditional, help: "Takes the first so many pairs; 0 for all.") var examples: Int?
   @Option(parsing: .unconditional, help: "Words that come less often become <unk>.") var minFrequency = 2
   @Flag(help: "Reads invalid UTF-8 with a replacement rather than refusing it.") var lossy = false
+  @OptionGroup var storage: StorageOptions
 
   private static let mostSteps = 10_000
 
@@ -51,7 +52,11 @@ struct PairsOptions: ParsableArguments {
     var converter = converter
     (converter.steps, converter.minimumFrequency, converter.isLossy) = (steps, minFrequency, lossy)
     if let examples { converter.maximumPairs = examples == 0 ? nil : examples }
-    let summary = try converter.convert(to: output)
+    converter.storage = storage.storage
+    let summary = try ConvertCommand.withLine("pairs") {
+      converter.progress = $0
+      return try converter.convert(to: output)
+    }
     let cut = summary.cutSource + summary.cutTarget
     print(
       "\(output): \(summary.pairCount) pairs of \(summary.steps) tokens, vocabularies of \(summary.sourceVocabulary) and "

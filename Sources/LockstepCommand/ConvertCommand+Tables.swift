@@ -25,6 +25,7 @@ extension ConvertCommand {
     @Option(parsing: .unconditional, help: "What stands in for missing numbers: mean, or a number.") var fill = "mean"
     @Option(help: "What separates fields: a character, '\\t' for a tab.") var separator = ","
     @Flag(help: "The first row is data, too: the columns are called 0, 1, 2 …") var noHeader = false
+    @OptionGroup var storage: StorageOptions
 
     func run() throws {
       var options = TablePreparation.Options(target: target)
@@ -43,8 +44,12 @@ extension ConvertCommand {
         throw ConfigurationError("separator is '\(separator)', but must be one character")
       }
       var converter = CSVConverter(train: trainFile, test: testFile, options: options)
-      (converter.separator, converter.hasHeading) = (character, !noHeader)
-      report(try converter.convert(to: output), output)
+      (converter.separator, converter.hasHeading, converter.storage) = (character, !noHeader, storage.storage)
+      let summary = try ConvertCommand.withLine("rows") {
+        converter.progress = $0
+        return try converter.convert(to: output)
+      }
+      report(summary, output)
     }
   }
 

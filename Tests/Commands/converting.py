@@ -13,6 +13,8 @@ import numpy
 from .support import BINARY, CommandTest, run
 
 LIMIT = 512 << 20  # bytes of address space that a conversion may take
+SOURCE = 160 << 20  # bytes of a source that is larger than
+SMALL = 96 << 20  # what a conversion of a smaller one may take
 
 
 class Converting(CommandTest):
@@ -25,11 +27,11 @@ class Converting(CommandTest):
             os.truncate(path, len(header) + int(numpy.prod(shape)))
         return ["--train-images", images, "--train-labels", labels]
 
-    def limited(self, *arguments):
+    def limited(self, *arguments, limit=LIMIT):
         words = [str(word) for word in (BINARY, *arguments)]
         return subprocess.run(
             words, capture_output=True, text=True, timeout=300,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (LIMIT, LIMIT)))
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)))
 
     def test_more_images_than_memory(self):
         output = self.folder / "large.h5"
@@ -48,6 +50,63 @@ class Converting(CommandTest):
         self.assertEqual(done.returncode, 0, done.stderr)
         text.unlink()
 
+    def convert_small(self, *arguments):
+        output = self.folder / "bounded.h5"
+        done = self.limited("convert", *arguments, "--output", output, limit=SMALL)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return output
+
+    def lines(self, name, block, head=b""):
+        """A text of the size SOURCE; how often the block is in it."""
+        path = self.folder / name
+        with open(path, "wb") as file:
+            file.write(head)
+            for _ in range(SOURCE // len(block)):
+                file.write(block)
+        return path, SOURCE // len(block)
+
+    def test_a_larger_table_than_memory(self):
+        rows = b"".join(b"%d,%d.5,%s,%d,a rather long text of one\n" % (i, i % 7, b"red" if i % 3 else b"blue", i % 5)
+                        for i in range(20_000))
+        path, blocks = self.lines("t.csv", rows, b"id,x,colour,y,note\n")
+        options = ["csv", "--input", path, "--drop", "note", "--one-hot", "--standardize", "--id", "id"]
+        with h5py.File(self.convert_small(*options, "--target", "y")) as file:
+            features = file["train/features"][:]
+            self.assertEqual(features.shape, (20_000 * blocks, 4))
+            self.assertLess(abs(features[:, 0].mean()), 1e-4)
+            self.assertEqual(features[-1, 1:].tolist(), [0, 1, 0])
+            self.assertEqual(file["train/targets"][-3:, 0].tolist(), [2, 3, 4])
+            self.assertEqual(file["train/ids"][-1], b"19999")
+        with h5py.File(self.convert_small(*options[:4], "colour,note", "--target", "y", "--classes")) as file:
+            self.assertEqual(file["train/labels"].shape, (20_000 * blocks,))
+            self.assertEqual(file["train/labels"][-3:].tolist(), [2, 3, 4])
+        path.unlink()
+
+    def test_larger_arrays_than_memory(self):
+        count = SOURCE // 800
+        inputs = numpy.arange(count * 100, dtype=">f8").reshape(count, 100)
+        targets = numpy.arange(count, dtype="u1") % 10
+        numpy.save(self.folder / "x.npy", inputs)
+        numpy.save(self.folder / "y.npy", targets)
+        numpy.savez(self.folder / "xy.npz", inputs=inputs, targets=targets)
+        for options in (
+                ["npy", "--inputs", self.folder / "x.npy", "--targets", self.folder / "y.npy"],
+                ["npz", self.folder / "xy.npz", "--chunk", 1000]):
+            with h5py.File(self.convert_small(*options)) as file:
+                self.assertTrue((file["train/inputs"][-1] == inputs[-1]).all())
+                self.assertTrue((file["train/targets"][:] == targets).all())
+                self.assertEqual(file["train/inputs"].dtype, numpy.dtype("<f8"))
+            shown = self.succeed("inspect", self.folder / "bounded.h5", "--verify")
+            self.assertIn("1640 chunks" if "npy" in options else "420 chunks", shown)
+
+    def test_more_pairs_than_memory(self):
+        path, blocks = self.lines("p.txt", b"I am here .\tje suis ici .\tmore\nGo!\tVa !\n" * 1000)
+        with h5py.File(self.convert_small("pairs", path)) as file:
+            self.assertEqual(file["train/source"].shape, (2000 * blocks, 10))
+            self.assertEqual(file["train/target_lengths"][-2:].tolist(), [5, 3])
+            self.assertEqual(file["train/source"][-2, :6].tolist(), file["train/source"][0, :6].tolist())
+        path.unlink()
+
     def test_a_signal_leaves_nothing(self):
         folder = self.folder / "ended"
         folder.mkdir()
@@ -61,6 +120,22 @@ class Converting(CommandTest):
             process.communicate(timeout=60)
             self.assertEqual(process.returncode, -number)
             self.assertEqual(list(folder.iterdir()), [])
+
+    def test_a_signal_leaves_nothing_of_a_table(self):
+        path, _ = self.lines("t.csv", b"".join(b"%d,%d\n" % (i, i % 5) for i in range(20_000)), b"x,y\n")
+        folder = self.folder / "ended-table"
+        folder.mkdir()
+        process = subprocess.Popen(
+            [BINARY, "convert", "csv", "--input", path, "--target", "y", "--output", folder / "a.h5"],
+            stderr=subprocess.PIPE, text=True)
+        while not any(path.stat().st_size > 1 << 20 for path in folder.iterdir()):
+            self.assertIsNone(process.poll())
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, -signal.SIGTERM)
+        self.assertEqual(list(folder.iterdir()), [])
+        path.unlink()
 
     def test_chunks_and_compression(self):
         output = self.folder / "storage.h5"

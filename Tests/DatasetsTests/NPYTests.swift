@@ -19,16 +19,31 @@ import Testing
 
   static func bytes<T>(_ numbers: [T]) -> [UInt8] { numbers.withUnsafeBytes { Array($0) } }
 
-  private func read(_ bytes: [UInt8]) throws -> NPYArray {
+  /// A whole array.
+  private struct Whole {
+    let header: NPYHeader
+    let rowShape: [Int]
+    let count: Int
+    var numbers: [Double] = []
+    var integers: [Int64] = []
+  }
+
+  private func read(_ bytes: [UInt8]) throws -> Whole {
     let folder = try TemporaryFolder()
-    return try NPYArray(file: folder.put(bytes, "a.npy"))
+    let array = try NPYReader(file: folder.put(bytes, "a.npy"))
+    var whole = Whole(header: array.header, rowShape: array.rowShape, count: array.count)
+    try array.forEachPiece { _, piece in
+      whole.numbers += array.numbers(piece)
+      whole.integers += array.header.element.integers(piece)
+    }
+    return whole
   }
 
   @Test(arguments: [1, 2, 3] as [UInt8]) func versions(_ version: UInt8) throws {
     let array = try read(Self.npy("'<f4'", "(2, 3)", Self.bytes([1, 2, 3, 4, 5, 6] as [Float]), version: version))
     #expect(array.header.element == .float32)
     #expect(array.header.shape == [2, 3] && array.rowShape == [3])
-    #expect(array.numbers() == [1, 2, 3, 4, 5, 6])
+    #expect(array.numbers == [1, 2, 3, 4, 5, 6])
   }
 
   @Test func typesAndOrdersOfBytes() throws {
@@ -37,7 +52,7 @@ import Testing
       let big = try read(Self.npy("'>\(code)'", "(2,)", Self.bytes(numbers.map(\.bigEndian))))
       for array in [little, big] {
         #expect(array.header.element == element)
-        #expect(array.integers() == numbers.map { Int64(clamping: $0) }, "\(code)")
+        #expect(array.integers == numbers.map { Int64(clamping: $0) }, "\(code)")
       }
     }
     try check("i1", [Int8.min, 5], .int8)
@@ -48,15 +63,15 @@ import Testing
     try check("u2", [UInt16.max, 5], .uint16)
     try check("u4", [UInt32.max, 5], .uint32)
     try check("u8", [UInt64.max, 5], .uint64)
-    #expect(try read(Self.npy("'|b1'", "(3,)", [1, 0, 1])).integers() == [1, 0, 1])
+    #expect(try read(Self.npy("'|b1'", "(3,)", [1, 0, 1])).integers == [1, 0, 1])
     let halves: [UInt16] = [0x3C00, 0xC000]
-    #expect(try read(Self.npy("'<f2'", "(2,)", Self.bytes(halves))).numbers() == [1, -2])
-    #expect(try read(Self.npy("'>f2'", "(2,)", Self.bytes(halves.map(\.bigEndian)))).numbers() == [1, -2])
+    #expect(try read(Self.npy("'<f2'", "(2,)", Self.bytes(halves))).numbers == [1, -2])
+    #expect(try read(Self.npy("'>f2'", "(2,)", Self.bytes(halves.map(\.bigEndian)))).numbers == [1, -2])
     let doubles = [1.5, -0.25].map(\.bitPattern.bigEndian)
-    #expect(try read(Self.npy("'>f8'", "(2,)", Self.bytes(doubles))).numbers() == [1.5, -0.25])
+    #expect(try read(Self.npy("'>f8'", "(2,)", Self.bytes(doubles))).numbers == [1.5, -0.25])
     #expect(try read(Self.npy("'<i4'", "(0, 3)", [])).count == 0)
     // Python 2's.
-    #expect(try read(Self.npy("'<i4'", "(2L,)", Self.bytes([7, 8] as [Int32]))).integers() == [7, 8])
+    #expect(try read(Self.npy("'<i4'", "(2L,)", Self.bytes([7, 8] as [Int32]))).integers == [7, 8])
   }
 
   static let bad: [(bytes: [UInt8], words: String)] = [
@@ -87,6 +102,21 @@ import Testing
     let found = message { _ = try read(Self.bad[index].bytes) }
     #expect(found?.contains(Self.bad[index].words) == true, "\(found ?? "nothing")")
     #expect(found?.contains("\n") != true)
+  }
+
+  /// Arrays of many pieces, from which every number comes once, with its row in messages.
+  @Test func piecesOfLargeArrays() throws {
+    let numbers = (0..<700_000).map { Int32($0 * 7 % 1000) }
+    #expect(
+      try read(Self.npy("'>i4'", "(700000,)", Self.bytes(numbers.map(\.bigEndian)))).integers == numbers.map(Int64.init)
+    )
+    var floats = numbers.map { Float($0) }
+    #expect(try read(Self.npy("'<f4'", "(70000, 2, 5)", Self.bytes(floats))).numbers == floats.map(Double.init))
+    floats[650_003] = .infinity
+    let found = message { _ = try read(Self.npy("'<f4'", "(70000, 10)", Self.bytes(floats))) }
+    #expect(found?.contains("row 65000: inf is no finite number") == true, "\(found ?? "nothing")")
+    let large = message { _ = try read(Self.npy("'<f4'", "(1, 20000000)", [UInt8](repeating: 0, count: 80_000_000))) }
+    #expect(large?.contains("has samples of 80000000 bytes, more than 64 MB") == true, "\(large ?? "nothing")")
   }
 
   @Test func arraysBecomeAFile() throws {

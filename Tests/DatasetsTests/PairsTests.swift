@@ -156,6 +156,28 @@ import Testing
     #expect(found > image.count / 37 / 2)
   }
 
+  /// Lines that lie across pieces; places in messages count from the beginning of the file.
+  @Test(arguments: [1, 2, 3, 7, 1000]) func pieces(_ bytes: Int) throws {
+    let text = Array("Go.\tVa !\n\n \nWho?\tQui ?\tmore\nÅ b\tä".utf8)
+    let folder = try TemporaryFolder()
+    var pairs = SentencePairs(path: try folder.put(text, "p.txt"))
+    pairs.pieceBytes = bytes
+    var (found, read) = ([[String]](), 0)
+    let note = { (bytes: UnsafeRawBufferPointer) in read += bytes.count }
+    let count = try pairs.forEachPair(onStoredBytes: note) { pair in
+      found.append([pair.source, pair.target].map { String(decoding: $0, as: UTF8.self) })
+    }
+    #expect(found == [["go .", "va !"], ["who ?", "qui ?"], ["å b", "ä"]] && count == 3 && read == text.count)
+    pairs.most = 2
+    read = 0
+    #expect(try pairs.forEachPair(onStoredBytes: note) { _ in } == 2)
+    #expect(read == text.count)
+    pairs = SentencePairs(path: try folder.put(text + Array(".\nbad\t\u{FF}".utf8.dropLast()), "p.txt"))
+    pairs.pieceBytes = bytes
+    let fault = message { _ = try pairs.forEachPair { _ in } }
+    #expect(fault?.contains("line 6: byte \(text.count + 6) (0xc3) is no UTF-8") == true, "\(fault ?? "nothing")")
+  }
+
   /// The book's 600 pairs as Python's code of the notes makes them of the same file.
   @Test(.enabled(if: ProcessInfo.processInfo.environment["LOCKSTEP_DATASETS"] != nil)) func englishFrench() throws {
     let folder = try TemporaryFolder()

@@ -84,6 +84,88 @@ import Testing
     #expect(try file.split("train").features[1] == 0)
   }
 
+  /// What a column holds, its mean and its categories may show themselves only far behind the first megabyte; a word there makes
+  /// words of all numbers before it.
+  @Test func tablesOfManyBlocks() throws {
+    var text = "id,x,y,kind,price\n"
+    for row in 0..<120_000 { text += "\(row),\(row % 7),,\(row == 110_000 ? "late" : "0\(row % 3)"),\(row % 5)\n" }
+    let folder = try TemporaryFolder()
+    var options = options()
+    options.filling = .constant(2)
+    let file = try convert(text, "id,x,y,kind\nlast,3,7,late\n", options, folder)
+    #expect(file.featureNames == ["x", "y", "kind_00", "kind_01", "kind_02", "kind_late", "kind_nan"])
+    let train = try file.split("train")
+    #expect(train.count == 120_000 && train.identifiers?.last == "119999")
+    #expect(train.targets == (0..<120_000).map { Float($0 % 5) })
+    let (numbers, last) = ((0..<120_000).map { Double($0 % 7) }, 3.0)
+    let statistics = ColumnStatistics(numbers + [last])
+    #expect((0..<120_000).allSatisfy { train.features[$0 * 7] == Float(statistics.standardize(numbers[$0])) })
+    #expect(Array(train.features[(110_000 * 7 + 2)..<(110_001 * 7)]) == [0, 0, 0, 1, 0])
+    #expect(try Array(file.split("test").features.dropFirst(2)) == [0, 0, 0, 1, 0])
+    #expect(try file.split("test").identifiers == ["last"])
+    // Rows are counted through all blocks.
+    for (line, words) in [
+      ("1,2,3\n", "row 120002: expected 5 fields as in row 1, found 3"),
+      ("1,2,3,4,dear\n", "row 120002, column \"price\": expected a number, found \"dear\""),
+      ("1,2,3,4,\n", "row 120002, column \"price\": expected a finite number to predict, found nothing"),
+      ("1,inf,3,4,5\n", "row 120002, column \"x\": inf is no finite number"),
+      ("1,1e39,3,\"a\nb\",5\n", "row 120002, column \"x\": 1e+39 is beyond"),
+      ("1,2,3,\"4,5\n", "row 120002, column 4: the quote that opens here is never closed"),
+    ] {
+      options.standardizes = false
+      let found = message { _ = try convert(text + line, nil, options, TemporaryFolder()) }
+      #expect(found?.contains(words) == true, "\(found ?? "nothing")")
+    }
+  }
+
+  /// Without names of columns the first row counts like the others, be it of words.
+  @Test func tablesWithoutAHeading() throws {
+    let folder = try TemporaryFolder()
+    var options = TablePreparation.Options(target: "2")
+    options.isOneHot = true
+    var converter = CSVConverter(train: try folder.put(Array("a,1,5\nb,2,6\n".utf8), "a.csv"), options: options)
+    converter.hasHeading = false
+    _ = try converter.convert(to: folder.file("t.h5"))
+    let split = try TableFile(folder.file("t.h5")).split("train")
+    #expect(split.features == [1, 1, 0, 0, 2, 0, 1, 0] && split.targets == [5, 6])
+    converter = CSVConverter(train: try folder.put(Array("a,1,5\nb,2,\n".utf8), "b.csv"), options: options)
+    converter.hasHeading = false
+    let found = message { _ = try converter.convert(to: folder.file("t.h5")) }
+    #expect(found?.contains("row 2, column \"2\": expected a finite number") == true, "\(found ?? "nothing")")
+  }
+
+  /// The same rows whatever pieces they come in.
+  @Test(arguments: [1, 2, 3, 5, 8, 64]) func pieces(_ bytes: Int) throws {
+    let text = "\u{FEFF}a,\"b \"\"c\"\"\",d\r\n1,\"x\r\n,\",\r\r\n\n2,\"\",y\n3,NA,\"\"\"\"\r,,\n4,z,\"NA\""
+    let whole = try DataFrame(csv: Array(text.utf8), name: "a.csv")
+    let folder = try TemporaryFolder()
+    var table = try CSVTable(
+      folder.put(Array(text.utf8), "a.csv"), separator: ",", missing: DataFrame.missingWords, hasHeading: true)
+    table.pieceBytes = bytes
+    var rows: [[String?]] = []
+    var read = 0
+    let note = { (bytes: UnsafeRawBufferPointer) in read += bytes.count }
+    let areWords = whole.columns.map { $0.numbers == nil }
+    try table.forEachBlock(areWords: areWords, onStoredBytes: note) { block in
+      #expect(block.firstRow == rows.count + 2 && block.table.names == whole.names)
+      for row in 0..<block.table.rowCount { rows.append(block.table.columns.map { $0.text(row) }) }
+    }
+    #expect(rows == (0..<whole.rowCount).map { row in whole.columns.map { $0.text(row) } })
+    #expect(rows.count == 5 && read == text.utf8.count)
+  }
+
+  @Test func tooManyWordsAreRefused() throws {
+    var text = "x,word,price\n"
+    for row in 0...(1 << 16) { text += "1,w\(row),2\n" }
+    var options = options()
+    options.identifier = nil
+    let found = message { _ = try convert(text, nil, options, TemporaryFolder()) }
+    #expect(found?.contains("\"word\" holds more than 65536 different words") == true, "\(found ?? "nothing")")
+    options.identifier = "word"
+    let file = try convert(text, nil, options, TemporaryFolder())
+    #expect(try file.split("train").identifiers?.last == "w65536")
+  }
+
   /// The Kaggle files as pandas prepares them.
   @Test(.enabled(if: ProcessInfo.processInfo.environment["LOCKSTEP_DATASETS"] != nil)) func housePrices() throws {
     struct Reference: Decodable {

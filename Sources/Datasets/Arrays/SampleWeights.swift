@@ -31,19 +31,17 @@ public struct SampleWeights: Sendable {
     }
   }
 
-  /// Throws for weights that can't be.
-  static func check(_ numbers: [Double], _ place: String) throws {
-    _ = try mean(sum(of: numbers, from: 0, place), numbers.count, place)
-  }
-
-  private static func sum(of numbers: [Double], from first: Int, _ place: String) throws -> Double {
+  /// The sum of some weights, the first of which is the row `first`.
+  /// - Throws: `InputError` for weights that can't be.
+  static func sum(of numbers: [Double], from first: Int, _ place: String) throws -> Double {
     if let row = numbers.firstIndex(where: { !($0.isFinite && $0 >= 0) }) {
       throw InputError(place, "row \(first + row): expected a finite weight of 0 or more, found \(numbers[row])")
     }
     return numbers.reduce(0, +)
   }
 
-  private static func mean(_ sum: Double, _ count: Int, _ place: String) throws -> Double {
+  /// - Throws: `InputError` where no sample would count.
+  static func mean(_ sum: Double, _ count: Int, _ place: String) throws -> Double {
     if count == 0 { return 1 }
     guard sum > 0, sum.isFinite else { throw InputError(place, "all weights are 0, or their sum is too large") }
     return sum / Double(count)

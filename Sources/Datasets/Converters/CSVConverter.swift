@@ -31,6 +31,10 @@ public struct CSVConverter: Sendable {
   public var missing = DataFrame.missingWords
   /// Whether the first row names the columns; else they are called 0, 1, 2 …
   public var hasHeading = true
+  /// How arrays are kept.
+  public var storage = ArrayStorage()
+  /// Is told which share of the work is done.
+  public var progress: @Sendable (Double) -> Void = { _ in }
 
   /// - Parameters:
   ///   - train: the path of a CSV file.
@@ -40,71 +44,133 @@ public struct CSVConverter: Sendable {
     (self.train, self.test, self.options) = (train, test, options)
   }
 
-  /// Reads and checks everything, then writes the file at `output` as a whole.
+  /// Reads and checks everything, and writes the file at `output` as a whole. Goes through the tables three times: what their
+  /// columns hold, what they have in common, and the rows.
   /// - Throws: `FileError` for missing inputs and an output that can't be written; `InputError` for bad data.
   public func convert(to output: String) throws -> Summary {
-    try AtomicFile.check(output, from: [train] + (test.map { [$0] } ?? []))
-    var hash = SHA256()
-    func read(_ path: String) throws -> Source {
-      let bytes = try InputFile.bytes(of: path)
-      bytes.withUnsafeBytes { hash.update($0) }
-      let table = try DataFrame(csv: bytes, name: path, separator: separator, missing: missing, hasHeading: hasHeading)
-      if hasHeading && table.names.allSatisfy({ Double($0) != nil }) {
-        throw InputError(
-          path,
-          "row 1: expected names of columns, found only numbers (\(table.names.prefix(5).joined(separator: ", "))): "
-            + "--no-header where the first row is data")
+    let paths = [train] + (test.map { [$0] } ?? [])
+    try AtomicFile.check(output, from: paths)
+    let tables = try paths.map {
+      try CSVTable($0, separator: separator, missing: missing, hasHeading: hasHeading)
+    }
+    let progress = try PassProgress(paths, passes: 3, progress)
+    let found = try Found(tables, progress)
+    var learner = try TableLearner(options, train: found.profiles[0], test: found.profiles.dropFirst().first)
+    for (index, table) in tables.enumerated() {
+      let rows = learner.rows(ofTest: index > 0)
+      try table.forEachBlock(areWords: found.profiles[index].areWords, onStoredBytes: progress.add) {
+        try learner.add($0, rows)
       }
-      if table.rowCount == 0 { throw InputError(path, "has names of columns, but no row below them") }
-      return (table, path)
     }
-    let rows = try read(train)
-    let others = try test.map(read)
-    let preparation = try TablePreparation(options, train: rows, test: others)
-    if options.isClassification {
-      return try convert(rows, others, preparation, sourceSHA256: hash.hexadecimal, to: output)
+    let (preparation, classes) = (try learner.preparation(), try learner.tableClasses())
+    try checkSize(preparation, found)
+    let (_, byteCount) = try HDF5File.create(at: output) { file in
+      var (digests, check) = ([(name: String, digest: String)](), UInt(0))
+      for (index, table) in tables.enumerated() {
+        let rows = try TableRows(preparation, columns: found.profiles[index].names, table.path)
+        let writer = try TableSplitWriter(
+          file, index == 0 ? "train" : "test", width: rows.width, count: found.profiles[index].rowCount,
+          !rows.hasTarget ? .none : classes == nil ? .numbers : .classes,
+          identifierBytes: rows.hasIdentifiers ? learner.identifierBytes : nil, storage)
+        let note = { (bytes: UnsafeRawBufferPointer) in
+          check = Checksum.continued(check, with: bytes)
+          progress.add(bytes)
+        }
+        try table.forEachBlock(areWords: found.profiles[index].areWords, onStoredBytes: note) {
+          try write($0, rows, classes, to: writer, most: found.profiles[index].rowCount, table)
+        }
+        guard writer.count == found.profiles[index].rowCount else { throw table.changed }
+        if let digest = try writer.finish() { digests.append((writer.name, digest)) }
+      }
+      guard check == found.checksum else { throw tables[0].changed }
+      try finish(file, digests, preparation, classes, sourceSHA256: found.digest)
     }
-    var splits = [("train", try split(rows, preparation, needsTargets: true))]
-    if let others { splits.append(("test", try split(others, preparation, needsTargets: false))) }
-    let image = try TableFile.encode(
-      splits.map { (name: $0, split: $1) }, featureNames: preparation.featureNames, targetName: options.target,
-      preparation: preparation, sourceSHA256: hash.hexadecimal)
-    try AtomicFile.write(image, to: output)
     return Summary(
-      trainCount: rows.table.rowCount, testCount: others?.table.rowCount ?? 0,
-      featureNames: preparation.featureNames, targetName: options.target, byteCount: image.count)
+      trainCount: found.profiles[0].rowCount, testCount: found.profiles.dropFirst().first?.rowCount ?? 0,
+      featureNames: preparation.featureNames, targetName: options.target, classNames: classes?.names ?? [],
+      byteCount: byteCount)
   }
 
-  private typealias Source = (table: DataFrame, path: String)
+  /// What the first pass found.
+  private struct Found {
+    private(set) var profiles: [TableProfile] = []
+    let digest: String
+    let checksum: UInt
 
-  /// Rows with classes.
-  private func convert(
-    _ train: Source, _ test: Source?, _ preparation: TablePreparation, sourceSHA256: String, to output: String
-  ) throws -> Summary {
-    let target = options.target
-    let classes = try TableClasses(train.table.column(target), train.path)
-    func split(_ source: Source) throws -> ClassTable {
-      ClassTable(
-        features: try preparation.features(of: source.table, source.path),
-        labels: try source.table[target].map { try classes.labels($0, source.path) },
-        identifiers: preparation.identifiers(of: source.table))
+    init(_ tables: [CSVTable], _ progress: PassProgress) throws {
+      var (hash, sum) = (SHA256(), UInt(0))
+      for table in tables {
+        var profile = TableProfile(table.path, after: profiles.first)
+        let note = { (bytes: UnsafeRawBufferPointer) in
+          hash.update(bytes)
+          sum = Checksum.continued(sum, with: bytes)
+          progress.add(bytes)
+        }
+        try table.forEachBlock(onStoredBytes: note) { profile.add($0) }
+        let names = profile.names
+        if table.hasHeading && names.allSatisfy({ Double($0) != nil }) {
+          throw InputError(
+            table.path,
+            "row 1: expected names of columns, found only numbers (\(names.prefix(5).joined(separator: ", "))): "
+              + "--no-header where the first row is data")
+        }
+        if profile.rowCount == 0 { throw InputError(table.path, "has names of columns, but no row below them") }
+        profiles.append(profile)
+      }
+      (digest, checksum) = (hash.hexadecimal, sum)
     }
-    let splits = try [("train", split(train))] + (test.map { [("test", try split($0))] } ?? [])
-    let image = try ClassTable.encode(
-      splits.map { (name: $0, rows: $1) }, classes.names, preparation, sourceSHA256: sourceSHA256)
-    try AtomicFile.write(image, to: output)
-    return Summary(
-      trainCount: train.table.rowCount, testCount: test?.table.rowCount ?? 0, featureNames: preparation.featureNames,
-      targetName: target, classNames: classes.names, byteCount: image.count)
   }
 
-  private func split(
-    _ source: Source, _ preparation: TablePreparation, needsTargets: Bool
-  ) throws -> TableSplit {
-    let hasTargets = needsTargets || source.table[preparation.target] != nil
-    return TableSplit(
-      features: try preparation.features(of: source.table, source.path), width: preparation.featureNames.count,
-      targets: hasTargets ? try preparation.preparedTargets(of: source.table, source.path) : nil,
-      identifiers: preparation.identifiers(of: source.table))
+  /// One-hot columns of free text would fill any disk.
+  private func checkSize(_ preparation: TablePreparation, _ found: Found) throws {
+    let (features, rows) = (preparation.featureNames.count, found.profiles.reduce(0) { $0 + $1.rowCount })
+    let sources = try ([train] + (test.map { [$0] } ?? [])).reduce(0.0) { $0 + Double(try InputFile($1).byteCount) }
+    let bytes = Double(features) * Double(rows) * 4
+    guard bytes > Double(8 << 30), bytes > 16 * sources else { return }
+    let widest = preparation.words.max { $0.words.count < $1.words.count }
+    let hint = widest.map { ", \($0.words.count) of them from column \($0.name.shown)" } ?? ""
+    throw InputError(
+      train,
+      "would have \(features) features\(hint): \(Int(bytes / Double(1 << 30))) GiB; --drop leaves columns out")
+  }
+
+  /// Writes the rows of a block, so many at a time as don't fill the memory.
+  private func write(
+    _ block: CSVTable.Block, _ rows: TableRows, _ classes: TableClasses?, to writer: TableSplitWriter, most: Int,
+    _ table: CSVTable
+  ) throws {
+    let count = block.table.rowCount
+    guard count <= most - writer.count else { throw table.changed }
+    let step = max(Self.pieceBytes / (rows.width * MemoryLayout<Float>.stride), 1)
+    for start in stride(from: 0, to: count, by: step) {
+      try writer.append(features: rows.features(of: block, start..<min(start + step, count)))
+    }
+    if let classes {
+      if let labels = try rows.labels(of: block, classes) { try writer.append(labels: labels) }
+    } else if let targets = try rows.targets(of: block) {
+      try writer.append(targets: targets)
+    }
+    if let names = rows.identifiers(of: block) { try writer.append(identifiers: names) }
+  }
+
+  private static let pieceBytes = 4 << 20
+
+  private func finish(
+    _ file: HDF5File, _ digests: [(name: String, digest: String)], _ preparation: TablePreparation,
+    _ classes: TableClasses?, sourceSHA256: String
+  ) throws {
+    let names = preparation.featureNames
+    guard let classes else {
+      return try TableFile.finish(
+        file, digests, featureNames: names, targetName: options.target, preparation: preparation,
+        sourceSHA256: sourceSHA256)
+    }
+    // Of the layout `table`, which `ArrayFile` reads.
+    try DatasetFormat.finish(
+      file, task: ClassificationFile.task, version: ArrayFile.formatVersion, sourceSHA256: sourceSHA256, []
+    ) {
+      try file.setAttribute("class_names", of: "/", to: .strings(classes.names))
+      try TableFile.describe(file, featureNames: names, targetName: options.target, preparation)
+    }
   }
 }

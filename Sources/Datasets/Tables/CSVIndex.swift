@@ -3,51 +3,80 @@ import HDF5Files
 /// Where the fields of a CSV text begin: RFC 4180 with `\n`, `\r\n` or `\r` at the ends of rows, a byte order mark passed
 /// over, and empty lines left out, as pandas does.
 ///
-/// `bytes` must end with a line feed of the caller's, which stops every scan.
+/// Of a text that comes in pieces, a piece's last row may be unfinished: it is left for the next one.
 struct CSVIndex {
   let path: String
   let columnCount: Int
+  /// Rows of the pieces before, the heading included.
+  let rowsBefore: Int
   /// Rows, the heading included.
   private(set) var rowCount = 0
+  /// Where the first row begins that is not among these.
+  private(set) var byteCount = 0
   /// Row by row. A field's end follows from its first byte: a quote, or else anything up to the next separator.
   private(set) var starts: [Int] = []
 
   private static let quote = UInt8(ascii: "\"")
+  /// A row that is longer is rather one of many, whose quote is missing.
+  private static let longestRow = 64 << 20
 
+  /// - Parameters:
+  ///   - bytes: a piece of the text, which must end with a line feed of the caller's: it stops every scan.
+  ///   - rowsBefore: those of the pieces before this one.
+  ///   - width: fields of a row, where that is known.
+  ///   - isLast: whether the text ends with this piece.
   /// - Throws: `InputError` for rows of unequal length and misplaced or missing quotes.
-  init(_ bytes: UnsafeBufferPointer<UInt8>, separator: UInt8, path: String) throws {
-    self.path = path
-    var scan = Scan(bytes, separator, path)
-    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { scan.position = 3 }
+  init(
+    _ bytes: UnsafeBufferPointer<UInt8>, separator: UInt8, path: String, after rowsBefore: Int = 0,
+    width known: Int? = nil, isLast: Bool = true
+  ) throws {
+    (self.path, self.rowsBefore) = (path, rowsBefore)
+    var scan = Scan(bytes, separator, path, isLast: isLast)
+    if rowsBefore == 0, bytes.starts(with: [0xEF, 0xBB, 0xBF]) { scan.position = 3 }
     starts.reserveCapacity(bytes.count / 6)
-    var width = 0
+    var width = known
     while scan.position < scan.end {
+      byteCount = scan.position
       if scan.skipLineEnd() { continue }
-      rowCount += 1
-      let before = starts.count
+      let (before, row) = (starts.count, rowsBefore + rowCount + 1)
       repeat {
         starts.append(scan.position)
-      } while try scan.passField(row: rowCount, column: starts.count - before)
-      let count = starts.count - before
-      if rowCount == 1 { width = count }
-      guard count == width else {
-        throw InputError(path, "row \(rowCount): expected \(width) fields as in row 1, found \(count)")
+      } while try scan.passField(row: row, column: starts.count - before)
+      if scan.position > scan.end, !isLast {
+        // It was the caller's line feed that ended the row.
+        starts.removeSubrange(before...)
+        guard scan.end - byteCount <= Self.longestRow else {
+          throw InputError(path, "row \(row): does not end within \(Self.longestRow >> 20) MB: is a quote missing?")
+        }
+        break
       }
+      let count = starts.count - before
+      let expected = width ?? count
+      guard count == expected else {
+        throw InputError(path, "row \(row): expected \(expected) fields as in row 1, found \(count)")
+      }
+      width = expected
+      rowCount += 1
+      byteCount = min(scan.position, scan.end)
     }
-    guard rowCount > 0 else { throw InputError(path, "is empty: expected a first row with the names of columns") }
-    columnCount = width
+    if scan.position == scan.end { byteCount = scan.end }
+    guard rowsBefore + rowCount > 0 || !isLast else {
+      throw InputError(path, "is empty: expected a first row with the names of columns")
+    }
+    columnCount = width ?? 0
   }
 
   private struct Scan {
     let base: UnsafePointer<UInt8>?
     let separator: UInt8
     let path: String
+    let isLast: Bool
     /// Of the text without the line feed that was put behind it.
     let end: Int
     var position = 0
 
-    init(_ bytes: UnsafeBufferPointer<UInt8>, _ separator: UInt8, _ path: String) {
-      (base, self.separator, self.path) = (bytes.baseAddress, separator, path)
+    init(_ bytes: UnsafeBufferPointer<UInt8>, _ separator: UInt8, _ path: String, isLast: Bool) {
+      (base, self.separator, self.path, self.isLast) = (bytes.baseAddress, separator, path, isLast)
       end = max(bytes.count - 1, 0)
     }
 
@@ -92,6 +121,8 @@ struct CSVIndex {
           return place + 1
         }
       }
+      // It may be closed in the next piece.
+      guard isLast else { return end }
       throw InputError(path, "row \(row), column \(column): the quote that opens here is never closed")
     }
   }
@@ -129,7 +160,7 @@ struct CSVFields {
   /// A field as text; row and column count from 0, the heading's row is 0.
   func text(_ row: Int, _ column: Int) throws -> String {
     let (raw, isQuoted) = field(row, column)
-    let place = "row \(row + 1), column \(column + 1)"
+    let place = "row \(index.rowsBefore + row + 1), column \(column + 1)"
     guard raw.count <= CSVFields.longestText else {
       throw InputError(index.path, "\(place): a text of \(raw.count) bytes, more than \(CSVFields.longestText)")
     }

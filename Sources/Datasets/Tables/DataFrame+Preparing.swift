@@ -38,9 +38,7 @@ extension DataFrame {
     var indicators: [Column] = []
     for column in columns {
       guard case .words(let codes, let words) = column.values else { continue }
-      let used = Set(codes)
-      let present = words.indices.filter { used.contains(Int32($0)) }.map { words[$0] }.sorted(by: DataFrame.precedes)
-      for word in present {
+      for word in column.usedWords.sorted(by: DataFrame.precedes) {
         let code = Int32(words.firstIndex(of: word) ?? -1)
         indicators.append(Column("\(column.name)_\(word)", codes.map { $0 == code ? 1 : 0 }))
       }
@@ -101,19 +99,11 @@ struct ColumnStatistics {
   let deviation: Double
 
   init(_ numbers: [Double]) {
-    var (count, sum) = (0, 0.0)
-    var (least, greatest) = (Double.infinity, -Double.infinity)
-    for number in numbers where !number.isNaN {
-      count += 1
-      sum += number
-      (least, greatest) = (min(least, number), max(greatest, number))
-    }
-    self.count = count
-    // Exact for equal numbers, whose sum may not be.
-    mean = least == greatest ? least : sum / Double(count)
-    var squares = 0.0
-    for number in numbers where !number.isNaN { squares += (number - mean) * (number - mean) }
-    deviation = count < 2 || least == greatest ? 0 : (squares / Double(count - 1)).squareRoot()
+    var (sums, squares) = (ColumnSums(), 0.0)
+    sums.add(numbers)
+    (count, mean) = (sums.count, sums.mean)
+    ColumnSums.add(numbers, around: mean, to: &squares)
+    deviation = sums.deviation(squares)
   }
 
   func standardize(_ number: Double) -> Double { (number - mean) / (deviation > 0 ? deviation : 1) }

@@ -24,38 +24,52 @@ extension DataFrame {
     csv bytes: [UInt8], name: String, separator: Character = ",", missing: Set<String> = missingWords,
     hasHeading: Bool = true
   ) throws {
-    guard let separator = separator.asciiValue, separator != 0x0A, separator != 0x0D, separator != 0x22 else {
-      throw InputError(name, "can't be separated by \(String(separator).shown)", kind: .usage)
-    }
+    let separator = try CSVFields.separator(separator, name)
     let ended = bytes + [0x0A]
     let columns = try ended.withUnsafeBufferPointer { bytes in
       let index = try CSVIndex(bytes, separator: separator, path: name)
       let fields = CSVFields(bytes: bytes, index: index, separator: separator)
-      let names = hasHeading ? try DataFrame.names(fields) : (0..<index.columnCount).map { "\($0)" }
-      return try DataFrame.columns(fields, names, from: hasHeading ? 1 : 0, missing: MissingWords(missing))
+      let names = try fields.names(hasHeading: hasHeading)
+      return try fields.columns(names, from: hasHeading ? 1 : 0, missing: MissingWords(missing))
     }
     try self.init(columns)
   }
+}
 
-  private static func names(_ fields: CSVFields) throws -> [String] {
+extension CSVFields {
+  /// The byte that separates fields.
+  static func separator(_ separator: Character, _ path: String) throws -> UInt8 {
+    guard let byte = separator.asciiValue, byte != 0x0A, byte != 0x0D, byte != 0x22 else {
+      throw InputError(path, "can't be separated by \(String(separator).shown)", kind: .usage)
+    }
+    return byte
+  }
+
+  /// What the first row calls the columns, or else their numbers.
+  func names(hasHeading: Bool) throws -> [String] {
+    guard hasHeading else { return (0..<index.columnCount).map { "\($0)" } }
     var seen: [String: Int] = [:]
-    return try (0..<fields.index.columnCount).map { column in
-      let name = try fields.text(0, column)
+    return try (0..<index.columnCount).map { column in
+      let name = try text(0, column)
       if let first = seen.updateValue(column, forKey: name) {
-        throw InputError(
-          fields.index.path, "row 1: columns \(first + 1) and \(column + 1) are both named \(name.shown)")
+        throw InputError(index.path, "row 1: columns \(first + 1) and \(column + 1) are both named \(name.shown)")
       }
       return name
     }
   }
 
-  /// A block of rows at a time, so that they are in the processor's cache when each column comes for its field.
-  private static func columns(
-    _ fields: CSVFields, _ names: [String], from first: Int, missing: MissingWords
+  /// The columns of all rows from `first` on. A block of rows at a time, so that they are in the processor's cache when each
+  /// column comes for its field.
+  /// - Parameter areWords: which columns hold words, where that is known; else those do that hold a word.
+  func columns(
+    _ names: [String], from first: Int, missing: MissingWords, areWords: [Bool]? = nil
   ) throws -> [Column] {
-    var builders = names.indices.map { ColumnBuilder(fields, $0, missing) }
-    for start in stride(from: first, to: max(fields.index.rowCount, first), by: 128) {
-      let rows = start..<min(start + 128, fields.index.rowCount)
+    let end = max(index.rowCount, first)
+    var builders = names.indices.map {
+      ColumnBuilder(self, $0, missing, rows: first..<end, isWords: areWords?[$0] ?? false)
+    }
+    for start in stride(from: first, to: end, by: 128) {
+      let rows = start..<min(start + 128, end)
       for column in builders.indices { try builders[column].add(rows) }
     }
     return zip(names, builders).map { Column($0, $1.values) }
@@ -85,12 +99,13 @@ private struct ColumnBuilder {
   let fields: CSVFields
   let column: Int
   let missing: MissingWords
+  private let first: Int
   private var numbers: [Double] = []
   private var words: WordList?
 
-  init(_ fields: CSVFields, _ column: Int, _ missing: MissingWords) {
-    (self.fields, self.column, self.missing) = (fields, column, missing)
-    numbers.reserveCapacity(fields.index.rowCount)
+  init(_ fields: CSVFields, _ column: Int, _ missing: MissingWords, rows: Range<Int>, isWords: Bool) {
+    (self.fields, self.column, self.missing, first) = (fields, column, missing, rows.lowerBound)
+    if isWords { words = WordList() } else { numbers.reserveCapacity(rows.count) }
   }
 
   var values: Column.Values { words.map { .words($0.codes, of: $0.words) } ?? .numbers(numbers) }
@@ -110,7 +125,7 @@ private struct ColumnBuilder {
         // Text after all, so that what looked like numbers was text, too.
         words = WordList()
         numbers = []
-        for earlier in 1...row { try addWord(earlier) }
+        for earlier in first...row { try addWord(earlier) }
       }
     }
   }

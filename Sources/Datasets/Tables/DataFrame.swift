@@ -58,6 +58,12 @@ public struct Column: Sendable, Equatable {
     if case .words(let codes, let words) = values { codes.map { $0 < 0 ? nil : words[Int($0)] } } else { nil }
   }
 
+  /// The different words that rows have; none of a column of numbers.
+  var usedWords: Set<String> {
+    guard case .words(let codes, let words) = values else { return [] }
+    return Set(Set(codes).filter { $0 >= 0 }.map { words[Int($0)] })
+  }
+
   /// A row's value as a CSV field; nil where missing.
   func text(_ row: Int) -> String? {
     switch values {

@@ -11,11 +11,16 @@ public struct TableDataset: DigestedDataset {
   /// A batch is features `[batch, features]` and targets `[batch, 1]`.
   public init(_ split: TableSplit) {
     self.split = split
+    digest = Self.digest(
+      count: split.count, width: split.width, features: split.features.withUnsafeBytes(Checksum.crc32),
+      targets: split.targets?.withUnsafeBytes(Checksum.crc32))
+  }
+
+  /// Of CRC-32s of features and targets, nil for rows of which these are not known.
+  static func digest(count: Int, width: Int, features: UInt, targets: UInt?) -> String {
     var hash = SHA256()
-    let features = split.features.withUnsafeBytes(Checksum.crc32)
-    let targets = (split.targets ?? []).withUnsafeBytes(Checksum.crc32)
-    hash.update("\(split.count) \(split.width) \(split.targets != nil) \(features) \(targets)")
-    digest = hash.digest
+    hash.update("\(count) \(width) \(targets != nil) \(features) \(targets ?? 0)")
+    return hash.digest
   }
 
   public var count: Int { split.count }

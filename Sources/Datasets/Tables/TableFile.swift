@@ -141,16 +141,40 @@ extension TableFile {
     preparation: TablePreparation? = nil, sourceSHA256: String
   ) throws -> [UInt8] {
     let file = try HDF5File.inMemory()
-    try DatasetFormat.write(file, task: task, version: formatVersion, sourceSHA256: sourceSHA256)
+    var digests: [(name: String, digest: String)] = []
+    for (name, split) in splits {
+      let writer = try TableSplitWriter(
+        file, name, width: split.width, count: split.count, split.targets == nil ? .none : .numbers,
+        identifierBytes: split.identifiers.map { $0.map(\.utf8.count).max() ?? 0 }, ArrayStorage())
+      try writer.append(features: split.features)
+      try writer.append(targets: split.targets ?? [])
+      try writer.append(identifiers: split.identifiers ?? [])
+      if let digest = try writer.finish() { digests.append((name, digest)) }
+    }
+    try finish(
+      file, digests, featureNames: featureNames, targetName: targetName, preparation: preparation,
+      sourceSHA256: sourceSHA256)
+    return try file.image()
+  }
+
+  /// Adds what else belongs into a file whose rows are written.
+  static func finish(
+    _ file: HDF5File, _ digests: [(name: String, digest: String)], featureNames: [String], targetName: String,
+    preparation: TablePreparation?, sourceSHA256: String
+  ) throws {
+    try DatasetFormat.finish(
+      file, task: task, version: formatVersion, sourceSHA256: sourceSHA256, digests
+    ) {
+      try describe(file, featureNames: featureNames, targetName: targetName, preparation)
+    }
+  }
+
+  /// What is said of the columns of any table.
+  static func describe(
+    _ file: HDF5File, featureNames: [String], targetName: String, _ preparation: TablePreparation?
+  ) throws {
     try file.setAttribute("feature_names", of: "/", to: .strings(featureNames))
     try file.setAttribute("target_name", of: "/", to: .string(targetName))
     if let preparation { try file.setAttribute("preparation", of: "/", to: .string(preparation.json())) }
-    try file.sealText()
-    for (name, split) in splits {
-      try file.write(split.features, shape: [split.count, split.width], to: "/\(name)/features")
-      if let targets = split.targets { try file.write(targets, shape: [split.count, 1], to: "/\(name)/targets") }
-      if let identifiers = split.identifiers { try file.write(identifiers, to: "/\(name)/ids") }
-    }
-    return try file.image()
   }
 }

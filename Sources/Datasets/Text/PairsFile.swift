@@ -91,20 +91,14 @@ public struct PairsFile: Sendable {
     return lengths
   }
 
-  /// The bytes of such a file, for `AtomicFile`.
-  static func encode(
-    _ pairs: PairsDataset, _ sourceVocabulary: Vocabulary, _ targetVocabulary: Vocabulary, sourceSHA256: String
-  ) throws -> [UInt8] {
-    let file = try HDF5File.inMemory()
-    try DatasetFormat.write(file, task: task, version: formatVersion, sourceSHA256: sourceSHA256)
-    try file.setAttribute("steps", of: "/", to: .int(Int64(pairs.steps)))
-    try file.sealText()
-    try file.write(pairs.source, shape: [pairs.count, pairs.steps], to: "/train/source")
-    try file.write(pairs.target, shape: [pairs.count, pairs.steps], to: "/train/target")
-    try file.write(pairs.sourceLengths, shape: [pairs.count], to: "/train/source_lengths")
-    try file.write(pairs.targetLengths, shape: [pairs.count], to: "/train/target_lengths")
+  /// Adds what else belongs into a file whose sentences are written.
+  static func finish(
+    _ file: HDF5File, steps: Int, _ sourceVocabulary: Vocabulary, _ targetVocabulary: Vocabulary, sourceSHA256: String
+  ) throws {
     try file.writeStrings(sourceVocabulary.tokens, to: "/source_vocabulary")
     try file.writeStrings(targetVocabulary.tokens, to: "/target_vocabulary")
-    return try file.image()
+    try DatasetFormat.finish(file, task: task, version: formatVersion, sourceSHA256: sourceSHA256, []) {
+      try file.setAttribute("steps", of: "/", to: .int(Int64(steps)))
+    }
   }
 }

@@ -1,105 +1,127 @@
-/// A text of sentence pairs, taken apart: a pair on each line, a tab between sentence and translation, further columns
+import HDF5Files
+
+/// A text of sentence pairs, taken apart line by line: a pair on each, a tab between sentence and translation, further columns
 /// ignored.
 struct SentencePairs {
-  /// Clean, as many of one as of the other.
-  private(set) var sources = SentenceColumn(), targets = SentenceColumn()
+  let path: String
+  /// Takes the first so many.
+  var most = Int.max
+  var isLossy = false
+  /// Bytes that are read at once.
+  var pieceBytes = 1 << 20
 
+  private static let longestLine = 16 << 20
+
+  /// A pair in clean words, a blank between each two.
+  struct Pair {
+    fileprivate(set) var source: [UInt8] = [], target: [UInt8] = []
+  }
+
+  /// Gives the pairs one after another; how many there are.
+  /// - Parameter onStoredBytes: sees all bytes of the file, be they beyond the last pair that is taken.
   /// - Throws: `InputError` with the line of what is no pair, or no UTF-8.
-  init(_ bytes: [UInt8], path: String, atMost most: Int = .max, isLossy: Bool = false) throws {
-    if bytes.isEmpty { throw InputError(path, "is empty") }
-    try bytes.withUnsafeBufferPointer { text in
-      var (start, line) = (0, 0)
-      while start < text.count, sources.count < most {
+  func forEachPair(
+    onStoredBytes: (UnsafeRawBufferPointer) -> Void = { _ in }, _ body: (Pair) throws -> Void
+  ) throws -> Int {
+    var (count, line, offset, pair) = (0, 0, 0, Pair())
+    try FilePieces(path: path, pieceBytes: pieceBytes).forEach(onStoredBytes: onStoredBytes) { piece, isLast in
+      var start = 0
+      while start < piece.count, count < most {
+        let end = piece[start...].firstIndex(of: 0x0A)
+        guard let end = end ?? (isLast ? piece.count : nil) else { break }
         line += 1
-        let end = text[start...].firstIndex(of: 0x0A) ?? text.count
-        defer { start = end + 1 }
-        guard let tab = text[start..<end].firstIndex(of: 0x09) else {
-          if text[start..<end].allSatisfy({ $0 <= 0x20 }) { continue }
-          throw InputError(path, "line \(line): expected a sentence, a tab and its translation, found no tab")
+        if try take(piece, start..<end, line, from: offset, into: &pair) {
+          count += 1
+          try body(pair)
         }
-        let next = text[(tab + 1)..<end].firstIndex(of: 0x09) ?? end
-        try sources.add(text, start..<tab, path, line, "sentence", isLossy: isLossy)
-        try targets.add(text, tab + 1..<next, path, line, "translation", isLossy: isLossy)
+        start = min(end + 1, piece.count)
       }
+      guard piece.count - start <= Self.longestLine || count == most else {
+        throw InputError(path, "line \(line + 1): is longer than \(Self.longestLine >> 20) MB")
+      }
+      let done = count == most ? piece.count : start
+      offset += done
+      return done
     }
-    if sources.count == 0 { throw InputError(path, "holds no pair: each of its \(bytes.count) bytes is white space") }
+    if offset == 0 { throw InputError(path, "is empty") }
+    if count == 0 { throw InputError(path, "holds no pair: each of its \(offset) bytes is white space") }
+    return count
+  }
+
+  /// Whether a line is a pair, rather than empty.
+  private func take(
+    _ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ line: Int, from offset: Int, into pair: inout Pair
+  ) throws -> Bool {
+    guard let tab = text[range].firstIndex(of: 0x09) else {
+      if text[range].allSatisfy({ $0 <= 0x20 }) { return false }
+      throw InputError(path, "line \(line): expected a sentence, a tab and its translation, found no tab")
+    }
+    let next = text[(tab + 1)..<range.upperBound].firstIndex(of: 0x09) ?? range.upperBound
+    for (part, what, place) in [
+      (range.lowerBound..<tab, "sentence", \Pair.source), (tab + 1..<next, "translation", \Pair.target),
+    ] {
+      pair[keyPath: place].removeAll(keepingCapacity: true)
+      let sentence = UnsafeBufferPointer(rebasing: text[part])
+      if let wrong = Sentence.append(sentence, isLossy: isLossy, to: &pair[keyPath: place]) {
+        let byte = offset + part.lowerBound + wrong
+        let code = String(sentence[wrong], radix: 16)
+        throw InputError(
+          path, "line \(line): byte \(byte) (0x\(code)) is no UTF-8; --lossy reads on with a replacement")
+      }
+      if pair[keyPath: place].isEmpty { throw InputError(path, "line \(line): the \(what) is empty") }
+    }
+    return true
   }
 }
 
-/// All sentences of one language.
-struct SentenceColumn {
-  /// A blank between words, and a line feed behind each sentence.
-  var text: [UInt8] = []
-  var count = 0
+/// Numbers the words of one language's sentences in the order of their first use, and counts them.
+final class SentenceCounter {
+  private let table = WordTable()
 
-  /// One more sentence, from `range` of a text.
-  mutating func add(
-    _ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ path: String, _ line: Int, _ what: String, isLossy: Bool
-  ) throws {
-    let before = self.text.count
-    if let wrong = Sentence.append(UnsafeBufferPointer(rebasing: text[range]), isLossy: isLossy, to: &self.text) {
-      let place = range.lowerBound + wrong
-      throw InputError(
-        path,
-        "line \(line): byte \(place) (0x\(String(text[place], radix: 16))) is no UTF-8; --lossy reads on with a replacement"
-      )
-    }
-    if self.text.count == before { throw InputError(path, "line \(line): the \(what) is empty") }
-    self.text.append(0x0A)
-    count += 1
-  }
+  /// How often each word came, in the order of first use.
+  var counts: [(token: String, count: Int)] { table.counts }
 
-  struct Numbered {
-    let vocabulary: Vocabulary
-    /// `[count, steps]`, padded.
-    var tokens: [Int32]
-    var lengths: [Int32] = []
-    var cutCount = 0
-  }
-
-  /// The words' numbers with `<eos>` behind each sentence, cut or padded to `steps`.
-  func numbered(_ minimumFrequency: Int, steps: Int) -> Numbered {
-    text.withUnsafeBufferPointer { text in
-      let (ids, ends, counts) = words(text)
-      let reserved = Vocabulary.ofSentences
-      let vocabulary = Vocabulary(counts: counts, minimumFrequency: minimumFrequency, reserved: reserved)
-      // A text that holds the word "<pad>" itself means no padding.
-      let numbers = counts.map { reserved.contains($0.token) ? 0 : Int32(vocabulary[$0.token]) }
-      let (padding, end) = (Int32(vocabulary[Vocabulary.padding]), Int32(vocabulary[Vocabulary.end]))
-      var result = Numbered(vocabulary: vocabulary, tokens: [Int32](repeating: padding, count: count * steps))
-      result.lengths.reserveCapacity(count)
-      var start = 0
-      for (row, stop) in ends.enumerated() {
-        let length = stop - start
-        for place in 0..<min(length, steps) { result.tokens[row * steps + place] = numbers[Int(ids[start + place])] }
-        if length < steps { result.tokens[row * steps + length] = end }
-        if length > steps - 1 { result.cutCount += 1 }
-        result.lengths.append(Int32(min(length + 1, steps)))
-        start = stop
+  /// Puts the ids of a sentence's words into `ids`.
+  func count(_ sentence: [UInt8], into ids: inout [Int32]) {
+    ids.removeAll(keepingCapacity: true)
+    sentence.withUnsafeBufferPointer { text in
+      var (start, hash) = (0, WordTable.emptyHash)
+      for place in 0...text.count {
+        if place < text.count, text[place] != 0x20 {
+          hash = WordTable.extend(hash, text[place])
+          continue
+        }
+        if place > start { ids.append(table.id(of: UnsafeBufferPointer(rebasing: text[start..<place]), hash)) }
+        (start, hash) = (place + 1, WordTable.emptyHash)
       }
-      return result
     }
   }
+}
 
-  /// All words' ids in the order of first use, and where each sentence ends among them.
-  private func words(
-    _ text: UnsafeBufferPointer<UInt8>
-  ) -> (ids: [Int32], ends: [Int], counts: [(token: String, count: Int)]) {
-    let table = WordTable()
-    var (ids, ends): ([Int32], [Int]) = ([], [])
-    ids.reserveCapacity(text.count / 5)
-    ends.reserveCapacity(count)
-    var (start, hash) = (0, WordTable.emptyHash)
-    for place in text.indices {
-      let byte = text[place]
-      guard byte == 0x20 || byte == 0x0A else {
-        hash = WordTable.extend(hash, byte)
-        continue
-      }
-      ids.append(table.id(of: UnsafeBufferPointer(rebasing: text[start..<place]), hash))
-      (start, hash) = (place + 1, WordTable.emptyHash)
-      if byte == 0x0A { ends.append(ids.count) }
+/// The numbers that counted words have in their vocabulary.
+struct SentenceNumbers {
+  let vocabulary: Vocabulary
+  /// By the order of first use.
+  private let numbers: [Int32]
+  private let padding, end: Int32
+
+  init(_ counts: [(token: String, count: Int)], minimumFrequency: Int) {
+    let reserved = Vocabulary.ofSentences
+    vocabulary = Vocabulary(counts: counts, minimumFrequency: minimumFrequency, reserved: reserved)
+    let vocabulary = vocabulary
+    // A text that holds the word "<pad>" itself means no padding.
+    numbers = counts.map { reserved.contains($0.token) ? 0 : Int32(vocabulary[$0.token]) }
+    (padding, end) = (Int32(vocabulary[Vocabulary.padding]), Int32(vocabulary[Vocabulary.end]))
+  }
+
+  /// A sentence's numbers with `<eos>` behind them, cut or padded to `steps`, its length, and whether it was cut.
+  func row(_ ids: [Int32], steps: Int) -> (tokens: [Int32], length: Int, isCut: Bool) {
+    var tokens = [Int32](repeating: padding, count: steps)
+    for (place, id) in ids.prefix(steps).enumerated() {
+      // One that is new since they were counted.
+      tokens[place] = Int(id) < numbers.count ? numbers[Int(id)] : 0
     }
-    return (ids, ends, table.counts)
+    if ids.count < steps { tokens[ids.count] = end }
+    return (tokens, min(ids.count + 1, steps), ids.count >= steps)
   }
 }

@@ -13,6 +13,7 @@ final class ArrayWriter<Number: HDF5Element> {
   private let most: Int
   private var pending: [Number] = []
   private var digests: ChunkDigests
+  private let isDigested: Bool
   private var rowsWritten = 0
 
   private var path: String { "/\(split)/\(name)" }
@@ -25,10 +26,13 @@ final class ArrayWriter<Number: HDF5Element> {
   ///   - count: rows that will come at most.
   ///   - storedType: what the numbers are in the file; nil for what they are in memory.
   ///   - chunkRows: rows of a chunk, the same in all arrays of the split.
+  ///   - isDigested: whether the file gets digests of the chunks.
   init(
     _ file: HDF5File, _ split: String, _ name: String, rowShape: [Int], count: Int,
-    storedAs storedType: HDF5ElementType? = nil, chunkRows: Int, _ storage: ArrayStorage
+    storedAs storedType: HDF5ElementType? = nil, chunkRows: Int, _ storage: ArrayStorage,
+    isDigested: Bool = true
   ) {
+    self.isDigested = isDigested
     (self.file, self.split, self.name, self.rowShape) = (file, split, name, rowShape)
     (self.storedType, self.chunkRows, compress) = (storedType ?? Number.hdf5ElementType, chunkRows, storage.compress)
     most = count
@@ -93,7 +97,7 @@ final class ArrayWriter<Number: HDF5Element> {
           kind: .usage)
       }
     }
-    try digests.write(file, split, name)
+    if isDigested { try digests.write(file, split, name) }
     return digests.combined(rowBytes: rowCount * MemoryLayout<Number>.stride, count: rowsWritten)
   }
 }
