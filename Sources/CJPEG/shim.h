@@ -96,7 +96,7 @@ __attribute__((noinline)) static int cjpeg_decode(struct cjpeg_file *file, uint8
 }
 
 // Four bytes a pixel, as libjpeg-turbo gives them on demand, come apart by vector instructions of any processor.
-#ifdef JCS_EXTENSIONS
+#if defined(JCS_EXTENSIONS) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define CJPEG_COLOURS JCS_EXT_RGBX
 #define CJPEG_PIXEL_BYTES 4
 #else
@@ -106,11 +106,8 @@ __attribute__((noinline)) static int cjpeg_decode(struct cjpeg_file *file, uint8
 /// libjpeg gives a row or two at a time.
 #define CJPEG_ROWS 4
 
-typedef uint8_t cjpeg_pixels __attribute__((vector_size(64)));
+typedef uint32_t cjpeg_pixels __attribute__((vector_size(64)));
 typedef uint8_t cjpeg_colour __attribute__((vector_size(16)));
-#define CJPEG_COLOUR(from, c) \
-  __builtin_shufflevector(from, from, c, c + 4, c + 8, c + 12, c + 16, c + 20, c + 24, c + 28, c + 32, c + 36, c + 40, c + 44, \
-                          c + 48, c + 52, c + 56, c + 60)
 
 /// A row of pixels to a row of each colour.
 static inline void cjpeg_split(const uint8_t *pixels, size_t count, uint8_t *red, uint8_t *green, uint8_t *blue) {
@@ -119,7 +116,9 @@ static inline void cjpeg_split(const uint8_t *pixels, size_t count, uint8_t *red
   for (; i + 16 <= count; i += 16) {
     cjpeg_pixels some;
     memcpy(&some, pixels + 4 * i, sizeof some);
-    cjpeg_colour reds = CJPEG_COLOUR(some, 0), greens = CJPEG_COLOUR(some, 1), blues = CJPEG_COLOUR(some, 2);
+    cjpeg_colour reds = __builtin_convertvector(some, cjpeg_colour);
+    cjpeg_colour greens = __builtin_convertvector(some >> 8, cjpeg_colour);
+    cjpeg_colour blues = __builtin_convertvector(some >> 16, cjpeg_colour);
     memcpy(red + i, &reds, sizeof reds), memcpy(green + i, &greens, sizeof greens), memcpy(blue + i, &blues, sizeof blues);
   }
 #endif
