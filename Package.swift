@@ -22,6 +22,7 @@ let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "sw
 
 // A target imports only targets above it (README, architecture).
 let implementation: [Target] = [
+  .target(name: "CSignals"),
   .target(name: "Failures"),
   .target(name: "Kernels", dependencies: ["CDNNL", "Failures"]),
   .target(name: "Tensors", dependencies: ["Kernels", "Failures"]),
@@ -38,7 +39,8 @@ let implementation: [Target] = [
   .target(
     name: "Training",
     dependencies: [
-      "Failures", "Kernels", "Networks", "Optimizers", "MessagePassing", "DataParallel", "Datasets", "Checkpoints",
+      "CSignals", "Failures", "Kernels", "Networks", "Optimizers", "MessagePassing", "DataParallel", "Datasets",
+      "Checkpoints",
     ]),
   .target(name: "Zoo", dependencies: ["Networks", "Datasets", "Training"]),
   .target(

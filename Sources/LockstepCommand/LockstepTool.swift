@@ -58,6 +58,7 @@ private enum Runner<Tool: LockstepTool> {
   private typealias Root = ToolCommand<Tool>
 
   static func run() {
+    StopSignal.restoreHangup()
     StandardOutput.prepare()
     do {
       try Threads.check()

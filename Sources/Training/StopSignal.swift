@@ -1,3 +1,4 @@
+import CSignals
 import Failures
 import Foundation
 import MessagePassing
@@ -26,6 +27,7 @@ public enum StopSignal {
   /// what it prints.
   public static func install() {
     received.store(0, ordering: .relaxed)
+    restoreHangup()
     signal(SIGPIPE, SIG_IGN)
     var stops = sigset_t()
     sigemptyset(&stops)
@@ -44,6 +46,10 @@ public enum StopSignal {
     thread.name = "lockstep stop"
     thread.start()
   }
+
+  /// What a library has made of SIGHUP before the program began is undone. To be called before anything of one's own catches
+  /// it.
+  public static func restoreHangup() { signals_restore_hangup() }
 
   private static func isIgnored(_ number: Int32) -> Bool {
     var present = sigaction()

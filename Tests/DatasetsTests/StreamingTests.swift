@@ -46,10 +46,15 @@ private final class Numbers: StreamingDataset, @unchecked Sendable {
     return options
   }
 
-  /// The samples of an epoch as its loader delivers them; fails where a batch is not of the samples that it names.
-  private func epoch(_ data: Streamed, _ epoch: Int, batchSize: Int, from first: Int = 0) throws -> [[Int]] {
+  /// The samples of an epoch as a rank's loader delivers them; fails where a batch is not of the samples that it names.
+  private func epoch(
+    _ data: Streamed, _ epoch: Int, batchSize: Int, from first: Int = 0, rank: Int = 0, of ranks: Int = 1
+  ) throws -> [[Int]] {
     let sampler = Sampler(of: data, batchSize: batchSize, seed: 9)
-    let loader = Loader(data, sampler, epoch: epoch, from: first) { [0..<$0 / 2, $0 / 2..<$0] }
+    let loader = Loader(data, sampler, epoch: epoch, from: first) { count in
+      let own = count * rank / ranks..<count * (rank + 1) / ranks
+      return [own.prefix(own.count / 2), own.dropFirst(own.count / 2)]
+    }
     defer { loader.cancel() }
     var result: [[Int]] = []
     while let batch = try loader.next() {
@@ -62,10 +67,11 @@ private final class Numbers: StreamingDataset, @unchecked Sendable {
     return result
   }
 
-  /// Every sample once an epoch, in the same order in memory and streamed, from any step on: of 1,000 random data sets.
+  /// Every sample once an epoch, in the same order in memory and streamed, on any ranks, and on others from any step on: of
+  /// 1,000 random data sets, or as many as `LOCKSTEP_ROUNDS` says.
   @Test func eachSampleOnceAnEpochWhateverTheMemory() throws {
     var draw = SeededNumbers(71)
-    for _ in 0..<1_000 {
+    for _ in 0..<(ProcessInfo.processInfo.environment["LOCKSTEP_ROUNDS"].flatMap { Int($0) } ?? 1_000) {
       let (count, rows, batchSize) = (draw.int(1...120), draw.int(1...17), draw.int(1...40))
       let source = Numbers(count, rows: rows)
       let windowBytes = source.layout.memoryBytes * draw.int(1...4)
@@ -78,7 +84,12 @@ private final class Numbers: StreamingDataset, @unchecked Sendable {
       #expect(whole.joined().sorted() == Array(0..<count))
       #expect(try epoch(resident, number, batchSize: batchSize) == whole)
       let first = draw.int(0...whole.count)
-      #expect(try epoch(streamed, number, batchSize: batchSize, from: first) == Array(whole.dropFirst(first)))
+      let ranks = draw.int(1...4)
+      let shares = try (0..<ranks).map {
+        try epoch(streamed, number, batchSize: batchSize, from: first, rank: $0, of: ranks)
+      }
+      let together = (0..<whole.count - first).map { step in shares.flatMap { $0[step] } }
+      #expect(together == Array(whole.dropFirst(first)))
     }
   }
 

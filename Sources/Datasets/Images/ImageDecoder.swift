@@ -55,8 +55,11 @@ struct ImageDecoder: Sendable {
           var plane = image + channel * stored.height * stored.width
           if let resizer {
             resizer.resize(plane, into: scratch, scratch: scratch + area)
-            plane = UnsafePointer(scratch)
+          } else {
+            // Shuffled images are in no cache, and a copy asks for all of their lines at once.
+            scratch.update(from: plane, count: area)
           }
+          plane = UnsafePointer(scratch)
           convert(plane, channel, move, into: target)
           target += area
         }

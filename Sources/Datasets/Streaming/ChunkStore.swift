@@ -7,7 +7,8 @@ import Synchronization
 /// one of them.
 ///
 /// Behind the slots' contents stand two tables: for each slot which visit's chunk it holds (a chunk is visited once in each
-/// pass; visits are numbered through all passes), and for each rank before which visit it needs nothing any more.
+/// pass; visits are numbered through all passes, from 1 here, and negative where the chunk could not be read), and for each rank
+/// before which visit it needs nothing any more.
 final class ChunkStore: @unchecked Sendable {
   let source: any StreamingDataset
   let layout: ChunkLayout
@@ -24,15 +25,16 @@ final class ChunkStore: @unchecked Sendable {
 
   /// A pass has more visits than there are chunks of any file.
   static let visitsPerPass = 1 << 40
-  /// A slot's state where its chunk could not be read: whoever needs it tries by itself, and gets the error.
-  private static let failed = Int.min
-
-  /// How long a chunk of another rank is waited for before it is read here.
-  static let patienceNanoseconds = 10_000_000_000
-  static let pauseMicroseconds: UInt32 = 100
+  /// A slot's state while its chunk is read.
+  private static let loading = Int.min
 
   /// Threads that load chunks: the ranks of a host share its cores.
-  var threads: Int { source.loadsInParallel ? Parallel.cores(sharedBy: rankCount) : 1 }
+  var threads: Int {
+    let cores = Parallel.cores(sharedBy: rankCount)
+    return source.loadsInParallel ? cores : min(cores, Self.readers)
+  }
+  /// More threads would read faster than any training needs.
+  private static let readers = 4
 
   var rankCount: Int { memory.rankCount }
   var index: Int { memory.index }
@@ -78,7 +80,7 @@ final class ChunkStore: @unchecked Sendable {
         try load(chunk, to: place(ofSlot: chunk))
         publish(visit: chunk, slot: chunk)
       } catch  where bad.areSkipped {
-        publishFailure(slot: chunk)
+        publishFailure(visit: chunk, slot: chunk)
       }
     }
   }
@@ -87,9 +89,8 @@ final class ChunkStore: @unchecked Sendable {
   func resident(_ chunk: Int) throws -> UnsafeMutableRawPointer {
     let place = place(ofSlot: chunk)
     if state(chunk) == chunk + 1 { return place }
-    let deadline = monotonicNanoseconds() + Self.patienceNanoseconds
-    while chunk % rankCount != index, !hasFailed(slot: chunk), monotonicNanoseconds() < deadline {
-      usleep(Self.pauseMicroseconds)
+    var patience = Patience()
+    while chunk % rankCount != index, !hasFailed(visit: chunk, slot: chunk), !patience.isOver() {
       if state(chunk) == chunk + 1 { return place }
     }
     // Alone, or its rank is too late: two that read the same chunk write the same bytes.
@@ -123,13 +124,48 @@ final class ChunkStore: @unchecked Sendable {
   /// This rank needs no chunk of an earlier visit.
   func release(before visit: Int) { releases[index].store(visit, ordering: .releasing) }
 
-  /// Whether no rank needs what is in the visit's slot.
-  func isFree(forVisit visit: Int) -> Bool {
-    (0..<rankCount).allSatisfy { releases[$0].load(ordering: .acquiring) > visit - slotCount }
+  /// What becomes of a wish to load a visit's chunk.
+  enum Claim {
+    case granted
+    /// A rank needs what is in the slot, or someone still writes there.
+    case refused
+    /// The slot has a later visit's chunk already: no rank needs this one any more.
+    case needless
+  }
+
+  func claim(slot: Int, forVisit visit: Int) -> Claim {
+    guard (0..<rankCount).allSatisfy({ releases[$0].load(ordering: .acquiring) > visit - slotCount }) else {
+      return .refused
+    }
+    let before = state(slot)
+    if before == Self.loading { return .refused }
+    if abs(before) > visit + 1 { return .needless }
+    let (isClaimed, _) = states[slot].compareExchange(
+      expected: before, desired: Self.loading, ordering: .acquiringAndReleasing)
+    return isClaimed ? .granted : .refused
   }
 
   func state(_ slot: Int) -> Int { states[slot].load(ordering: .acquiring) }
   func publish(visit: Int, slot: Int) { states[slot].store(visit + 1, ordering: .releasing) }
-  func publishFailure(slot: Int) { states[slot].store(Self.failed, ordering: .releasing) }
-  func hasFailed(slot: Int) -> Bool { state(slot) == Self.failed }
+  /// Whoever needs it tries by itself, and gets the error.
+  func publishFailure(visit: Int, slot: Int) { states[slot].store(-(visit + 1), ordering: .releasing) }
+  func hasFailed(visit: Int, slot: Int) -> Bool { state(slot) == -(visit + 1) }
+}
+
+/// How long a chunk of another rank is waited for before it is read here.
+struct Patience {
+  private static let nanoseconds = 10_000_000_000
+  private static let pauseMicroseconds: UInt32 = 100
+  private var deadline: Int?
+
+  static func pause() { usleep(pauseMicroseconds) }
+
+  /// Whether it has lasted since this was asked first; pauses where it goes on.
+  mutating func isOver() -> Bool {
+    let now = monotonicNanoseconds()
+    guard now <= deadline ?? now else { return true }
+    deadline = deadline ?? now + Self.nanoseconds
+    Self.pause()
+    return false
+  }
 }

@@ -4,52 +4,59 @@ import Synchronization
 
 /// One pass over all samples in an order that is known beforehand, as an epoch is: threads read the chunks ahead.
 final class StreamedPass: DatasetPass, @unchecked Sendable {
+  private enum Progress: UInt8, AtomicRepresentable {
+    case underway
+    /// This rank needs no more; others may.
+    case atEnd
+    /// Nobody asks for anything any more, on any rank: the pass was left before its end.
+    case closed
+  }
+
   private let store: ChunkStore
   private let order: SampleOrder
   private let epoch: Int
   /// When each chunk is visited; nil where that is in order.
   private let visits: [Int]?
   private var base = 0
-  /// Nobody asks for anything any more, on any rank: the pass was left before its end.
-  private let isClosed = Atomic<Bool>(false)
-  /// This rank needs no more; others may.
-  private let isAtEnd = Atomic<Bool>(false)
+  private let progress = Atomic<Progress>(.underway)
   private let isFinished = Atomic<Bool>(false)
-  /// The threads that read, and who asks.
-  private let users: Atomic<Int>
-  private let reading = DispatchGroup()
-  /// The next visit that a thread may take.
+  /// The next of this rank's visits that no thread has taken.
   private let next = Atomic<Int>(0)
-  /// Slots that are being written: of two threads that have a slot for different visits one waits.
-  private let written = Mutex<Set<Int>>([])
+  /// The threads that read, and who asks.
+  private let users = Atomic<Int>(1)
+  private let reading = DispatchGroup()
 
   init(_ store: ChunkStore, _ order: SampleOrder, from position: Int, epoch: Int) {
     (self.store, self.order, self.epoch) = (store, order, epoch)
-    let threads = min(store.threads, store.layout.chunkCount)
-    users = Atomic(threads + 1)
     visits = order.windows.map { windows in
       var visits = [Int](repeating: 0, count: windows.chunks.count)
       for (visit, chunk) in windows.chunks.enumerated() { visits[chunk] = visit }
       return visits
     }
     guard position < order.count else {
-      isClosed.store(true, ordering: .relaxed)
+      progress.store(.closed, ordering: .relaxed)
       isFinished.store(true, ordering: .relaxed)
       return
     }
     let first = firstVisit(at: position)
     base = store.beginPass(self, at: first)
-    next.store(first, ordering: .relaxed)
-    for _ in 0..<threads {
-      let thread = Thread { [self] in
-        while let visit = nextVisit(), read(visit) {}
-        leave()
-        reading.leave()
-      }
-      thread.name = "lockstep reader"
-      reading.enter()
-      thread.start()
+    // Each rank reads every so many-th chunk.
+    let ranks = store.rankCount
+    next.store(first + (store.index - first % ranks + ranks) % ranks, ordering: .relaxed)
+    let readers = min(store.threads, store.layout.chunkCount)
+    users.add(readers, ordering: .relaxed)
+    for _ in 0..<readers { startReader() }
+  }
+
+  private func startReader() {
+    let thread = Thread { [self] in
+      read()
+      leave()
+      reading.leave()
     }
+    thread.name = "lockstep reader"
+    reading.enter()
+    thread.start()
   }
 
   deinit { finish() }
@@ -60,22 +67,24 @@ final class StreamedPass: DatasetPass, @unchecked Sendable {
     return windows.visits(of: windows.window(at: position)).lowerBound
   }
 
+  private var isClosed: Bool { progress.load(ordering: .relaxed) == .closed }
+
   func advance(to position: Int) {
-    guard !isClosed.load(ordering: .relaxed) else { return }
-    if position >= order.count { isAtEnd.store(true, ordering: .relaxed) }
+    guard !isClosed else { return }
+    if position >= order.count { progress.store(.atEnd, ordering: .relaxed) }
     store.release(before: base + (position < order.count ? firstVisit(at: position) : store.layout.chunkCount))
   }
 
   /// At its end the threads read on what other ranks still need; all ranks leave a pass before its end together.
   func finish() {
     if isFinished.exchange(true, ordering: .acquiringAndReleasing) { return }
-    let isEarly = !isAtEnd.load(ordering: .relaxed)
-    if isEarly { isClosed.store(true, ordering: .relaxed) }
+    let isEarly = progress.load(ordering: .relaxed) == .underway
+    if isEarly { progress.store(.closed, ordering: .relaxed) }
     leave()
     if isEarly { reading.wait() }
   }
 
-  /// The pass has ended when neither its threads nor who asked needs it: only then may others write where its chunks are.
+  /// The pass has ended when neither its threads nor who asked need it: only then may others write where its chunks are.
   private func leave() {
     if users.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { store.endPass(self, base: base) }
   }
@@ -86,37 +95,39 @@ final class StreamedPass: DatasetPass, @unchecked Sendable {
     reading.wait()
   }
 
-  /// The next visit of this rank's share; nil behind the last one.
-  private func nextVisit() -> Int? {
+  /// Reads this rank's share of the chunks, each as soon as there is a place for it.
+  private func read() {
     while true {
-      let visit = next.add(1, ordering: .relaxed).oldValue
-      guard visit < store.layout.chunkCount else { return nil }
-      if visit % store.rankCount == store.index { return visit }
+      let visit = next.add(store.rankCount, ordering: .relaxed).oldValue
+      guard !isClosed, visit < store.layout.chunkCount else { return }
+      let slot = visit % store.slotCount
+      switch awaitPlace(slot, ofVisit: visit) {
+      case .refused: return
+      case .needless: continue
+      case .granted: break
+      }
+      do {
+        try store.load(order.windows?.chunks[visit] ?? visit, to: store.place(ofSlot: slot))
+        store.publish(visit: base + visit, slot: slot)
+      } catch {
+        store.publishFailure(visit: base + visit, slot: slot)
+      }
     }
   }
 
-  /// Reads the chunk of a visit as soon as there is a place for it; false where nobody waits for it any more.
-  private func read(_ visit: Int) -> Bool {
-    let slot = visit % store.slotCount
-    var deadline: Int?
-    while !(store.isFree(forVisit: base + visit) && written.withLock { $0.insert(slot).inserted }) {
-      if isClosed.load(ordering: .relaxed) { return false }
-      usleep(ChunkStore.pauseMicroseconds)
+  /// Waits for a place; refused where nobody will need one.
+  private func awaitPlace(_ slot: Int, ofVisit visit: Int) -> ChunkStore.Claim {
+    var patience = Patience()
+    while true {
+      let claim = store.claim(slot: slot, forVisit: base + visit)
+      if claim != .refused { return claim }
+      switch progress.load(ordering: .relaxed) {
+      case .closed: return .refused
+      case .underway: Patience.pause()
       // Others that come no further will read for themselves, should they come at all.
-      guard isAtEnd.load(ordering: .relaxed) else { continue }
-      let now = monotonicNanoseconds()
-      if now > deadline ?? now { return false }
-      deadline = deadline ?? now + ChunkStore.patienceNanoseconds
+      case .atEnd: if patience.isOver() { return .refused }
+      }
     }
-    defer { _ = written.withLock { $0.remove(slot) } }
-    if isClosed.load(ordering: .relaxed) { return false }
-    do {
-      try store.load(order.windows?.chunks[visit] ?? visit, to: store.place(ofSlot: slot))
-      store.publish(visit: base + visit, slot: slot)
-    } catch {
-      store.publishFailure(slot: slot)
-    }
-    return true
   }
 
   func batch(_ samples: [Int], at positions: Range<Int>) throws -> Batch {
@@ -172,13 +183,9 @@ final class StreamedPass: DatasetPass, @unchecked Sendable {
   private func slot(of chunk: Int) -> Int? {
     let visit = visits?[chunk] ?? chunk
     let slot = visit % store.slotCount
-    var deadline: Int?
+    var patience = Patience()
     while store.state(slot) != base + visit + 1 {
-      if isClosed.load(ordering: .relaxed) || store.hasFailed(slot: slot) { return nil }
-      let now = monotonicNanoseconds()
-      if now > deadline ?? now { return nil }
-      deadline = deadline ?? now + ChunkStore.patienceNanoseconds
-      usleep(ChunkStore.pauseMicroseconds)
+      if isClosed || store.hasFailed(visit: base + visit, slot: slot) || patience.isOver() { return nil }
     }
     return slot
   }

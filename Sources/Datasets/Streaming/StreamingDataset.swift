@@ -23,7 +23,7 @@ import Tensors
 public protocol StreamingDataset: Sendable {
   /// How many samples there are, and how many of them, and bytes of each, lie in a chunk.
   var layout: ChunkLayout { get }
-  /// Whether loading is work for all cores, such as decoding, rather than waiting for a file: then several threads do it.
+  /// Whether loading is work for all cores, such as decoding, rather than waiting for a file: then as many threads do it.
   var loadsInParallel: Bool { get }
   /// Reads the samples of a chunk. Called by several threads.
   func load(_ samples: Range<Int>, into chunk: ChunkBuffer) throws
