@@ -61,18 +61,17 @@ struct InspectCommand: SoloCommand {
   }
 
   private func show(_ table: TableFile) throws {
-    let splits = try table.splitNames.map { (name: $0, rows: TableDataset(try table.split($0))) }
     if digest {
       var hash = SHA256()
       for name in table.featureNames { hash.update("\(name)\n") }
-      for (name, rows) in splits { hash.update("\(name) \(rows.digest)\n") }
+      for name in table.splitNames { hash.update("\(name) \(try table.dataset(name).digest)\n") }
       return print(hash.digest)
     }
     let names = table.featureNames
     print("dataset for regression, \(names.count) features to predict \(table.targetName)")
     print("features: " + names.prefix(20).joined(separator: ", ") + (names.count > 20 ? ", …" : ""))
-    for (name, rows) in splits {
-      print("/\(name): \(rows.count) rows" + (rows.split.targets == nil ? " without a target" : ""))
+    for name in table.splitNames {
+      print("/\(name): \(try table.count(name)) rows" + (table.isLabelled(name) ? "" : " without a target"))
     }
   }
 

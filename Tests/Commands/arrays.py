@@ -86,6 +86,39 @@ class Arrays(CommandTest):
         self.assertGreater(last["test_accuracy"], 0.85)
         self.refuse(65, "train", "lenet", "--data", self.four, mentions=["[2, 3]"])
 
+    def test_streamed_tables(self):
+        """A converted table for regression that is larger than --memory: the same bits streamed and in memory."""
+        random = numpy.random.default_rng(7)
+        rows = random.normal(size=(30_000, 8))
+        table, data = self.folder / "rows.csv", self.folder / "rows.h5"
+        goal = rows @ numpy.arange(8) + 3
+        numpy.savetxt(table, numpy.column_stack([rows, goal]), "%.5f", ",", header="a,b,c,d,e,f,g,h,y", comments="")
+        self.succeed("convert", "csv", "--input", table, "--target", "y", "--output", data, "--chunk", 500)
+        options = ("--epochs", 2, "--batch-size", 100, "--learning-rate", 0.01, "--reproducible", "--window", "64KB")
+        digests = []
+        for number, (memory, ranks) in enumerate((("200KB", None), ("200KB", 2), ("300KB", 3), ("64MB", None), ("64MB", 2))):
+            last = self.epochs(
+                "linear-regression", data, f"rows-{number}", *options, "--memory", memory, "--shuffle", "windowed",
+                ranks=ranks)[-1]
+            digests.append(self.digest(f"rows-{number}"))
+        self.assertEqual(len(set(digests)), 1)
+        self.assertLess(last["train_rmse"], 0.2)
+        self.epochs("linear-regression", data, "half", *options, "--memory", "200KB", "--steps", 150)
+        self.epochs("linear-regression", data, "half", "--resume", self.folder / "half", "--reproducible", "--memory", "64MB", ranks=2)
+        self.assertEqual(self.digest("half"), digests[0])
+        self.refuse(
+            64, "train", "linear-regression", "--data", data, "--memory", "200KB", "--shuffle", "full",
+            mentions=["shuffle is full"])
+        answers = self.folder / "rows-answers.h5"
+        self.succeed("predict", self.folder / "half", "--data", data, "--split", "train", "--output", answers)
+        with h5py.File(answers) as file:
+            self.assertLess(abs(file["predictions"][:, 0] - goal).max(), 1)
+        with h5py.File(data, "r+") as file:
+            file["train/features"][20_000, 3] = numpy.nan
+        self.refuse(
+            65, "train", "linear-regression", "--data", data, *options, "--memory", "200KB",
+            mentions=["row 20000, number 3: nan"])
+
     def test_splits_and_weights(self):
         """The same bits on any number of ranks; stopped and resumed, the same samples are held back."""
         options = (

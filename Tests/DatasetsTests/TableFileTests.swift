@@ -16,11 +16,14 @@ import Testing
   private let test = "id,kind,x\nt1,c,5\nt2,a,NA\n"
 
   private func convert(
-    _ train: String, _ test: String?, _ options: TablePreparation.Options, _ folder: TemporaryFolder
+    _ train: String, _ test: String?, _ options: TablePreparation.Options, _ folder: TemporaryFolder,
+    chunkRows: Int? = nil
   ) throws -> TableFile {
     let main = try folder.put(Array(train.utf8), "train.csv")
     let other = try test.map { try folder.put(Array($0.utf8), "test.csv") }
-    _ = try CSVConverter(train: main, test: other, options: options).convert(to: folder.file("t.h5"))
+    var converter = CSVConverter(train: main, test: other, options: options)
+    converter.storage.chunkRows = chunkRows
+    _ = try converter.convert(to: folder.file("t.h5"))
     return try TableFile(folder.file("t.h5"))
   }
 
@@ -164,6 +167,33 @@ import Testing
     options.identifier = "word"
     let file = try convert(text, nil, options, TemporaryFolder())
     #expect(try file.split("train").identifiers?.last == "w65536")
+  }
+
+  /// A table that is read when it is needed has the samples, and the digest, of one in memory.
+  @Test func tablesAreStreamed() throws {
+    var text = "id,x,kind,price\n"
+    for row in 0..<500 { text += "\(row),\(row * 37 % 101),\(row % 3 == 0 ? "a" : "b"),\(row % 11)\n" }
+    let file = try convert(text, "id,x,kind\nlast,3,a\n", options(), TemporaryFolder(), chunkRows: 16)
+    let whole = try file.dataset("train")
+    #expect(whole is TableDataset && whole.count == 500)
+    var options = StreamingOptions(memory: 4096)
+    options.window = 1024
+    let streamed = try #require(try file.dataset("train", options, isTraining: true) as? Streamed)
+    #expect(!streamed.isResident && streamed.shuffling == .windowed)
+    #expect(try streamed.digest == whole.digest)
+    options = StreamingOptions()
+    options.shuffling = .windowed
+    let resident = try #require(try file.dataset("train", options, isTraining: true) as? Streamed)
+    #expect(try resident.isResident && resident.digest == whole.digest)
+    let samples = [499, 0, 7, 250]
+    for other in [streamed, resident] {
+      let (found, expected) = try (other.batch(samples), whole.batch(samples))
+      #expect(try found.inputs.floats() == expected.inputs.floats())
+      #expect(try found.targets.floats() == expected.targets.floats() && found.targets.shape == [4, 1])
+    }
+    let test = try file.dataset("test", options)
+    #expect(try test.batch([0]).targets.floats()[0].isNaN && test.digest == file.dataset("test").digest)
+    #expect(!file.isLabelled("test") && file.isLabelled("train"))
   }
 
   /// The Kaggle files as pandas prepares them.

@@ -18,15 +18,17 @@ public final class ArrayFile: Sendable {
     case table
     /// Images whose pixels are no bytes.
     case images
+    /// Rows of a table and a number to predict for each, as `TableFile` has them.
+    case regression
 
     var inputs: String {
       switch self {
       case .arrays: "inputs"
-      case .table: "features"
+      case .table, .regression: "features"
       case .images: "images"
       }
     }
-    var targets: String { self == .arrays ? "targets" : "labels" }
+    var targets: String { self == .arrays || self == .regression ? "targets" : "labels" }
     var names: String { self == .images ? "names" : "ids" }
   }
 

@@ -10,6 +10,7 @@ struct StreamedArrays: StreamingDataset {
   /// Of one sample as the model takes it.
   private let shape: [Int]
   private let outputs: ArrayFile.Outputs
+  private let names: ArrayFile.Layout
   private let inputs: ArrayRows
   /// Classes, or numbers to predict; nil where nobody knows them.
   private let targets: ArrayRows?
@@ -19,7 +20,7 @@ struct StreamedArrays: StreamingDataset {
   init(
     _ file: HDF5File, _ split: String, _ names: ArrayFile.Layout, shape: [Int], _ outputs: ArrayFile.Outputs
   ) throws {
-    (self.shape, self.outputs) = (shape, outputs)
+    (self.shape, self.outputs, self.names) = (shape, outputs, names)
     inputs = try ArrayRows(file, "/\(split)/\(names.inputs)")
     let object = "/\(split)/\(names.targets)"
     targets = try file.isDataset(object) ? ArrayRows(file, object) : nil
@@ -77,6 +78,12 @@ struct StreamedArrays: StreamingDataset {
     return result
   }
 
+  /// Of rows with a number to predict as that of a `TableDataset` of the same rows.
+  func digest(ofColumns checksums: [UInt]) -> String {
+    guard names == .regression else { return Self.digest(layout, checksums) }
+    return TableDataset.digest(
+      count: layout.count, width: inputs.width, features: checksums[0], targets: targets == nil ? nil : checksums[1])
+  }
   var knownDigest: String? { digests.wholes.map(digest(ofColumns:)) }
   func checksum(ofChunk chunk: Int, column: Int) -> UInt32? { digests.checksum(ofChunk: chunk, column: column) }
 }

@@ -43,20 +43,28 @@ public final class TableFile: Sendable {
   public let preparation: TablePreparation?
   /// The splits that the file has: `train`, `test`.
   public let splitNames: [String]
-  private let splits: [String: TableSplit]
+  private let file: HDF5File
+  private let features: [String: ArrayHeader]
+  private let targets: [String: ArrayHeader]
 
-  /// Opens the dataset at `path` and reads and checks all of it.
+  /// Opens the dataset at `path`. Its rows are read, and checked, when they are needed.
   /// - Throws: `HDF5Error` for a file that is missing, no HDF5 or damaged; `InputError` for one that is no such dataset.
   public convenience init(_ path: String) throws { try self.init(HDF5File.open(path)) }
 
   private init(_ file: HDF5File) throws {
-    path = file.path
+    (self.file, path) = (file, file.path)
     try DatasetFormat.check(file, task: TableFile.task, version: TableFile.formatVersion)
     let found = try file.names(in: "/").filter { try file.isDataset("/\($0)/features") }
     splitNames = ["train", "test"].filter(found.contains) + found.filter { $0 != "train" && $0 != "test" }
     guard let first = splitNames.first else { throw InputError(path, "holds no split: neither /train nor /test") }
-    let width = try TableFile.width(file, first)
-    featureNames = try TableFile.featureNames(file, width)
+    var (features, targets) = ([String: ArrayHeader](), [String: ArrayHeader]())
+    for name in splitNames {
+      let header = try TableFile.features(file, name, as: features[first])
+      features[name] = header
+      targets[name] = try TableFile.targets(file, name, count: header.count)
+    }
+    (self.features, self.targets) = (features, targets)
+    featureNames = try TableFile.featureNames(file, features[first]?.width ?? 0)
     if case .string(let name)? = try file.attribute("target_name", of: "/") {
       targetName = name
     } else {
@@ -67,26 +75,28 @@ public final class TableFile: Sendable {
     } else {
       preparation = nil
     }
-    var splits: [String: TableSplit] = [:]
-    for name in splitNames { splits[name] = try TableFile.split(file, name, width) }
-    self.splits = splits
   }
 
-  /// The split `name`.
-  /// - Throws: `InputError` when there is none.
-  public func split(_ name: String) throws -> TableSplit {
-    guard let split = splits[name] else {
-      throw InputError(path, "has no split \"\(name)\"; it has: \(splitNames.joined(separator: ", "))")
-    }
-    return split
-  }
-
-  private static func width(_ file: HDF5File, _ split: String) throws -> Int {
-    let shape = try file.shape(of: "/\(split)/features")
+  private static func features(_ file: HDF5File, _ name: String, as first: ArrayHeader?) throws -> ArrayHeader {
+    let shape = try file.shape(of: "/\(name)/features")
     guard shape.count == 2, shape[1] > 0 else {
-      throw InputError(file.path, "/\(split)/features: expected the shape [n, features], found \(shape)")
+      throw InputError(file.path, "/\(name)/features: expected the shape [n, features], found \(shape)")
     }
-    return shape[1]
+    let header = try ArrayHeader(file, "/\(name)/features")
+    if let width = first?.width, header.width != width {
+      throw InputError(
+        file.path, "/\(name)/features: has \(header.width) columns, expected \(width) as in the others")
+    }
+    return header
+  }
+
+  private static func targets(_ file: HDF5File, _ name: String, count: Int) throws -> ArrayHeader? {
+    guard try file.isDataset("/\(name)/targets") else { return nil }
+    let shape = try file.shape(of: "/\(name)/targets")
+    guard shape == [count, 1] || shape == [count] else {
+      throw InputError(file.path, "/\(name)/targets: expected the shape [\(count), 1], found \(shape)")
+    }
+    return try ArrayHeader(file, "/\(name)/targets")
   }
 
   private static func featureNames(_ file: HDF5File, _ width: Int) throws -> [String] {
@@ -97,37 +107,69 @@ public final class TableFile: Sendable {
     return names
   }
 
-  private static func split(_ file: HDF5File, _ name: String, _ expected: Int) throws -> TableSplit {
-    let width = try width(file, name)
-    guard width == expected else {
-      throw InputError(file.path, "/\(name)/features: has \(width) columns, expected \(expected) as in the others")
+  /// Rows of a split.
+  /// - Throws: `InputError` when there is no such split.
+  public func count(_ name: String) throws -> Int { try header(name).count }
+
+  /// Whether the split says what is to be predicted.
+  public func isLabelled(_ name: String) -> Bool { targets[name] != nil }
+
+  private func header(_ name: String) throws -> ArrayHeader {
+    guard let header = features[name] else {
+      throw InputError(path, "has no split \"\(name)\"; it has: \(splitNames.joined(separator: ", "))")
     }
-    let features = try finite(file, "/\(name)/features", width)
-    let count = features.count / width
-    var targets: [Float]?
-    if try file.isDataset("/\(name)/targets") {
-      let shape = try file.shape(of: "/\(name)/targets")
-      guard shape == [count, 1] || shape == [count] else {
-        throw InputError(file.path, "/\(name)/targets: expected the shape [\(count), 1], found \(shape)")
-      }
-      targets = try finite(file, "/\(name)/targets", 1)
+    return header
+  }
+}
+
+/// Reading rows.
+extension TableFile {
+  /// A table of fewer bytes is copied from faster than its rows are looked up in chunks.
+  private static let smallBytes = 1 << 20
+
+  /// The split `name` as samples: of a small table in memory, else read when they are needed.
+  /// - Throws: `InputError` when there is no such split, and for numbers that are not finite: in a small table at once, in others
+  ///   when they are read.
+  public func dataset(
+    _ name: String, _ options: StreamingOptions = StreamingOptions(), isTraining: Bool = false
+  ) throws -> any DigestedDataset {
+    let header = try header(name)
+    let rowBytes = (header.width + 1) * MemoryLayout<Float>.stride
+    let counts = features.mapValues(\.count)
+    let all = counts.values.reduce(0.0) { $0 + Double($1) } * Double(rowBytes)
+    if all <= Double(min(Self.smallBytes, options.memory)), options.shuffling != .windowed {
+      return TableDataset(try split(name))
     }
-    var identifiers: [String]?
-    if try file.isDataset("/\(name)/ids") {
-      let names = try file.readStrings("/\(name)/ids")
-      guard names.count == count else {
-        throw InputError(file.path, "/\(name)/ids: expected \(count) names of rows, found \(names.count)")
-      }
-      identifiers = names
-    }
-    return TableSplit(features: features, width: width, targets: targets, identifiers: identifiers)
+    let table = try StreamedArrays(file, name, .regression, shape: [header.width], .numbers(1))
+    let others = (all - Double(header.count) * Double(rowBytes)).rounded()
+    return try Streamed(table, options, isTraining: isTraining, beside: Int(exactly: others) ?? .max)
   }
 
-  private static func finite(_ file: HDF5File, _ object: String, _ width: Int) throws -> [Float] {
+  /// The split `name`, whole in memory.
+  /// - Throws: `InputError` when there is none, and for numbers that are not finite.
+  public func split(_ name: String) throws -> TableSplit {
+    let width = try header(name).width
+    return TableSplit(
+      features: try finite("/\(name)/features", width), width: width,
+      targets: isLabelled(name) ? try finite("/\(name)/targets", 1) : nil, identifiers: try identifiers(name))
+  }
+
+  /// What the rows are called, where the file says so.
+  public func identifiers(_ name: String) throws -> [String]? {
+    let (object, count) = ("/\(name)/ids", try count(name))
+    guard try file.isDataset(object) else { return nil }
+    let names = try file.readStrings(object)
+    guard names.count == count else {
+      throw InputError(path, "\(object): expected \(count) names of rows, found \(names.count)")
+    }
+    return names
+  }
+
+  private func finite(_ object: String, _ width: Int) throws -> [Float] {
     let values = try file.read(object, as: Float.self)
     if let place = values.firstIndex(where: { !$0.isFinite }) {
       throw InputError(
-        file.path, "\(object): row \(place / width), column \(place % width): \(values[place]) is no finite number")
+        path, "\(object): row \(place / width), column \(place % width): \(values[place]) is no finite number")
     }
     return values
   }

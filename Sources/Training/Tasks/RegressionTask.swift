@@ -94,35 +94,28 @@ extension LearningTask where Self == RegressionTask {
 }
 
 private struct RegressionData: TaskData {
-  private let splits: [String: TableSplit]
-  private let path: String
-  let sizes: ModelSizes
+  private let file: TableFile
   let objective: any Objective
   let metadata: Metadata
-  let splitNames: [String]
 
   init(_ path: String, isLogarithmic: Bool) throws {
-    let file = try TableFile(path)
-    splits = Dictionary(uniqueKeysWithValues: try file.splitNames.map { ($0, try file.split($0)) })
-    splitNames = file.splitNames
-    sizes = .features(file.featureNames.count)
+    file = try TableFile(path)
     var metadata = Metadata()
     (metadata.featureNames, metadata.targetName) = (file.featureNames, file.targetName)
     let preparation = file.preparation
     metadata.preparation = try preparation.map { try $0.json() }
     objective = Regression(
       isLogarithmic: isLogarithmic, scale: preparation?.targetScale ?? 1, shift: preparation?.targetShift ?? 0)
-    (self.metadata, self.path) = (metadata, path)
+    self.metadata = metadata
   }
 
-  func split(_ name: String) throws -> any DigestedDataset { TableDataset(try table(name)) }
-  func isLabelled(_ split: String) -> Bool { splits[split]?.targets != nil }
-  func names(_ split: String) throws -> [String]? { try table(split).identifiers }
+  var sizes: ModelSizes { .features(file.featureNames.count) }
+  var splitNames: [String] { file.splitNames }
 
-  private func table(_ name: String) throws -> TableSplit {
-    guard let split = splits[name] else {
-      throw InputError(path, "has no split \"\(name)\"; it has: \(splits.keys.sorted().joined(separator: ", "))")
-    }
-    return split
+  func split(_ name: String) throws -> any DigestedDataset { try file.dataset(name) }
+  func split(_ name: String, _ configuration: Configuration, isTraining: Bool) throws -> any DigestedDataset {
+    try file.dataset(name, configuration.loading.options, isTraining: isTraining)
   }
+  func isLabelled(_ split: String) -> Bool { file.isLabelled(split) }
+  func names(_ split: String) throws -> [String]? { try file.identifiers(split) }
 }
