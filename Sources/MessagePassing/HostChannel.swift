@@ -85,7 +85,7 @@ final class HostChannel: @unchecked Sendable {
   }
 }
 
-/// Datagrams are words in this machine's order: secret, kind, and of an answer six words of each rank (`ProgressBoard.words`).
+/// Datagrams are words in this machine's order: secret, kind, and of an answer seven words of each rank (`ProgressBoard.words`).
 extension HostChannel {
   private enum Kind: UInt64 {
     case question = 1
@@ -112,7 +112,7 @@ extension HostChannel {
       guard count >= 0 else { return }
       guard count >= 2, buffer[0] == secret else { continue }
       switch Kind(rawValue: buffer[1]) {
-      case .question: send([secret, Kind.answer.rawValue] + board.words(at: now).prefix(1300).joined(), to: name)
+      case .question: send([secret, Kind.answer.rawValue] + board.words(at: now).prefix(1100).joined(), to: name)
       case .answer: note(buffer[2..<count], at: now)
       case nil: continue
       }
@@ -121,13 +121,21 @@ extension HostChannel {
 
   /// What was last heard of other hosts' ranks, if that is not long ago.
   func progress(at now: UInt64) -> [RankProgress] {
-    answers.values.filter { Double(now) - Double($0.at) < Self.freshSeconds * 1e9 }.map(\.progress)
+    answers.values.compactMap { answer in
+      let age = (Double(now) - Double(answer.at)) / 1e9
+      guard age < Self.freshSeconds else { return nil }
+      var progress = answer.progress
+      progress.stillSeconds += age
+      return progress
+    }
   }
 
   private func note(_ words: ArraySlice<UInt64>, at now: UInt64) {
-    for start in stride(from: words.startIndex, to: words.endIndex - 5, by: 6) {
+    for start in stride(from: words.startIndex, to: words.endIndex - 6, by: 7) {
       let silent = Double(words[start + 5]) / 1e9
-      guard let progress = RankProgress(words: Array(words[start..<start + 5]), silentSeconds: silent) else { continue }
+      let still = words[start + 6] == .max ? Double.infinity : Double(words[start + 6]) / 1e9
+      let words = Array(words[start..<start + 5])
+      guard let progress = RankProgress(words: words, silentSeconds: silent, stillSeconds: still) else { continue }
       answers[progress.rank] = (progress, now)
     }
   }

@@ -13,6 +13,7 @@ import Synchronization
 ///     word 3  heartbeat: when its watchdog last ran, or 0     word 4  1 + rank in the job, or 0
 ///     word 5  not 0: the job is being aborted (any rank writes it)
 ///     word 6  what it does by itself (56…63), or 0, and how often it has begun such work (0…55)
+///     word 7  when its watchdog last saw it send or receive, or 0
 final class ProgressBoard: @unchecked Sendable {
   private static let wordsPerRecord = 8
 
@@ -90,6 +91,8 @@ final class ProgressBoard: @unchecked Sendable {
     for index in 0..<recordCount { records[index * Self.wordsPerRecord + 5].store(1, ordering: .relaxed) }
   }
 
+  func noteTraffic(at nanoseconds: UInt64) { own[7].store(nanoseconds, ordering: .relaxed) }
+
   func beat(at nanoseconds: UInt64) { own[3].store(nanoseconds, ordering: .relaxed) }
 
   /// The rank's own state word: it changes whenever the rank enters or leaves an operation.
@@ -104,18 +107,24 @@ final class ProgressBoard: @unchecked Sendable {
 
   private func read(_ record: UnsafeMutablePointer<Atomic<UInt64>>, at now: UInt64) -> RankProgress? {
     let state = record[0].load(ordering: .acquiring)
-    let beat = record[3].load(ordering: .relaxed)
     return RankProgress(
       words: [state] + [1, 2, 4, 6].map { record[$0].load(ordering: .relaxed) },
-      silentSeconds: beat == 0 || beat > now ? 0 : Double(now - beat) / 1e9)
+      silentSeconds: Self.age(record[3], at: now).map { Double($0) / 1e9 } ?? 0,
+      stillSeconds: Self.age(record[7], at: now).map { Double($0) / 1e9 } ?? .infinity)
+  }
+
+  /// Nanoseconds since the time that a word says; nil where it says none.
+  private static func age(_ word: borrowing Atomic<UInt64>, at now: UInt64) -> UInt64? {
+    let time = word.load(ordering: .relaxed)
+    return time == 0 ? nil : now > time ? now - time : 0
   }
 
   /// The records of this host's ranks as other hosts are told of them.
   func words(at now: UInt64) -> [[UInt64]] {
     (0..<recordCount).map { index in
       let record = records + index * Self.wordsPerRecord
-      let beat = record[3].load(ordering: .relaxed)
-      return [0, 1, 2, 4, 6].map { record[$0].load(ordering: .relaxed) } + [beat == 0 || beat > now ? 0 : now - beat]
+      return [0, 1, 2, 4, 6].map { record[$0].load(ordering: .relaxed) }
+        + [Self.age(record[3], at: now) ?? 0, Self.age(record[7], at: now) ?? .max]
     }
   }
 }

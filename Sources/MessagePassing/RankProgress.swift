@@ -10,6 +10,8 @@ struct RankProgress: Equatable, Sendable {
   /// The rank it sends to or receives from.
   var peer: Int?
   var silentSeconds: Double
+  /// How long it has sent and received nothing.
+  var stillSeconds = Double.infinity
   /// What it does by itself, outside any operation.
   var work: LocalWork?
 
@@ -25,7 +27,7 @@ struct RankProgress: Equatable, Sendable {
 
 extension RankProgress {
   /// From the words of a record (`ProgressBoard`): state, step, peer, rank, work; nil where no rank has written it.
-  init?(words: [UInt64], silentSeconds: Double) {
+  init?(words: [UInt64], silentSeconds: Double, stillSeconds: Double) {
     guard words.count == 5, words[3] > 0, words[3] <= 1 << 32 else { return nil }
     let (state, isInside) = (words[0], words[0] >> 63 == 1)
     self.init(
@@ -37,6 +39,7 @@ extension RankProgress {
       sequence: Int(state & 0xFF_FFFF_FFFF),
       peer: words[2] == 0 ? nil : Int(truncatingIfNeeded: words[2]) - 1,
       silentSeconds: silentSeconds,
+      stillSeconds: stillSeconds,
       work: isInside ? nil : LocalWork(rawValue: UInt8(words[4] >> 56)))
   }
 }

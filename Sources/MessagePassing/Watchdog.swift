@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// It looks at its rank's record several times a second. Time during which the whole process was suspended does not
 /// count: after Ctrl-Z and `fg`, a job goes on. What ranks do by themselves, such as saving, is no lateness: it has a limit of
-/// its own.
+/// its own. Nor is a slow link: the limit counts from the last bytes that moved.
 final class Watchdog: @unchecked Sendable {
   /// The job's exit code when a rank is lost or late (`EX_TEMPFAIL`).
   static let exitCode: Int32 = 75
@@ -28,6 +28,9 @@ final class Watchdog: @unchecked Sendable {
   private var workedSeconds = 0.0
   private var hasWarned = false
   private var hasToldOfWork = false
+  private var traffic = Traffic()
+  /// Fewer bytes between two looks are no message of a training: the watchdog itself reads some.
+  private static let leastTraffic = 4096
 
   init(_ board: ProgressBoard, limitSeconds: Double, workLimitSeconds: Double = 3600, hosts: HostChannel? = nil) {
     (self.board, self.hosts) = (board, hosts)
@@ -66,6 +69,7 @@ final class Watchdog: @unchecked Sendable {
   }
 
   private func look(at now: UInt64, elapsedSeconds: Double) {
+    if traffic.bytesSince() > Self.leastTraffic { board.noteTraffic(at: now) }
     let state = board.ownState
     guard state == watchedState, state >> 63 == 1 else {
       (watchedState, waitedSeconds, workedSeconds, hasWarned, hasToldOfWork) = (state, 0, 0, false, false)
@@ -80,6 +84,9 @@ final class Watchdog: @unchecked Sendable {
       silenceLimitSeconds: silenceLimitSeconds)
     let elapsed = min(elapsedSeconds, 2 * intervalSeconds)
     if diagnosis.isAtWork { workedSeconds += elapsed } else { waitedSeconds += elapsed }
+    // Ranks of a slow link take turns: whoever has a message on the way, the job goes on.
+    let still = (local + remote).filter(\.isInside).map(\.stillSeconds).min() ?? .infinity
+    if still < waitedSeconds { (waitedSeconds, hasWarned) = (still, false) }
     // The lowest waiting rank speaks for its host; the others step in if it doesn't, and hosts that know no name last.
     let isSpokesman = !local.contains {
       $0.rank < own.rank && $0.isInside && $0.silentSeconds <= silenceLimitSeconds

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 import unittest
+import unittest.mock
 
 from .hosts import Hosts
 from .support import BINARY, ROOT, TIME_LIMIT, CommandTest
@@ -52,6 +53,14 @@ class Cluster(CommandTest):
         _, errors = process.communicate(timeout=TIME_LIMIT)
         self.assertEqual(process.returncode, code, errors)
         return errors.splitlines()
+
+    def test_a_slow_link_is_no_lost_rank(self):
+        """A sum that takes longer than ranks may be late: its bytes move all the time."""
+        self.hosts.shape("4mbit")
+        self.addCleanup(self.hosts.shape, None)
+        with unittest.mock.patch.dict(os.environ, LOCKSTEP_TIMEOUT_SECONDS="1"):
+            self.end(self.launch("slow", 1, restarts=0))
+        self.assertIn("step 1 ", self.steps.read_text())
 
     def test_lost_ranks_and_hosts(self):
         """A rank, then a host: to the undisturbed digest on what is left. A host that has come back has nothing in memory, and

@@ -65,6 +65,17 @@ class Hosts:
     def ip(self, *words):
         subprocess.run(["ip", *words], check=True, capture_output=True)
 
+    def shape(self, rate):
+        """Every link carries so much in either direction: "2mbit"."""
+        for name in self.names:
+            for space, device in ((f"{self.prefix}bridge", name), (self.prefix + name, "eth0")):
+                words = ["tc", "-n", space, "qdisc"]
+                subprocess.run([*words, "del", "dev", device, "root"], capture_output=True)
+                if rate:
+                    subprocess.run(
+                        [*words, "add", "dev", device, "root", "tbf", "rate", rate, "burst", "128kb", "latency", "100ms"],
+                        check=True, capture_output=True)
+
     def memory(self, name):
         """What lies in the host's /dev/shm of jobs."""
         return sorted((self.folder / f"memory-{name}").glob("lockstep-*"))

@@ -88,6 +88,16 @@ import Testing
     }
   }
 
+  /// libhdf5 copies as many bytes of a fill value as it is told, from wherever its message ends.
+  @Test func fillValuesBehindTheirMessageAreRefused() throws {
+    let file = try HDF5File.inMemory()
+    try file.write([Float](repeating: 1, count: 8), shape: [8], to: "/values")
+    // Message 5, two bytes, constant; version 3, and when to write; behind it the layout's message. Then with a value.
+    let (without, with) = ([5, 2, 0, 1, 3, 11, 11], [5, 2, 0, 1, 3, 43, 11]) as ([UInt8], [UInt8])
+    let image = try #require(resealed(file.image(), replacing: without, by: with))
+    #expect(throws: HDF5Error.self) { _ = try HDF5File.open(image: image).read("/values", as: Float.self) }
+  }
+
   /// Files made by h5py that lie or point elsewhere: refused before anything is allocated or another file is opened.
   @Test(.enabled(if: Python.withH5py != nil, "no Python with h5py"))
   func absurdSizesAndOtherFilesAreRefused() throws {
