@@ -106,22 +106,38 @@ __attribute__((noinline)) static int cjpeg_decode(struct cjpeg_file *file, uint8
 /// libjpeg gives a row or two at a time.
 #define CJPEG_ROWS 4
 
+typedef uint32_t cjpeg_pixels __attribute__((vector_size(64)));
+typedef uint8_t cjpeg_colour __attribute__((vector_size(16)));
+
 /// A row of pixels to a row of each colour.
-static inline void cjpeg_split(const uint8_t *pixels, size_t count, uint8_t *__restrict red, uint8_t *__restrict green,
-                               uint8_t *__restrict blue) {
-  for (size_t i = 0; i < count; i++) {
+static inline void cjpeg_split(const uint8_t *pixels, size_t count, uint8_t *red, uint8_t *green, uint8_t *blue) {
+  size_t i = 0;
 #if CJPEG_PIXEL_BYTES == 4
-    uint32_t pixel;
-    memcpy(&pixel, pixels + 4 * i, 4);
-    red[i] = (uint8_t)pixel, green[i] = (uint8_t)(pixel >> 8), blue[i] = (uint8_t)(pixel >> 16);
-#else
-    red[i] = pixels[3 * i], green[i] = pixels[3 * i + 1], blue[i] = pixels[3 * i + 2];
+  for (; i + 16 <= count; i += 16) {
+    cjpeg_pixels some;
+    memcpy(&some, pixels + 4 * i, sizeof some);
+    cjpeg_colour reds = __builtin_convertvector(some, cjpeg_colour);
+    cjpeg_colour greens = __builtin_convertvector(some >> 8, cjpeg_colour);
+    cjpeg_colour blues = __builtin_convertvector(some >> 16, cjpeg_colour);
+    memcpy(red + i, &reds, sizeof reds), memcpy(green + i, &greens, sizeof greens), memcpy(blue + i, &blues, sizeof blues);
+  }
 #endif
+  for (; i < count; i++) {
+    const uint8_t *pixel = pixels + CJPEG_PIXEL_BYTES * i;
+    red[i] = pixel[0], green[i] = pixel[1], blue[i] = pixel[2];
   }
 }
 
+// Past every alignment: to aligned rows libjpeg-turbo writes around the caches, from which they are read again at once.
+#define CJPEG_ALIGNMENT ((size_t)64)
+#define CJPEG_SHIFT 4
+
+static inline size_t cjpeg_row_bytes(uint32_t width) {
+  return ((size_t)CJPEG_PIXEL_BYTES * width / CJPEG_ALIGNMENT + 2) * CJPEG_ALIGNMENT;
+}
+
 /// Bytes that `cjpeg_decode_planes` needs to work in.
-static inline size_t cjpeg_room(uint32_t width) { return (size_t)CJPEG_ROWS * CJPEG_PIXEL_BYTES * width; }
+static inline size_t cjpeg_room(uint32_t width) { return CJPEG_ROWS * cjpeg_row_bytes(width) + CJPEG_ALIGNMENT; }
 
 /// Decodes into `planes`, `[channels, height, width]` with 1 channel for grey or 3 for colour. Returns 0, 1 with a message, or 2 for a
 /// file whose header says another size, or colours that libjpeg does not bring into this form; nothing is decoded then.
@@ -143,12 +159,13 @@ __attribute__((noinline)) static int cjpeg_decode_planes(struct cjpeg_file *file
   info.out_color_space = channels == 1 ? JCS_GRAYSCALE : CJPEG_COLOURS;
   jpeg_start_decompress(&info);
   size_t pixel_bytes = channels == 1 ? 1 : CJPEG_PIXEL_BYTES, area = (size_t)height * width;
+  uint8_t *shifted = room + (CJPEG_ALIGNMENT - (uintptr_t)room % CJPEG_ALIGNMENT) % CJPEG_ALIGNMENT + CJPEG_SHIFT;
   if (info.output_components != (int)pixel_bytes || info.output_width != width) ERREXIT(&info, JERR_CONVERSION_NOTIMPL);
   while (info.output_scanline < height) {
     JSAMPROW rows[CJPEG_ROWS];
     uint8_t *place = planes + (size_t)info.output_scanline * width;
     JDIMENSION most = height - info.output_scanline < CJPEG_ROWS ? height - info.output_scanline : CJPEG_ROWS;
-    for (size_t row = 0; row < most; row++) rows[row] = (channels == 1 ? place : room) + row * pixel_bytes * width;
+    for (size_t row = 0; row < most; row++) rows[row] = channels == 1 ? place + row * width : shifted + row * cjpeg_row_bytes(width);
     JDIMENSION count = jpeg_read_scanlines(&info, rows, most);
     if (channels == 1) continue;
     for (size_t row = 0; row < count; row++, place += width)

@@ -9,8 +9,13 @@ public final class HDF5ByteLists: @unchecked Sendable {
   private let path: String
   private let dataset: hid_t
 
-  /// Heaps up to this size hold many lists and are read whole; libhdf5 gives longer lists heaps of their own.
+  /// Where the lists lie; of a million of them 24 megabytes.
+  private let places = BlockCache<TextReference>()
+
+  /// Heaps up to this size are read whole for one of many lists in them; libhdf5 gives long lists heaps of their own.
   private static let sharedHeapBytes = 128 << 10
+  /// In heaps of fewer lists each is looked up.
+  private static let manyLists = 8
 
   init(_ file: HDF5File, _ path: String) throws {
     (self.file, self.path) = (file, path)
@@ -46,11 +51,14 @@ public final class HDF5ByteLists: @unchecked Sendable {
   public func lengths(_ rows: Range<Int>) throws -> [Int] { try references(rows).map(\.length) }
 
   private func references(_ rows: Range<Int>) throws -> [TextReference] {
+    guard rows.lowerBound >= 0, rows.upperBound <= count else {
+      throw HDF5Error(.misuse, path: file.path, object: path, "rows \(rows) of \(count)")
+    }
+    return try places.elements(rows, of: count, load: read)
+  }
+
+  private func read(_ rows: Range<Int>) throws -> [TextReference] {
     try file.perform(on: path) { session, _ in
-      guard rows.lowerBound >= 0, rows.upperBound <= count else {
-        throw session.error(.misuse, "rows \(rows) of \(count)")
-      }
-      guard !rows.isEmpty else { return [] }
       let type = try session.own(h5_new_reference_type(), H5Tclose, "preparing")
       let size = TextReference.byteCount
       let bytes = try [UInt8](unsafeUninitializedCapacity: rows.count * size) { buffer, filled in
@@ -70,7 +78,7 @@ public final class HDF5ByteLists: @unchecked Sendable {
       let stated = TextHeap.size(try file.rawBytes(start, header)), let size = Int(exactly: stated), size >= header,
       size <= file.byteCount - start
     else { throw error("row \(row) should be at byte \(reference.heap), where nothing is") }
-    if size <= Self.sharedHeapBytes {
+    if size <= Self.sharedHeapBytes, size / Self.manyLists > reference.length {
       let heap = TextHeap(try file.rawBytes(start, size))
       latest = (reference.heap, heap)
       if let list = heap.list(reference) { return list }

@@ -7,6 +7,7 @@ struct StreamedImages: StreamingDataset {
   private let images: StoredImages
   /// nil where nobody knows the classes.
   private let labels: HDF5Rows?
+  private let cache: BlockCache<Int64>?
   private let classCount: Int
   private let decoder: ImageDecoder
   private let extents: (channels: Int, height: Int, width: Int)
@@ -29,10 +30,12 @@ struct StreamedImages: StreamingDataset {
     decoder = try ImageDecoder(channels: shape[1], ImageSize(shape[2], shape[3]), transform)
     switch images {
     case .pixels:
+      cache = nil
       let digests = try SplitDigests(file, split, ["images", "labels"], layout)
       self.digests = digests
       knownDigest = digests.wholes.map { Self.digest(layout, (shape[1], shape[2], shape[3]), $0) }
     case .encoded(let encoded):
+      cache = BlockCache()
       digests = nil
       let labels = try ChunkDigests.read(file, split, "labels").map {
         $0.combined(rowBytes: MemoryLayout<Int32>.stride, count: encoded.count)
@@ -50,7 +53,7 @@ struct StreamedImages: StreamingDataset {
     let stored = chunk.column(1, as: Int32.self)
     guard let labels else { return stored.update(repeating: 0) }
     try withUnsafeTemporaryAllocation(of: Int64.self, capacity: samples.count) { numbers in
-      try labels.read(samples, into: numbers)
+      try read(labels, samples, into: numbers)
       if let row = numbers.firstIndex(where: { !(0..<Int64(classCount) ~= $0) }) {
         throw InputError(
           path,
@@ -59,6 +62,18 @@ struct StreamedImages: StreamingDataset {
       }
       for row in 0..<samples.count { stored[row] = Int32(truncatingIfNeeded: numbers[row]) }
     }
+  }
+
+  /// Labels beside images that are decoded a few at a time stay in memory.
+  private func read(_ labels: HDF5Rows, _ samples: Range<Int>, into numbers: UnsafeMutableBufferPointer<Int64>) throws {
+    guard let cache else { return try labels.read(samples, into: numbers) }
+    let some = try cache.elements(samples, of: labels.rowCount) { rows in
+      try [Int64](unsafeUninitializedCapacity: rows.count) { buffer, filled in
+        try labels.read(rows, into: UnsafeMutableBufferPointer(rebasing: buffer[..<rows.count]))
+        filled = rows.count
+      }
+    }
+    _ = numbers.update(fromContentsOf: some)
   }
 
   func batch(_ loaded: LoadedSamples, epoch: Int) throws -> Batch {
