@@ -8,13 +8,15 @@ extension InspectCommand {
       var hash = SHA256()
       hash.update("\(text.kind.rawValue)\n")
       for token in text.vocabulary.tokens { hash.update("\(token)\n") }
-      text.tokens.withUnsafeBytes { hash.update($0) }
+      for start in stride(from: 0, to: text.count, by: 1 << 20) {
+        try text.tokens(start..<min(start + (1 << 20), text.count)).withUnsafeBytes { hash.update($0) }
+      }
       return print(hash.digest)
     }
     let (words, unit) = (text.vocabulary.tokens, text.kind == .char ? "characters" : "words")
-    print("dataset for language modelling, \(text.tokens.count) \(unit), \(words.count) different with \(words[0])")
+    print("dataset for language modelling, \(text.count) \(unit), \(words.count) different with \(words[0])")
     print("vocabulary: \(first(words))")
-    let start = text.tokens.prefix(text.kind == .char ? 60 : 12).map { words[Int($0)] }
+    let start = try text.tokens(0..<min(text.kind == .char ? 60 : 12, text.count)).map { words[Int($0)] }
     print("/train/tokens: \"\(start.joined(separator: text.kind == .char ? "" : " ")) …\"")
     if let count = text.trainingTokens { print("trainings take the first \(count) unless --max-tokens says otherwise") }
   }

@@ -29,7 +29,13 @@ extension TrainCommand {
     if let streamed = train as? Streamed {
       configuration.shuffle = streamed.shuffling
       configuration.window = streamed.window.map { ByteCount($0) }
+    } else if let text = train as? TextDataset, text.sampling == .random {
+      if text.shuffling == .windowed { configuration.shuffle = .windowed }
+      configuration.window = text.window.map { ByteCount($0) } ?? configuration.window
     } else if configuration.shuffle == .windowed {
+      if train is TextDataset {
+        throw ConfigurationError("shuffle is windowed, but sequences that go on come in order")
+      }
       throw ConfigurationError("shuffle is windowed, but \(data) stays in memory as a whole: leave --shuffle out")
     }
   }

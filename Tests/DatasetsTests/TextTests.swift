@@ -81,9 +81,65 @@ import Testing
       let number = file.vocabulary[word]
       #expect(number > 0 && Array(file.vocabulary.tokens[number].utf8) == Array(word.utf8))
     }
-    #expect(Set(file.tokens).count == words.count + (kind == .char ? 1 : 0))
+    #expect(try Set(file.tokens(0..<file.count)).count == words.count + (kind == .char ? 1 : 0))
     #expect(Vocabulary.count(words + words).map(\.count) == words.map { _ in 2 })
     #expect(Vocabulary(["<unk>", words[0]]) != Vocabulary(["<unk>", words[1]]))
+  }
+
+  /// A text that is larger than the memory gives the samples, in the order, of one that is not.
+  @Test(arguments: [SequenceSampling.random, .sequential]) func textsAreStreamed(_ sampling: SequenceSampling) throws {
+    let folder = try TemporaryFolder()
+    let text = (0..<5000).map { UInt8(97 + $0 * $0 % 23) }
+    var converter = TextConverter(source: try folder.put(text, "t.txt"))
+    converter.storage.chunkRows = 100
+    _ = try converter.convert(to: folder.file("t.h5"))
+    let file = try TextFile.open(folder.file("t.h5"))
+    var options = StreamingOptions(memory: 16_000)
+    (options.window, options.shuffling) = (1200, sampling == .random ? .windowed : nil)
+    func dataset(limit: Int? = nil) throws -> TextDataset {
+      try TextDataset(file, steps: 7, sampling: sampling, limit: limit, batchSize: 8, options)
+    }
+    let streamed = try dataset()
+    options.memory = 1 << 20
+    let resident = try dataset()
+    #expect(streamed.digest == resident.digest)
+    #expect(streamed.ordering == resident.ordering && streamed.window == resident.window)
+    for epoch in 0..<3 {
+      let pair = [streamed, resident].map { $0.arranged(epoch: epoch, batchSize: 8, seed: 5) }
+      let samplers = pair.map { Sampler(of: $0, batchSize: 8, seed: 5) }
+      #expect(samplers[0].order(epoch: epoch).samples == samplers[1].order(epoch: epoch).samples)
+      #expect(samplers[0].order(epoch: epoch).samples.sorted() == Array(0..<pair[0].count))
+      for index in 0..<samplers[0].batchCount {
+        let samples = samplers[0].order(epoch: epoch)[samplers[0].batch(index)]
+        let (found, expected) = try (pair[0].batch(samples), pair[1].batch(samples))
+        #expect(try found.inputs.values(as: Int64.self) == expected.inputs.values(as: Int64.self))
+        #expect(try found.targets.values(as: Int64.self) == expected.targets.values(as: Int64.self))
+      }
+    }
+    // Of a part of the text no digest is in the file.
+    options.memory = 4000
+    let part = try dataset(limit: 3500)
+    options.memory = 1 << 20
+    #expect(try part.digest == dataset(limit: 3500).digest)
+    options.memory = 1000
+    #expect(throws: MemoryBudgetError.self) { _ = try dataset() }
+    if sampling == .random {
+      (options.memory, options.shuffling) = (16_000, .full)
+      #expect(message { _ = try dataset() }?.hasPrefix("shuffle is full") == true)
+    }
+  }
+
+  @Test func tokensThatAreNone() throws {
+    let folder = try TemporaryFolder()
+    let file = try HDF5File.inMemory()
+    try file.write([1, 2, 1, 3] as [Int32], shape: [4], to: "/train/tokens")
+    try TextFile.finish(
+      file, Vocabulary(["<unk>", "a", "b"]), .char, trainingTokens: nil, sourceSHA256: String(repeating: "0", count: 64)
+    )
+    let text = try TextFile.open(folder.put(file.image(), "t.h5"))
+    #expect(try text.tokens(0..<3) == [1, 2, 1])
+    let found = message { _ = try text.tokens(2..<4) }
+    #expect(found?.contains("/train/tokens: place 3: expected a token in 0...2, found 3") == true, "\(found ?? "")")
   }
 
   @Test func textFiles() throws {
@@ -92,7 +148,7 @@ import Testing
     let summary = try TextConverter(source: path).convert(to: folder.file("t.h5"))
     #expect((summary.tokenCount, summary.vocabularyCount, summary.lineCount) == (7, 5, 1))
     let file = try TextFile.open(folder.file("t.h5"))
-    #expect(file.tokens.map { file.vocabulary.tokens[Int($0)] }.joined() == "乐山乐水，山水")
+    #expect(try file.tokens(0..<file.count).map { file.vocabulary.tokens[Int($0)] }.joined() == "乐山乐水，山水")
     #expect(file.kind == .char && file.trainingTokens == nil)
     let short = message { _ = try TextDataset(file, steps: 7, sampling: .random) }
     #expect(short == "\(folder.file("t.h5")): holds 7 tokens, but a sequence of 7 and its targets take 8")

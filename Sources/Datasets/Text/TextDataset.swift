@@ -16,7 +16,11 @@ public struct TextDataset: DigestedDataset {
   public let steps: Int
   /// How samples are taken from the text.
   public let sampling: SequenceSampling
-  private let tokens: [Int32]
+  private let tokens: TextTokens
+  /// How samples taken at random are shuffled.
+  public let shuffling: Shuffling
+  private let chunkTokens: Int
+  private let windowBytes: Int?
   private let digestOfTokens: String
   private var offset = 0
   /// Sequences that stand side by side, and the tokens of each, in sequential sampling; nil before it is arranged.
@@ -24,26 +28,74 @@ public struct TextDataset: DigestedDataset {
   private var rowLength = 0
   public private(set) var count: Int
 
-  /// Sequences of `steps` tokens from a file, or from its first `limit` tokens.
+  /// Sequences of `steps` tokens from a file, or from its first `limit` tokens: in memory where they fit that, else read when they
+  /// are needed.
   ///
-  /// - Throws: `InputError` for a text that is shorter than one sequence and its last target.
-  public init(_ file: TextFile, steps: Int, sampling: SequenceSampling, limit: Int? = nil) throws {
-    let tokens = Array(file.tokens.prefix(limit ?? .max))
-    let path = tokens.count < file.tokens.count ? "the beginning of \(file.path)" : file.path
-    try self.init(tokens, steps: steps, sampling: sampling, path: path)
+  /// - Parameter batchSize: sequences that stand side by side in sequential sampling.
+  /// - Throws: `InputError` for a text that is shorter than one sequence and its last target; `MemoryBudgetError` where the memory
+  ///   is too small for a batch or a window.
+  public init(
+    _ file: TextFile, steps: Int, sampling: SequenceSampling, limit: Int? = nil, batchSize: Int = 1,
+    _ options: StreamingOptions = StreamingOptions()
+  ) throws {
+    let count = min(limit ?? .max, file.count)
+    let path = count < file.count ? "the beginning of \(file.path)" : file.path
+    let isResident = count <= options.memory / MemoryLayout<Int32>.stride
+    let shuffling = options.shuffling ?? (isResident || sampling == .sequential ? .full : .windowed)
+    let tokens: TextTokens
+    if isResident {
+      tokens = .memory(try file.tokens(0..<count))
+    } else {
+      if sampling == .random, shuffling == .full {
+        let megabytes = count / (1 << 20) * MemoryLayout<Int32>.stride + 4
+        throw MemoryBudgetError(
+          "shuffle is full, for which all tokens must be in memory: it takes --memory \(megabytes)MB, or --shuffle windowed"
+        )
+      }
+      // Sequences begin anywhere, so that those of a chunk lie in two pieces.
+      let window = Self.layout(of: max(count / max(steps, 1), 1), steps, file.chunkTokens).window(bytes: options.window)
+      let needed = sampling == .sequential ? max(batchSize, 1) + 1 : 2 * window + 2
+      tokens = .file(try TokenPieces(file, count: count, memory: options.memory, needed: needed))
+    }
+    try self.init(
+      tokens, steps: steps, sampling: sampling, path: path, shuffling, chunk: file.chunkTokens, window: options.window)
   }
 
   /// Throws an `InputError` that names `path` for a text too short for one sample.
   public init(_ tokens: [Int32], steps: Int, sampling: SequenceSampling, path: String = "text") throws {
+    try self.init(.memory(tokens), steps: steps, sampling: sampling, path: path, .full, chunk: 1, window: nil)
+  }
+
+  private init(
+    _ tokens: TextTokens, steps: Int, sampling: SequenceSampling, path: String, _ shuffling: Shuffling, chunk: Int,
+    window: Int?
+  ) throws {
     guard steps > 0, tokens.count > steps else {
       throw InputError(
         path, "holds \(tokens.count) tokens, but a sequence of \(steps) and its targets take \(steps + 1)")
     }
-    (self.tokens, self.steps, self.sampling) = (tokens, steps, sampling)
+    (self.tokens, self.steps, self.sampling, self.shuffling) = (tokens, steps, sampling, shuffling)
+    (chunkTokens, windowBytes) = (chunk, window)
     count = (tokens.count - 1) / steps
     var hash = SHA256()
-    hash.update("\(tokens.count) \(steps) \(sampling.rawValue) \(tokens.withUnsafeBytes(Checksum.crc32))")
+    hash.update("\(tokens.count) \(steps) \(sampling.rawValue) \(try tokens.checksum())")
     digestOfTokens = hash.digest
+  }
+
+  /// Sequences in chunks, as many in each as a chunk of the file has room for.
+  private static func layout(of count: Int, _ steps: Int, _ chunkTokens: Int) -> ChunkLayout {
+    ChunkLayout(
+      count: count, rows: max(chunkTokens / steps, 1), columns: [steps * MemoryLayout<Int32>.stride])
+  }
+
+  private var layout: ChunkLayout { Self.layout(of: count, steps, chunkTokens) }
+  public var ordering: Ordering {
+    if rows != nil { return .inOrder }
+    return shuffling == .full ? .shuffled : .windowed(layout, window: layout.window(bytes: windowBytes))
+  }
+  /// Bytes of a window; nil where there are none.
+  public var window: Int? {
+    sampling == .random && shuffling == .windowed ? layout.window(bytes: windowBytes) * layout.memoryBytes : nil
   }
 
   public var digest: String { digestOfTokens }
@@ -93,8 +145,14 @@ public struct TextDataset: DigestedDataset {
     if let wrong = samples.first(where: { !(0..<count).contains($0) }) {
       throw TensorError("batch", "sample \(wrong) of \(count)")
     }
-    let inputs = samples.flatMap { tokens[start(of: $0)..<start(of: $0) + steps].map(Int64.init) }
-    let targets = samples.flatMap { tokens[start(of: $0) + 1...start(of: $0) + steps].map(Int64.init) }
+    var (inputs, targets) = ([Int64](), [Int64]())
+    inputs.reserveCapacity(samples.count * steps)
+    targets.reserveCapacity(samples.count * steps)
+    for sample in samples {
+      let start = start(of: sample)
+      try tokens.forEachPart(of: start..<start + steps) { for token in $0 { inputs.append(Int64(token)) } }
+      try tokens.forEachPart(of: start + 1..<start + steps + 1) { for token in $0 { targets.append(Int64(token)) } }
+    }
     var batch = Batch(
       inputs: Tensor(inputs, shape: [samples.count, steps]),
       targets: Tensor(targets, shape: [samples.count, steps]), samples: samples)

@@ -14,19 +14,27 @@ public struct TextFile: Sendable {
   public let kind: TokenKind
   /// The tokens by their number; 0 stands for all others.
   public let vocabulary: Vocabulary
-  /// The text, as numbers of the vocabulary.
-  public let tokens: [Int32]
+  /// Tokens of the text.
+  public let count: Int
   /// How many tokens a training takes unless told otherwise: the book's chapters take the first 10,000.
   public let trainingTokens: Int?
+  private let rows: HDF5Rows
+  /// Of int32; nil where the file has none.
+  let digests: ChunkDigests?
 
-  /// Reads a file and checks it; throws where it is no text, or damaged.
+  private static let object = "/train/tokens"
+
+  /// Opens a file and checks all but its tokens; throws where it is no text, or damaged.
   public static func open(_ path: String) throws -> TextFile { try TextFile(HDF5File.open(path)) }
 
   private init(_ file: HDF5File) throws {
     path = file.path
     try DatasetFormat.check(file, task: Self.task, version: Self.formatVersion)
     vocabulary = try TokenDatasets.vocabulary(file, "/vocabulary")
-    tokens = try TokenDatasets.tokens(file, "/train/tokens", rank: 1, count: vocabulary.count).values
+    try TokenDatasets.check(file, Self.object, rank: 1)
+    rows = try file.rows(of: Self.object)
+    count = rows.rowCount
+    digests = try ChunkDigests.read(file, "train", "tokens").flatMap { $0.type == .int32 ? $0 : nil }
     var kind = TokenKind.char
     if case .string(let name)? = try file.attribute("token", of: "/") { kind = TokenKind(rawValue: name) ?? .char }
     self.kind = kind
@@ -35,6 +43,31 @@ public struct TextFile: Sendable {
     } else {
       trainingTokens = nil
     }
+  }
+
+  /// Tokens that are best read together.
+  var chunkTokens: Int { max(rows.chunk?.first ?? min(1 << 16, count), 1) }
+
+  /// Some of the text, as numbers of the vocabulary.
+  /// - Throws: `InputError` with the place of what is no token, or differs from its digest.
+  public func tokens(_ range: Range<Int>) throws -> [Int32] {
+    let tokens = try [Int32](unsafeUninitializedCapacity: range.count) { buffer, filled in
+      try rows.read(range, into: UnsafeMutableBufferPointer(rebasing: buffer[..<range.count]))
+      filled = range.count
+    }
+    if let place = tokens.firstIndex(where: { $0 < 0 || Int($0) >= vocabulary.count }) {
+      throw InputError(
+        path,
+        "\(Self.object): place \(range.lowerBound + place): expected a token in 0...\(vocabulary.count - 1), found "
+          + "\(tokens[place])")
+    }
+    if let digests, digests.range(ofChunk: range.lowerBound / digests.rows, count: count) == range,
+      tokens.withUnsafeBytes(ChunkDigests.value) != digests.values[range.lowerBound / digests.rows]
+    {
+      throw InputError(
+        path, "\(Self.object): tokens \(range.lowerBound)…\(range.upperBound - 1): differ from their digest")
+    }
+    return tokens
   }
 
   /// The tokens of a file that is made. They take as few bytes as their vocabulary allows; their digests are of int32.

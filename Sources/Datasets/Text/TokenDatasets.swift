@@ -14,15 +14,22 @@ enum TokenDatasets {
     return Vocabulary(tokens)
   }
 
-  /// A dataset of integers that are tokens of a vocabulary of `count`.
-  static func tokens(
-    _ file: HDF5File, _ object: String, rank: Int, count: Int
-  ) throws -> (values: [Int32], shape: [Int]) {
+  /// The shape of a dataset of integers.
+  @discardableResult
+  static func check(_ file: HDF5File, _ object: String, rank: Int) throws -> [Int] {
     guard try file.isDataset(object) else { throw InputError(file.path, "has no \(object)") }
     let type = try file.elementType(of: object)
     guard type.isInteger else { throw InputError(file.path, "\(object): expected integers, found \(type)") }
     let shape = try file.shape(of: object)
     guard shape.count == rank else { throw InputError(file.path, "\(object): expected \(rank) axes, found \(shape)") }
+    return shape
+  }
+
+  /// A dataset of integers that are tokens of a vocabulary of `count`.
+  static func tokens(
+    _ file: HDF5File, _ object: String, rank: Int, count: Int
+  ) throws -> (values: [Int32], shape: [Int]) {
+    let shape = try check(file, object, rank: rank)
     let values = try file.read(object, as: Int32.self)
     if let place = values.firstIndex(where: { $0 < 0 || Int($0) >= count }) {
       let row = rank == 1 ? "" : "row \(place / shape[1]), "

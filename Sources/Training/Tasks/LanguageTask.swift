@@ -48,7 +48,7 @@ private struct LanguageData: TaskData {
     let limit = configuration.maxTokens ?? file.trainingTokens ?? 0
     dataset = try TextDataset(
       file, steps: model.inputShape.first ?? 1, sampling: configuration.sampling ?? .sequential,
-      limit: limit == 0 ? nil : limit)
+      limit: limit == 0 ? nil : limit, batchSize: configuration.batchSize, configuration.loading.options)
     objective = LanguageModelling()
   }
 
