@@ -111,7 +111,9 @@ final class RingSum: PendingTransfer {
 
   private func incoming(_ piece: Piece) -> Range<Int> { range(piece.index, ofSegment: segment(at: piece.step + 1)) }
   private func isAdding(_ piece: Piece) -> Bool { piece.step < size - 1 }
-  private func start(of range: Range<Int>) -> UnsafeMutablePointer<Float>? { values.baseAddress.map { $0 + range.lowerBound } }
+  private func start(of range: Range<Int>) -> UnsafeMutablePointer<Float>? {
+    values.baseAddress.map { $0 + range.lowerBound }
+  }
 
   private func add(_ piece: Piece) {
     let range = incoming(piece)

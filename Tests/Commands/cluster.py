@@ -25,10 +25,10 @@ class Cluster(CommandTest):
         cls.addClassCleanup(cls.hosts.down)
         cls.hosts.up()
 
-    def launch(self, name, steps, restarts=2, hosts=None):
+    def launch(self, name, steps, restarts=2, hosts=None, ranks=3):
         self.steps = self.folder / f"{name}.steps"
         words = self.hosts.words(
-            ROOT / "launch" / "mpirun", "--max-restarts", restarts, "--hostfile", hosts or self.hosts.file, "-n", 3, BINARY, *TRAIN,
+            ROOT / "launch" / "mpirun", "--max-restarts", restarts, "--hostfile", hosts or self.hosts.file, "-n", ranks, BINARY, *TRAIN,
             steps, "--data", self.data, "--verbose", "--checkpoint", self.folder / name, "--snapshot-every", "10steps")
         with open(self.steps, "wb") as output:
             process = subprocess.Popen(
@@ -56,10 +56,12 @@ class Cluster(CommandTest):
 
     def test_a_slow_link_is_no_lost_rank(self):
         """A sum that takes longer than ranks may be late: its bytes move all the time."""
-        self.hosts.shape("4mbit")
+        self.hosts.shape("2mbit")
         self.addCleanup(self.hosts.shape, None)
-        with unittest.mock.patch.dict(os.environ, LOCKSTEP_TIMEOUT_SECONDS="1"):
-            self.end(self.launch("slow", 1, restarts=0))
+        two = self.folder / "two hosts"
+        two.write_text("h1 slots=1\nh2 slots=1\n")
+        with unittest.mock.patch.dict(os.environ, LOCKSTEP_TIMEOUT_SECONDS="2"):
+            self.end(self.launch("slow", 1, restarts=0, hosts=two, ranks=2))
         self.assertIn("step 1 ", self.steps.read_text())
 
     def test_lost_ranks_and_hosts(self):

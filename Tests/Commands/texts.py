@@ -36,6 +36,21 @@ class Texts(CommandTest):
             words = [word.decode() for word in file["vocabulary"][:]]
             self.assertEqual("".join(words[token] for token in file["train/tokens"][:]), "one two")
 
+    def test_a_text_larger_than_memory(self):
+        """Streamed or not, on one rank or two: the same bits."""
+        data = self.convert("text", CHINESE * 10, "large", "--chunk", 500)
+        for sampling, memory in (("random", "30KB"), ("sequential", "20KB")):
+            options = ["--sampling", sampling, "--batch-size", 8, "--steps", 4, "--reproducible", "--quiet"]
+            if sampling == "random":
+                options += ["--window", "6KB", "--shuffle", "windowed"]
+            digests = set()
+            for number, (some, ranks) in enumerate(((memory, None), (memory, 2), ("64MB", None))):
+                folder = self.folder / f"{sampling}-{number}"
+                self.succeed("train", "rnn", "--data", data, "--checkpoint", folder, "--memory", some, *options, ranks=ranks)
+                digests.add(self.digest(folder.name))
+            self.assertEqual(len(digests), 1)
+        self.refuse(64, "train", "rnn", "--data", data, "--memory", "4KB", mentions=["chunks of 500 tokens"])
+
     def test_what_h5py_reads_of_pairs(self):
         path = self.convert("pairs", PAIRS, "pairs", "--steps", 5)
         with h5py.File(path) as file:
