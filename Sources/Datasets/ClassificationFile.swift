@@ -69,7 +69,7 @@ public final class ClassificationFile: Sendable {
       }
       imageShape = Array(shape.dropFirst())
     }
-    guard let imageShape else { throw InputError(path, "holds no split: neither /train nor /test") }
+    guard let imageShape else { throw InputError(path, "holds no images: neither in /train nor in /test") }
     (channels, height, width) = (imageShape[0], imageShape[1], imageShape[2])
     (self.images, self.unlabelled) = (images, unlabelled)
   }

@@ -20,7 +20,9 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   @Option(help: "How often a job that may start again (--max-restarts) keeps its state in memory; 20steps.")
   var snapshotEvery: String?
   @Flag(help: "Removes another run's checkpoints from the folder for checkpoints.") var overwrite = false
-  @Option(help: "Goes on from a checkpoint, or the newest good one of a folder.") var resume: String?
+  @Option(
+    help: "Goes on from a checkpoint, or the newest good one of a folder; auto: of --checkpoint, once it has one.")
+  var resume: String?
   @Option(help: "Writes a line of JSON per epoch to this file.") var metrics: String?
   @Option(help: "Draws the training curve to this .svg or .png file.") var plot: String?
   @Option(parsing: .unconditional, help: "Cross-validates with so many folds of /train before training on all of it.")
@@ -148,7 +150,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let entry = try Tool.registry().find(model)
     let resumed =
       try recovered
-      ?? resume.map { path in
+      ?? resumedPlace.map { path in
         try CheckpointFolder.load(path) { if communicator.isRoot { Console.warn($0) } }
       }
     var configuration = try configure(entry, resumed)
@@ -197,8 +199,17 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     ]
   }
 
+  /// Where the training goes on from; nil for one that begins.
+  private var resumedPlace: String? {
+    get throws {
+      guard resume == "auto" else { return resume }
+      guard let checkpoint else { throw ConfigurationError("resume auto needs --checkpoint, the folder to look into") }
+      return try CheckpointFolder(checkpoint).files().isEmpty ? nil : checkpoint
+    }
+  }
+
   private func place(_ resumed: (path: String, checkpoint: Checkpoint)?) -> (place: String, file: String)? {
-    resumed.map { (resume ?? $0.path, $0.path) }
+    resumed.map { ((resume == "auto" ? checkpoint : resume) ?? $0.path, $0.path) }
   }
 
   private func savingPlan(

@@ -68,7 +68,7 @@ import Testing
       line { try open(folder, names: nil) }
         == "\(path): class_names: expected an attribute with a name for each class")
     #expect(
-      line { try open(folder, images: { _ in }) } == "\(path): holds no split: neither /train nor /test")
+      line { try open(folder, images: { _ in }) } == "\(path): holds no images: neither in /train nor in /test")
     #expect(
       line { try open(folder, labels: { _ in }) } == "\(path): /train/labels: is not in the file")
 
