@@ -26,9 +26,7 @@ struct DoctorCommand: JobCommand {
     for (rank, host) in places.enumerated() where communicator.size > 1 {
       print("  rank \(rank) on \(String(decoding: host, as: UTF8.self))")
     }
-    if communicator.size * Threads.perRank > cores && communicator.size > 1 {
-      print("warning           \(communicator.size) ranks of \(Threads.perRank) threads share \(cores) cores")
-    }
+    if let crowd = Threads.crowd(of: communicator) { print("warning           \(crowd)") }
     print("use               launch/local \(cores) -- train lenet --data fashion-mnist.h5")
   }
 
@@ -48,6 +46,16 @@ struct DoctorCommand: JobCommand {
 /// How many cores and threads a process has.
 enum Threads {
   static var cores: Int { ProcessInfo.processInfo.activeProcessorCount }
+
+  /// What is wrong where the ranks of this host have more threads than cores, and what is better.
+  static func crowd(of communicator: Communicator) -> String? {
+    // Where each rank is bound to cores of its own, these are not shared.
+    let isBound = cores < ProcessInfo.processInfo.processorCount
+    let ranks = isBound ? 1 : communicator.ranksOnHost
+    guard communicator.size > 1, perRank > 1, ranks * perRank > cores else { return nil }
+    return "\(ranks) ranks of \(perRank) threads share \(cores) cores: OMP_NUM_THREADS=\(max(1, cores / ranks)), "
+      + "which launch/local sets, is faster"
+  }
 
   /// Refuses a number of threads that would break the OpenMP library, which believes any.
   static func check() throws {

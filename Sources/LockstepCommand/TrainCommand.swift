@@ -77,6 +77,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
         try job.saving?.folder.removeStrangers(resuming: place(job.resumed))
       }
     }
+    if communicator.isRoot, let crowd = Threads.crowd(of: communicator) { Console.warn(crowd) }
     if communicator.isRoot && !quiet { announce(job, communicator) }
     let validated = try folds.map { try crossValidate($0, job, communicator) }
     let trainer = try Trainer(drawing: job.network, job.objective, job.configuration, on: communicator)

@@ -77,6 +77,9 @@ public final class Communicator: @unchecked Sendable {
   /// Whether this rank is the one of its host that does what one of them should.
   public var isFirstOnHost: Bool { board.map { $0.index == 0 } ?? isRoot }
 
+  /// How many ranks of the job are on this rank's host.
+  public var ranksOnHost: Int { board?.recordCount ?? 1 }
+
   /// Runs `body`, in which this rank works by itself: others that wait for it do not take it for lost, however long it takes
   /// (up to `LOCKSTEP_WORK_SECONDS`, an hour unless set). Collectives within count as ever.
   public func working<Result>(at work: LocalWork, _ body: () throws -> Result) rethrows -> Result {

@@ -168,9 +168,9 @@ class Jobs(CommandTest):
         """--resume auto begins where nothing is saved yet, and goes on where something is: on any number of ranks."""
         words = ["train", "mlp-dropout", "--data", self.data, "--batch-size", 50, "--quiet", "--reproducible"]
         for ranks, steps in ((2, 3), (None, 7), (2, 9)):
-            self.succeed(*words, "--checkpoint", self.folder / "again", "--resume", "auto", "--steps", steps, ranks=ranks)
+            self.succeed(*words, "--checkpoint", self.folder / "queued", "--resume", "auto", "--steps", steps, ranks=ranks)
         self.succeed(*words, "--checkpoint", self.folder / "at once", "--steps", 9)
-        self.assertEqual(self.digest("again"), self.digest("at once"))
+        self.assertEqual(self.digest("queued"), self.digest("at once"))
         self.refuse(64, *words, "--resume", "auto", mentions=["--checkpoint"])
 
     def test_hangups_that_are_ignored(self):

@@ -31,7 +31,13 @@ public struct TextDataset: DigestedDataset {
   /// Sequences of `steps` tokens from a file, or from its first `limit` tokens: in memory where they fit that, else read when they
   /// are needed.
   ///
-  /// - Parameter batchSize: sequences that stand side by side in sequential sampling.
+  /// - Parameters:
+  ///   - file: the text.
+  ///   - steps: tokens of a sequence.
+  ///   - sampling: how sequences are taken from it.
+  ///   - limit: of so many tokens; all of them unless given.
+  ///   - batchSize: sequences that stand side by side in sequential sampling.
+  ///   - options: how much memory, and how sequences are shuffled.
   /// - Throws: `InputError` for a text that is shorter than one sequence and its last target; `MemoryBudgetError` where the memory
   ///   is too small for a batch or a window.
   public init(
