@@ -28,10 +28,11 @@ final class ChunkStore: @unchecked Sendable {
   /// A slot's state while its chunk is read.
   private static let loading = Int.min
 
-  /// Threads that load chunks: the ranks of a host share its cores.
+  /// Threads that load chunks: the ranks of a host share its cores. Where loading is mostly waiting, one core is left to whoever
+  /// trains.
   var threads: Int {
     let cores = Parallel.cores(sharedBy: rankCount)
-    return source.loadsInParallel ? cores : min(cores, Self.readers)
+    return source.loadsInParallel ? cores : max(1, min(cores - 1, Self.readers))
   }
   /// More threads would read faster than any training needs.
   private static let readers = 4
