@@ -7,8 +7,9 @@ import CMPI
 /// a rank adds what comes from the rank before it, so that at their end each has one segment's sum; in the second half the sums
 /// go round. A sum's order of additions is the ring's, the same in every run.
 final class RingSum: PendingTransfer {
-  /// A quarter of a megabyte: small enough to begin early, large enough that its messages' overhead is none.
-  private static let pieceElements = 1 << 16
+  /// A quarter of a megabyte at most: small enough to begin early, large enough that its messages' overhead is none. Of small
+  /// segments several, too, so that a piece comes while another goes.
+  private static let (leastElements, mostElements) = (1 << 13, 1 << 16)
   /// Pieces on their way at once, each with room for what it receives.
   private static let mostActive = 8
   /// Messages of so many sums can be on their way at once.
@@ -41,7 +42,9 @@ final class RingSum: PendingTransfer {
     (self.values, self.handle, self.rank, self.size) = (values, handle, rank, size)
     self.number = number % Self.tagCount
     let longest = (values.count + size - 1) / size
-    pieceCount = values.isEmpty || size == 1 ? 0 : (longest + Self.pieceElements - 1) / Self.pieceElements
+    let several = min(Self.mostActive, longest / Self.leastElements)
+    let pieces = max(1, several, (longest + Self.mostElements - 1) / Self.mostElements)
+    pieceCount = values.isEmpty || size == 1 ? 0 : pieces
     roomElements = pieceCount == 0 ? 0 : (longest + pieceCount - 1) / pieceCount
     rooms = .allocate(capacity: max(1, roomElements * min(Self.mostActive, pieceCount)))
   }
