@@ -221,6 +221,17 @@ static inline int h5_is_sound(const unsigned char *bytes, size_t count, haddr_t 
   return 1;
 }
 
+/// A read that a signal interrupts goes on: handlers of MPI and of other libraries may not ask for that.
+static inline int h5_read_all(int descriptor, void *buffer, size_t count, haddr_t address) {
+  for (size_t done = 0; done < count;) {
+    ssize_t got = pread(descriptor, (char *)buffer + done, count - done, (off_t)(address + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return -1;
+    done += (size_t)got;
+  }
+  return 0;
+}
+
 static inline size_t h5_little(const unsigned char *bytes, unsigned count) {
   size_t value = 0;
   while (count-- > 0) value = value << 8 | bytes[count];
@@ -266,7 +277,7 @@ static inline int h5_is_sound_header(int descriptor, haddr_t address, const unsi
   unsigned char *all = NULL;
   if (whole > count) {
     all = (unsigned char *)malloc(whole);
-    if (!all || pread(descriptor, all, whole, (off_t)address) != (ssize_t)whole) return free(all), 0;
+    if (!all || h5_read_all(descriptor, all, whole, address) < 0) return free(all), 0;
     bytes = all;
   }
   const unsigned char *message = bytes + first, *end = bytes + whole - 4;
@@ -283,18 +294,12 @@ static inline int h5_is_sound_header(int descriptor, haddr_t address, const unsi
   return isSound;
 }
 
-/// A read that a signal interrupts goes on: handlers of MPI and of other libraries may not ask for that.
 static inline herr_t h5_reader_read(H5FD_t *file, H5FD_mem_t kind, hid_t transfer, haddr_t address, size_t count,
                                     void *buffer) {
   struct h5_reader *reader = (struct h5_reader *)file;
   (void)transfer;
   if (address > reader->size || count > reader->size - address) return -1;
-  for (size_t done = 0; done < count;) {
-    ssize_t got = pread(reader->descriptor, (char *)buffer + done, count - done, (off_t)(address + done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return -1;
-    done += (size_t)got;
-  }
+  if (h5_read_all(reader->descriptor, buffer, count, address) < 0) return -1;
   const unsigned char *bytes = (const unsigned char *)buffer;
   int isSound = h5_is_sound(bytes, count, reader->size) &&
                 (kind == H5FD_MEM_DRAW || h5_is_sound_header(reader->descriptor, address, bytes, count, reader->size));
