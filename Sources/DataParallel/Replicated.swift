@@ -17,16 +17,19 @@ public final class Replicated: Strategy {
   /// - Parameters:
   ///   - replica: this rank's model and optimizer.
   ///   - communicator: the ranks that train together.
-  ///   - sliceSize: samples that go through the network at once; a shard is whole where statistics are of all of them.
+  ///   - sliceSize: samples that go through the network at once; more where statistics are of all of them.
+  ///   - accumulation: slices of a shard at least. Statistics are then of one slice of each rank.
   ///   - reducer: another way to sum the gradients than exactly.
   public init(
-    _ replica: Replica, over communicator: Communicator, sliceSize: Int = .max, reducer: (any Reducer)? = nil
+    _ replica: Replica, over communicator: Communicator, sliceSize: Int = .max, accumulation: Int = 1,
+    reducer: (any Reducer)? = nil
   ) throws {
     (self.replica, self.communicator) = (replica, communicator)
     self.reducer = try reducer ?? GradientReducer(replica.summed, over: communicator)
     let isWhole = replica.hasStatistics
     sharding = Sharding(
-      rank: communicator.rank, rankCount: communicator.size, sliceSize: isWhole ? .max : sliceSize, keepsEmpty: isWhole)
+      rank: communicator.rank, rankCount: communicator.size, sliceSize: isWhole ? .max : sliceSize,
+      accumulation: accumulation, keepsEmpty: isWhole)
     statistics = isWhole && communicator.size > 1 ? .globalBatch(RankStatistics(communicator: communicator)) : .slice
   }
 

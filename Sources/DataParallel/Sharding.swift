@@ -10,23 +10,27 @@ public struct Sharding: Sendable {
   public let rankCount: Int
   /// Samples of a slice at the most.
   public let sliceSize: Int
+  /// Slices of a shard at least, as far as it has samples.
+  public let accumulation: Int
   /// Cuts every global batch into so many fixed slices, whatever the number of ranks (reproducible mode).
   public let virtualShards: Int?
-  /// Whether a shard without samples is an empty slice rather than none.
+  /// Whether every rank has as many slices, of which some are empty: those that statistics are taken of together.
   public let keepsEmpty: Bool
 
-  /// Out of range are a number of ranks or a slice size below 1, which count as 1.
+  /// Out of range are a number of ranks, a slice size or an accumulation below 1, which count as 1.
   public init(
-    rank: Int, rankCount: Int, sliceSize: Int = .max, virtualShards: Int? = nil, keepsEmpty: Bool = false
+    rank: Int, rankCount: Int, sliceSize: Int = .max, accumulation: Int = 1, virtualShards: Int? = nil,
+    keepsEmpty: Bool = false
   ) {
     (self.rank, self.rankCount, self.sliceSize) = (rank, max(rankCount, 1), max(sliceSize, 1))
-    (self.virtualShards, self.keepsEmpty) = (virtualShards, keepsEmpty)
+    (self.accumulation, self.virtualShards, self.keepsEmpty) = (max(accumulation, 1), virtualShards, keepsEmpty)
   }
 
   /// The same for another rank.
   public func of(rank: Int) -> Sharding {
     Sharding(
-      rank: rank, rankCount: rankCount, sliceSize: sliceSize, virtualShards: virtualShards, keepsEmpty: keepsEmpty)
+      rank: rank, rankCount: rankCount, sliceSize: sliceSize, accumulation: accumulation, virtualShards: virtualShards,
+      keepsEmpty: keepsEmpty)
   }
 
   /// The positions in a global batch of `count` samples that are this rank's.
@@ -42,8 +46,8 @@ public struct Sharding: Sendable {
   public func slices(of count: Int) -> [Range<Int>] {
     if let virtualShards { return slicesOwned(virtualShards, of: count) }
     let shard = shard(of: count)
-    if shard.isEmpty { return keepsEmpty ? [shard] : [] }
-    let parts = (shard.count - 1) / sliceSize + 1
+    let wanted = max((shard.count - 1) / sliceSize + 1, accumulation)
+    let parts = keepsEmpty ? wanted : min(wanted, shard.count)
     return (0..<parts).map { part in
       let cut = { (index: Int) in shard.lowerBound + shard.count / parts * index + min(index, shard.count % parts) }
       return cut(part)..<cut(part + 1)

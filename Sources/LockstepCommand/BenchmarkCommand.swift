@@ -17,6 +17,7 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
   @Flag(help: "Also prints how fast the bare convolutions would be, and how close the model comes.") var roof = false
   @Flag(help: "Prints one line of JSON.") var json = false
   @OptionGroup(title: "Loading") var loading: SettingOptions<LoadingSettings>
+  @OptionGroup(title: "Ranks") var distribution: SettingOptions<DistributionSettings>
   @OptionGroup(title: "Kernels") var kernelling: SettingOptions<KernelSettings>
 
   private static var warmUpSteps: Int { 5 }
@@ -28,7 +29,7 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
   func run() throws {
     let entry = try Tool.registry().find(model)
     let communicator = try joinJob()
-    var configuration = try entry.recipe.with(kernelling.given).with(loading.given)
+    var configuration = try entry.recipe.with(kernelling.given).with(loading.given).with(distribution.given)
     if let batchSize { configuration.batchSize = batchSize }
     guard configuration.batchSize <= (1 << 30) / entry.inputShape.reduce(1, *) else {
       throw ConfigurationError(

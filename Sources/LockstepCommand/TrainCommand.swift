@@ -44,14 +44,14 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   @OptionGroup(title: "Texts") var sequences: SettingOptions<SequenceSettings>
   @OptionGroup(title: "Images") var images: SettingOptions<ImageSettings>
   @OptionGroup(title: "Reproducibility") var reproducibility: SettingOptions<Reproducibility>
+  @OptionGroup(title: "Ranks") var distribution: SettingOptions<DistributionSettings>
   @OptionGroup(title: "Kernels") var kernelling: SettingOptions<KernelSettings>
 
   /// What the options say of the configuration.
   var given: [String: String] {
     [
       optimization.given, scheduling.given, loading.given, splitting.given, sequences.given, images.given,
-      reproducibility.given,
-      kernelling.given,
+      reproducibility.given, distribution.given, kernelling.given,
     ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
   }
 

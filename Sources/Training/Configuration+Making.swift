@@ -24,8 +24,17 @@ extension Configuration {
     if self.audit != nil && !self.reproducible {
       throw ConfigurationError("audit needs --reproducible: else no two ranks compute the same bits of a gradient")
     }
+    try validateDistribution(require)
     try kernels.validate()
     try validateSchedule(require)
+  }
+
+  private func validateDistribution(_ require: (Bool, String, Any, String) throws -> Void) throws {
+    if self.reproducible {
+      let instead = "left out with --reproducible"
+      try require(
+        self.accumulate == 1, "accumulate", self.accumulate, instead + ": its virtual shards are such slices already")
+    }
   }
 
   private func validateSchedule(_ require: (Bool, String, Any, String) throws -> Void) throws {

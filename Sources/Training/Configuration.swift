@@ -40,6 +40,8 @@ public struct Configuration: Sendable, Equatable {
   public var images = ImageSettings()
   /// Seed, and the mode whose bits do not depend on the number of ranks.
   public var reproducibility = Reproducibility()
+  /// How a step is shared by the ranks.
+  public var distribution = DistributionSettings()
   /// Backend, precision and the size of slices.
   public var kernelling = KernelSettings()
 
@@ -129,6 +131,11 @@ extension Configuration {
   public subscript<Value>(dynamicMember path: WritableKeyPath<Reproducibility, Value>) -> Value {
     get { reproducibility[keyPath: path] }
     set { reproducibility[keyPath: path] = newValue }
+  }
+  /// A setting of `distribution`.
+  public subscript<Value>(dynamicMember path: WritableKeyPath<DistributionSettings, Value>) -> Value {
+    get { distribution[keyPath: path] }
+    set { distribution[keyPath: path] = newValue }
   }
   /// A setting of `kernelling`.
   public subscript<Value>(dynamicMember path: WritableKeyPath<KernelSettings, Value>) -> Value {

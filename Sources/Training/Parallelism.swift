@@ -8,7 +8,7 @@ extension Configuration {
   public func sharding(_ communicator: Communicator) -> Sharding {
     Sharding(
       rank: communicator.rank, rankCount: communicator.size, sliceSize: self.sliceSize,
-      virtualShards: self.reproducible ? self.virtualShards : nil)
+      accumulation: self.accumulate, virtualShards: self.reproducible ? self.virtualShards : nil)
   }
 
   /// How kernels compute. On several threads they may add in another order.
@@ -21,6 +21,7 @@ extension Configuration {
   func makeStrategy(_ replica: Replica, _ communicator: Communicator) throws -> any Strategy {
     self.reproducible
       ? Reproducible(replica, over: communicator, virtualShards: self.virtualShards)
-      : try Replicated(replica, over: communicator, sliceSize: self.sliceSize)
+      : try Replicated(
+        replica, over: communicator, sliceSize: self.sliceSize, accumulation: self.accumulate)
   }
 }

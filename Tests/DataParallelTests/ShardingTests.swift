@@ -44,6 +44,23 @@ import Testing
     }
   }
 
+  /// As many slices as were asked for, or more; as far as there are samples, unless ranks need the same number.
+  @Test func slicesAtLeast() {
+    for test in cases(3000) {
+      for keepsEmpty in [false, true] {
+        let sharding = Sharding(
+          rank: test.ranks / 2, rankCount: test.ranks, sliceSize: keepsEmpty ? .max : test.sliceSize, accumulation: 7,
+          keepsEmpty: keepsEmpty)
+        let (slices, shard) = (sharding.slices(of: test.count), sharding.shard(of: test.count))
+        #expect(slices.flatMap { $0 } == Array(shard), "\(test)")
+        #expect(keepsEmpty ? slices.count == 7 : slices.count >= min(7, shard.count), "\(test)")
+        let sizes = slices.map(\.count)
+        #expect((sizes.max() ?? 0) - (sizes.min() ?? 0) <= 1, "\(test)")
+        if !keepsEmpty { #expect(sizes.allSatisfy { (1...test.sliceSize).contains($0) }, "\(test)") }
+      }
+    }
+  }
+
   @Test func fewerSamplesThanRanks() {
     let shardings = (0..<4).map { Sharding(rank: $0, rankCount: 4, sliceSize: 32) }
     #expect(shardings.map { $0.slices(of: 2) } == [[0..<1], [1..<2], [], []])

@@ -34,6 +34,11 @@ import Testing
     ),
     ("slice-size is 0, but must be at least 1", { $0.sliceSize = 0 }),
     ("momentum is 0.9, but must be left out with adam", { ($0.optimizer, $0.momentum) = (.adam, 0.9) }),
+    ("accumulate is 0, but must be at least 1", { $0.accumulate = 0 }),
+    (
+      "accumulate is 2, but must be left out with --reproducible: its virtual shards are such slices already",
+      { ($0.reproducible, $0.accumulate) = (true, 2) }
+    ),
     ("nesterov is true, but must be used with a momentum", { $0.nesterov = true }),
   ]
 
@@ -117,6 +122,7 @@ import Testing
       "slice-size": "77", "memory": "64MB", "shuffle": "windowed", "window": "1MB", "on-bad-chunk": "skip",
       "validation": "0.25",
       "stratify": "true", "train-first": "900", "limit": "800", "class-weights": "balanced",
+      "accumulate": "3",
     ]
     let standard = Configuration(model: "small")
     #expect(Set(standard.settings.map(\.option)) == Set(texts.keys))
