@@ -11,4 +11,10 @@ public protocol Reducer: AnyObject {
   func complete() throws
   /// Waits for the sums, and leaves each tensor's `gradient` the one over all ranks.
   func finish() throws
+  /// The step that came last is not taken: what it would leave for the next one is forgotten.
+  func skip()
+}
+
+extension Reducer {
+  public func skip() {}
 }

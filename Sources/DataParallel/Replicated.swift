@@ -33,6 +33,11 @@ public final class Replicated: Strategy {
     statistics = isWhole && communicator.size > 1 ? .globalBatch(RankStatistics(communicator: communicator)) : .slice
   }
 
+  public func skip() {
+    replica.skip()
+    reducer.skip()
+  }
+
   public func beginStep() throws {
     replica.beginStep()
     sums = []
@@ -53,26 +58,14 @@ public final class Replicated: Strategy {
     let sums = self.sums.isEmpty ? [Double](repeating: 0, count: sumCount) : self.sums
     if communicator.size == 1 { return (sums, notes) }
     try reducer.complete()
-    let message = NumberMessage(sums + notes + replica.useCounts)
-    let request = try communicator.startAllReduce(message.numbers, owner: message)
+    let message = Numbers(sums + notes + replica.useCounts)
+    let request = try communicator.startAllReduce(message.values, owner: message)
     try reducer.finish()
     try request.wait()
     let notesEnd = sums.count + notes.count
-    replica.dropUnused(message.numbers[notesEnd...])
-    return (Array(message.numbers[..<sums.count]), Array(message.numbers[sums.count..<notesEnd]))
+    replica.dropUnused(message.values[notesEnd...])
+    return (Array(message.values[..<sums.count]), Array(message.values[sums.count..<notesEnd]))
   }
-}
-
-/// Numbers in memory that stays where it is while they travel.
-private final class NumberMessage {
-  let numbers: UnsafeMutableBufferPointer<Double>
-
-  init(_ values: [Double]) {
-    numbers = .allocate(capacity: values.count)
-    _ = numbers.initialize(from: values)
-  }
-
-  deinit { numbers.deallocate() }
 }
 
 /// Statistics over all ranks' shards.

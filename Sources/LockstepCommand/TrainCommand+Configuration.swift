@@ -81,6 +81,9 @@ extension TrainCommand {
     }
     var result = try base.with(given)
     try setMode(&result, from: old, resumed?.path)
+    if given["compression-rank"] != nil && result.compression != .powersgd {
+      throw ConfigurationError("compression-rank needs --compression powersgd")
+    }
     try checkGroups(entry.task)
     try result.validate()
     return result

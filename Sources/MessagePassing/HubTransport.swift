@@ -11,6 +11,8 @@ final class HubTransport: Transport {
   private let members: [Int]
   private let meetings = Atomic<Int>(0)
   private let descendants = Atomic<Int>(0)
+  /// Times that messages of many ranks at once were started.
+  let departures = Atomic<Int>(0)
 
   init(_ hub: SimulatedHub, rank: Int, members: [Int], channel: SimulatedHub.Channel = .init()) {
     (self.hub, self.rank, size, self.members, self.channel) = (hub, rank, members.count, members, channel)
@@ -109,6 +111,8 @@ final class HubTransport: Transport {
     send(message, to: peer, tag: tag)
     try receive(into: received, from: peer, tag: tag)
   }
+
+  func hasMessage(from peer: Int, tag: Int) -> Bool { hub.has(box(from: peer, to: rank, tag)) }
 
   private func box(from: Int, to: Int, _ tag: Int) -> SimulatedHub.Mailbox {
     SimulatedHub.Mailbox(channel: channel, from: from, to: to, tag: tag)

@@ -5,7 +5,7 @@ import Synchronization
 final class MPITransport: Transport, @unchecked Sendable {
   let rank: Int
   let size: Int
-  private let handle: MPI_Comm
+  let handle: MPI_Comm
   /// The longest run of elements given to MPI in one call, whose counts are 32 bits wide; longer ones travel in pieces.
   var pieceLength: Int
   /// Whether sums of many floats go round a ring in the background: between hosts; shared memory is faster than that.
@@ -84,7 +84,7 @@ final class MPITransport: Transport, @unchecked Sendable {
   }
 
   /// Calls `body` with the start and length of each piece; not at all for nothing.
-  private func forEachPiece(
+  func forEachPiece(
     of message: Message, atMost limit: Int = .max, _ body: (UnsafeMutableRawPointer, Int32) throws -> Void
   ) throws {
     guard let start = message.start else { return }
@@ -216,7 +216,7 @@ extension ReductionOperation {
 }
 
 /// A call of MPI while no other thread is in one.
-private func call(_ function: @autoclosure () -> Int32) throws {
+func call(_ function: @autoclosure () -> Int32) throws {
   try MPIProgress.shared.locked { try check(function()) }
 }
 

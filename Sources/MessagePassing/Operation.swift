@@ -1,7 +1,7 @@
 /// What a rank can be waiting in, as errors, the checked mode and the watchdog name it.
 enum Operation: UInt8, Sendable, CustomStringConvertible {
   case none = 0
-  case barrier, allReduce, broadcast, allGather, gather, duplicate, split, finalize, send, receive, exchange, hostMemory
+  case barrier, allReduce, broadcast, allGather, gather, duplicate, split, finalize, send, receive, exchange, hostMemory, allToAll
 
   var description: String {
     switch self {
@@ -18,6 +18,7 @@ enum Operation: UInt8, Sendable, CustomStringConvertible {
     case .receive: "receive"
     case .exchange: "exchange"
     case .hostMemory: "sharing of memory"
+    case .allToAll: "all-to-all"
     }
   }
 }

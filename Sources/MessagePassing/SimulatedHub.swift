@@ -101,6 +101,9 @@ final class SimulatedHub: @unchecked Sendable {
     }
   }
 
+  /// Whether a mailbox has a message, or none can come any more.
+  func has(_ box: Mailbox) -> Bool { locked { mail[box]?.isEmpty == false || error != nil } }
+
   /// Waits until there is a value, or none can come: a rank has failed, or one of `missing` has ended.
   private func wait<Value>(_ value: () -> Value?, for missing: () -> [Int]) throws -> Value {
     while true {

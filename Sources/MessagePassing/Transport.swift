@@ -27,6 +27,11 @@ protocol Transport: AnyObject, Sendable {
   /// Memory that the ranks of a host share; nil where they can't.
   func hostMemory(_ byteCount: Int) throws -> HostMemory?
 
+  /// Starts messages to and from other ranks, of lengths that both sides know; of two that are started between the same ranks
+  /// the first arrives first.
+  func startMessages(sending: [(peer: Int, message: Message)], receiving: [(peer: Int, message: Message)]) throws
+    -> any PendingTransfer
+
   // MARK: Messages between two ranks
 
   func send(_ message: Message, to peer: Int, tag: Int) throws

@@ -34,6 +34,7 @@ extension Configuration {
       let instead = "left out with --reproducible"
       try require(
         self.accumulate == 1, "accumulate", self.accumulate, instead + ": its virtual shards are such slices already")
+      try require(self.compression == .none, "compression", self.compression.text, instead + ", whose sums are exact")
     }
   }
 

@@ -1,4 +1,6 @@
-/// How a step is shared by the ranks: in which slices each computes its part.
+import DataParallel
+
+/// How a step is shared by the ranks: in which slices each computes its part, and what travels between them.
 public struct DistributionSettings: Settings {
   /// Slices of a rank's part of each batch at least, one after the other; 1 unless set. The batch stays that of one step.
   @Setting(
@@ -8,6 +10,17 @@ public struct DistributionSettings: Settings {
     PyTorch's SyncBatchNorm does.
     """, .from(1, to: 1 << 20))
   public var accumulate = 1
+  /// A loss of bits that the next step makes good; what is left at the end of a run is not saved.
+  @Setting(
+    """
+    How gradients travel between ranks: none (as they are), bf16, int8, or powersgd (thin matrices). What a step loses is \
+    added to the next one; a resumed training begins with nothing to add.
+    """)
+  public var compression = Compression.none
+  /// More directions are more bytes, and less to carry over.
+  @Setting("Rank of powersgd's matrices, 4 unless given.", .within(1...1024)) public var compressionRank = 4
 
   public init() {}
 }
+
+extension Compression: SettingName {}

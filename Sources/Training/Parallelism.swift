@@ -22,6 +22,7 @@ extension Configuration {
     self.reproducible
       ? Reproducible(replica, over: communicator, virtualShards: self.virtualShards)
       : try Replicated(
-        replica, over: communicator, sliceSize: self.sliceSize, accumulation: self.accumulate)
+        replica, over: communicator, sliceSize: self.sliceSize, accumulation: self.accumulate,
+        reducer: self.compression.makeReducer(replica.summed, over: communicator, rank: self.compressionRank))
   }
 }

@@ -19,6 +19,9 @@ final class EndlessTransport: Transport {
   func gather(_ own: Message, counts: [Int], into all: Message, to root: Int?) {
     real.gather(own, counts: counts, into: all, to: root)
   }
+  func startMessages(sending: [(peer: Int, message: Message)], receiving: [(peer: Int, message: Message)])
+    -> any PendingTransfer
+  { Endless() }
   func duplicate() -> any Transport { EndlessTransport() }
   func split(color: Int32, key: Int32) -> any Transport { EndlessTransport() }
   func hostMemory(_ byteCount: Int) -> HostMemory? { nil }

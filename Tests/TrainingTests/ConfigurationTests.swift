@@ -39,6 +39,11 @@ import Testing
       "accumulate is 2, but must be left out with --reproducible: its virtual shards are such slices already",
       { ($0.reproducible, $0.accumulate) = (true, 2) }
     ),
+    ("compression-rank is 0, but must be in 1…1024", { $0.compressionRank = 0 }),
+    (
+      "compression is bf16, but must be left out with --reproducible, whose sums are exact",
+      { ($0.reproducible, $0.compression) = (true, .bf16) }
+    ),
     ("nesterov is true, but must be used with a momentum", { $0.nesterov = true }),
   ]
 
@@ -122,7 +127,7 @@ import Testing
       "slice-size": "77", "memory": "64MB", "shuffle": "windowed", "window": "1MB", "on-bad-chunk": "skip",
       "validation": "0.25",
       "stratify": "true", "train-first": "900", "limit": "800", "class-weights": "balanced",
-      "accumulate": "3",
+      "accumulate": "3", "compression": "int8", "compression-rank": "2",
     ]
     let standard = Configuration(model: "small")
     #expect(Set(standard.settings.map(\.option)) == Set(texts.keys))
