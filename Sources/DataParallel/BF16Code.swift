@@ -3,6 +3,7 @@
 public struct BF16Code: GradientCode {
   public let block = 1
 
+  /// Has no settings.
   public init() {}
 
   public func byteCount(of count: Int) -> Int { 2 * count }

@@ -41,7 +41,9 @@ final class FactoredMatrix {
 
   /// The same numbers on all ranks.
   private func draw(_ row: Int, into rows: Numbers<Float>) {
-    for column in 0..<m { rows.values[row * m + column] = Float(key.bounded(1 << 20, draw: draws + column)) / 524_288 - 1 }
+    for column in 0..<m {
+      rows.values[row * m + column] = Float(key.bounded(1 << 20, draw: draws + column)) / 524_288 - 1
+    }
     draws += m
   }
 

@@ -8,6 +8,7 @@ public struct Int8Code: GradientCode {
   private static let magic: Float = 12_582_912
   private static let scaleBytes = MemoryLayout<Float>.size
 
+  /// Has no settings.
   public init() {}
 
   public func byteCount(of count: Int) -> Int { count + (count + block - 1) / block * Self.scaleBytes }

@@ -64,9 +64,12 @@ public final class Replica {
     isInStep = false
   }
 
-  func update() throws {
-    try optimizer.step()
-    optimizer.clearGradients()
+  func update() throws { try update(by: optimizer.step) }
+
+  /// Ends a step that is taken; `step` changes the parameters.
+  func update(by step: () throws -> Void) throws {
+    try step()
+    for tensor in parameters { tensor.gradient = nil }
     for module in statisticians { try module.updateStatistics() }
     isInStep = false
   }
@@ -83,6 +86,15 @@ public final class Replica {
   }
 
   func restore(_ state: ReplicaState) throws {
+    try loadModel(state)
+    // Copies: the optimizer writes to them, and the state may be restored again.
+    let slots = state.slots.filter { $0.key != LocalSteps.outerSlot }
+    optimizer.slots = slots.mapValues { $0.mapValues { $0.copy() } }
+    optimizer.stepCount = state.optimizerSteps
+  }
+
+  /// The model's part of a state, whose optimizer's part fits it.
+  func loadModel(_ state: ReplicaState) throws {
     try model.load(Dictionary(uniqueKeysWithValues: state.model))
     let shapes = Dictionary(uniqueKeysWithValues: model.namedParameters.map { ($0.name, $0.tensor.shape) })
     for (slot, tensors) in state.slots {
@@ -90,9 +102,11 @@ public final class Replica {
         throw TensorError("resume", "the optimizer's \(slot) of \(name) has shape \(tensor.shape)")
       }
     }
-    // Copies: the optimizer writes to them, and the state may be restored again.
-    optimizer.slots = state.slots.mapValues { $0.mapValues { $0.copy() } }
-    optimizer.stepCount = state.optimizerSteps
+  }
+
+  /// The first of parameters, buffers and this rank's memory of the optimizer that is not finite.
+  var firstOddName: String? {
+    get throws { try (model.state + namedSlots).first { try !$0.tensor.isFinite() }?.name }
   }
 }
 
@@ -108,5 +122,11 @@ public struct ReplicaState {
   /// Tensors are kept, not copied: whoever restores them copies.
   public init(model: [(name: String, tensor: Tensor)], slots: [String: [String: Tensor]], optimizerSteps: Int) {
     (self.model, self.slots, self.optimizerSteps) = (model, slots, optimizerSteps)
+  }
+
+  func copied() -> ReplicaState {
+    ReplicaState(
+      model: model.map { (name: $0.name, tensor: $0.tensor.copy()) },
+      slots: slots.mapValues { $0.mapValues { $0.copy() } }, optimizerSteps: optimizerSteps)
   }
 }

@@ -46,11 +46,19 @@ public protocol Strategy: AnyObject {
 
   /// Changes the parameters by their gradients, and clears those.
   func update() throws
+  /// Updates, but takes all of it back where a number would not be finite.
+  ///
+  /// - Returns: the name of the first such tensor, the same on every rank; nil where all are finite.
+  func updateWatchfully() throws -> String?
   /// Ends a step that is not taken: clears the gradients, and nothing else changes.
   func skip() throws
 
   // MARK: State
 
+  /// Whether replicas are what they are to be when something is saved: saves wait for it. The same on every rank.
+  var isSettled: Bool { get }
+  /// Makes them so: before the model is evaluated, or saved all the same. Collective where ranks part at all.
+  func settle() throws
   /// All that a checkpoint keeps of the replica and its optimizer, whole on rank 0 at least.
   func state() throws -> ReplicaState
   /// Whether `state()` asks no other rank.
@@ -78,11 +86,25 @@ extension Strategy {
   public func clip(_ limit: Double) throws { try clipGradients(replica.parameters, norm: limit) }
   public func gradientSize() throws -> GradientSize { try GradientSize(of: replica.summed) }
   public func update() throws { try replica.update() }
+  public func updateWatchfully() throws -> String? { try watching { try update() } }
   public func skip() throws { replica.skip() }
+  public var isSettled: Bool { true }
+  public func settle() throws {}
   public func state() throws -> ReplicaState { replica.state }
   public var hasWholeState: Bool { true }
   public func restore(_ state: ReplicaState) throws { try replica.restore(state) }
   public func verify(step: Int) throws {
     try Replicas.verify(replica.model.state + replica.namedSlots, step: step, over: communicator)
+  }
+
+  /// Runs an update of this rank's replica and optimizer, and goes back where any rank's is not finite.
+  func watching(_ update: () throws -> Void) throws -> String? {
+    let before = replica.state.copied()
+    try update()
+    let odd = try communicator.tellAll(replica.firstOddName ?? "").first { !$0.isEmpty }
+    guard let odd else { return nil }
+    try replica.model.load(Dictionary(uniqueKeysWithValues: before.model))
+    (replica.optimizer.slots, replica.optimizer.stepCount) = (before.slots, before.optimizerSteps)
+    return odd
   }
 }

@@ -81,9 +81,7 @@ extension TrainCommand {
     }
     var result = try base.with(given)
     try setMode(&result, from: old, resumed?.path)
-    if given["compression-rank"] != nil && result.compression != .powersgd {
-      throw ConfigurationError("compression-rank needs --compression powersgd")
-    }
+    try setDistribution(&result)
     try checkGroups(entry.task)
     try result.validate()
     return result
@@ -111,6 +109,17 @@ extension TrainCommand {
     throw ConfigurationError(
       "\(path) was saved \(Self.mode(old)), this run is \(Self.mode(configuration)); "
         + "--allow-mode-change goes on all the same")
+  }
+
+  /// Where the optimizer's memory lies is of the job, not of the training: any job can go on from any checkpoint.
+  private func setDistribution(_ configuration: inout Configuration) throws {
+    configuration.shardOptimizer = given["shard-optimizer"] != nil
+    if given["compression-rank"] != nil && configuration.compression != .powersgd {
+      throw ConfigurationError("compression-rank needs --compression powersgd")
+    }
+    for name in ["outer-learning-rate", "outer-momentum"] where given[name] != nil && configuration.localSteps == 0 {
+      throw ConfigurationError("\(name) needs --local-steps")
+    }
   }
 
   private static func mode(_ configuration: Configuration) -> String {

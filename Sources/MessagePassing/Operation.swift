@@ -1,7 +1,8 @@
 /// What a rank can be waiting in, as errors, the checked mode and the watchdog name it.
 enum Operation: UInt8, Sendable, CustomStringConvertible {
   case none = 0
-  case barrier, allReduce, broadcast, allGather, gather, duplicate, split, finalize, send, receive, exchange, hostMemory, allToAll
+  case barrier, allReduce, broadcast, allGather, gather, duplicate, split, finalize, send, receive, exchange, hostMemory
+  case allToAll
 
   var description: String {
     switch self {

@@ -27,6 +27,9 @@ public struct Packet {
     try Value(from: &self)
   }
 
+  /// Whether all was taken out.
+  public var isAtEnd: Bool { next >= bytes.count }
+
   fileprivate mutating func append(_ word: UInt64) { withUnsafeBytes(of: word.littleEndian) { bytes += $0 } }
 
   fileprivate mutating func word() throws -> UInt64 {

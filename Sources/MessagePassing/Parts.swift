@@ -7,7 +7,9 @@ extension Communicator {
     _ values: UnsafeBufferPointer<T>, counts: [Int], into received: UnsafeMutableBufferPointer<T>,
     counts receivedCounts: [Int], owner: AnyObject? = nil
   ) throws -> Request {
-    try collective(CollectiveCall(.allToAll, T.messageType)) {
+    // Counts may differ from rank to rank.
+    try collective(CollectiveCall(.allToAll, T.messageType), isStarted: true) {
+      let start = timeline?.now
       let sending = try parts(Message(values), counts)
       let receiving = try parts(Message(received), receivedCounts)
       guard sending[rank].count == receiving[rank].count else {
@@ -17,7 +19,8 @@ extension Communicator {
       let peers = (0..<size).filter { $0 != rank }
       let transfer = try transport.startMessages(
         sending: peers.map { ($0, sending[$0]) }, receiving: peers.map { ($0, receiving[$0]) })
-      return Request(transfer, .allToAll, sequence: collectiveCount, of: self, owner: owner)
+      let call = CollectiveCall(.allToAll, T.messageType, count: values.count)
+      return Request(transfer, call, from: start, sequence: collectiveCount, of: self, owner: owner)
     }
   }
 
@@ -26,12 +29,14 @@ extension Communicator {
   public func startAllGather<T: MessageElement>(
     _ all: UnsafeMutableBufferPointer<T>, counts: [Int], owner: AnyObject? = nil
   ) throws -> Request {
-    try collective(CollectiveCall(.allGather, T.messageType, count: all.count)) {
+    let call = CollectiveCall(.allGather, T.messageType, count: all.count)
+    return try collective(call, isStarted: true) {
+      let start = timeline?.now
       let parts = try parts(Message(all), counts)
       let peers = (0..<size).filter { $0 != rank }
       let transfer = try transport.startMessages(
         sending: peers.map { ($0, parts[rank]) }, receiving: peers.map { ($0, parts[$0]) })
-      return Request(transfer, .allGather, sequence: collectiveCount, of: self, owner: owner)
+      return Request(transfer, call, from: start, sequence: collectiveCount, of: self, owner: owner)
     }
   }
 

@@ -37,6 +37,7 @@ public final class CheckpointPlan {
   /// The metric that tells which file is the best one so far: it gets a second name, `best.h5`, which stays.
   public let keepBest: String?
   var lastSavedStep: Int?
+  private var isOwed = false
   var bestScore: CheckpointScore?
   /// Where this rank saves.
   let writer: CheckpointWriter
@@ -65,9 +66,11 @@ public final class CheckpointPlan {
     return false
   }
 
-  func isDue(afterStep step: Int) -> Bool {
-    if case .steps(let count) = interval { return step % count == 0 }
-    return false
+  /// - Parameter isSettled: whether this is a moment to save; one that was due since the last such moment is due then.
+  func isDue(afterStep step: Int, isSettled: Bool) -> Bool {
+    if case .steps(let count) = interval, step % count == 0 { isOwed = true }
+    defer { if isSettled { isOwed = false } }
+    return isOwed && isSettled
   }
 
   /// How good the model is after an epoch, by the metric that counts here.

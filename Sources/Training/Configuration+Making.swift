@@ -35,6 +35,15 @@ extension Configuration {
       try require(
         self.accumulate == 1, "accumulate", self.accumulate, instead + ": its virtual shards are such slices already")
       try require(self.compression == .none, "compression", self.compression.text, instead + ", whose sums are exact")
+      try require(self.localSteps == 0, "local-steps", self.localSteps, instead)
+    }
+    if self.shardOptimizer {
+      try require(
+        self.localSteps == 0, "shard-optimizer", true,
+        "left out with --local-steps, where each rank's memory is its own")
+      // Others ask for a whole parameter at once.
+      try require(
+        [.sgd, .adam, .adamw].contains(self.optimizer), "shard-optimizer", true, "left out with \(self.optimizer)")
     }
   }
 

@@ -19,10 +19,18 @@ extension Configuration {
   }
 
   func makeStrategy(_ replica: Replica, _ communicator: Communicator) throws -> any Strategy {
-    self.reproducible
+    if self.localSteps > 0 {
+      return try LocalSteps(
+        replica, over: communicator, length: self.localSteps, learningRate: self.outerLearningRate,
+        momentum: self.outerMomentum, sliceSize: self.sliceSize, accumulation: self.accumulate,
+        compression: self.compression, compressionRank: self.compressionRank)
+    }
+    let whole: any Strategy =
+      self.reproducible
       ? Reproducible(replica, over: communicator, virtualShards: self.virtualShards)
       : try Replicated(
         replica, over: communicator, sliceSize: self.sliceSize, accumulation: self.accumulate,
         reducer: self.compression.makeReducer(replica.summed, over: communicator, rank: self.compressionRank))
+    return self.shardOptimizer && communicator.size > 1 ? ShardedOptimizer(whole) : whole
   }
 }

@@ -99,8 +99,11 @@ extension Trainer {
         if let saving { try saveLast(saving) }
         throw Interrupted(signal: signal, step: position.step, folder: saving?.folder.path)
       }
-      if let saving, saving.isDue(afterStep: position.step) { try save(saving) }
-      if let snapshots, snapshots.isDue(afterStep: position.step) { try snapshot(snapshots) }
+      if let saving, saving.isDue(afterStep: position.step, isSettled: strategy.isSettled) { try save(saving) }
+      if let snapshots, snapshots.isDue(afterStep: position.step, isSettled: strategy.isSettled) {
+        try snapshot(snapshots)
+      }
     }
+    try strategy.settle()
   }
 }

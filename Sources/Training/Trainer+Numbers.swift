@@ -33,21 +33,7 @@ extension Trainer {
 
   /// Updates, but takes back what is not finite.
   func updateWatchfully() throws -> NotFiniteError? {
-    let before = try copied(strategy.state())
-    try strategy.update()
-    let after = try strategy.state()
-    let slots = after.slots.sorted { $0.key < $1.key }.flatMap { slot, tensors in
-      tensors.sorted { $0.key < $1.key }.map { (name: "\(slot) of \($0.key)", tensor: $0.value) }
-    }
-    guard let odd = try (after.model + slots).first(where: { try !$0.tensor.isFinite() }) else { return nil }
-    try strategy.restore(before)
-    return fault(.update(odd.name), communicator.size == 1 ? [0] : [])
-  }
-
-  private func copied(_ state: ReplicaState) -> ReplicaState {
-    ReplicaState(
-      model: state.model.map { (name: $0.name, tensor: $0.tensor.copy()) },
-      slots: state.slots.mapValues { $0.mapValues { $0.copy() } }, optimizerSteps: state.optimizerSteps)
+    try strategy.updateWatchfully().map { fault(.update($0), communicator.size == 1 ? [0] : []) }
   }
 
   private func fault(_ place: NotFiniteError.Place, _ ranks: [Int]) -> NotFiniteError {

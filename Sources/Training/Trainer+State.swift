@@ -62,11 +62,12 @@ extension Trainer {
   }
 
   /// Keeps the state in the memory of each host: it outlives the ranks. As replicas are alike, any rank's will do. One that
-  /// comes while the one before is still being written is left out, and one that fails leaves the one before.
+  /// comes while the one before is still being written is left out, and one that fails leaves the one before. A state that is
+  /// whole on rank 0 alone is kept on that rank's host.
   func snapshot(_ plan: CheckpointPlan) throws {
     let state = try strategy.state()
     let carried = try gatherCarried()
-    guard communicator.isFirstOnHost, !plan.writer.isBusy else { return }
+    guard strategy.hasWholeState ? communicator.isFirstOnHost : communicator.isRoot, !plan.writer.isBusy else { return }
     if plan.lastSavedStep != nil { try? plan.writer.finish() }
     plan.lastSavedStep = position.step
     try? plan.writer.begin(checkpoint(state, carried, at: position, totals).copied())

@@ -94,7 +94,8 @@ import Testing
       func bytes(_ compression: Compression) throws -> Int {
         let transport = CountingTransport(try hub.transport.duplicate())
         let communicator = try Communicator(transport, jobRank: hub.rank)
-        let parameters = [Tensor.zeros([300, 200]).requiringGradient(), Tensor.zeros([64, 16, 5, 5]).requiringGradient()]
+        let shapes: [Shape] = [[300, 200], [64, 16, 5, 5]]
+        let parameters = shapes.map { Tensor.zeros($0).requiringGradient() }
         let reducer =
           try compression.makeReducer(parameters, over: communicator, rank: 2)
           ?? GradientReducer(parameters, over: communicator)
@@ -114,8 +115,8 @@ import Testing
     let communicator = try Ranks.duplicate()
     let parameter = Tensor.zeros([20, 30]).requiringGradient()
     let reducer = try PowerSGDReducer([parameter], over: communicator, rank: 2)
-    let (columns, rows) = (Tensor.normal([20, 2], key: RandomKey(seed: 1)), Tensor.normal([2, 30], key: RandomKey(seed: 2)))
-    let matrix = columns.matmul(rows)
+    let columns = Tensor.normal([20, 2], key: RandomKey(seed: 1))
+    let matrix = columns.matmul(Tensor.normal([2, 30], key: RandomKey(seed: 2)))
     for _ in 0..<2 {
       parameter.gradient = matrix * Double(communicator.rank + 1)
       try Self.reduce(reducer, [parameter], order: [0])

@@ -44,6 +44,15 @@ import Testing
       "compression is bf16, but must be left out with --reproducible, whose sums are exact",
       { ($0.reproducible, $0.compression) = (true, .bf16) }
     ),
+    ("outer-learning-rate is 0.0, but must be above 0", { $0.outerLearningRate = 0 }),
+    ("outer-momentum is 1.0, but must be in 0..<1", { $0.outerMomentum = 1 }),
+    (
+      "local-steps is 5, but must be left out with --reproducible", { ($0.reproducible, $0.localSteps) = (true, 5) }
+    ),
+    (
+      "shard-optimizer is true, but must be left out with --local-steps, where each rank's memory is its own",
+      { ($0.shardOptimizer, $0.localSteps) = (true, 5) }
+    ),
     ("nesterov is true, but must be used with a momentum", { $0.nesterov = true }),
   ]
 
@@ -127,7 +136,8 @@ import Testing
       "slice-size": "77", "memory": "64MB", "shuffle": "windowed", "window": "1MB", "on-bad-chunk": "skip",
       "validation": "0.25",
       "stratify": "true", "train-first": "900", "limit": "800", "class-weights": "balanced",
-      "accumulate": "3", "compression": "int8", "compression-rank": "2",
+      "accumulate": "3", "compression": "int8", "compression-rank": "2", "local-steps": "20",
+      "outer-learning-rate": "0.5", "outer-momentum": "0.25", "shard-optimizer": "true",
     ]
     let standard = Configuration(model: "small")
     #expect(Set(standard.settings.map(\.option)) == Set(texts.keys))
