@@ -33,18 +33,22 @@ extension Communicator {
   public func startAllReduce<T: MessageElement>(
     _ buffer: UnsafeMutableBufferPointer<T>, _ operation: ReductionOperation = .sum, owner: AnyObject? = nil
   ) throws -> Request {
-    try collective(CollectiveCall(.allReduce, T.messageType, operation, count: buffer.count)) {
+    let call = CollectiveCall(.allReduce, T.messageType, operation, count: buffer.count)
+    return try collective(call, isStarted: true) {
+      let start = timeline?.now
       let transfer = try transport.startAllReduce(Message(buffer), operation)
-      return Request(transfer, .allReduce, sequence: collectiveCount, of: self, owner: owner)
+      return Request(transfer, call, from: start, sequence: collectiveCount, of: self, owner: owner)
     }
   }
 
   /// The same for floats that are added in one tree, (0 + 1) + (2 + 3), whatever the hosts of these ranks; nil where there is no
   /// power of two of them, or where nothing carries such sums. `wait` leaves the same bits on every rank, in every run.
   public func startTreeSum(_ buffer: UnsafeMutableBufferPointer<Float>, owner: AnyObject? = nil) throws -> Request? {
-    try collective(CollectiveCall(.allReduce, .float32, .sum, count: buffer.count)) {
-      try transport.startTreeSum(Message(buffer)).map {
-        Request($0, .allReduce, sequence: collectiveCount, of: self, owner: owner)
+    let call = CollectiveCall(.allReduce, .float32, .sum, count: buffer.count)
+    return try collective(call, isStarted: true) {
+      let start = timeline?.now
+      return try transport.startTreeSum(Message(buffer)).map {
+        Request($0, call, from: start, sequence: collectiveCount, of: self, owner: owner)
       }
     }
   }

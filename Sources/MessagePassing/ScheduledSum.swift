@@ -1,4 +1,5 @@
 import CMPI
+import Failures
 
 /// A sum over all ranks that goes on by messages while its ranks compute: each step of its schedule as soon as the one before it is
 /// through.
@@ -33,6 +34,7 @@ final class ScheduledSum: PendingTransfer {
   /// Which of the group's sums this is, modulo `tagCount`.
   private let number: Int
   private(set) var error: (any Error)?
+  private(set) var completedAt: Int?
 
   /// Whether there is nothing more to do.
   var isDone: Bool { error != nil || (active.isEmpty && next == pieceCount) }
@@ -68,6 +70,7 @@ final class ScheduledSum: PendingTransfer {
   /// Does what can be done without waiting.
   func advance() {
     guard error == nil else { return }
+    defer { if isDone && completedAt == nil { completedAt = monotonicNanoseconds() } }
     do {
       for place in active.indices { try advance(&active[place]) }
       active.removeAll(where: isThrough)

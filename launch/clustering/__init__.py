@@ -1,0 +1,1 @@
+"""What launch/test-cluster does."""
