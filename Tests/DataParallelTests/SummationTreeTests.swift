@@ -140,7 +140,7 @@ import Testing
 @Suite(.serialized) struct TreeReducerRanksTests {
   @Test(arguments: [false, true]) func theSumHasTheSameBitsAsAlone(isEarly: Bool) throws {
     var draw = SeededNumbers(11)
-    let world = Ranks.world
+    let world = try Ranks.world
     for trial in 0..<24 {
       let step = LeafSums(leafCount: trial < 12 ? trial + 1 : draw.int(1...20), seed: UInt64(trial), &draw)
       let alone = try step.reduced(ranks: 1)[0]
