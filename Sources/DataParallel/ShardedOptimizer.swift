@@ -78,11 +78,10 @@ public final class ShardedOptimizer: Strategy {
         values += try tensor.floats()
       }
     }
-    guard let labels = try communicator.gather(packet.bytes, to: 0), let all = try communicator.gather(values, to: 0)
-    else {
-      if communicator.rank != 0 { return [:] }
-      throw TensorError("shard", "rank 0 has gathered nothing")
-    }
+    let (gatheredLabels, gathered) = (
+      try communicator.gather(packet.bytes, to: 0), try communicator.gather(values, to: 0)
+    )
+    guard let labels = gatheredLabels, let all = gathered else { return [:] }
     var slots: [String: [String: Tensor]] = [:]
     for (bytes, values) in zip(labels, all) {
       var (label, next) = (Packet(bytes), 0)

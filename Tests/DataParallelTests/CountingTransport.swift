@@ -14,7 +14,6 @@ final class CountingTransport: Transport {
 
   var rank: Int { real.rank }
   var size: Int { real.size }
-  var sumsInBackground: Bool { real.sumsInBackground }
   func barrier() throws { try real.barrier() }
   func allReduce(_ message: Message, _ operation: ReductionOperation) throws {
     count(2 * message.byteCount * (size - 1) / size)
