@@ -25,7 +25,10 @@ public final class CheckpointWriter: @unchecked Sendable {
   /// - Parameters:
   ///   - checkpoint: what is written.
   ///   - isBest: whether `best.h5` becomes another name of the file.
-  public func begin(_ checkpoint: Checkpoint, isBest: Bool = false) throws {
+  ///   - ended: called once the file is written, or could not be, on the thread that did it.
+  public func begin(
+    _ checkpoint: Checkpoint, isBest: Bool = false, ended: @escaping @Sendable () -> Void = {}
+  ) throws {
     try finish()
     condition.lock()
     isWriting = true
@@ -36,6 +39,7 @@ public final class CheckpointWriter: @unchecked Sendable {
         if isBest { try folder.markBest(file) }
         folder.remove(keeping)
       }
+      ended()
       condition.lock()
       isWriting = false
       if case .failure(let error) = outcome { failure = error }

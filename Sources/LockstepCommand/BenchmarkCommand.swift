@@ -18,6 +18,7 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
   @Flag(help: "Prints one line of JSON.") var json = false
   @OptionGroup(title: "Loading") var loading: SettingOptions<LoadingSettings>
   @OptionGroup(title: "Kernels") var kernelling: SettingOptions<KernelSettings>
+  @OptionGroup(title: "Trace") var tracing: TraceOptions
 
   private static var warmUpSteps: Int { 5 }
 
@@ -43,8 +44,11 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
       return try measureLoader(data, configuration, communicator)
     }
     let (dataset, objective) = try entry.task.synthetic(for: entry, configuration)
+    let recorder = try tracing.begin(over: communicator)
     let trainer = try Trainer(entry.make(entry.sizes), objective, configuration, on: communicator)
+    recorder?.open(trainer)
     let (stepSeconds, times) = try measure(trainer, dataset)
+    try tracing.write(recorder, over: communicator, quiet: json)
     let median = stepSeconds.sorted()[stepSeconds.count / 2]
     let rate = Double(dataset.weight(of: Array(0..<configuration.batchSize))) / median
     guard communicator.isRoot else { return }

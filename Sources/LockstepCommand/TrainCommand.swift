@@ -45,6 +45,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   @OptionGroup(title: "Images") var images: SettingOptions<ImageSettings>
   @OptionGroup(title: "Reproducibility") var reproducibility: SettingOptions<Reproducibility>
   @OptionGroup(title: "Kernels") var kernelling: SettingOptions<KernelSettings>
+  @OptionGroup(title: "Trace") var tracing: TraceOptions
 
   /// What the options say of the configuration.
   var given: [String: String] {
@@ -80,6 +81,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     if communicator.isRoot, let crowd = Threads.crowd(of: communicator) { Console.warn(crowd) }
     if communicator.isRoot && !quiet { announce(job, communicator) }
     let validated = try folds.map { try crossValidate($0, job, communicator) }
+    let recorder = try tracing.begin(over: communicator, from: [data])
     let trainer = try Trainer(drawing: job.network, job.objective, job.configuration, on: communicator)
     trainer.metadata = job.metadata
     if let resumed = job.resumed {
@@ -97,12 +99,20 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     (trainer.checks.numerics, trainer.checks.reportsSteps) = (checkNumerics, verbose)
     if simulateRanks != nil { trainer.checks.verificationInterval = 1 }
     trainer.observers = job.observers.filter { validated == nil || !($0 is CurvePlotter) }
-    try trainer.fit(job.train, validation: job.validation, test: job.test, saving: job.saving, snapshots: job.snapshots)
+    recorder?.open(trainer)
+    do {
+      try trainer.fit(
+        job.train, validation: job.validation, test: job.test, saving: job.saving, snapshots: job.snapshots)
+    } catch let interrupted as Interrupted {
+      try tracing.write(recorder, over: communicator, quiet: quiet)
+      throw interrupted
+    }
     if let validated, let writer = job.observers.lazy.compactMap({ $0 as? MetricsWriter }).first {
       writer.append(validated.summary(job.objective))
     }
     try submit(job, communicator)
     if communicator.isRoot && !quiet { conclude(trainer) }
+    try tracing.write(recorder, over: communicator, quiet: quiet)
     // The training is done and saved, but its exit code says that something is missing.
     try communicator.agreeing("observe") {
       if let failure = job.observers.lazy.compactMap(\.failure).first { throw failure }
@@ -197,7 +207,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
       "resume \(start ?? "none")", "check-numerics \(checkNumerics)", "folds \(folds ?? 0)",
       "submission \(submission ?? "none")", "build \(try Build.digest())",
       "training data \(try train.digest)", "test data \(try test?.digest ?? "none")",
-    ]
+    ] + tracing.identity
   }
 
   /// Where the training goes on from; nil for one that begins.

@@ -33,9 +33,11 @@ extension Communicator {
   public func startAllReduce<T: MessageElement>(
     _ buffer: UnsafeMutableBufferPointer<T>, _ operation: ReductionOperation = .sum, owner: AnyObject? = nil
   ) throws -> Request {
-    try collective(CollectiveCall(.allReduce, T.messageType, operation, count: buffer.count)) {
+    let call = CollectiveCall(.allReduce, T.messageType, operation, count: buffer.count)
+    return try collective(call, isStarted: true) {
+      let start = timeline?.now
       let transfer = try transport.startAllReduce(Message(buffer), operation)
-      return Request(transfer, .allReduce, sequence: collectiveCount, of: self, owner: owner)
+      return Request(transfer, call, from: start, sequence: collectiveCount, of: self, owner: owner)
     }
   }
 

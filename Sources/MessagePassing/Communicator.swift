@@ -26,6 +26,9 @@ public final class Communicator: @unchecked Sendable {
   /// All ranks must switch it between the same two collectives. Duplicates and parts inherit it.
   public var isChecked: Bool
 
+  /// Takes note of every message that this rank has a part in; nil: nobody does. Duplicates and parts inherit it.
+  public var timeline: Timeline?
+
   /// Whether a large sum, too, is best started and left alone: it goes on while this rank computes.
   public var sumsInBackground: Bool { transport.sumsInBackground }
 
@@ -115,16 +118,26 @@ public final class Communicator: @unchecked Sendable {
   }
 
   private func derived(_ part: any Transport) throws -> Communicator {
-    try Communicator(part, jobRank: members[rank], board: board, isChecked: isChecked)
+    let result = try Communicator(part, jobRank: members[rank], board: board, isChecked: isChecked)
+    result.timeline = timeline
+    return result
   }
 }
 
 extension Communicator {
   /// The frame of every collective: number it, show it to the watchdog, compare it in checked mode, then run `body`.
-  func collective<Result>(_ call: CollectiveCall, _ body: () throws -> Result) throws -> Result {
+  ///
+  /// - Parameter isStarted: whether it goes on when `body` has ended.
+  func collective<Result>(
+    _ call: CollectiveCall, isStarted: Bool = false, _ body: () throws -> Result
+  ) throws -> Result {
     let sequence = issued.add(1, ordering: .relaxed).newValue
+    let start = isStarted ? nil : timeline?.now
     board?.enter(call.operation, communicator: identifier, sequence: sequence)
-    defer { board?.leave() }
+    defer {
+      board?.leave()
+      note(call.operation, bytes: call.byteCount, from: start, isBlocking: true)
+    }
     return try naming("\(call.operation) #\(sequence)", rank: rank) {
       if isChecked { try Agreement.compare(call, sequence: sequence, over: checking) }
       return try body()
@@ -141,8 +154,12 @@ extension Communicator {
     // MPI promises no tag above 32767.
     guard (0...32767).contains(tag) else { throw invalidArgument(operation, "tag \(tag): expected 0 ... 32767") }
     let sequence = transfers.add(1, ordering: .relaxed).newValue
+    let start = timeline?.now
     board?.enter(operation, communicator: identifier, sequence: sequence, peer: members[peer])
-    defer { board?.leave() }
+    defer {
+      board?.leave()
+      note(operation, bytes: 0, from: start, isBlocking: true)
+    }
     return try naming("\(operation) \(direction) rank \(peer)", rank: rank, body)
   }
 

@@ -6,16 +6,23 @@ public final class Request {
   private var transfer: (any PendingTransfer)?
   private let owner: AnyObject?
   private let operation: Operation
+  private let byteCount: Int
+  /// For the communicator's timeline.
+  private let start: Int?
   private let sequence: Int
   private let communicator: Communicator
 
-  /// - Parameter owner: whoever holds the buffer's memory.
+  /// - Parameters:
+  ///   - start: when it was started, by the clock of the communicator's timeline.
+  ///   - owner: whoever holds the buffer's memory.
   init(
-    _ transfer: any PendingTransfer, _ operation: Operation, sequence: Int, of communicator: Communicator,
-    owner: AnyObject?
+    _ transfer: any PendingTransfer, _ call: CollectiveCall, from start: Int?, sequence: Int,
+    of communicator: Communicator, owner: AnyObject?
   ) {
     (self.transfer, self.owner) = (transfer, owner)
-    (self.operation, self.sequence, self.communicator) = (operation, sequence, communicator)
+    (operation, byteCount) = (call.operation, call.byteCount)
+    (self.start, self.sequence, self.communicator) = (start, sequence, communicator)
+    if transfer is CompleteTransfer { noteCompletion(of: transfer, isBlocking: true) }
   }
 
   /// Whoever lets go of this without waiting, after an error say, leaves the other ranks' sums still to arrive: the memory
@@ -28,14 +35,23 @@ public final class Request {
     communicator.board?.enter(operation, communicator: communicator.identifier, sequence: sequence)
     defer { communicator.board?.leave() }
     try naming("\(operation) #\(sequence)", rank: communicator.rank) { try transfer.wait() }
-    self.transfer = nil
+    complete(transfer)
   }
 
   /// Whether the collective is complete; lets MPI make progress, and does not wait.
   public func test() throws -> Bool {
     guard let transfer else { return true }
     let isComplete = try naming("\(operation) #\(sequence)", rank: communicator.rank) { try transfer.test() }
-    if isComplete { self.transfer = nil }
+    if isComplete { complete(transfer) }
     return isComplete
+  }
+
+  private func complete(_ transfer: any PendingTransfer) {
+    self.transfer = nil
+    if !(transfer is CompleteTransfer) { noteCompletion(of: transfer, isBlocking: false) }
+  }
+
+  private func noteCompletion(of transfer: any PendingTransfer, isBlocking: Bool) {
+    communicator.note(operation, bytes: byteCount, from: start, to: transfer.completedAt, isBlocking: isBlocking)
   }
 }

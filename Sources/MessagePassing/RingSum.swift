@@ -1,4 +1,5 @@
 import CMPI
+import Failures
 
 /// A sum over all ranks that is sent in pieces round a ring, each to the next rank as soon as it is there: every link carries
 /// the least that a sum can take, whatever the number of ranks, and pieces that wait for a slow link let the processor go on.
@@ -33,6 +34,7 @@ final class RingSum: PendingTransfer {
   /// Which of the group's sums this is, modulo `tagCount`.
   private let number: Int
   private(set) var error: (any Error)?
+  private(set) var completedAt: Int?
 
   /// Whether there is nothing more to do.
   var isDone: Bool { error != nil || (active.isEmpty && next == pieceCount) }
@@ -64,6 +66,7 @@ final class RingSum: PendingTransfer {
   /// Does what can be done without waiting.
   func advance() {
     guard error == nil else { return }
+    defer { if isDone && completedAt == nil { completedAt = monotonicNanoseconds() } }
     do {
       for place in active.indices { try advance(&active[place]) }
       active.removeAll(where: isThrough)

@@ -42,6 +42,12 @@ protocol PendingTransfer: AnyObject {
   func wait() throws
   /// Whether it is complete; makes progress, and does not wait.
   func test() throws -> Bool
+  /// When it came to its end, by the monotonic clock; nil where nobody knows before it is waited for.
+  var completedAt: Int? { get }
+}
+
+extension PendingTransfer {
+  var completedAt: Int? { nil }
 }
 
 /// What is complete as soon as it was started.

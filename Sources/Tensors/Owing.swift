@@ -7,8 +7,10 @@ import Glibc
 final class Debt {
   /// The tensor for which it was made; views of it don't take the ReLU over, as they are recorded otherwise.
   private weak var owner: Tensor?
-  fileprivate let result: () throws -> Tensor
+  private let result: () throws -> Tensor
   private let joined: () throws -> Tensor
+  /// Where it was made, as whoever watches the layers calls it.
+  private let place = LayerWatch.current?.place
   /// What the kernel will read, as it was when it was asked for.
   private let sources: [Storage]
   private let versions: Int
@@ -23,6 +25,16 @@ final class Debt {
 
   fileprivate func reads(_ storage: Storage) -> Bool { sources.contains { $0 === storage } }
 
+  /// Computes what is owed, as a part of the layer that owes it.
+  private func pay(_ kernel: () throws -> Tensor) rethrows -> Tensor {
+    guard let place, let watch = LayerWatch.current else { return try kernel() }
+    watch.resumes(place)
+    defer { watch.pauses() }
+    return try kernel()
+  }
+
+  fileprivate func paid() throws -> Tensor { try pay(result) }
+
   fileprivate func own(_ tensor: Tensor) { owner = tensor }
 
   fileprivate func checkSources() throws {
@@ -36,7 +48,7 @@ final class Debt {
     guard owner === tensor else { return nil }
     try checkSources()
     // What was not recorded does not become so later.
-    return try tensor.node == nil ? withoutGradient { try joined() } : joined()
+    return try tensor.node == nil ? withoutGradient { try pay(joined) } : pay(joined)
   }
 }
 
@@ -76,7 +88,7 @@ extension Storage {
       self.debt = nil
       do {
         try debt.checkSources()
-        take(from: try debt.result().storage)
+        take(from: try debt.paid().storage)
       } catch {
         fault = error
       }

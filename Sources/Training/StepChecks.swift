@@ -12,19 +12,36 @@ public final class StepChecks {
   public var reportsSteps = false
   /// Steps between comparisons of the replicas.
   public var verificationInterval = 100
+  /// Takes note of this rank's time; nil: nobody does.
+  public var timeline: Timeline? { didSet { layers = nil } }
+  private var layers: LayerTimeline?
   private var failure: NumericsFailure?
 
   init() {}
 
   /// Runs `body`, a slice's forward and backward pass.
   func watch(_ slice: Batch, of model: Module, atStep step: Int, _ body: () throws -> Void) throws {
-    guard numerics else { return try body() }
+    guard numerics else { return try watchTime(of: model, body) }
     let names = model.namedModules().map { (ObjectIdentifier($0.module), $0.name.isEmpty ? "model" : $0.name) }
     let tensors = model.namedParameters.map { (ObjectIdentifier($0.tensor), $0.name) }
     let check = NumericsCheck(names: Dictionary(names + tensors) { first, _ in first })
     try check.run(body)
     guard failure == nil, let fault = check.fault else { return }
     failure = NumericsFailure(fault: fault, step: step, samples: slice.samples)
+  }
+
+  /// A look at all numbers takes so long that the layers' times would mean nothing: then nobody notes them.
+  private func watchTime(of model: Module, _ body: () throws -> Void) rethrows {
+    guard let timeline, timeline.isOpen else { return try body() }
+    let layers = self.layers ?? LayerTimeline(timeline, of: model)
+    self.layers = layers
+    try layers.run(body)
+  }
+
+  /// Runs `body`, what comes beside the steps, so that a timeline shows it.
+  func noting<Result>(_ name: String, _ body: () throws -> Result) rethrows -> Result {
+    guard let timeline else { return try body() }
+    return try timeline.noting(name, body)
   }
 
   /// Throws on all ranks what the lowest one found.

@@ -1,5 +1,6 @@
 import Failures
 import Foundation
+import MessagePassing
 
 /// The most memory that this process has held so far; 0 where the system does not tell. (`getrusage` would count that of
 /// the process which started this one.)
@@ -34,14 +35,30 @@ public struct StepTimes: Sendable {
   }
 }
 
+/// What a step's time is made of.
+enum StepPart: String, CaseIterable {
+  case fetch, forward, backward, wait, update
+}
+
 /// Tells how long one thing after the other took, by one look at the clock for each.
 struct Stopwatch {
-  private var last = monotonicSeconds()
+  private let timeline: Timeline?
+  /// When it began.
+  let start: Int
+  private var last: Int
+
+  /// - Parameter timeline: takes note of each lap.
+  init(_ timeline: Timeline? = nil) {
+    self.timeline = timeline
+    start = timeline?.now ?? monotonicNanoseconds()
+    last = start
+  }
 
   /// Seconds since the last lap, or the beginning.
-  mutating func lap() -> Double {
-    let now = monotonicSeconds()
+  mutating func lap(_ part: StepPart) -> Double {
+    let now = timeline?.now ?? monotonicNanoseconds()
     defer { last = now }
-    return now - last
+    timeline?.note(part.rawValue, from: last, to: now)
+    return Double(now - last) * 1e-9
   }
 }

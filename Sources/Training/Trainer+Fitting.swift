@@ -62,7 +62,9 @@ extension Trainer {
     (position.stepInEpoch, position.skippedInEpoch) = (0, 0)
     offerState()
     let evaluator = Evaluator(model, objective, strategy.sharding, communicator, configuration.kernels)
-    let (validated, tested) = (try validation.map(evaluator.evaluate), try test.map(evaluator.evaluate))
+    let (validated, tested) = try checks.noting("evaluate") {
+      (try validation.map(evaluator.evaluate), try test.map(evaluator.evaluate))
+    }
     return EpochMetrics(
       epoch: position.epoch, step: position.step, seconds: monotonicSeconds() - start, train: sums,
       validation: validated, test: tested, examplesPerSecond: (sums.weight - weightBefore) / max(seconds, 1e-9),

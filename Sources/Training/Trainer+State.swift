@@ -10,6 +10,8 @@ extension Trainer {
   ///
   /// - Parameter metrics: of the epoch that has just ended, if one has.
   func save(_ plan: CheckpointPlan, after metrics: EpochMetrics? = nil, isLast: Bool = false) throws {
+    let start = checks.timeline?.now
+    defer { if let start { checks.timeline?.note("save", from: start) } }
     try strategy.verify(step: position.step)
     let state = try strategy.state()
     let carried = try gatherCarried()
@@ -20,7 +22,10 @@ extension Trainer {
       copy.score = plan.score(of: metrics)
       let isBest = copy.score.map { $0.isBetter(than: plan.bestScore) } ?? false
       if isBest { plan.bestScore = copy.score }
-      try plan.writer.begin(copy, isBest: isBest)
+      let timeline = checks.timeline
+      try plan.writer.begin(copy, isBest: isBest) { [start = timeline?.now ?? 0] in
+        timeline?.note("write checkpoint", .saving, from: start)
+      }
       if isLast { try plan.writer.finish() }
     }
     plan.lastSavedStep = position.step

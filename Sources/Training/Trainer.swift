@@ -99,7 +99,7 @@ public final class Trainer {
   @discardableResult
   public func step(_ batch: StepBatch) throws -> StepResult {
     try settings.kernels.run {
-      var stopwatch = Stopwatch()
+      var stopwatch = Stopwatch(checks.timeline)
       let audit = beginAudit()
       try strategy.beginStep()
       var own = Totals(objective.sums)
@@ -109,17 +109,17 @@ public final class Trainer {
       for (index, slice) in batch.slices.enumerated() {
         try checks.watch(slice, of: model, atStep: position.step + 1) {
           let losses = try loss(of: forward(slice, of: batch), on: slice)
-          times.forward += stopwatch.lap()
+          times.forward += stopwatch.lap(.forward)
           try backward(losses, of: batch, isLast: index == batch.slices.count - 1, watch, addingTo: &own)
-          times.backward += stopwatch.lap()
+          times.backward += stopwatch.lap(.backward)
         }
       }
       var result = try reduce(own, of: batch, watch)
-      times.allreduceWait += stopwatch.lap()
+      times.allreduceWait += stopwatch.lap(.wait)
       if let audit { try finish(audit, batch) }
       if checks.reportsSteps { result.report = try report(batch, own) }
       if result.skipped == nil { result.skipped = try update() }
-      times.update += stopwatch.lap()
+      times.update += stopwatch.lap(.update)
       if let fault = result.skipped {
         try skip(fault, carried: carried)
         result.totals = Totals(own.names)
@@ -127,6 +127,7 @@ public final class Trainer {
         skippedInARow = 0
       }
       try finish(batch)
+      checks.timeline?.finishStep(from: stopwatch.start)
       return result
     }
   }
@@ -216,8 +217,8 @@ public final class Trainer {
 
   /// The next step's batch, nil at the epoch's end.
   public func fetch(_ loader: Loader) throws -> StepBatch? {
-    var stopwatch = Stopwatch()
-    defer { times.fetch += stopwatch.lap() }
+    var stopwatch = Stopwatch(checks.timeline)
+    defer { times.fetch += stopwatch.lap(.fetch) }
     return try communicator.working(at: .loading) { try loader.next() }
   }
 }

@@ -171,6 +171,26 @@ class Faults(CommandTest):
             self.assertEqual(len(list(folder.iterdir())), 1)
         self.assertTrue(pathlib.Path("/dev/full").is_char_device())
 
+    def test_a_trace(self):
+        """It is refused before the training where it can't be written; where that shows at its end, all else is saved."""
+        path, folder = self.folder / "trace.json", self.folder / "traced"
+        train = ("train", "mlp", "--data", self.data, "--steps", 8, "--trace")
+        for ranks in (None, 2):
+            said = self.succeed(*train, path, "--trace-steps", 2, ranks=ranks)
+            self.assertIn(f"trace: {path}\n  steps 6 to 7 of", said)
+            events = json.loads(path.read_text())["traceEvents"]
+            self.assertEqual({event["pid"] for event in events}, set(range(ranks or 1)))
+        self.succeed(*train, self.folder / "trace.svg", "--quiet")
+        self.succeed("benchmark", "mlp", "--steps", 3, "--json", "--trace", path)
+        self.refuse_everywhere(73, *train, self.folder / "none" / "t.json", "--checkpoint", folder, mentions=["none"])
+        self.assertFalse(folder.exists() and any(folder.iterdir()))
+        self.refuse(64, *train, self.folder / "t.txt", mentions=[".json or .svg"])
+        self.refuse(64, *train[:-1], "--trace-steps", 3, mentions=["--trace"])
+        full = self.folder / "full.json"
+        full.symlink_to("/dev/full")
+        self.refuse_everywhere(73, *train, full, "--checkpoint", folder, "--overwrite", mentions=["No space left", full])
+        self.assertEqual(len(list(folder.iterdir())), 1)
+
     def refuse_lines(self, code, count, *arguments, mentions=(), **options):
         """Like `refuse`, with so many lines on standard error, each of the command's own."""
         done = run(*arguments, **options)

@@ -106,17 +106,17 @@ private struct BackwardPass {
   }
 
   func run(keepingGraph: Bool, ready: ((Tensor) throws -> Void)?) throws {
-    let check = NumericsCheck.ofThread
+    let watch = LayerWatch.current
     for node in nodes {
+      watch?.resumes(node.place)
+      defer { watch?.pauses() }
       let inputs = node.inputs
       var derivatives: [Tensor?] = []
       if let arrived = node.arrived.take(), let rule = node.rule {
         try node.checkVersions()
         derivatives = try rule(arrived)
       }
-      if let check, let origin = node.origin {
-        for derivative in derivatives { if let derivative { check.inspect(derivative: derivative, of: origin) } }
-      }
+      watch?.derives(derivatives, at: node.place)
       if !keepingGraph { node.release() }
       for (index, input) in inputs.enumerated() {
         // Taken out, so that a derivative of which there is no other reference can be kept without a copy.

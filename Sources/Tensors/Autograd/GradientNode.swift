@@ -19,8 +19,8 @@ final class GradientNode {
   private var needed: (Storage?, Storage?, Storage?)
   private let versions: Int
   private let function: StaticString
-  /// Known while numbers are being checked.
-  var origin: NumericsCheck.Origin?
+  /// Where it was recorded, as the watch of that time calls it; −1 where nobody watched.
+  var place = -1
 
   init(
     _ inputs: [Tensor], needing needed: (Tensor?, Tensor?, Tensor?), _ function: StaticString, _ rule: @escaping Rule
@@ -37,7 +37,9 @@ final class GradientNode {
   }
 
   /// The function that computed the result, without its parameters' names.
-  var operation: String { String("\(function)".prefix { $0 != "(" }) }
+  var operation: String { Self.operation(function) }
+
+  static func operation(_ function: StaticString) -> String { String("\(function)".prefix { $0 != "(" }) }
 
   /// Throws if a value that the rule reads was changed in place since.
   func checkVersions() throws {
@@ -90,7 +92,7 @@ extension Tensor {
     if inputs.contains(where: \.tracksGradient) {
       guard Recording.isOn else { return self }
       let node = GradientNode(inputs, needing: (first, second, third), function, rule)
-      node.origin = NumericsCheck.ofThread?.inspect(self, of: inputs, operation: node.operation)
+      if let watch = LayerWatch.current { node.place = watch.records(self, of: inputs, function) }
       self.node = node
     } else if inputs.contains(where: \.isDerivative) {
       isDerivative = true

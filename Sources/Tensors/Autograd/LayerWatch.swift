@@ -1,4 +1,5 @@
-/// Goes along with a forward pass and is told of each layer that computes: a check of its numbers, a summary of its shapes.
+/// Goes along with a forward pass, and perhaps the backward pass after it, and is told of each layer that computes: a check of
+/// its numbers, a summary of its shapes, a note of its time.
 open class LayerWatch: @unchecked Sendable {
   @TaskLocal static var current: LayerWatch?
 
@@ -14,6 +15,20 @@ open class LayerWatch: @unchecked Sendable {
   open func enters(_ layer: AnyObject) {}
   /// The layer that was entered last has come to its output.
   open func leaves(_ layer: AnyObject, _ output: Tensor) {}
+
+  /// A number for where the forward pass is now, by which this watch finds it again.
+  open var place: Int { 0 }
+  /// An operation came to a result that has a gradient; its number is that of the place unless this watch has another.
+  ///
+  /// - Parameter function: the operation's, with the names of its parameters.
+  open func records(_ result: Tensor, of inputs: [Tensor], _ function: StaticString) -> Int { place }
+
+  /// What was put off or recorded under a number is computed now, a result that was owed or derivatives.
+  open func resumes(_ place: Int) {}
+  /// What was resumed last is done.
+  open func pauses() {}
+  /// Backward has come to the derivatives of an operation's inputs.
+  open func derives(_ derivatives: [Tensor?], at place: Int) {}
 
   /// Computes a layer by `body`, as every module that is called does; `output` takes the tensor out of a result that is more.
   @inline(__always)

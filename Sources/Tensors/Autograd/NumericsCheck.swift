@@ -19,15 +19,12 @@ public struct NumericsFault: Sendable, Equatable, CustomStringConvertible {
 /// Looks at every result and every derivative, and remembers the first that is not finite: slow, for finding the culprit.
 /// Used by one thread.
 public final class NumericsCheck: LayerWatch, @unchecked Sendable {
-  static var ofThread: NumericsCheck? { current.flatMap { $0 as? NumericsCheck } }
-
-  /// What each operation that is still in a graph was, and in which layer.
-  typealias Origin = (operation: String, layer: String?)
-
   /// The first that was seen; nil where all numbers were finite.
   public private(set) var fault: NumericsFault?
   private let names: [ObjectIdentifier: String]
   private var layers: [String?] = []
+  /// What each recorded operation was, and in which layer.
+  private var origins: [(operation: String, layer: String?)] = []
 
   /// - Parameter names: the dotted names of a network's modules and parameters.
   public init(names: [ObjectIdentifier: String] = [:]) {
@@ -43,20 +40,26 @@ public final class NumericsCheck: LayerWatch, @unchecked Sendable {
 
   public override func leaves(_ layer: AnyObject, _ output: Tensor) { layers.removeLast() }
 
-  /// Looks at a new result and tells where it came from. A parameter that was no good before is named itself.
-  func inspect(_ result: Tensor, of inputs: [Tensor], operation: String) -> Origin {
-    let origin = (operation: operation, layer: layers.last ?? nil)
-    guard fault == nil, let bad = Self.firstBad(result) else { return origin }
+  /// Looks at a new result. A parameter that was no good before is named itself.
+  public override func records(_ result: Tensor, of inputs: [Tensor], _ function: StaticString) -> Int {
+    origins.append((GradientNode.operation(function), layers.last ?? nil))
+    guard fault == nil, let bad = Self.firstBad(result) else { return origins.count - 1 }
     let culprit = inputs.first { names[ObjectIdentifier($0)] != nil && Self.firstBad($0) != nil }
     let parameter = culprit.flatMap { names[ObjectIdentifier($0)] }.map { "parameter \($0)" }
-    fault = NumericsFault(operation: parameter ?? origin.operation, layer: origin.layer, isBackward: false, value: bad)
-    return origin
+    note(bad, of: origins.count - 1, as: parameter, isBackward: false)
+    return origins.count - 1
   }
 
-  /// Looks at a derivative that the operation passes on.
-  func inspect(derivative: Tensor, of origin: Origin) {
-    guard fault == nil, let bad = Self.firstBad(derivative) else { return }
-    fault = NumericsFault(operation: origin.operation, layer: origin.layer, isBackward: true, value: bad)
+  public override func derives(_ derivatives: [Tensor?], at place: Int) {
+    guard fault == nil, origins.indices.contains(place) else { return }
+    if let bad = derivatives.lazy.compactMap({ $0.flatMap(Self.firstBad) }).first {
+      note(bad, of: place, isBackward: true)
+    }
+  }
+
+  private func note(_ value: Double, of place: Int, as name: String? = nil, isBackward: Bool) {
+    let (operation, layer) = origins[place]
+    fault = NumericsFault(operation: name ?? operation, layer: layer, isBackward: isBackward, value: value)
   }
 
   private static func firstBad(_ tensor: Tensor) -> Double? {
