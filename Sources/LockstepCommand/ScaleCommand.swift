@@ -17,15 +17,21 @@ struct ScaleCommand<Tool: LockstepTool>: JobCommand {
   @Option(help: "Samples of one step, over all ranks together.") var batchSize: Int?
   @Option(help: "The most ranks that are predicted.") var ranks = 4096
   @Option(help: "Ranks of each host.") var ranksPerHost = 1
-  @Option(parsing: .unconditional, help: "What a message between hosts takes however short: 50us.") var latency: TimeSpan?
-  @Option(parsing: .unconditional, help: "What a host sends and receives: 1gbit, 12.5MB.") var bandwidth: Bandwidth?
-  @Option(help: "How ranks add up: ring, tree, hierarchical, or whichever is fastest.") var algorithm: SumChoice = .ring
+  @Option(parsing: .unconditional, help: "What a message between hosts takes however short: 50us.")
+  var latency: TimeSpan?
+  @Option(parsing: .unconditional, help: "What a host sends and receives: 1gbit, 12.5MB.")
+  var bandwidth: Bandwidth?
+  @Option(help: "How ranks add up: ring, tree, hierarchical, or whichever is fastest.")
+  var algorithm = SumChoice.ring
   @Option(help: "What is left of gradients on their way: none, bf16, int8.") var compress = Compression.none
   @Option(parsing: .unconditional, help: "Epochs of the training that --within is about; the recipe's unless given.")
   var epochs: Int?
   @Option(parsing: .unconditional, help: "Samples of an epoch.") var examples: Int?
-  @Option(parsing: .unconditional, help: "The fewest hosts that see all of them in this time: 2h, 30min.") var within: TimeSpan?
+  @Option(parsing: .unconditional, help: "The fewest hosts that see all of them in this time: 2h, 30min.")
+  var within: TimeSpan?
   @Option(help: "Draws examples per second over ranks: FILE.svg or FILE.png.") var plot: String?
+  @Option(parsing: .unconditional, help: "Seconds of steps that are measured, and a part of that for other shards and sums.")
+  var seconds = 5.0
   @Flag(help: "Then measures the training's own steps on these ranks, and says how far off the prediction is.")
   var verify = false
   @Flag(help: "Prints one line of JSON.") var json = false
@@ -35,8 +41,11 @@ struct ScaleCommand<Tool: LockstepTool>: JobCommand {
     for (name, value) in [("ranks", ranks), ("ranks-per-host", ranksPerHost)] where !(1...1_000_000).contains(value) {
       throw ValidationError("--\(name) is \(value), but must be in 1…1000000")
     }
-    for (name, value) in [("epochs", epochs), ("examples", examples)] where !(1...1_000_000_000_000).contains(value ?? 1) {
-      throw ValidationError("--\(name) is \(value ?? 0), but must be 1 or more")
+    for (name, value) in [("epochs", epochs ?? 1), ("examples", examples ?? 1)] where !(1...1 << 50).contains(value) {
+      throw ValidationError("--\(name) is \(value), but must be in 1…\(1 << 50)")
+    }
+    guard seconds > 0, seconds <= 1e5 else {
+      throw ValidationError("--seconds is \(seconds), but must be more than 0, and at most 100000")
     }
     if within != nil && examples == nil { throw ValidationError("--within needs --examples, the samples of an epoch") }
     if within == nil && (examples != nil || epochs != nil) {
@@ -56,7 +65,7 @@ struct ScaleCommand<Tool: LockstepTool>: JobCommand {
     }
     if let plot { try communicator.agreeing("plot") { if communicator.isRoot { try Gnuplot.check(plot) } } }
     let measurement = ScalingMeasurement(
-      entry: entry, configuration: configuration, communicator: communicator, probesNetwork: communicator.size > 1)
+      entry: entry, configuration: configuration, communicator: communicator, seconds: seconds)
     let found = try measurement.run()
     let measured = verify ? try measurement.verify() : nil
     guard communicator.isRoot else { return }
@@ -75,13 +84,15 @@ struct ScaleCommand<Tool: LockstepTool>: JobCommand {
     if json {
       print(try report.line(answer).text)
     } else {
-      report.lines(answer).forEach { print($0) }
+      for line in report.lines(answer) { print(line) }
     }
     if let plot { try Gnuplot.draw(report.script, to: plot) }
   }
 
   /// For the network that is asked for.
-  private func prediction(_ found: ScalingMeasurement.Result, _ configuration: Configuration, _ communicator: Communicator)
+  private func prediction(
+    _ found: ScalingMeasurement.Result, _ configuration: Configuration, _ communicator: Communicator
+  )
     -> ScalingPrediction
   {
     var prediction = here(found, configuration, communicator)

@@ -18,6 +18,7 @@ from .images import Images
 from .jobs import Jobs
 from .own_tool import OwnTool
 from .saving import Saving
+from .scaling import Scaling
 from .succeeding import Commands
 from .support import BINARY
 from .tables import Tables
@@ -26,7 +27,7 @@ from .translating import Translating
 
 __all__ = [
     "Arrays", "BadInput", "Backends", "Book", "Cluster", "Commands", "Converting", "Details", "Encoded", "Faults", "Hostile",
-    "Images", "Jobs", "OwnTool", "Saving", "Tables", "Texts", "Translating"]
+    "Images", "Jobs", "OwnTool", "Saving", "Scaling", "Tables", "Texts", "Translating"]
 
 if not os.access(BINARY, os.X_OK):
     sys.exit(f"test-commands: no {BINARY}: swift build -c release --product lockstep")

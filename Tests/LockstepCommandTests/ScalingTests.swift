@@ -60,7 +60,9 @@ struct ScalingTests {
     }
   }
 
-  @Test("The expected last of n", arguments: [(1, 0), (2, 0.56418958), (3, 0.84628438), (10, 1.53875273), (1000, 3.24143577)])
+  @Test(
+    "The expected last of n",
+    arguments: [(1, 0), (2, 0.56418958), (3, 0.84628438), (10, 1.53875273), (1000, 3.24143577)])
   func stragglers(count: Int, wanted: Double) {
     #expect(abs(Stragglers.expectedMaximum(of: count) - wanted) < 1e-6)
   }
@@ -203,7 +205,9 @@ struct QuantityTests {
     #expect(try #require(Bandwidth(argument: text)).bytesPerSecond == bytesPerSecond)
   }
 
-  @Test("No quantities", arguments: ["", "12 parsecs", "-1us", "-1gbit", "us", "gbit", "nan", "infs", "1e400s", "1,5ms", "5", "0gbit"])
+  @Test(
+    "No quantities",
+    arguments: ["", "12 parsecs", "-1us", "-1gbit", "us", "gbit", "nan", "infs", "1e400s", "1,5ms", "5", "0gbit"])
   func neither(text: String) {
     #expect(TimeSpan(argument: text) == nil)
     #expect(Bandwidth(argument: text) == nil)

@@ -63,7 +63,8 @@ extension [Double] {
     let left = count / 10
     let middle = sorted()[left..<Swift.max(count - left, left)]
     let mean = trimmedMean
-    return middle.isEmpty ? 0 : (middle.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(middle.count)).squareRoot()
+    let squares = middle.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+    return middle.isEmpty ? 0 : (squares / Double(middle.count)).squareRoot()
   }
 }
 
@@ -71,13 +72,9 @@ extension Communicator {
   /// How often something is done that takes rank 0 so long, so that all ranks do it as often.
   func repetitions(within seconds: Double, of one: Double, _ range: ClosedRange<Int>) throws -> Int {
     let count = min(max(seconds / max(one, 1e-7), Double(range.lowerBound)), Double(range.upperBound))
-    return try broadcast([Int64(count)], from: 0)[0].clamped(to: range)
+    return min(max(Int(try broadcast([Int64(count)], from: 0)[0]), range.lowerBound), range.upperBound)
   }
 
   /// The mean over the ranks of each number.
   func means(_ own: [Double]) throws -> [Double] { try allReduce(own).map { $0 / Double(size) } }
-}
-
-extension Int64 {
-  fileprivate func clamped(to range: ClosedRange<Int>) -> Int { Swift.min(Swift.max(Int(self), range.lowerBound), range.upperBound) }
 }

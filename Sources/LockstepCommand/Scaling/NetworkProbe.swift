@@ -16,7 +16,8 @@ final class ProbeMemory {
 /// Measures what carries a training's sums: the library's own, between the ranks that are there.
 struct NetworkProbe {
   let communicator: Communicator
-  private static let secondsPerSize = 0.4
+  /// For sums of one size.
+  let seconds: Double
 
   /// Sums of several sizes up to a training's largest, one after the other.
   func sums(upTo largest: Int) throws -> MeasuredSums {
@@ -45,7 +46,7 @@ struct NetworkProbe {
       return monotonicSeconds() - start
     }
     _ = try timed()
-    let count = try communicator.repetitions(within: Self.secondsPerSize, of: timed(), 3...200)
+    let count = try communicator.repetitions(within: seconds, of: timed(), 3...200)
     let times = try (0..<count).map { _ in try timed() }
     return try communicator.means([times.trimmedMean])[0]
   }

@@ -144,10 +144,12 @@ final class RehearsedSteps {
     let (window, whole) = (try mean(notes) { $0.window }, try mean(notes) { $0.whole })
     guard window > 0.05 * whole, let bytes = sumBytes.max() else { return [] }
     let wanted = (2 * window / max(sums.seconds(Double(bytes)), 1e-6)).rounded(.up)
-    return (0..<Int(min(max(wanted, 1), Double(max(1, (256 << 20) / bytes)), 64))).map { _ in ProbeMemory(bytes: bytes) }
+    return (0..<Int(min(max(wanted, 1), Double(max(1, (256 << 20) / bytes)), 64))).map { _ in ProbeMemory(bytes: bytes)
+    }
   }
 
-  private func overlap(_ plain: [Note], _ loaded: [Note], _ load: [ProbeMemory], _ sums: MeasuredSums) throws -> Overlap {
+  private func overlap(_ plain: [Note], _ loaded: [Note], _ load: [ProbeMemory], _ sums: MeasuredSums) throws -> Overlap
+  {
     guard !loaded.isEmpty else { return Overlap() }
     let (window, alone) = (try mean(loaded) { $0.window }, try mean(plain) { $0.window })
     let rest = try mean(loaded) { $0.rest }

@@ -6,10 +6,8 @@ struct ScalingMeasurement {
   let entry: ModelEntry
   let configuration: Configuration
   let communicator: Communicator
-  /// Whether sums are measured, too.
-  let probesNetwork: Bool
-
-  private static let (secondsOfSteps, secondsOfShard) = (6.0, 1.0)
+  /// Of steps with the shard that a rank has now.
+  let seconds: Double
 
   struct Result {
     let profiles: StepProfiles
@@ -27,12 +25,12 @@ struct ScalingMeasurement {
   private var shard: Int { (configuration.batchSize - 1) / communicator.size + 1 }
 
   func run() throws -> Result {
-    let probe = NetworkProbe(communicator: communicator)
+    let probe = NetworkProbe(communicator: communicator, seconds: seconds / 15)
     let meeting = communicator.size > 1 ? try probe.meeting() : 0
     let steps = try RehearsedSteps(entry, configuration, communicator)
     try steps.warmUp()
-    var sums = probesNetwork ? try probe.sums(upTo: steps.sumBytes.max() ?? 0) : nil
-    let times = try steps.measure(within: Self.secondsOfSteps, sums, meeting: meeting)
+    var sums = communicator.size > 1 ? try probe.sums(upTo: steps.sumBytes.max() ?? 0) : nil
+    let times = try steps.measure(within: seconds, sums, meeting: meeting)
     if let plain = sums {
       let single = steps.sumBytes.reduce(0) { $0 + plain.seconds(Double($1)) }
       if single > 0 && times.carrying > 0 { sums?.rhythm = min(max(times.carrying / single, 0.05), 20) }
@@ -42,11 +40,12 @@ struct ScalingMeasurement {
       configuration.batchSize = samples * communicator.size
       let steps = try RehearsedSteps(entry, configuration, communicator)
       try steps.warmUp()
-      return try steps.measure(within: Self.secondsOfShard, nil, meeting: meeting).profile
+      return try steps.measure(within: seconds / 5, nil, meeting: meeting).profile
     }
     return Result(
       profiles: StepProfiles(others + [times.profile]), present: times.profile, sums: sums, meeting: meeting,
-      overlap: times.overlap, unit: steps.training.trainer.objective.unit, weightPerSample: steps.training.weightPerSample)
+      overlap: times.overlap, unit: steps.training.trainer.objective.unit,
+      weightPerSample: steps.training.weightPerSample)
   }
 
   /// From one sample to the whole batch, in strides of four.
@@ -69,7 +68,7 @@ struct ScalingMeasurement {
       return monotonicSeconds() - start
     }
     for _ in 0..<3 { _ = try step() }
-    let count = try communicator.repetitions(within: Self.secondsOfSteps, of: step(), 8...1000)
+    let count = try communicator.repetitions(within: seconds, of: step(), 8...1000)
     return try communicator.means([(0..<count).map { _ in try step() }.trimmedMean])[0]
   }
 }

@@ -20,12 +20,12 @@ struct ScalingReport {
     let fastest: (hosts: Int, seconds: Double)
 
     var text: String {
-      if let fewest {
-        return "within \(within.description): \(fewest.hosts) host\(fewest.hosts == 1 ? "" : "s"), "
-          + "which take \(TimeSpan(seconds: fewest.seconds).description)"
-      }
-      return "within \(within.description): none does; the fastest, \(fastest.hosts) host\(fastest.hosts == 1 ? "" : "s"), "
-        + "take \(TimeSpan(seconds: fastest.seconds).description)"
+      if let fewest { return "within \(within.description): \(Self.text(fewest))" }
+      return "within \(within.description): no number of hosts; the fastest: \(Self.text(fastest))"
+    }
+
+    private static func text(_ one: (hosts: Int, seconds: Double)) -> String {
+      "\(count(one.hosts, "host")) in \(TimeSpan(seconds: one.seconds).description)"
     }
   }
 
@@ -47,10 +47,13 @@ struct ScalingReport {
 
   func lines(_ answer: Answer?) -> [String] {
     var lines = [
-      "\(model), batch \(prediction.batchSize), measured on \(ranks) rank\(ranks == 1 ? "" : "s") of "
-        + "\(Threads.perRank) thread\(Threads.perRank == 1 ? "" : "s")"
+      "\(model), batch \(prediction.batchSize), measured on \(count(ranks, "rank")) of "
+        + "\(count(Threads.perRank, "thread"))"
     ]
-    lines += description.map { Table.row("  " + $0.0, $0.1) }
+    lines += [
+      Table.row("  computing", computing), Table.row("  gradients", gradients), Table.row("  network", network),
+    ]
+    if let meanwhile { lines.append(Table.row("  meanwhile", meanwhile)) }
     lines += ["strong scaling: \(prediction.batchSize) samples a step"] + table(.strong)
     lines += ["weak scaling: \(prediction.shard) samples a step and rank"] + table(.weak)
     if let answer { lines.append(answer.text) }
@@ -62,37 +65,36 @@ struct ScalingReport {
     return lines
   }
 
-  private var description: [(String, String)] {
-    let (profile, network) = (found.present, prediction.network)
-    let bytes = profile.buckets.reduce(0) { $0 + $1.bytes }
-    let ready = profile.buckets.map { "\(Int((100 * $0.ready / max(profile.computing, 1e-12)).rounded()))" }
-    let link = network.between
-    var rows = [
-      (
-        "computing", "\(TimeSpan(seconds: profile.computing).description) for \(Int(profile.samples)) samples, "
-          + "± \(TimeSpan(seconds: profile.spread).description), and \(TimeSpan(seconds: profile.update).description) of update"
-      ),
-      (
-        "gradients", "\(rounded(bytes / 1e6)) MB in \(ready.count) sum\(ready.count == 1 ? "" : "s"), which can begin after "
-          + "\(ready.prefix(12).joined(separator: ", "))\(ready.count > 12 ? "…" : "") % of computing"
-      ),
-      (
-        "network", "\(TimeSpan(seconds: link.latency).description), "
-          + "\(Bandwidth(bytesPerSecond: 1 / max(link.secondsPerByte, 1e-15)).description)"
-          + (network.measured == nil ? "" : ", measured between these ranks")
-          + (network.algorithm.map { "; sums by \($0.rawValue)" } ?? "; sums by what is fastest")
-      ),
-    ]
-    if network.measured != nil && prediction.overlap != Overlap() {
-      let overlap = prediction.overlap
-      rows.append(
-        (
-          "meanwhile", "sums go on at \(fixed(100 * overlap.progress, 0)) % of their speed, and cost "
-            + "\(rounded(overlap.secondsPerByte * 1e9)) ns of computing a byte"
-            + (overlap.queueing > 0.005 ? "; small messages wait \(fixed(100 * overlap.queueing, 0)) % of the time" : "")
-        ))
-    }
-    return rows
+  private var computing: String {
+    let profile = found.present
+    return "\(TimeSpan(seconds: profile.computing).description) for \(Int(profile.samples)) samples, "
+      + "± \(TimeSpan(seconds: profile.spread).description), and \(TimeSpan(seconds: profile.update).description) of update"
+  }
+
+  private var gradients: String {
+    let (buckets, whole) = (found.present.buckets, max(found.present.computing, 1e-12))
+    let bytes = buckets.reduce(0) { $0 + $1.bytes }
+    let ready = buckets.prefix(12).map { fixed(100 * $0.ready / whole, 0) }.joined(separator: ", ")
+    return "\(rounded(bytes / 1e6)) MB in \(count(buckets.count, "sum")), which can begin after "
+      + "\(ready)\(buckets.count > 12 ? "…" : "") % of computing"
+  }
+
+  private var network: String {
+    let network = prediction.network
+    let speed = network.between.secondsPerByte
+    return "\(TimeSpan(seconds: network.between.latency).description), "
+      + (speed > 1e-14 ? Bandwidth(bytesPerSecond: 1 / speed).description : "no limit seen of bytes a second")
+      + (network.measured == nil ? "" : ", measured between these ranks")
+      + "; sums by \(network.algorithm?.rawValue ?? "what is fastest")"
+  }
+
+  /// What sums and computing cost one another.
+  private var meanwhile: String? {
+    let overlap = prediction.overlap
+    guard prediction.network.measured != nil, overlap != Overlap() else { return nil }
+    return "sums go on at \(fixed(100 * overlap.progress, 0)) % of their speed, and cost "
+      + "\(rounded(overlap.secondsPerByte * 1e9)) ns of computing a byte"
+      + (overlap.queueing > 0.005 ? "; small messages wait \(fixed(100 * overlap.queueing, 0)) % of the time" : "")
   }
 
   private func table(_ kind: ScalingPrediction.Kind) -> [String] {
@@ -111,13 +113,16 @@ struct ScalingReport {
     let curves = [(rows(.strong), "strong"), (rows(.weak), "weak")]
     let first = curves[0].0.first?.perSecond ?? 1
     var lines = [
-      "set title '\(Gnuplot.quoted("\(model), batch \(prediction.batchSize)", most: 80))' noenhanced", "set xlabel 'ranks'",
-      "set ylabel '\(found.unit) per second'", "set logscale xy 2", "set format y '%.0f'", "set grid", "set key left top",
+      "set title '\(Gnuplot.quoted("\(model), batch \(prediction.batchSize)", most: 80))' noenhanced",
+      "set xlabel 'ranks'", "set ylabel '\(found.unit) per second'", "set logscale x 2", "set logscale y 10",
+      "set format y '%.0f'", "set grid", "set key left top",
     ]
     lines += Gnuplot.block("ideal", curves[0].0.map { (Double($0.ranks), first * Double($0.ranks)) })
     for (rows, name) in curves { lines += Gnuplot.block(name, rows.map { (Double($0.ranks), $0.perSecond) }) }
     let drawn = curves.map { "$\($0.1) with linespoints linewidth 2 title '\($0.1) scaling'" }
-    return lines + ["plot $ideal with lines dashtype 2 title 'as many times one rank', " + drawn.joined(separator: ", ")]
+    return lines + [
+      "plot $ideal with lines dashtype 2 title 'as many times one rank', " + drawn.joined(separator: ", ")
+    ]
   }
 
   // MARK: For programs
@@ -171,3 +176,6 @@ struct ScalingReport {
       predictedMs: predicted * 1e3, measuredMs: measured.map { $0 * 1e3 }, errorPercent: measured.map(error))
   }
 }
+
+/// `1 host`, `2 hosts`.
+private func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }

@@ -24,8 +24,9 @@ struct StepSimulation {
   private var isComputing = true
 
   /// - Parameter compression: what is left of each byte.
-  init(_ profile: StepProfile, ranks: Int, _ network: NetworkModel, _ overlap: Overlap, compression: Compression = .none)
-  {
+  init(
+    _ profile: StepProfile, ranks: Int, _ network: NetworkModel, _ overlap: Overlap, compression: Compression = .none
+  ) {
     self.overlap = overlap
     working = profile.computing + profile.update
     guard ranks > 1 else {
