@@ -30,7 +30,8 @@ struct ScaleCommand<Tool: LockstepTool>: JobCommand {
   @Option(parsing: .unconditional, help: "The fewest hosts that see all of them in this time: 2h, 30min.")
   var within: TimeSpan?
   @Option(help: "Draws examples per second over ranks: FILE.svg or FILE.png.") var plot: String?
-  @Option(parsing: .unconditional, help: "Seconds of steps that are measured, and a part of that for other shards and sums.")
+  @Option(
+    parsing: .unconditional, help: "Seconds of steps that are measured, and a part of that for other shards and sums.")
   var seconds = 5.0
   @Flag(help: "Then measures the training's own steps on these ranks, and says how far off the prediction is.")
   var verify = false
