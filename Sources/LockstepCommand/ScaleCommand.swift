@@ -21,8 +21,8 @@ struct ScaleCommand<Tool: LockstepTool>: JobCommand {
   var latency: TimeSpan?
   @Option(parsing: .unconditional, help: "What a host sends and receives: 1gbit, 12.5MB.")
   var bandwidth: Bandwidth?
-  @Option(help: "How ranks add up: ring, tree, hierarchical, or whichever is fastest.")
-  var algorithm = SumChoice.ring
+  @Option(help: "How ranks add up: as lockstep does, ring, tree, hierarchical, or whichever is fastest.")
+  var algorithm = SumChoice.lockstep
   @Option(help: "What is left of gradients on their way: none, bf16, int8.") var compress = Compression.none
   @Option(parsing: .unconditional, help: "Epochs of the training that --within is about; the recipe's unless given.")
   var epochs: Int?
@@ -108,7 +108,7 @@ struct ScaleCommand<Tool: LockstepTool>: JobCommand {
       if communicator.size > 1 && communicator.ranksOnHost == communicator.size { network.inside = known }
       prediction.overlap = Overlap(secondsPerByte: NetworkProbe.processorSecondsPerByte())
     }
-    network.algorithm = algorithm.model
+    network.algorithm = algorithm
     network.ranksPerHost = ranksPerHost
     prediction.network = network
     return prediction
@@ -131,9 +131,4 @@ struct ScaleCommand<Tool: LockstepTool>: JobCommand {
   }
 }
 
-/// An algorithm, or the best one.
-enum SumChoice: String, CaseIterable, ExpressibleByArgument {
-  case ring, tree, hierarchical, fastest
-
-  var model: SumModel? { SumModel(rawValue: rawValue) }
-}
+extension SumChoice: ExpressibleByArgument {}

@@ -135,6 +135,9 @@ private final class RehearsalTransport: Transport {
     return RehearsedTransfer(try base.startAllReduce(message, operation), diary, begin)
   }
 
+  func startTreeSum(_ message: Message) throws -> (any PendingTransfer)? { try startAllReduce(message, .sum) }
+  func sum(_ message: Message, by algorithm: SumAlgorithm) throws { try allReduce(message, .sum) }
+
   func barrier() throws { try meeting { try base.barrier() } }
   func broadcast(_ message: Message, from root: Int) throws {
     if !isAlone || root == 0 { try meeting { try base.broadcast(message, from: root) } }

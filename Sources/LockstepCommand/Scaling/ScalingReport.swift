@@ -85,7 +85,7 @@ struct ScalingReport {
     return "\(TimeSpan(seconds: network.between.latency).description), "
       + (speed > 1e-14 ? Bandwidth(bytesPerSecond: 1 / speed).description : "no limit seen of bytes a second")
       + (network.measured == nil ? "" : ", measured between these ranks")
-      + "; sums by \(network.algorithm?.rawValue ?? "what is fastest")"
+      + (network.algorithm == .lockstep ? "" : "; sums by \(network.algorithm.rawValue)")
   }
 
   /// What sums and computing cost one another.
