@@ -54,11 +54,12 @@ struct ScalingTests {
   func treeOfHosts() {
     var network = NetworkModel(Self.link)
     (network.ranksPerHost, network.inside) = (4, Link(latency: 1e-6, secondsPerByte: 1 / 10e9))
-    let latencies = 2 * (2 * 1e-6 + 3 * 50e-6)
-    let wanted = latencies + 2 * 3.0 / 4 * 1e9 / 10e9 + 2 * 7.0 / 8 * 1e9 / 125e6
-    #expect(isNear(network.seconds(toSum: 1e9, ranks: 32), wanted))
+    let latencies: Double = 2 * (2 * 1e-6 + 3 * 50e-6)
+    let (inside, between): (Double, Double) = (1.5 * 1e9 / 10e9, 1.75 * 1e9 / 125e6)
+    #expect(isNear(network.seconds(toSum: 1e9, ranks: 32), latencies + inside + between))
     // Four small ones of a host share its link.
-    let small = 2 * (1e-6 + 8 / 10e9) + 3 * (50e-6 + 4 * 8 / 125e6)
+    let (near, far): (Double, Double) = (1e-6 + 8 / 10e9, 50e-6 + 32 / 125e6)
+    let small: Double = 2 * near + 3 * far
     #expect(isNear(network.seconds(toSum: 8, ranks: 32), small))
     // As the library takes them: what is no power of two goes round a ring.
     #expect(network.seconds(toSum: 1e9, ranks: 36) == network.seconds(.ring, 1e9, 36))
