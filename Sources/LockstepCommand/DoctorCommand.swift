@@ -8,8 +8,12 @@ struct DoctorCommand: JobCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor", abstract: "Shows this machine, MPI, HDF5 and threads, and the command to use.")
 
+  @Flag(help: "Under mpirun: also measures how long sums between the ranks take, by each algorithm.") var network =
+    false
+
   func run() throws {
     let communicator = try joinJob()
+    let table = network ? try NetworkTable(measuring: communicator) : nil
     let cores = Threads.cores
     let hosts = try HostReport(over: communicator)
     guard communicator.isRoot else { return }
@@ -24,6 +28,8 @@ struct DoctorCommand: JobCommand {
     )
     print("job               \(communicator.size == 1 ? "one process" : "\(communicator.size) ranks")")
     for line in hosts.lines { print(line) }
+    if let sums = communicator.sumDescription { print("sums              \(sums)") }
+    if let table { print(table.lines.joined(separator: "\n")) }
     if let warning = hosts.warning { print("warning           \(warning)") }
     print("use               \(hosts.command)")
   }
