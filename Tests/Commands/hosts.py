@@ -80,9 +80,9 @@ class Hosts:
         """What lies in the host's /dev/shm of jobs."""
         return sorted((self.folder / f"memory-{name}").glob("lockstep-*"))
 
-    def words(self, *command):
-        """For a command that the first host is to run."""
-        return [str(word) for word in (self.agent, "--here", self.names[0], *command)]
+    def words(self, *command, host=None):
+        """For a command that a host, the first unless said, is to run."""
+        return [str(word) for word in (self.agent, "--here", host or self.names[0], *command)]
 
     def environment(self):
         """For that command: how other hosts are reached, and one thread for each of many idle ranks."""

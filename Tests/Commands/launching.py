@@ -110,9 +110,9 @@ class Launching(CommandTest):
     def test_nowhere_to_write(self):
         full = self.folder / "full"
         full.mkdir()
-        self.another("h1", f"mount -t tmpfs -o size=1m none {full}")
+        self.another("h2", f"mount -t tmpfs -o size=1m none {full}")
         train = ("--check", "--", "train", "mlp", "--data", self.data, "--checkpoint", full / "run")
-        self.refused(73, "h1:1,h2:1", *train, mentions=[["h1: ", "KB are left"]])
+        self.refused(73, "h1:1,h2:1", *train, mentions=[["h2: ", "KB are left"]])
 
     def test_an_interface_that_does_not_exist(self):
         self.refused(64, "h1:1,h2:1", "--interface", "eth7", "--check", mentions=[

@@ -4,7 +4,8 @@
 
 A step is forward, loss, backward and update on batches that lie in memory; fetching them costs nothing here. PRECISION is
 float32, or bf16 for autocast.
-RANK and STORE (a file in which the two processes find each other) belong to the DDP configurations.
+RANK and STORE (a file in which the two processes find each other) belong to the DDP configurations. BATCH_SIZE in the environment
+replaces the model's, of both together.
 """
 
 import json
@@ -12,7 +13,7 @@ import os
 import statistics
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.distributed as dist
@@ -114,6 +115,7 @@ def peak_memory_mb():
 def main():
     model, precision, configuration = MODELS[sys.argv[1]], sys.argv[2], CONFIGURATIONS[sys.argv[3]]
     seconds, rank = float(sys.argv[4]), 0
+    model = replace(model, batch_size=int(os.environ.get("BATCH_SIZE", model.batch_size)))
     torch.set_num_threads(configuration.threads)
     torch.manual_seed(0)
     if configuration.ranks > 1:
