@@ -23,7 +23,7 @@ def main(arguments, usage):
     parser.add_argument("--models", default="lenet,mlp,lstm,resnet18:64", help="NAME or NAME:BATCH, of all ranks together")
     parser.add_argument("--rounds", type=int, default=2, help="the median of so many (2)")
     parser.add_argument("--executable", type=pathlib.Path, action="append", help="instead of the release build; several in turn")
-    parser.add_argument("--python", help="one that can import torch, to measure its DistributedDataParallel beside ours")
+    parser.add_argument("--python", help="one that has torch: measures DDP over gloo on the same hosts, too")
     parser.add_argument("--count", type=int, default=100, help="how often jobs of slurm start again (100)")
     parser.add_argument("--seed", default="15", help="of what happens to them")
     options = parser.parse_args(arguments)
@@ -69,7 +69,7 @@ def show_speed(options, counts, executables, folder):
         try:
             hosts.up()
             print(f"{count} hosts of one thread each; bound = max(compute, bare) + 10 % + 3 ms\n")
-            head(speed.HEADINGS)
+            head(speed.HEADINGS + (["DDP gloo ms", "ratio"] if options.python else []))
             models, rates = options.models.split(","), options.rate.split(",")
             for row in speed.speed(hosts, folder, models, rates, executables, options.rounds, options.python):
                 print(f"| {' | '.join(map(str, row.cells))} |", flush=True)

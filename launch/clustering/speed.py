@@ -10,6 +10,8 @@ import statistics
 
 from Commands.support import ROOT
 
+from . import gloo
+
 SOURCE = pathlib.Path(__file__).with_name("allreduce.c")
 # Open MPI's own, by number: what it chooses itself, recursive doubling, ring, segmented ring, Rabenseifner's.
 ALGORITHMS = (0, 3, 4, 5, 6)
@@ -28,7 +30,7 @@ class Row:
     computes: list = dataclasses.field(default_factory=list)
     bares: list = dataclasses.field(default_factory=list)
     steps: list = dataclasses.field(default_factory=list)
-    pytorch: list = dataclasses.field(default_factory=list)
+    gloo: list = dataclasses.field(default_factory=list)
 
     @property
     def cells(self):
@@ -38,14 +40,20 @@ class Row:
         bound = max(compute, bare) * 1.1 + 3
         return [self.model, self.link, self.executable, self.batch, f"{compute:.2f}", f"{bare:.2f}", f"{step:.2f}",
                 f"{100 * compute / step:.0f} %", f"{max(0, min(100, hidden)):.0f} %",
-                f"{bound:.1f} {'kept' if step <= bound else 'missed'}", f"{min(self.pytorch):.2f}" if self.pytorch else "–"]
+                f"{bound:.1f} {'kept' if step <= bound else 'missed'}", *self.beside(step)]
+
+    def beside(self, step):
+        if not self.gloo:
+            return []
+        other = statistics.median(self.gloo)
+        return [f"{other:.2f}", f"{other / step:.2f}"]
 
 
-HEADINGS = ["model", "link", "executable", "batch", "compute ms", "bare ms", "step ms", "efficiency", "hidden", "bound ms", "PyTorch ms"]
+HEADINGS = ["model", "link", "executable", "batch", "compute ms", "bare ms", "step ms", "efficiency", "hidden", "bound ms"]
 
 
 def speed(hosts, folder, models, rates, executables, rounds, python=None):
-    """A table of all models (`NAME` or `NAME:BATCH`) on all links, each executable in turn, and PyTorch where it is there."""
+    """A table of all models (`NAME` or `NAME:BATCH`) on all links, each executable in turn."""
     bare = folder / "allreduce"
     subprocess.run(["mpicc", "-O2", "-o", bare, SOURCE], check=True)
     for rate in rates:
@@ -57,8 +65,8 @@ def speed(hosts, folder, models, rates, executables, rounds, python=None):
             for _ in range(rounds):
                 for path, row in rows.items():
                     measure(hosts, bare, path, row, size)
-                    if python and len(hosts.names) == 2:
-                        row.pytorch += pytorch_ms(hosts, python, row, folder / "store")
+                    if python:
+                        row.gloo.append(gloo.step_ms(hosts, python, folder, name, row.batch, STEP_SECONDS))
             for path, row in rows.items():
                 if len(rows) == 1:
                     row.executable = path.name
@@ -106,21 +114,6 @@ def compute(path, model, batch, ranks, steps):
         subprocess.Popen([str(word) for word in words], stdout=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"})
         for _ in range(ranks)]
     return max(json.loads(process.communicate(timeout=LIMIT)[0])["step_ms_median"] for process in alone)
-
-
-def pytorch_ms(hosts, python, row, store):
-    """Milliseconds of DistributedDataParallel's step over gloo between two hosts, in each memory format that it has."""
-    for configuration in ("DDP gloo, 2 ranks", "DDP gloo, channels_last, 2 ranks"):
-        store.unlink(missing_ok=True)
-        given = {**os.environ, "GLOO_SOCKET_IFNAME": "eth0", "BATCH_SIZE": str(row.batch)}
-        command = [python, ROOT / "launch" / "compare_pytorch" / "step.py", row.model, "float32", configuration, STEP_SECONDS]
-        ranks = [
-            subprocess.Popen(
-                hosts.words(*command, rank, store, host=name), env=given, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-            for rank, name in enumerate(hosts.names)]
-        text = [rank.communicate(timeout=LIMIT)[0] for rank in ranks][0]
-        if text.strip():
-            yield json.loads(text.splitlines()[-1])["step_ms_median"]
 
 
 def bare_ms(hosts, bare, size):
