@@ -35,6 +35,11 @@ import Testing
     ("slice-size is 0, but must be at least 1", { $0.sliceSize = 0 }),
     ("momentum is 0.9, but must be left out with adam", { ($0.optimizer, $0.momentum) = (.adam, 0.9) }),
     ("nesterov is true, but must be used with a momentum", { $0.nesterov = true }),
+    (
+      "nesterov is true, but must be left out with lars",
+      { ($0.optimizer, $0.momentum, $0.nesterov) = (.lars, 0.9, true) }
+    ),
+    ("momentum is 0.9, but must be left out with lamb", { ($0.optimizer, $0.momentum) = (.lamb, 0.9) }),
   ]
 
   @Test(arguments: faults) func wrongValuesAreNamed(
