@@ -23,12 +23,13 @@ let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "sw
 // A target imports only targets above it (README, architecture).
 let implementation: [Target] = [
   .target(name: "CSignals"),
+  .target(name: "CVectors"),
   .target(name: "Failures"),
   .target(name: "Kernels", dependencies: ["CDNNL", "Failures"]),
   .target(name: "Tensors", dependencies: ["Kernels", "Failures"]),
   .target(name: "Networks", dependencies: ["Tensors"]),
   .target(name: "Optimizers", dependencies: ["Kernels", "Tensors"]),
-  .target(name: "MessagePassing", dependencies: ["CMPI", "Failures"]),
+  .target(name: "MessagePassing", dependencies: ["CMPI", "CVectors", "Failures"]),
   .target(name: "HDF5Files", dependencies: ["CHDF5", "CZlib", "Failures"]),
   .target(
     name: "DataParallel",

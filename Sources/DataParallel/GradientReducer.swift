@@ -6,8 +6,9 @@ import Tensors
 /// Tensors are grouped in buckets in the order in which backward finishes them, the last layer's first. `gradientReady`
 /// copies a finished gradient into its bucket and starts the bucket's allreduce once it is full; `finish` waits for all of
 /// them and leaves each tensor's `gradient` a view of the sum. A rank whose shard is empty contributes zeros, so that every
-/// rank issues the same collectives. On one host large buckets are reduced at once by blocking calls, which are several times
-/// faster there; a tensor that fills a bucket alone is summed where its gradient lies.
+/// rank issues the same collectives. Between hosts the sums go on while backward computes, so buckets are small, the first above
+/// all; on one host nothing goes on by itself, and large buckets are summed at once. A tensor that fills a bucket alone is summed
+/// where its gradient lies.
 public final class GradientReducer: Reducer {
   private final class Bucket {
     var entries: [(tensor: Tensor, range: Range<Int>)] = []
@@ -21,8 +22,18 @@ public final class GradientReducer: Reducer {
   /// Elements from which on an allreduce blocks.
   private static let blockingCount = Communicator.allReducePiece
 
+  /// In which order ranks are added.
+  enum Order {
+    /// Whichever is the fastest for the size.
+    case any
+    /// The tree of pairs of ranks, where `Communicator.sumsInTree`.
+    case tree
+  }
+
   private let communicator: Communicator
-  private let bucketBytes: Int
+  private let order: Order
+  /// Bytes from which on a bucket is full, and of the first one.
+  private let bucketBytes, firstBucketBytes: Int
   private var tensors: [Tensor] = []
   private var buckets: [Bucket] = []
   private var places: [ObjectIdentifier: (bucket: Int, entry: Int)] = [:]
@@ -33,9 +44,15 @@ public final class GradientReducer: Reducer {
   /// - Parameters:
   ///   - tensors: in the order of the network; every rank must pass the same.
   ///   - communicator: the ranks to sum over.
-  ///   - bucketBytes: gradients are gathered until an allreduce carries this many bytes.
-  public init(_ tensors: [Tensor], over communicator: Communicator, bucketBytes: Int = 4 << 20) throws {
-    (self.communicator, self.bucketBytes) = (communicator, bucketBytes)
+  ///   - bucketBytes: gradients are gathered until an allreduce carries this many bytes; by the network unless given.
+  public convenience init(_ tensors: [Tensor], over communicator: Communicator, bucketBytes: Int? = nil) throws {
+    try self.init(tensors, over: communicator, .any, bucketBytes: bucketBytes)
+  }
+
+  init(_ tensors: [Tensor], over communicator: Communicator, _ order: Order, bucketBytes: Int? = nil) throws {
+    (self.communicator, self.order) = (communicator, order)
+    self.bucketBytes = bucketBytes ?? (communicator.sumsInBackground ? 1 << 20 : 4 << 20)
+    firstBucketBytes = bucketBytes ?? (communicator.sumsInBackground ? 1 << 18 : 4 << 20)
     try arrange(tensors)
   }
 
@@ -56,7 +73,8 @@ public final class GradientReducer: Reducer {
     (buckets, places) = ([], [:])
     var bucket = Bucket()
     for tensor in tensors.reversed() {
-      if bucket.count > 0 && max(bucket.count, tensor.elementCount) * 4 >= bucketBytes {
+      let limit = buckets.isEmpty ? firstBucketBytes : bucketBytes
+      if bucket.count > 0 && max(bucket.count, tensor.elementCount) * 4 >= limit {
         buckets.append(bucket)
         bucket = Bucket()
       }
@@ -125,7 +143,11 @@ public final class GradientReducer: Reducer {
       nextToStart += 1
       guard let sum = bucket.memory ?? bucket.entries[0].tensor.gradient else { continue }
       try sum.withFloats { values in
-        if values.count > Self.blockingCount && !communicator.sumsInBackground {
+        let waits = values.count > Self.blockingCount && !communicator.sumsInBackground
+        if order == .tree {
+          bucket.request = try communicator.startTreeSum(values, owner: sum)
+          if waits { try bucket.request?.wait() }
+        } else if waits {
           try communicator.allReduce(values, .sum)
         } else {
           bucket.request = try communicator.startAllReduce(values, .sum, owner: sum)

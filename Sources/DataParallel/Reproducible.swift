@@ -26,11 +26,13 @@ public final class Reproducible: Strategy {
   public func beginStep() throws {
     replica.beginStep()
     leafSums = []
-    reducer.begin(replica.summed)
+    try reducer.begin(replica.summed)
   }
 
-  /// A gradient is one leaf of a sum: nothing to do before the slice's end.
-  public func gradientReady(_ tensor: Tensor) throws {}
+  /// Not where the ledger will want to see what the slice came to.
+  public func gradientReady(_ tensor: Tensor) throws {
+    if ledger?.isOpen != true { try reducer.gradientReady(tensor) }
+  }
 
   public func endSlice(_ sums: [Double]) throws {
     leafSums.append(sums)

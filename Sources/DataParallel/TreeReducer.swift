@@ -3,8 +3,9 @@ import Tensors
 
 /// The reproducible reducer: gradients of the virtual shards are added in one fixed binary tree.
 ///
-/// A rank adds what it can by itself while its slices go through the network; `finish` exchanges the remaining sums so that
-/// every rank ends with the root's, bit for bit the same.
+/// A rank adds what it can by itself while its slices go through the network; the rest is added between ranks, so that every rank
+/// ends with the root's, bit for bit the same. Where each rank owns a whole subtree, and the tree above these is that of pairs of
+/// ranks, the sums are on their way while the last slice's backward goes on; elsewhere `finish` exchanges them.
 public final class TreeReducer {
   private let tree: SummationTree
   private let communicator: Communicator
@@ -16,23 +17,50 @@ public final class TreeReducer {
   private var waiting: [LocalSum] = []
   private var messages: [Range<Int>: SumMessage] = [:]
   private var nextLeaf = 0
+  /// Sums over ranks that own a whole subtree each; nil where they don't.
+  private var pairs: GradientReducer?
+  private let hasPairs: Bool
+  private var places: [ObjectIdentifier: Int] = [:]
+  private var given: Set<ObjectIdentifier> = []
 
   /// The tree must be one for as many ranks as the communicator has.
   public init(over communicator: Communicator, tree: SummationTree) {
     (self.communicator, self.tree) = (communicator, tree)
     rank = communicator.rank
     localRoots = communicator.size > 1 ? Set(tree.localRoots(of: rank)) : []
+    let isWhole = (0..<communicator.size).allSatisfy { tree.localRoots(of: $0).count == 1 }
+    hasPairs = communicator.sumsInTree && isWhole && communicator.size <= tree.leafCount
   }
 
   /// A step begins, in which these tensors' gradients are summed; the same on all ranks.
-  public func begin(_ tensors: [Tensor]) {
+  public func begin(_ tensors: [Tensor]) throws {
     self.tensors = tensors
     (waiting, messages) = ([], [:])
     nextLeaf = tree.leaves(of: rank).lowerBound
+    guard hasPairs else { return }
+    given = []
+    places = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { (ObjectIdentifier($1), $0) })
+    if pairs == nil { pairs = try GradientReducer(tensors, over: communicator, .tree) }
+    try pairs?.begin(tensors)
+  }
+
+  private var isLastLeaf: Bool { nextLeaf == tree.leaves(of: rank).upperBound - 1 }
+
+  /// Takes a gradient of this rank's last virtual shard as soon as it is final.
+  public func gradientReady(_ tensor: Tensor) throws {
+    guard let pairs, isLastLeaf, let place = places[ObjectIdentifier(tensor)] else { return }
+    given.insert(ObjectIdentifier(tensor))
+    var sum = tensor.gradient ?? .zeros(tensor.shape)
+    // As `add` would: each sum that waits is the left sibling of what is behind it.
+    for left in waiting.reversed() { sum = left.gradients[place] + sum }
+    tensor.gradient = sum
+    try pairs.gradientReady(tensor)
   }
 
   /// Takes the gradients of this rank's next virtual shard.
   public func add() throws {
+    // `finish` gives the ones that were not ready before.
+    if pairs != nil && isLastLeaf { return }
     // Zeros rather than nothing for an empty slice: a zero's sign must not depend on who added it.
     let gradients = tensors.map { $0.gradient ?? .zeros($0.shape) }
     for tensor in tensors { tensor.gradient = nil }
@@ -44,6 +72,11 @@ public final class TreeReducer {
   public func finish() throws {
     defer { (waiting, messages) = ([], [:]) }
     if communicator.size == 1 { return adopt(waiting.first) }
+    if let pairs {
+      for tensor in tensors where !given.contains(ObjectIdentifier(tensor)) { try gradientReady(tensor) }
+      try pairs.complete()
+      return try pairs.finish()
+    }
     try shareWithIdleRanks(combine(tree.root)).adopt(tensors)
   }
 

@@ -8,8 +8,12 @@ struct DoctorCommand: JobCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor", abstract: "Shows this machine, MPI, HDF5 and threads, and the command to use.")
 
+  @Flag(help: "Under mpirun: also measures how long sums between the ranks take, by each algorithm.") var network =
+    false
+
   func run() throws {
     let communicator = try joinJob()
+    let table = network ? try NetworkTable(measuring: communicator) : nil
     let cores = Threads.cores
     let places = try communicator.gather(Array(ProcessInfo.processInfo.hostName.utf8), to: 0)
     guard let places else { return }
@@ -26,6 +30,8 @@ struct DoctorCommand: JobCommand {
     for (rank, host) in places.enumerated() where communicator.size > 1 {
       print("  rank \(rank) on \(String(decoding: host, as: UTF8.self))")
     }
+    if let sums = communicator.sumDescription { print("sums              \(sums)") }
+    if let table { print(table.lines.joined(separator: "\n")) }
     if let crowd = Threads.crowd(of: communicator) { print("warning           \(crowd)") }
     print("use               launch/local \(cores) -- train lenet --data fashion-mnist.h5")
   }

@@ -2,7 +2,6 @@
 final class AloneTransport: Transport {
   let rank = 0
   let size = 1
-  let sumsInBackground = false
 
   func barrier() {}
   func allReduce(_ message: Message, _ operation: ReductionOperation) {}

@@ -41,6 +41,18 @@ extension Communicator {
     }
   }
 
+  /// The same for floats that are added in one tree, (0 + 1) + (2 + 3), whatever the hosts of these ranks; nil where there is no
+  /// power of two of them, or where nothing carries such sums. `wait` leaves the same bits on every rank, in every run.
+  public func startTreeSum(_ buffer: UnsafeMutableBufferPointer<Float>, owner: AnyObject? = nil) throws -> Request? {
+    let call = CollectiveCall(.allReduce, .float32, .sum, count: buffer.count)
+    return try collective(call, isStarted: true) {
+      let start = timeline?.now
+      return try transport.startTreeSum(Message(buffer)).map {
+        Request($0, call, from: start, sequence: collectiveCount, of: self, owner: owner)
+      }
+    }
+  }
+
   /// Copies rank `root`'s buffer into the buffers of all ranks, which must have the same count.
   public func broadcast<T: MessageElement>(_ buffer: UnsafeMutableBufferPointer<T>, from root: Int) throws {
     try requireRoot(root, .broadcast)

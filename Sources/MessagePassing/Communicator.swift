@@ -30,7 +30,10 @@ public final class Communicator: @unchecked Sendable {
   public var timeline: Timeline?
 
   /// Whether a large sum, too, is best started and left alone: it goes on while this rank computes.
-  public var sumsInBackground: Bool { transport.sumsInBackground }
+  public var sumsInBackground: Bool { transport.sums?.plan.isInBackground ?? false }
+
+  /// Whether `startTreeSum` has a way to take sums.
+  public var sumsInTree: Bool { size > 1 && transport.sums?.plan.isPowerOfTwo ?? false }
 
   let transport: any Transport
   /// Carries the checked mode's comparisons, which so never meet the collective that they judge.

@@ -89,20 +89,20 @@ public enum Environment {
       // Serialized: one thread at a time calls MPI, but Swift's tasks may move it from thread to thread.
       var provided: Int32 = 0
       try check(MPI_Init_thread(nil, nil, Int32(MPI_THREAD_SERIALIZED), &provided))
-      guard provided >= MPI_THREAD_FUNNELED else {
+      guard provided >= MPI_THREAD_SERIALIZED else {
         throw TransportFault(.environment, "MPI was built without support for threads")
       }
       let world: MPI_Comm = cmpi_comm_world()
       for handle in [world, cmpi_comm_self()] { try check(MPI_Comm_set_errhandler(handle, cmpi_errors_return())) }
-      let transport = try MPITransport(world)
+      let transport = try MPITransport(world, hosts: FloatSums.hosts(of: world))
       let board = try ProgressBoard.shared(over: world, worldRank: transport.rank)
-      transport.sumsInBackground = board.recordCount < transport.size && provided >= MPI_THREAD_SERIALIZED
       let hosts = try HostChannel.open(over: transport, board)
       let watchdog =
         limits.seconds > 0
         ? Watchdog(board, limitSeconds: limits.seconds, workLimitSeconds: limits.workSeconds, hosts: hosts) : nil
       try watchdog?.start()
       let communicator = try Communicator(transport, jobRank: transport.rank, board: board, isChecked: isChecked)
+      try communicator.planSums()
       return Job(communicator: communicator, watchdog: watchdog)
     }
   }

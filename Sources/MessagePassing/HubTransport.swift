@@ -4,7 +4,6 @@ import Synchronization
 final class HubTransport: Transport {
   let rank: Int
   let size: Int
-  let sumsInBackground = false
   private let hub: SimulatedHub
   private let channel: SimulatedHub.Channel
   /// The ranks in the job.

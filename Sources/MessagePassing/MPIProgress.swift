@@ -10,11 +10,11 @@ final class MPIProgress: @unchecked Sendable {
 
   private static let napMicroseconds: UInt32 = 100
   /// Later sums begin when the first of so many is through, so that their messages can't be mistaken for one another's.
-  private static let mostActive = RingSum.tagCount / 2
+  private static let mostActive = ScheduledSum.tagCount / 2
 
   private let lock = NSRecursiveLock()
   // Guarded by the lock: in the order in which they were started, the first ones active.
-  private var sums: [RingSum] = []
+  private var sums: [ScheduledSum] = []
   private var hasThread = false
   /// Signalled when there is something to look after.
   private let work = DispatchSemaphore(value: 0)
@@ -26,7 +26,7 @@ final class MPIProgress: @unchecked Sendable {
     return try body()
   }
 
-  func start(_ sum: RingSum) {
+  func start(_ sum: ScheduledSum) {
     locked {
       sums.append(sum)
       drive()
@@ -35,12 +35,12 @@ final class MPIProgress: @unchecked Sendable {
     }
   }
 
-  func wait(for sum: RingSum) {
+  func wait(for sum: ScheduledSum) {
     while !drive(sum) { sched_yield() }
   }
 
   /// Moves all that can be moved; whether a sum is complete.
-  func drive(_ sum: RingSum) -> Bool {
+  func drive(_ sum: ScheduledSum) -> Bool {
     locked {
       if !sum.isDone { drive() }
       return sum.isDone

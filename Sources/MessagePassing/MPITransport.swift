@@ -8,25 +8,24 @@ final class MPITransport: Transport, @unchecked Sendable {
   private let handle: MPI_Comm
   /// The longest run of elements given to MPI in one call, whose counts are 32 bits wide; longer ones travel in pieces.
   var pieceLength: Int
-  /// Whether sums of many floats go round a ring in the background: between hosts; shared memory is faster than that.
-  var sumsInBackground: Bool
-  /// Smaller sums are a matter of latency alone.
-  private static let leastRingElements = 4096
-  private let ringCount = Atomic<Int>(0)
+  /// How floats are added up.
+  let floatSums: FloatSums
 
-  init(_ handle: MPI_Comm, pieceLength: Int = 1 << 30, sumsInBackground: Bool = false) throws {
-    self.sumsInBackground = sumsInBackground
-    var (ownRank, rankCount): (Int32, Int32) = (0, 0)
+  /// - Parameter hosts: for each rank the number of the host that it is on.
+  init(_ handle: MPI_Comm, pieceLength: Int = 1 << 30, hosts: [Int]) throws {
+    var ownRank: Int32 = 0
     try call(MPI_Comm_rank(handle, &ownRank))
-    try call(MPI_Comm_size(handle, &rankCount))
-    (rank, size) = (Int(ownRank), Int(rankCount))
+    (rank, size) = (Int(ownRank), hosts.count)
     (self.handle, self.pieceLength) = (handle, pieceLength)
+    floatSums = FloatSums(handle, rank: rank, hosts: hosts)
   }
+
+  var sums: FloatSums? { floatSums }
 
   func barrier() throws { try call(MPI_Barrier(handle)) }
 
   func allReduce(_ message: Message, _ operation: ReductionOperation) throws {
-    if let sum = ringSum(message, operation) { return try sum.wait() }
+    if operation == .sum, let sum = try start(message) { return try sum.wait() }
     try forEachPiece(of: message, atMost: Communicator.allReducePiece) { start, length in
       try call(
         MPI_Allreduce(cmpi_in_place(), start, length, message.type.datatype, operation.handle, handle))
@@ -34,7 +33,7 @@ final class MPITransport: Transport, @unchecked Sendable {
   }
 
   func startAllReduce(_ message: Message, _ operation: ReductionOperation) throws -> any PendingTransfer {
-    if let sum = ringSum(message, operation) { return sum }
+    if operation == .sum, let sum = try start(message) { return sum }
     let transfer = MPITransfer()
     try forEachPiece(of: message) { start, length in
       var request: MPI_Request?
@@ -46,16 +45,22 @@ final class MPITransport: Transport, @unchecked Sendable {
     return transfer
   }
 
-  /// A sum round the ring, started; nil where that is not the way to take it.
-  private func ringSum(_ message: Message, _ operation: ReductionOperation) -> RingSum? {
-    guard sumsInBackground, size > 1, message.type == .float32, operation == .sum,
-      message.count >= Self.leastRingElements
-    else { return nil }
-    let number = ringCount.add(1, ordering: .relaxed).oldValue
-    let sum = RingSum(
-      message.bytes.assumingMemoryBound(to: Float.self), over: handle, rank: rank, size: size, number: number)
-    MPIProgress.shared.start(sum)
-    return sum
+  func startTreeSum(_ message: Message) throws -> (any PendingTransfer)? {
+    guard message.type == .float32, message.count > 0 else { return nil }
+    return try floatSums.startInTree(message.bytes.assumingMemoryBound(to: Float.self))
+  }
+
+  func sum(_ message: Message, by algorithm: SumAlgorithm) throws {
+    if let sum = try start(message, algorithm) { return try sum.wait() }
+    try forEachPiece(of: message, atMost: Communicator.allReducePiece) { start, length in
+      try call(MPI_Allreduce(cmpi_in_place(), start, length, message.type.datatype, cmpi_sum(), handle))
+    }
+  }
+
+  /// A sum that is not the library's, started.
+  private func start(_ message: Message, _ algorithm: SumAlgorithm? = nil) throws -> (any PendingTransfer)? {
+    guard message.type == .float32 else { return nil }
+    return try floatSums.start(message.bytes.assumingMemoryBound(to: Float.self), algorithm)
   }
 
   func broadcast(_ message: Message, from root: Int) throws {
@@ -80,7 +85,14 @@ final class MPITransport: Transport, @unchecked Sendable {
 
   private func made(_ handle: MPI_Comm?) throws -> any Transport {
     guard let handle else { throw TransportFault(.environment, "MPI made no communicator") }
-    return try MPITransport(handle, pieceLength: pieceLength, sumsInBackground: sumsInBackground)
+    var size: Int32 = 0
+    try call(MPI_Comm_size(handle, &size))
+    var (own, hosts) = ([Int64(floatSums.hosts[rank])], [Int64](repeating: 0, count: Int(size)))
+    let type = MessageType.int64.datatype
+    try call(MPI_Allgather(&own, 1, type, &hosts, 1, type, handle))
+    let part = try MPITransport(handle, pieceLength: pieceLength, hosts: hosts.map(Int.init))
+    part.floatSums.plan.doublingElements = floatSums.plan.doublingElements
+    return part
   }
 
   /// Calls `body` with the start and length of each piece; not at all for nothing.

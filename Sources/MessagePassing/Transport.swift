@@ -6,8 +6,8 @@
 protocol Transport: AnyObject, Sendable {
   var rank: Int { get }
   var size: Int { get }
-  /// Whether a large sum, too, is best started and left alone: it goes on while its rank computes.
-  var sumsInBackground: Bool { get }
+  /// How floats are added up, where there is a choice.
+  var sums: FloatSums? { get }
 
   // MARK: Collectives: every rank calls them, in one order, with equal counts
 
@@ -16,6 +16,10 @@ protocol Transport: AnyObject, Sendable {
   func allReduce(_ message: Message, _ operation: ReductionOperation) throws
   /// The same in the background, as far as the transport can.
   func startAllReduce(_ message: Message, _ operation: ReductionOperation) throws -> any PendingTransfer
+  /// Starts a sum of floats in the tree of pairs of ranks, (0 + 1) + (2 + 3); nil where this can't be had.
+  func startTreeSum(_ message: Message) throws -> (any PendingTransfer)?
+  /// Adds up floats by this algorithm.
+  func sum(_ message: Message, by algorithm: SumAlgorithm) throws
   func broadcast(_ message: Message, from root: Int) throws
   /// Brings together what every rank gives, `counts[rank]` elements, one rank's behind the other's: in `all` on rank
   /// `root`, or on every rank where there is no root. `all` is empty elsewhere.
@@ -35,6 +39,13 @@ protocol Transport: AnyObject, Sendable {
   func receive(into message: Message, from peer: Int, tag: Int) throws
   /// Both at once, of equal length, without an announcement.
   func exchange(_ message: Message, into received: Message, with peer: Int, tag: Int) throws
+}
+
+/// What carries messages where nothing is to be chosen.
+extension Transport {
+  var sums: FloatSums? { nil }
+  func startTreeSum(_ message: Message) throws -> (any PendingTransfer)? { nil }
+  func sum(_ message: Message, by algorithm: SumAlgorithm) throws { try allReduce(message, .sum) }
 }
 
 /// A collective that goes on in the background.

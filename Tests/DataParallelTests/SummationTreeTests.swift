@@ -136,6 +136,25 @@ import Testing
   }
 }
 
+/// The reducer between the ranks that there are, which add in pairs where they can.
+@Suite(.serialized) struct TreeReducerRanksTests {
+  @Test(arguments: [false, true]) func theSumHasTheSameBitsAsAlone(isEarly: Bool) throws {
+    var draw = SeededNumbers(11)
+    let world = try Ranks.world
+    for trial in 0..<24 {
+      let step = LeafSums(leafCount: trial < 12 ? trial + 1 : draw.int(1...20), seed: UInt64(trial), &draw)
+      let alone = try step.reduced(ranks: 1)[0]
+      let tree = SummationTree(leafCount: step.leafCount, rankCount: world.size)
+      let (parameters, reducer) = (try step.parameters(), TreeReducer(over: world, tree: tree))
+      for _ in 0..<2 {
+        for parameter in parameters { parameter.gradient = nil }
+        let found = try step.step(of: world.rank, tree, parameters, reducer, sizes: step.sizes, isEarly: isEarly)
+        #expect(found == alone, "\(step.leafCount) leaves")
+      }
+    }
+  }
+}
+
 extension SummationTree {
   /// Every node, children before their parents.
   var nodes: [Range<Int>] {
@@ -265,15 +284,21 @@ private struct LeafSums: Sendable {
     return results.withLock { all in (0..<ranks).compactMap { all[$0] } }
   }
 
+  /// - Parameter isEarly: some of each slice's gradients are told of as backward would.
   func step(
-    of rank: Int, _ tree: SummationTree, _ parameters: [Tensor], _ reducer: TreeReducer, sizes: [Int]
+    of rank: Int, _ tree: SummationTree, _ parameters: [Tensor], _ reducer: TreeReducer, sizes: [Int],
+    isEarly: Bool = false
   ) throws -> Outcome {
-    reducer.begin(parameters)
+    try reducer.begin(parameters)
     for leaf in tree.leaves(of: rank) {
       if !empty.contains(leaf) {
         for (index, parameter) in parameters.enumerated() {
           parameter.gradient = try gradient(index, leaf: leaf, count: sizes[index])
         }
+      }
+      // Only the last slice's are final.
+      if isEarly, leaf == tree.leaves(of: rank).upperBound - 1 {
+        for parameter in parameters.reversed().dropLast(1) { try reducer.gradientReady(parameter) }
       }
       try reducer.add()
     }
