@@ -75,5 +75,5 @@ private final class NumberMessage {
 /// Statistics over all ranks' shards.
 private struct RankStatistics: StatisticsExchange {
   let communicator: Communicator
-  func gather(_ numbers: [Double]) throws -> [[Double]] { try communicator.allGather(numbers) }
+  func gather(_ numbers: [Double]) throws -> [[Double]] { try communicator.allGatherAlike(numbers) }
 }

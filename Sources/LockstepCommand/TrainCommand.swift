@@ -277,6 +277,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let held = job.validation.map { " and \($0.count) held back" } ?? ""
     Console.show(
       "\(model) on \(ranks): \(job.train.count) training samples\(held), \(job.test?.count ?? 0) test samples")
+    if communicator.sumsInBackground, let sums = communicator.sumDescription { Console.show("sums: \(sums)") }
     if let text = try? job.configuration.json() { Console.show(text) }
     if job.configuration.scaleBatch {
       Console.show(job.configuration.scalingText(by: job.resumed == nil ? communicator.size : nil))
