@@ -116,6 +116,7 @@ import Testing
       "momentum": "0.5", "nesterov": "true", "weight-decay": "0.25", "clip-norm": "2.5", "on-nan": "skip",
       "schedule": "multistep",
       "schedule-steps": "7,9", "schedule-factor": "0.5", "schedule-end": "0.75", "warmup": "6",
+      "warmup-start": "0.25", "scale-batch": "true",
       "sampling": "sequential", "max-tokens": "99", "random-crop": "4", "random-flip": "true",
       "normalize": "0.5,0.25:0.125,2.0", "seed": "18446744073709551615", "reproducible": "true",
       "virtual-shards": "16", "audit": "50", "kernels": "onednn", "convolution": "direct", "precision": "bf16",
@@ -154,7 +155,7 @@ import Testing
     }
     let faults = [
       ("reproducible", "yes", "true or false"),
-      ("optimizer", "rms", "sgd, adam or adamw"), ("convolution", "fft", "automatic or direct"),
+      ("optimizer", "rms", "sgd, adam, adamw, lars or lamb"), ("convolution", "fft", "automatic or direct"),
       ("schedule-steps", "1;2", "a number of steps, or several such as 1000,2000"),
       ("normalize", "1:2,3", "data, or as many means as deviations such as 0.5,0.5,0.5:0.2,0.2,0.2"),
     ]
