@@ -19,6 +19,7 @@ def main(arguments, usage):
     parser.add_argument("--models", default="lenet,mlp,lstm,resnet18:64", help="NAME or NAME:BATCH, of all ranks together")
     parser.add_argument("--rounds", type=int, default=2, help="the median of so many (2)")
     parser.add_argument("--executable", type=pathlib.Path, action="append", help="instead of the release build; several in turn")
+    parser.add_argument("--python", help="one that has torch: measures DDP over gloo on the same hosts, too")
     options = parser.parse_args(arguments)
     executables = [path.resolve() for path in options.executable or [BINARY]]
     for path in executables:
@@ -33,9 +34,11 @@ def main(arguments, usage):
         try:
             hosts.up()
             print(f"{options.hosts} hosts of one thread each; bound = max(compute, bare) + 10 % + 3 ms\n")
-            print(f"| {' | '.join(speed.HEADINGS)} |\n|{'---|' * len(speed.HEADINGS)}")
+            headings = speed.HEADINGS + (["DDP gloo ms", "ratio"] if options.python else [])
+            print(f"| {' | '.join(headings)} |\n|{'---|' * len(headings)}")
             for row in speed.speed(
-                    hosts, pathlib.Path(folder), options.models.split(","), options.rate.split(","), executables, options.rounds):
+                    hosts, pathlib.Path(folder), options.models.split(","), options.rate.split(","), executables, options.rounds,
+                    options.python):
                 print(f"| {' | '.join(map(str, row.cells))} |", flush=True)
         finally:
             hosts.down()
