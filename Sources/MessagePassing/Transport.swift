@@ -58,10 +58,13 @@ protocol PendingTransfer: AnyObject {
   func test() throws -> Bool
   /// When it came to its end, by the monotonic clock; nil where nobody knows before it is waited for.
   var completedAt: Int? { get }
+  /// When its first number moved; nil where that is as soon as it was started.
+  var startedAt: Int? { get }
 }
 
 extension PendingTransfer {
   var completedAt: Int? { nil }
+  var startedAt: Int? { nil }
 }
 
 /// What is complete as soon as it was started.
