@@ -29,10 +29,7 @@ from .translating import Translating
 
 __all__ = [
     "Arrays", "BadInput", "Backends", "Book", "Cluster", "Commands", "Converting", "Details", "Encoded", "Faults", "Hostile",
-<<<<<<< HEAD
-    "Images", "Jobs", "OwnTool", "Saving", "Scaling", "Tables", "Texts", "Translating"]
-=======
-    "Images", "Jobs", "Launching", "OwnTool", "Saving", "Tables", "Texts", "Translating"]
+    "Images", "Jobs", "Launching", "OwnTool", "Saving", "Scaling", "Tables", "Texts", "Translating"]
 
 
 
@@ -60,7 +57,6 @@ class TimedResult(unittest.TextTestResult):
 class TimedRunner(unittest.TextTestRunner):
     resultclass = TimedResult
 
->>>>>>> origin/main
 
 if not os.access(BINARY, os.X_OK):
     sys.exit(f"test-commands: no {BINARY}: swift build -c release --product lockstep")
