@@ -1,28 +1,41 @@
-# The hosts of a job, for launch/mpirun. Without a hostfile it is this machine alone, which is then asked as the only one.
+# The hosts of a job, for launch/mpirun and launch/cluster. Without a hostfile it is this machine alone, which is then asked as the only one.
 #
 # Other hosts are reached as mpirun reaches them: by ssh, or by what OMPI_MCA_plm_rsh_agent (Open MPI 4) or
 # PRTE_MCA_plm_ssh_agent (5) name.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 own_name=$(uname -n)
 seconds_to_answer=5
+# The one that was lost last: it may be there again, but nobody waits long for it.
+lost_host=''
 hosts=() slots=()
 # The hosts of the present start, by their numbers, and those of the start before.
 present=() before=()
 
-# Reads "NAME [slots=N]" line by line; # begins a comment.
+tool=$(basename "$0")
+
+# Reads "NAME [slots=N]" line by line from a file, where # begins a comment, or NAME[:N] from a list with commas.
 read_hosts() {
   local name rest
+  if [[ ! -f "$1" && "$1" =~ ^[A-Za-z0-9][A-Za-z0-9_.@-]*(:[1-9][0-9]{0,3})?(,[A-Za-z0-9][A-Za-z0-9_.@-]*(:[1-9][0-9]{0,3})?)*$ &&
+    ("$1" == *[:,]* || "$1" == localhost) ]]; then
+    while IFS=: read -r name rest; do hosts+=("$name") slots+=("${rest:-1}"); done < <(tr , '\n' <<<"$1")
+    return
+  fi
+  if [[ ! -f "$1" || ! -r "$1" ]]; then
+    echo "$tool: \"$1\": no such file of hosts, nor a list such as node1:2,node2:2" >&2
+    exit 66
+  fi
   while read -r name rest; do
     if [[ -z "$name" ]]; then continue; fi
     if [[ ! "$name" =~ ^[A-Za-z0-9_][A-Za-z0-9_.:@-]*$ || ! "$rest" =~ ^(slots=[1-9][0-9]{0,3}[[:space:]]*)?$ ]]; then
-      echo "mpirun: $1: \"$name${rest:+ $rest}\": expected NAME or NAME slots=N" >&2
+      echo "$tool: $1: \"$name${rest:+ $rest}\": expected NAME or NAME slots=N" >&2
       exit 65
     fi
     rest=${rest#slots=}
     hosts+=("$name") slots+=("${rest:-1}")
   done < <(sed 's/#.*//' "$1")
   if [[ ${#hosts[@]} -eq 0 ]]; then
-    echo "mpirun: $1: names no host" >&2
+    echo "$tool: $1: names no host" >&2
     exit 65
   fi
 }
@@ -35,7 +48,7 @@ on() {
     bash -s -- "$@" <"$here/on-host"
   else
     # shellcheck disable=SC2086
-    timeout "$seconds_to_answer" $agent "$host" "bash -s -- ${*@Q}" <"$here/on-host"
+    timeout "$([[ "$host" == "$lost_host" ]] && echo 2 || echo "$seconds_to_answer")" $agent "$host" "bash -s -- ${*@Q}" <"$here/on-host"
   fi
 }
 

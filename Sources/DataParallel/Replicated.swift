@@ -71,5 +71,5 @@ public final class Replicated: Strategy {
 /// Statistics over all ranks' shards.
 private struct RankStatistics: StatisticsExchange {
   let communicator: Communicator
-  func gather(_ numbers: [Double]) throws -> [[Double]] { try communicator.allGather(numbers) }
+  func gather(_ numbers: [Double]) throws -> [[Double]] { try communicator.allGatherAlike(numbers) }
 }

@@ -33,6 +33,7 @@ extension JobCommand {
     let communicator = try Environment.start()
     let command = "\(Self.configuration.commandName ?? "") of \(Console.tool) \(Build.version)"
     try Replicas.agree([command], over: communicator)
+    try JobSettings.share(over: communicator)
     return communicator
   }
 }

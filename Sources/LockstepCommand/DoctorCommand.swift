@@ -15,8 +15,8 @@ struct DoctorCommand: JobCommand {
     let communicator = try joinJob()
     let table = network ? try NetworkTable(measuring: communicator) : nil
     let cores = Threads.cores
-    let places = try communicator.gather(Array(ProcessInfo.processInfo.hostName.utf8), to: 0)
-    guard let places else { return }
+    let hosts = try HostReport(over: communicator)
+    guard communicator.isRoot else { return }
     print("cores             \(cores) available to this process")
     print("threads per rank  \(Threads.perRank) (OMP_NUM_THREADS)")
     print("memory            \(ProcessInfo.processInfo.physicalMemory >> 30) GiB")
@@ -27,13 +27,11 @@ struct DoctorCommand: JobCommand {
       "kernels           \(kernelLibraryVersion), \(OneDNN.hasWinograd ? "with" : "without") Winograd convolutions"
     )
     print("job               \(communicator.size == 1 ? "one process" : "\(communicator.size) ranks")")
-    for (rank, host) in places.enumerated() where communicator.size > 1 {
-      print("  rank \(rank) on \(String(decoding: host, as: UTF8.self))")
-    }
+    for line in hosts.lines { print(line) }
     if let sums = communicator.sumDescription { print("sums              \(sums)") }
     if let table { print(table.lines.joined(separator: "\n")) }
-    if let crowd = Threads.crowd(of: communicator) { print("warning           \(crowd)") }
-    print("use               launch/local \(cores) -- train lenet --data fashion-mnist.h5")
+    if let warning = hosts.warning { print("warning           \(warning)") }
+    print("use               \(hosts.command)")
   }
 
   /// The processor's name and which vector instructions it has.
@@ -60,7 +58,7 @@ enum Threads {
     let ranks = isBound ? 1 : communicator.ranksOnHost
     guard communicator.size > 1, perRank > 1, ranks * perRank > cores else { return nil }
     return "\(ranks) ranks of \(perRank) threads share \(cores) cores: OMP_NUM_THREADS=\(max(1, cores / ranks)), "
-      + "which launch/local sets, is faster"
+      + "which launch/local and launch/cluster set, is faster"
   }
 
   /// Refuses a number of threads that would break the OpenMP library, which believes any.

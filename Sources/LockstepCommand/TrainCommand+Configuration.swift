@@ -65,24 +65,35 @@ extension TrainCommand {
   }
 
   /// The book's recipe or the checkpoint's configuration, with the options laid over it.
-  func configure(_ entry: ModelEntry, _ resumed: (path: String, checkpoint: Checkpoint)?) throws -> Configuration {
+  func configure(
+    _ entry: ModelEntry, _ resumed: (path: String, checkpoint: Checkpoint)?, ranks: Int
+  ) throws -> Configuration {
     let old = try resumed.map { try Configuration(json: $0.checkpoint.configuration, path: $0.path) }
     if let old, let resumed, old.model != model {
       throw CheckpointError(resumed.path, "is of the model \(old.model), not \(model)")
     }
-    let given = given
+    var given = given
+    let isScaling = given["scale-batch"] != nil
+    if isScaling, let old, let resumed {
+      guard old.scaleBatch else {
+        throw ConfigurationError("scale-batch is for a training that begins, but \(resumed.path) began without")
+      }
+      // What it was grown to is the training's, whatever number of ranks goes on with it.
+      for option in ["batch-size", "learning-rate", "warmup", "warmup-start"] { given[option] = nil }
+    }
     var base = old ?? entry.recipe
     // The optimizer steps wanted are those of this command, not of the one that was stopped.
     base.steps = nil
     // What one choice needed says nothing of another.
     if given["schedule"] != nil { base.scheduleSteps = nil }
     if let name = given["optimizer"], name != Configuration.OptimizerName.sgd.rawValue {
-      (base.momentum, base.nesterov) = (0, false)
+      (base.momentum, base.nesterov) = (name == Configuration.OptimizerName.lars.rawValue ? 0.9 : 0, false)
     }
     var result = try base.with(given)
     try setMode(&result, from: old, resumed?.path)
     try setDistribution(&result)
     try checkGroups(entry.task)
+    if isScaling && old == nil { result = try result.scaled(by: ranks) }
     try result.validate()
     return result
   }

@@ -164,7 +164,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
       ?? resumedPlace.map { path in
         try CheckpointFolder.load(path) { if communicator.isRoot { Console.warn($0) } }
       }
-    var configuration = try configure(entry, resumed)
+    var configuration = try configure(entry, resumed, ranks: communicator.size)
     let opened = try entry.open(data, configuration)
     try resumed.map { try opened.checkVocabularies(data, against: $0.checkpoint.metadata, of: $0.path) }
     let knownWidth = resumed == nil ? 1 : configuration.sizes.width
@@ -181,9 +181,12 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     if train.count == 0 { throw InputError(data, "/train holds no samples") }
     let samples = train.arranged(epoch: 0, batchSize: configuration.batchSize, seed: configuration.seed).count
     try resumed.map { try checkPosition(of: $0, configuration, train, samples) }
+    let stepsPerEpoch = Sampler(sampleCount: samples, batchSize: configuration.batchSize).batchCount
+    if configuration.scaleBatch && resumed == nil {
+      configuration = configuration.warmedUp(from: communicator.size, stepsPerEpoch: stepsPerEpoch)
+    }
     let asked = configuration
-    configuration = asked.spanningSchedule(
-      stepsPerEpoch: Sampler(sampleCount: samples, batchSize: asked.batchSize).batchCount)
+    configuration = asked.spanningSchedule(stepsPerEpoch: stepsPerEpoch)
     let network = entry.make(configuration.sizes)
     try entry.task.check(network, model, train, configuration.sizes)
     try checkStatistics(of: network, configuration, samples)
@@ -274,7 +277,11 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let held = job.validation.map { " and \($0.count) held back" } ?? ""
     Console.show(
       "\(model) on \(ranks): \(job.train.count) training samples\(held), \(job.test?.count ?? 0) test samples")
+    if communicator.sumsInBackground, let sums = communicator.sumDescription { Console.show("sums: \(sums)") }
     if let text = try? job.configuration.json() { Console.show(text) }
+    if job.configuration.scaleBatch {
+      Console.show(job.configuration.scalingText(by: job.resumed == nil ? communicator.size : nil))
+    }
   }
 
   private func conclude(_ trainer: Trainer) {

@@ -81,6 +81,11 @@ extension Communicator {
     try collective(CollectiveCall(.allGather, T.messageType)) { try gatherRagged(values, to: nil) }
   }
 
+  /// The same of values of which all ranks give as many: one message less.
+  public func allGatherAlike<T: MessageElement>(_ values: [T]) throws -> [[T]] {
+    try collective(CollectiveCall(.allGather, T.messageType, count: values.count)) { try transport.gatherAlike(values) }
+  }
+
   /// Returns every rank's values, in the order of the ranks, on rank `root`; nil elsewhere. Lengths may differ.
   public func gather<T: MessageElement>(_ values: [T], to root: Int) throws -> [[T]]? {
     try requireRoot(root, .gather)

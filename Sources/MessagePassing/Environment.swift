@@ -95,6 +95,7 @@ public enum Environment {
       let world: MPI_Comm = cmpi_comm_world()
       for handle in [world, cmpi_comm_self()] { try check(MPI_Comm_set_errhandler(handle, cmpi_errors_return())) }
       let transport = try MPITransport(world, hosts: FloatSums.hosts(of: world))
+      let limits = try agreed(limits, over: transport)
       let board = try ProgressBoard.shared(over: world, worldRank: transport.rank)
       let hosts = try HostChannel.open(over: transport, board)
       let watchdog =
@@ -113,6 +114,17 @@ public enum Environment {
     throw MessagePassingError(
       .environment, "start",
       "srun started \(Launcher.separateTasks) tasks that can't see each other; use srun --mpi=pmix or mpirun", rank: nil
+    )
+  }
+
+  /// Plain mpirun gives the variables to the ranks of its own host alone: without them, rank 0's limits hold.
+  private static func agreed(_ own: (seconds: Double, workSeconds: Double), over transport: any Transport) throws
+    -> (seconds: Double, workSeconds: Double)
+  {
+    let first = try transport.gatherAlike([own.seconds, own.workSeconds])[0]
+    return (
+      getenv("LOCKSTEP_TIMEOUT_SECONDS") == nil ? first[0] : own.seconds,
+      getenv("LOCKSTEP_WORK_SECONDS") == nil ? first[1] : own.workSeconds
     )
   }
 

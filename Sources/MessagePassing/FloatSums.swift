@@ -1,4 +1,5 @@
 import CMPI
+import Failures
 
 /// Adds up floats over the ranks of an MPI communicator, each sum by the algorithm that suits its size and where the ranks are.
 final class FloatSums {
@@ -92,13 +93,16 @@ private final class DeferredSum: PendingTransfer {
   private let shared: SharedSum
   private unowned let sums: FloatSums
   private(set) var isDone = false
+  private(set) var startedAt, completedAt: Int?
 
   init(_ values: UnsafeMutableBufferPointer<Float>, _ shared: SharedSum, _ sums: FloatSums) {
     (self.values, self.shared, self.sums) = (values, shared, sums)
   }
 
   func take() {
+    startedAt = monotonicNanoseconds()
     shared.add(values)
+    completedAt = monotonicNanoseconds()
     isDone = true
   }
 

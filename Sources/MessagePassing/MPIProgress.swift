@@ -47,9 +47,19 @@ final class MPIProgress: @unchecked Sendable {
     }
   }
 
+  /// Whether there are sums on their way.
+  var hasSums: Bool { locked { !sums.isEmpty } }
+
+  /// Moves all that can be moved.
+  func driveAll() { locked { drive() } }
+
   private func drive() {
     while true {
-      for sum in sums.prefix(Self.mostActive) { sum.advance() }
+      var left = ScheduledSum.mostActive
+      for sum in sums.prefix(Self.mostActive) {
+        sum.advance(limit: left)
+        left = max(0, left - sum.activeCount)
+      }
       // In order: a later one that is through first still holds its place.
       let isFirstThrough = sums.first?.isDone == true
       while sums.first?.isDone == true { sums.removeFirst() }

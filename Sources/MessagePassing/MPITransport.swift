@@ -113,7 +113,9 @@ extension MPITransport {
   func gather(_ own: Message, counts: [Int], into all: Message, to root: Int?) throws {
     if root == nil, let count = counts.first, counts.allSatisfy({ $0 == count }), count * size <= pieceLength {
       let type = own.type.datatype
-      return try call(MPI_Allgather(own.start, Int32(count), type, all.start, Int32(count), type, handle))
+      return try progressing {
+        MPI_Iallgather(own.start, Int32(count), type, all.start, Int32(count), type, handle, &$0)
+      }
     }
     let quota = max(1, pieceLength / size)
     let longest = counts.max() ?? 0
@@ -224,6 +226,19 @@ extension ReductionOperation {
     case .minimum: cmpi_minimum()
     case .maximum: cmpi_maximum()
     }
+  }
+}
+
+/// A call of MPI that starts a collective, and then its completion. Sums that are on their way go on meanwhile, as they would not
+/// in a blocking call.
+private func progressing(_ start: (inout MPI_Request?) -> Int32) throws {
+  var request: MPI_Request?
+  try call(start(&request))
+  guard MPIProgress.shared.hasSums else { return try call(MPI_Wait(&request, cmpi_status_ignore())) }
+  var isComplete: Int32 = 0
+  while isComplete == 0 {
+    MPIProgress.shared.driveAll()
+    try call(MPI_Test(&request, &isComplete, cmpi_status_ignore()))
   }
 }
 

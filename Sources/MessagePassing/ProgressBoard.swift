@@ -10,7 +10,8 @@ import Synchronization
 ///
 ///     word 0  state: inside (bit 63), operation (56…62), communicator (40…55), sequence number (0…39)
 ///     word 1  step + 1, or 0     word 2  1 + rank it sends to or receives from, or 0
-///     word 3  heartbeat: when its watchdog last ran, or 0     word 4  1 + rank in the job, or 0
+///     word 3  heartbeat: when its watchdog last ran, or 0
+///     word 4  1 + rank in the job (0…31), or 0, and its process (32…62); bit 63 in what other hosts are told: it has ended
 ///     word 5  not 0: the job is being aborted (any rank writes it)
 ///     word 6  what it does by itself (56…63), or 0, and how often it has begun such work (0…55)
 ///     word 7  when its watchdog last saw it send or receive, or 0
@@ -35,7 +36,7 @@ final class ProgressBoard: @unchecked Sendable {
     own = records + memory.index * Self.wordsPerRecord
     (recordCount, index) = (memory.rankCount, memory.index)
     (self.memory, self.worldRank) = (memory, worldRank)
-    own[4].store(UInt64(worldRank + 1), ordering: .releasing)
+    own[4].store(UInt64(worldRank + 1) | UInt64(getpid()) << 32, ordering: .releasing)
   }
 
   // MARK: What the rank's own thread writes
@@ -106,11 +107,22 @@ final class ProgressBoard: @unchecked Sendable {
   }
 
   private func read(_ record: UnsafeMutablePointer<Atomic<UInt64>>, at now: UInt64) -> RankProgress? {
-    let state = record[0].load(ordering: .acquiring)
-    return RankProgress(
-      words: [state] + [1, 2, 4, 6].map { record[$0].load(ordering: .relaxed) },
+    RankProgress(
+      words: Self.shown(record, at: now),
       silentSeconds: Self.age(record[3], at: now).map { Double($0) / 1e9 } ?? 0,
       stillSeconds: Self.age(record[7], at: now).map { Double($0) / 1e9 } ?? .infinity)
+  }
+
+  /// State, step, peer, rank and work of a record.
+  private static func shown(_ record: UnsafeMutablePointer<Atomic<UInt64>>, at now: UInt64) -> [UInt64] {
+    let state = record[0].load(ordering: .acquiring)
+    var words = [state] + [1, 2, 4, 6].map { record[$0].load(ordering: .relaxed) }
+    // Nobody but a rank of this host can ask the system for its process, which is worth it once it is silent.
+    if let silent = age(record[3], at: now), silent > 1_000_000_000, kill(pid_t(words[3] >> 32), 0) != 0, errno == ESRCH
+    {
+      words[3] |= 1 << 63
+    }
+    return words
   }
 
   /// Nanoseconds since the time that a word says; nil where it says none.
@@ -123,8 +135,7 @@ final class ProgressBoard: @unchecked Sendable {
   func words(at now: UInt64) -> [[UInt64]] {
     (0..<recordCount).map { index in
       let record = records + index * Self.wordsPerRecord
-      return [0, 1, 2, 4, 6].map { record[$0].load(ordering: .relaxed) }
-        + [Self.age(record[3], at: now) ?? 0, Self.age(record[7], at: now) ?? .max]
+      return Self.shown(record, at: now) + [Self.age(record[3], at: now) ?? 0, Self.age(record[7], at: now) ?? .max]
     }
   }
 }

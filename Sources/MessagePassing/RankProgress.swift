@@ -14,6 +14,13 @@ struct RankProgress: Equatable, Sendable {
   var stillSeconds = Double.infinity
   /// What it does by itself, outside any operation.
   var work: LocalWork?
+  /// What is known of a rank that gives no sign of life.
+  var absence: Absence?
+  /// Its host's name, in a job of several hosts.
+  var host: String?
+
+  /// For example `rank 2` or `rank 2 on node7`.
+  var name: String { "rank \(rank)" + (host.map { " on \($0)" } ?? "") }
 
   /// For example `at step 41 in allreduce #118` or `at step 41, outside any collective, after allreduce #117`.
   var place: String {
@@ -28,10 +35,11 @@ struct RankProgress: Equatable, Sendable {
 extension RankProgress {
   /// From the words of a record (`ProgressBoard`): state, step, peer, rank, work; nil where no rank has written it.
   init?(words: [UInt64], silentSeconds: Double, stillSeconds: Double) {
-    guard words.count == 5, words[3] > 0, words[3] <= 1 << 32 else { return nil }
+    let number = words.count == 5 ? words[3] & 0xFFFF_FFFF : 0
+    guard number > 0 else { return nil }
     let (state, isInside) = (words[0], words[0] >> 63 == 1)
     self.init(
-      rank: Int(words[3]) - 1,
+      rank: Int(number) - 1,
       step: words[1] == 0 ? nil : Int(truncatingIfNeeded: words[1] - 1),
       isInside: isInside,
       operation: Operation(rawValue: UInt8(state >> 56 & 0x7F)) ?? .none,
@@ -40,8 +48,19 @@ extension RankProgress {
       peer: words[2] == 0 ? nil : Int(truncatingIfNeeded: words[2]) - 1,
       silentSeconds: silentSeconds,
       stillSeconds: stillSeconds,
-      work: isInside ? nil : LocalWork(rawValue: UInt8(words[4] >> 56)))
+      work: isInside ? nil : LocalWork(rawValue: UInt8(words[4] >> 56)),
+      absence: words[3] >> 63 == 1 ? .ended : nil)
   }
+}
+
+/// Why a rank gives no sign of life.
+enum Absence: Sendable {
+  /// Its process is no more.
+  case ended
+  /// Its host answers, but not this process.
+  case stopped
+  /// Its host, which has answered before, no longer does.
+  case outOfReach
 }
 
 /// What a rank does by itself while the others may wait for it. It takes as long as it takes: it is no lateness.
@@ -79,20 +98,35 @@ struct Diagnosis: Equatable, Sendable {
   /// Whether it names a rank; otherwise another host's ranks may know better.
   let namesRank: Bool
   /// Whether all who are late are so because of work of their own.
-  let isAtWork: Bool
+  var isAtWork = false
+  /// Whether those it names give no sign of life; and whether they never will again.
+  var isSilent = false, isGone = false
 
   /// - Parameters:
   ///   - own: the waiting rank
   ///   - local: the ranks of its host, itself included or not
   ///   - members: the ranks it waits for, as ranks of the job
   ///   - silenceLimitSeconds: a rank that gave no sign of life for longer than this is stopped
-  init(own: RankProgress, local: [RankProgress], members: [Int], silenceLimitSeconds: Double) {
+  ///   - hosts: in a job of several hosts, the name of each rank's
+  init(
+    own: RankProgress, local: [RankProgress], members: [Int], silenceLimitSeconds: Double, hosts: [String] = []
+  ) {
     let awaited = own.peer.map { [$0] } ?? members
     let others = local.filter { $0.rank != own.rank && awaited.contains($0.rank) }.sorted { $0.rank < $1.rank }
 
-    let stopped = others.filter { $0.silentSeconds > silenceLimitSeconds }
-    if !stopped.isEmpty {
-      self.init(stopped) { "rank \($0.rank) is stopped: \($0.place)" }
+    let silent = others.filter { $0.silentSeconds > silenceLimitSeconds }
+    if !silent.isEmpty {
+      // Who waits for one that has ended may seem stopped by it.
+      let gone = silent.filter { $0.absence == .ended }
+      self.init(gone.isEmpty ? silent : gone) {
+        switch $0.absence {
+        case nil: "\($0.name) is stopped: \($0.place)"
+        case .stopped: "\($0.name) is stopped: last seen \($0.place)"
+        case .ended: "\($0.name) has ended: last seen \($0.place)"
+        case .outOfReach: "\($0.name) can't be reached: last seen \($0.place)"
+        }
+      }
+      (isSilent, isGone) = (true, !gone.isEmpty)
       return
     }
     let elsewhere = others.filter { !$0.hasReached(own) }
@@ -102,26 +136,26 @@ struct Diagnosis: Equatable, Sendable {
     let late = idle.filter { $0.work == nil }
     if late.isEmpty && !idle.isEmpty {
       self.init(idle, isAtWork: true) {
-        "rank \($0.rank) is \($0.work ?? .other): \($0.place)"
+        "\($0.name) is \($0.work ?? .other): \($0.place)"
       }
     } else if !late.isEmpty {
-      self.init(late) { "rank \($0.rank) is late: \($0.place)" }
+      self.init(late) { "\($0.name) is late: \($0.place)" }
     } else if !inAnother.isEmpty {
       self.init(inAnother) { other in
         let isBehind = other.communicator == own.communicator && other.sequence < own.sequence
-        return "rank \(other.rank) is \(isBehind ? "late" : "in another collective"): \(other.place)"
+        return "\(other.name) is \(isBehind ? "late" : "in another collective"): \(other.place)"
       }
-    } else if awaited.contains(where: { rank in !local.contains { $0.rank == rank } }) {
-      self.init(text: "a rank on another host is late", namesRank: false)
+    } else if case let unseen = awaited.filter({ rank in !local.contains { $0.rank == rank } }), !unseen.isEmpty {
+      let names = Set(unseen.filter(hosts.indices.contains).map { hosts[$0] }).sorted()
+      let place = (1...3).contains(names.count) ? names.joined(separator: " or ") : "another host"
+      self.init(text: "a rank on \(place) is late", namesRank: false)
     } else {
       self.init(text: "all ranks have reached it, but MPI makes no progress", namesRank: false)
     }
   }
 
   private init(text: String, namesRank: Bool, isAtWork: Bool = false) {
-    self.text = text
-    self.namesRank = namesRank
-    self.isAtWork = isAtWork
+    (self.text, self.namesRank, self.isAtWork) = (text, namesRank, isAtWork)
   }
 
   private init(_ ranks: [RankProgress], isAtWork: Bool = false, _ describe: (RankProgress) -> String) {

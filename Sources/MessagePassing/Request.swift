@@ -52,6 +52,8 @@ public final class Request {
   }
 
   private func noteCompletion(of transfer: any PendingTransfer, isBlocking: Bool) {
-    communicator.note(operation, bytes: byteCount, from: start, to: transfer.completedAt, isBlocking: isBlocking)
+    communicator.note(
+      operation, bytes: byteCount, from: start.map { transfer.startedAt ?? $0 }, to: transfer.completedAt,
+      isBlocking: isBlocking)
   }
 }

@@ -7,10 +7,11 @@ import Failures
 /// The memory is cut into pieces, several of which are on their way at once, so that one comes while another goes and is added. The
 /// order of additions is the schedule's, the same in every run.
 final class ScheduledSum: PendingTransfer {
-  /// Elements of a message. A quarter of a megabyte at most: small enough to begin early, large enough that its overhead is none.
-  private static let (leastElements, mostElements) = (1 << 13, 1 << 16)
-  /// Pieces on their way at once, each with room for what it receives.
-  private static let mostActive = 8
+  /// Elements of a message. 128 KB at most: small enough to begin early, large enough that its overhead is none.
+  private static let (leastElements, mostElements) = (1 << 13, 1 << 15)
+  /// Pieces on their way at once, of all sums: enough that no link waits for this process, and no more, as whatever else is sent,
+  /// such as a layer's statistics, waits behind them.
+  static let mostActive = 6
   /// Messages of so many sums can be on their way at once.
   static let tagCount = 30
 
@@ -67,15 +68,20 @@ final class ScheduledSum: PendingTransfer {
     return UnsafeMutableBufferPointer(rebasing: values[cut(segments.lowerBound)..<cut(segments.upperBound)])
   }
 
+  /// Pieces on their way, each with room for what it receives.
+  var activeCount: Int { active.count }
+
   /// Does what can be done without waiting.
-  func advance() {
+  ///
+  /// - Parameter limit: new pieces only as long as fewer than so many are on their way.
+  func advance(limit: Int = mostActive) {
     guard error == nil else { return }
     defer { if isDone && completedAt == nil { completedAt = monotonicNanoseconds() } }
     do {
       for place in active.indices { try advance(&active[place]) }
       active.removeAll(where: isThrough)
       // Of two pieces with one room, and one tag, the later begins when the earlier is through.
-      while next < pieceCount, next < (active.first?.index ?? next) + Self.mostActive {
+      while next < pieceCount, active.count < limit, next < (active.first?.index ?? next) + Self.mostActive {
         var piece = Piece(index: next, room: rooms + next % Self.mostActive * roomElements)
         next += 1
         try start(&piece)

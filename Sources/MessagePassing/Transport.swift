@@ -8,6 +8,8 @@ protocol Transport: AnyObject, Sendable {
   var size: Int { get }
   /// How floats are added up, where there is a choice.
   var sums: FloatSums? { get }
+  /// Whether a large sum, too, is best started and left alone.
+  var sumsInBackground: Bool { get }
 
   // MARK: Collectives: every rank calls them, in one order, with equal counts
 
@@ -49,6 +51,7 @@ protocol Transport: AnyObject, Sendable {
 /// What carries messages where nothing is to be chosen.
 extension Transport {
   var sums: FloatSums? { nil }
+  var sumsInBackground: Bool { sums?.plan.isInBackground ?? false }
   func startTreeSum(_ message: Message) throws -> (any PendingTransfer)? { nil }
   func sum(_ message: Message, by algorithm: SumAlgorithm) throws { try allReduce(message, .sum) }
 }
@@ -60,10 +63,13 @@ protocol PendingTransfer: AnyObject {
   func test() throws -> Bool
   /// When it came to its end, by the monotonic clock; nil where nobody knows before it is waited for.
   var completedAt: Int? { get }
+  /// When its first number moved; nil where that is as soon as it was started.
+  var startedAt: Int? { get }
 }
 
 extension PendingTransfer {
   var completedAt: Int? { nil }
+  var startedAt: Int? { nil }
 }
 
 /// What is complete as soon as it was started.

@@ -64,13 +64,18 @@ extension Optimizer {
         }
         let isFirst = rule.slots.contains { memory[$0, tensor] == nil }
         let slots = try rule.slots.map { try slot($0, name, of: tensor) }
+        let isVector = tensor.rank < 2
         if tensor.dtype == .float32 {
           try tensor.withElements(as: Float.self, and: slots, reading: gradient) {
-            rule.apply(group, isFirst: isFirst, ElementUpdate(count: $0, weights: $1, slots: $2, gradient: $3))
+            rule.apply(
+              group, isFirst: isFirst,
+              ElementUpdate(count: $0, weights: $1, slots: $2, gradient: $3, isVector: isVector))
           }
         } else {
           try tensor.withElements(as: Double.self, and: slots, reading: gradient) {
-            rule.apply(group, isFirst: isFirst, ElementUpdate(count: $0, weights: $1, slots: $2, gradient: $3))
+            rule.apply(
+              group, isFirst: isFirst,
+              ElementUpdate(count: $0, weights: $1, slots: $2, gradient: $3, isVector: isVector))
           }
         }
       }
@@ -84,6 +89,8 @@ struct ElementUpdate<T: FloatElement> {
   let weights: UnsafeMutablePointer<T>
   let slots: [UnsafeMutablePointer<T>]
   let gradient: UnsafePointer<T>
+  /// Whether the parameter has no more than one axis: a bias, or the scale of a normalisation.
+  let isVector: Bool
 }
 
 /// How an optimizer changes a parameter.

@@ -14,8 +14,10 @@ extension Configuration {
       if let (value, wanted) = named.setting.fault() { try require(false, named.option, value, wanted) }
     }
     try require(
-      self.optimizer == .sgd || self.momentum == 0, "momentum", self.momentum, "left out with \(self.optimizer)")
+      self.optimizer.takesMomentum || self.momentum == 0, "momentum", self.momentum, "left out with \(self.optimizer)")
     try require(!self.nesterov || self.momentum > 0, "nesterov", self.nesterov, "used with a momentum")
+    try require(
+      !self.nesterov || self.optimizer == .sgd, "nesterov", self.nesterov, "left out with \(self.optimizer)")
     if let normalization = self.normalization, normalization != .ofData {
       let isGood =
         normalization.means.allSatisfy(\.isFinite) && normalization.deviations.allSatisfy { $0 > 0 && $0.isFinite }
@@ -71,6 +73,8 @@ extension Configuration {
     case .sgd: SGD(groups, momentum: self.momentum, nesterov: self.nesterov)
     case .adam: Adam(groups)
     case .adamw: Adam(groups, isDecoupled: true)
+    case .lars: LARS(groups, momentum: self.momentum)
+    case .lamb: LAMB(groups)
     }
   }
 
@@ -88,7 +92,7 @@ extension Configuration {
       case .cosine: .cosine(steps: length, end: self.scheduleEnd)
       case .linear: .linear(steps: length, end: self.scheduleEnd)
       }
-    return self.warmup > 0 ? .warmUp(steps: self.warmup, then: main) : main
+    return self.warmup > 0 ? .warmUp(steps: self.warmup, start: self.warmupStart, then: main) : main
   }
 
   /// The same with a schedule over all steps of the training, where it has no length of its own: what `cosine` and
@@ -101,10 +105,10 @@ extension Configuration {
     return result
   }
 
-  /// What becomes of the optimizer's memory, where a checkpoint's is of no use: moments are Adam's, a velocity is SGD's.
+  /// What becomes of the optimizer's memory, where a checkpoint's is of no use: moments are Adam's and LAMB's, a velocity is SGD's.
   public func optimizerChange(from checkpoint: Checkpoint) -> String? {
     guard let old = try? Configuration(json: checkpoint.configuration, path: "").optimizer,
-      (old == .sgd) != (self.optimizer == .sgd)
+      old.memory != self.optimizer.memory
     else { return nil }
     return "was trained with \(old.rawValue); \(self.optimizer.rawValue) starts with no memory, at its step 0"
   }

@@ -20,6 +20,21 @@ public struct Configuration: Sendable, Equatable {
     case adam
     /// Adam whose weight decay shrinks the weights by itself, beside the gradient (Loshchilov and Hutter 2019).
     case adamw
+    /// SGD whose steps are a share of each layer's norm, for large batches.
+    case lars
+    /// AdamW whose steps are a share of each layer's norm, for large batches.
+    case lamb
+
+    /// What it remembers of the parameters, which others that remember the same can go on with.
+    var memory: String {
+      switch self {
+      case .sgd: "velocity"
+      case .adam, .adamw, .lamb: "moments"
+      case .lars: "step"
+      }
+    }
+    /// Whether `momentum` is for it.
+    public var takesMomentum: Bool { self == .sgd || self == .lars }
   }
 
   /// The model's name: what checkpoints and progress call it, and a registry finds it by.

@@ -13,12 +13,15 @@ public struct Optimization: Settings {
   /// Samples of one optimizer step over all ranks, of which each takes its part; 256 unless set, as in the book.
   @Setting("Samples of one optimizer step, over all ranks together.", .from(1, to: 1 << 30), staysInEpoch: true)
   public var batchSize = 256
+  /// Whether batch size and learning rate were grown with the ranks when the training began (`scaled`).
+  @Setting("Grows the batch and the learning rate with the ranks, with a warm-up.") public var scaleBatch = false
   /// The optimizer's step size, which the schedule's factor scales.
   @Setting("Step size of the optimizer.", .finite(from: 0)) public var learningRate = 0.1
   /// SGD unless set. With Adam a learning rate of 0.001 to 0.01 is usual, not SGD's 0.1.
-  @Setting("sgd, adam or adamw.") public var optimizer = Configuration.OptimizerName.sgd
-  /// SGD's momentum, 0 for none; must be 0 with other optimizers.
-  @Setting("Momentum of SGD.", .within(0..<1)) public var momentum = 0.0
+  @Setting("sgd, adam, adamw, or for large batches lars or lamb.")
+  public var optimizer = Configuration.OptimizerName.sgd
+  /// The momentum of SGD and LARS, 0 for none; must be 0 with other optimizers.
+  @Setting("Momentum of sgd and lars.", .within(0..<1)) public var momentum = 0.0
   /// Whether momentum looks ahead (Nesterov); needs a momentum above 0.
   @Setting("Momentum that looks ahead (Nesterov).") public var nesterov = false
   /// Decay of every parameter, biases included, as in the book. Part of the gradient (L2) for SGD and Adam; with AdamW
@@ -68,9 +71,12 @@ public struct Scheduling: Settings {
   /// What `cosine` and `linear` end with, as a share of `learningRate`.
   @Setting("The share of the learning rate that cosine and linear end with, 0 unless given.", .finite(from: 0))
   public var scheduleEnd = 0.0
-  /// Optimizer steps in which the learning rate rises from 0 before the schedule begins; 0 for none.
-  @Setting("Steps in which the learning rate rises from 0, before the schedule begins.", .from(0, to: 1 << 40))
+  /// Optimizer steps in which the learning rate rises before the schedule begins; 0 for none.
+  @Setting("Steps in which the learning rate rises, before the schedule begins.", .from(0, to: 1 << 40))
   public var warmup = 0
+  /// The share of `learningRate` that the warm-up begins with.
+  @Setting("The share of the learning rate that the warm-up begins with, 0 unless given.", .within(0...1))
+  public var warmupStart = 0.0
 
   public init() {}
 }

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 import unittest
 
 from .arrays import Arrays
@@ -16,8 +17,10 @@ from .faults import Faults
 from .hostile import Hostile
 from .images import Images
 from .jobs import Jobs
+from .launching import Launching
 from .own_tool import OwnTool
 from .saving import Saving
+from .scaling import Scaling
 from .sending import Sending
 from .succeeding import Commands
 from .support import BINARY
@@ -27,8 +30,36 @@ from .translating import Translating
 
 __all__ = [
     "Arrays", "BadInput", "Backends", "Book", "Cluster", "Commands", "Converting", "Details", "Encoded", "Faults", "Hostile",
-    "Images", "Jobs", "OwnTool", "Saving", "Sending", "Tables", "Texts", "Translating"]
+    "Images", "Jobs", "Launching", "OwnTool", "Saving", "Scaling", "Sending", "Tables", "Texts",
+    "Translating"]
+
+
+
+class TimedResult(unittest.TextTestResult):
+    """Says in the end which tests took longest."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.seconds = {}
+
+    def startTest(self, test):
+        self.began = time.monotonic()
+        super().startTest(test)
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        self.seconds[test.id().removeprefix("Commands.")] = time.monotonic() - self.began
+
+    def stopTestRun(self):
+        super().stopTestRun()
+        slowest = sorted(self.seconds, key=self.seconds.get, reverse=True)[:10]
+        self.stream.writeln("\nslowest: " + ", ".join(f"{name} {self.seconds[name]:.1f} s" for name in slowest))
+
+
+class TimedRunner(unittest.TextTestRunner):
+    resultclass = TimedResult
+
 
 if not os.access(BINARY, os.X_OK):
     sys.exit(f"test-commands: no {BINARY}: swift build -c release --product lockstep")
-unittest.main(verbosity=2)
+unittest.main(verbosity=2, testRunner=TimedRunner)

@@ -76,11 +76,23 @@ class Cluster(CommandTest):
         self.hosts.mend("h2")
         os.kill(self.hosts.processes("h1", "lockstep")[0], signal.SIGKILL)
         said = self.end(process)
-        again = "lockstep: the job lost a rank (exit code {}); start {} of 3 again, {} ranks on {}"
-        self.assertEqual(
-            said, [again.format(137, 1, 3, "h1 h2 h3"), again.format(205, 2, 2, "h1 h3"), again.format(137, 3, 3, "h1 h2 h3")])
+        again = r"lockstep: the job lost {} \(exit code {}\); rank 0 was at step \d+.*; start {} of 3 again, {} ranks on {}"
+        wanted = [("rank 2 on h3", 137, 1, 3, "h1 h2 h3"), ("host h2", 205, 2, 2, "h1 h3"), ("rank 0 on h1", 137, 3, 3, "h1 h2 h3")]
+        for line, what in zip(said, wanted, strict=True):
+            self.assertRegex(line, f"^{again.format(*what)}$")
         self.succeed(*TRAIN, 300, "--data", self.data, "--checkpoint", self.folder / "undisturbed")
         self.assertEqual(self.digest("lost"), self.digest("undisturbed"))
+        self.assertEqual([self.hosts.memory(name) for name in self.hosts.names], [[], [], []])
+
+    def test_a_stopped_rank_of_another_host(self):
+        """Is named with its host, long before it counts as late."""
+        process = self.launch("stopped", 10**6, restarts=0)
+        self.wait_for(30, process)
+        stopped = self.hosts.processes("h3", "lockstep")[0]
+        os.kill(stopped, signal.SIGSTOP)
+        said = self.end(process, 75)
+        self.assertEqual(len(said), 1, said)
+        self.assertRegex(said[0], r"^lockstep: rank 2 on h3 is stopped: last seen .*\(rank \d has waited .* at step \d+ in .*\); aborting the job$")
         self.assertEqual([self.hosts.memory(name) for name in self.hosts.names], [[], [], []])
 
     def test_a_signal_to_the_launcher(self):

@@ -188,8 +188,9 @@ class Faults(CommandTest):
         self.refuse(64, *train[:-1], "--trace-steps", 3, mentions=["--trace"])
         full = self.folder / "full.json"
         full.symlink_to("/dev/full")
-        self.refuse_everywhere(73, *train, full, "--checkpoint", folder, "--overwrite", mentions=["No space left", full])
-        self.assertEqual(len(list(folder.iterdir())), 1)
+        saving = ("--checkpoint", folder, "--checkpoint-every", "100steps", "--overwrite")
+        self.refuse_everywhere(73, *train, full, *saving, mentions=["No space left", full])
+        self.assertEqual([file.name for file in folder.iterdir()], ["checkpoint-00000008.h5"])
 
     def refuse_lines(self, code, count, *arguments, mentions=(), **options):
         """Like `refuse`, with so many lines on standard error, each of the command's own."""

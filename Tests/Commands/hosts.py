@@ -7,13 +7,13 @@ import signal
 import subprocess
 
 # Starts a command on a host as ssh would: a new environment, the words joined for a shell. A host that is down never answers.
-# Called with --here it keeps the environment and the words.
+# Called with --here it keeps the environment and the words. A script enter-HOST makes a host another one than the rest.
 AGENT = """#!/bin/bash
 dir={folder} isHere=''
 while [[ "$1" == -* ]]; do [[ "$1" == --here ]] && isHere=1; shift; done
 host=$1; shift
 if [[ -e "$dir/down-$host" ]]; then exec sleep 60; fi
-enter='hostname "$0" && mount --bind {folder}/memory-"$0" /dev/shm && '
+enter='hostname "$0" && mount --bind {folder}/memory-"$0" /dev/shm && if [[ -e {folder}/enter-"$0" ]]; then source {folder}/enter-"$0"; fi && '
 if [[ "$isHere" ]]; then exec ip netns exec "{prefix}$host" unshare --uts bash -c "$enter"'exec "$@"' "$host" "$@"; fi
 exec ip netns exec "{prefix}$host" unshare --uts env -i HOME="$dir" PATH="$PATH" bash -c "$enter"'exec bash -c "$*"' "$host" "$*"
 """
@@ -29,6 +29,7 @@ class Hosts:
         self.file.write_text("".join(f"{name} slots=1\n" for name in self.names))
         self.agent.write_text(AGENT.format(folder=self.folder, prefix=self.prefix))
         self.agent.chmod(0o755)
+        self.known = "127.0.0.1 localhost\n" + "".join(f"10.77.0.{name[1:]} {name}\n" for name in self.names)
 
     @staticmethod
     def are_permitted():
@@ -42,14 +43,13 @@ class Hosts:
         self.ip("netns", "add", bridge)
         self.ip("-n", bridge, "link", "add", "br0", "type", "bridge")
         self.ip("-n", bridge, "link", "set", "br0", "up")
-        known = "127.0.0.1 localhost\n" + "".join(f"10.77.0.{name[1:]} {name}\n" for name in self.names)
         for name in self.names:
             space = self.prefix + name
             (self.folder / f"memory-{name}").mkdir()
             # `ip netns exec` lays this over /etc/hosts.
             names = pathlib.Path("/etc/netns") / space
             names.mkdir(parents=True)
-            (names / "hosts").write_text(known)
+            (names / "hosts").write_text(self.known)
             self.ip("netns", "add", space)
             self.ip("-n", bridge, "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", space)
             self.ip("-n", bridge, "link", "set", name, "master", "br0", "up")
@@ -80,9 +80,9 @@ class Hosts:
         """What lies in the host's /dev/shm of jobs."""
         return sorted((self.folder / f"memory-{name}").glob("lockstep-*"))
 
-    def words(self, *command):
-        """For a command that the first host is to run."""
-        return [str(word) for word in (self.agent, "--here", self.names[0], *command)]
+    def words(self, *command, host=None):
+        """For a command that a host, the first unless said, is to run."""
+        return [str(word) for word in (self.agent, "--here", host or self.names[0], *command)]
 
     def environment(self):
         """For that command: how other hosts are reached, and one thread for each of many idle ranks."""

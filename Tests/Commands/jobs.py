@@ -311,10 +311,21 @@ class Jobs(CommandTest):
                 for word in words:
                     self.assertIn(word, done.stderr)
 
-    def unlike_ranks(self, first, second):
-        """Rank 0 runs the command with the first arguments, rank 1 with the second."""
+    def test_settings_that_are_not_alike(self):
+        """Ranks without those of rank 0 take them, as on other hosts of plain mpirun; others are refused."""
+        train, setting = ["train", "mlp", "--data", self.data, "--steps", 3, "--quiet"], "LOCKSTEP_TIMEOUT_SECONDS"
+        self.assertEqual(self.unlike_ranks(train, train, settings=(f"{setting}=20", "")).returncode, 0)
+        for settings, words in (((f"{setting}=20", f"{setting}=40"), ["20", "on rank 0", "40", "on rank 1"]),
+                                (("", f"{setting}=40"), ["40", "on rank 1"])):
+            done = self.unlike_ranks(train, train, settings=settings)
+            self.assertEqual((done.returncode, len(done.stderr.splitlines())), (64, 1), done.stderr)
+            for word in [setting, *words]:
+                self.assertIn(word, done.stderr)
+
+    def unlike_ranks(self, first, second, settings=("", "")):
+        """Rank 0 runs the command with the first arguments (and settings of its environment), rank 1 with the second."""
         own, other = (shlex.join(str(word) for word in (BINARY, *arguments)) for arguments in (first, second))
-        choice = f'if [ "$OMPI_COMM_WORLD_RANK" = 0 ]; then exec {own}; else exec {other}; fi'
+        choice = f'if [ "$OMPI_COMM_WORLD_RANK" = 0 ]; then exec env {settings[0]} {own}; else exec env {settings[1]} {other}; fi'
         words = [ROOT / "launch" / "mpirun", "-n", 2, "sh", "-c", choice]
         return subprocess.run(
             [str(word) for word in words], capture_output=True, text=True, timeout=TIME_LIMIT,

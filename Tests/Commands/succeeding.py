@@ -62,6 +62,22 @@ class Commands(CommandTest):
             self.assertRegex(self.digest(whole), "sha256:[0-9a-f]{64}")
             self.assertEqual(self.digest(whole), self.digest(halves), f"{ranks} ranks")
 
+    def test_a_batch_that_grows_with_the_ranks(self):
+        """It is the training of the larger batch, to the bit, and stays so on any ranks that go on with it."""
+        train = ("train", "mlp", "--data", self.data, "--reproducible", "--optimizer", "lamb", "--learning-rate", 0.01)
+        grown, small = self.folder / "grown", ("--batch-size", 50, "--scale-batch", "--checkpoint")
+        said = self.succeed(*train, *small, grown, "--epochs", 2, "--steps", 5, ranks=2)
+        line = "scale-batch: 2 × 50 samples are 100 a step; learning rate 2 × 0.01 is 0.02, reached within 1 steps from 0.01"
+        self.assertIn(line, said)
+        said = self.succeed(*train, *small, grown, "--epochs", 2, "--resume", "auto")
+        self.assertIn("scale-batch: goes on with 100 samples a step and learning rate 0.02", said)
+        large = self.folder / "large"
+        self.succeed(
+            *train[:-1], 0.02, "--batch-size", 100, "--warmup", 1, "--warmup-start", 0.5, "--epochs", 2, "--checkpoint", large,
+            ranks=2)
+        self.assertEqual(self.digest(grown), self.digest(large))
+        self.refuse(64, *train, *small, large, "--epochs", 3, "--resume", large, mentions=["scale-batch", "began without"])
+
     def test_benchmark(self):
         line = self.succeed("benchmark", "lenet", "--json", "--batch-size", 64, "--steps", 4, ranks=2).strip()
         result = json.loads(line)

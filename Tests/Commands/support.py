@@ -1,6 +1,7 @@
 """What the tests of the commands share."""
 
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -12,7 +13,7 @@ import h5py
 import numpy
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = ROOT / ".build" / "release" / "lockstep"
+BINARY = pathlib.Path(os.environ.get("LOCKSTEP") or ROOT / ".build" / "release" / "lockstep").resolve()
 FASHION_MNIST = pathlib.Path("/usr/share/datasets/fashion-mnist")
 TIME_LIMIT = 120  # seconds a command may take
 # Where a shell has started the tests in the background, SIGINT is ignored, under nohup SIGHUP, and what they start would ignore

@@ -34,6 +34,23 @@ import Testing
     #expect(diagnosis.text == "rank 2 is stopped: at step 41 in allreduce #118")
   }
 
+  @Test func whatIsKnownOfASilentRankIsTold() {
+    func told(_ absence: Absence?) -> Diagnosis {
+      let silent = changed(2) { ($0.silentSeconds, $0.absence, $0.host) = (9, absence, "node7") }
+      return diagnose([waiting(0), changed(1) { $0.silentSeconds = 9 }, silent], members: [0, 2])
+    }
+    #expect(told(.stopped).text == "rank 2 on node7 is stopped: last seen at step 41 in allreduce #118")
+    #expect(told(.outOfReach).text == "rank 2 on node7 can't be reached: last seen at step 41 in allreduce #118")
+    #expect(told(.ended).text == "rank 2 on node7 has ended: last seen at step 41 in allreduce #118")
+    #expect(told(.stopped).isSilent && !told(.stopped).isGone && told(.ended).isGone)
+    #expect(!diagnose([waiting(0), changed(1) { $0.isInside = false }]).isSilent)
+    // Who has ended is to blame for those who are stopped, too.
+    let (ended, stopped) = (
+      changed(2) { ($0.silentSeconds, $0.absence) = (9, .ended) }, changed(1) { $0.silentSeconds = 9 }
+    )
+    #expect(diagnose([waiting(0), stopped, ended]).text == "rank 2 has ended: last seen at step 41 in allreduce #118")
+  }
+
   @Test func aRankInAnotherCollectiveIsNamed() {
     let other = changed(1) { $0.operation = .barrier }
     #expect(diagnose([waiting(0), other]).text == "rank 1 is in another collective: at step 41 in barrier #118")
@@ -74,6 +91,9 @@ import Testing
     let diagnosis = diagnose([waiting(0), waiting(1)], members: [0, 1, 2])
     #expect(diagnosis.text == "a rank on another host is late")
     #expect(!diagnosis.namesRank)
+    let known = Diagnosis(
+      own: waiting(0), local: [waiting(0)], members: [0, 1, 2], silenceLimitSeconds: 2, hosts: ["h1", "h2", "h3"])
+    #expect(known.text == "a rank on h2 or h3 is late")
   }
 
   @Test func aReceiverWaitsForItsPeerOnly() {
@@ -129,8 +149,8 @@ import Testing
     // Nobody is told anything who does not know the secret.
     let stranger = try #require(HostChannel.bound())
     let place = HostChannel.Place(addresses: [loopback], port: own.port)
-    HostChannel(stranger.descriptor, here, secret: 8, places: [place]).ask()
-    asking.ask()
+    HostChannel(stranger.descriptor, here, secret: 8, places: [place]).ask(at: 2_900_000_000)
+    asking.ask(at: 3_000_000_000)
     answering.serve(at: 3_000_000_000)
     asking.serve(at: 3_000_000_000)
     var wanted = there.localProgress(at: 3_000_000_000)
@@ -138,7 +158,34 @@ import Testing
     wanted[0].stillSeconds += 1
     #expect(asking.progress(at: 4_000_000_000) == wanted)
     #expect(asking.progress(at: 4_000_000_000).first?.work == .saving)
-    #expect(asking.progress(at: 9_000_000_000).isEmpty)
+    // Asked again, it does not answer, though its system lives: the rank is stopped. Without its socket it has ended.
+    for at in stride(from: UInt64(4_000_000_000), through: 8_000_000_000, by: 1_000_000_000) { asking.ask(at: at) }
+    let silent = try #require(asking.progress(at: 8_000_000_000).first)
+    #expect(silent.silentSeconds == 7 && silent.absence == .stopped)
+  }
+
+  @Test func aRankWhoseSocketIsClosedHasEnded() throws {
+    let (own, other) = (try #require(HostChannel.bound()), try #require(HostChannel.bound()))
+    let place = HostChannel.Place(addresses: [UInt32(bigEndian: 0x7F00_0001)], port: other.port)
+    let asking = HostChannel(own.descriptor, try .alone(worldRank: 0), secret: 7, places: [place])
+    do {
+      let answering = HostChannel(other.descriptor, try .alone(worldRank: 5), secret: 7, places: [])
+      asking.ask(at: 1_000_000_000)
+      answering.serve(at: 1_000_000_000)
+      asking.serve(at: 1_000_000_000)
+    }
+    for at in [2_000_000_000, 3_500_000_000] as [UInt64] { asking.ask(at: at) }
+    #expect(asking.progress(at: 3_500_000_000).first?.absence == .ended)
+  }
+
+  /// A rank that ended without a word shows in its record, once it is silent.
+  @Test func aProcessThatIsGoneHasEnded() throws {
+    let board = try ProgressBoard.alone(worldRank: 3)
+    board.beat(at: 1_000_000_000)
+    #expect(board.localProgress(at: 9_000_000_000).first?.absence == nil)
+    let words: [UInt64] = [0, 0, 0, 1 << 63 | 77 << 32 | 4, 0]
+    let gone = try #require(RankProgress(words: words, silentSeconds: 9, stillSeconds: .infinity))
+    #expect(gone.rank == 3 && gone.absence == .ended)
   }
 
   @Test func manyLateRanksAreCounted() {

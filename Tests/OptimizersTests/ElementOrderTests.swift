@@ -12,6 +12,8 @@ struct ElementOrderTests {
     switch kind {
     case 0: return SGD(groups)
     case 1: return SGD(groups, momentum: 0.9, nesterov: true)
+    case 4: return LARS(groups)
+    case 5: return LAMB(groups)
     default: return Adam(groups, isDecoupled: kind == 3)
     }
   }
@@ -41,7 +43,7 @@ struct ElementOrderTests {
     return view
   }
 
-  @Test("SGD, momentum, Adam and AdamW", arguments: 0..<4, [DType.float32, .float64])
+  @Test("SGD, momentum, Adam, AdamW, LARS and LAMB", arguments: 0..<6, [DType.float32, .float64])
   func agrees(kind: Int, dtype: DType) throws {
     let plain = try trained(kind, .float64, weights: .rowMajor, gradients: .rowMajor)
     let tolerance = dtype == .float64 ? 1e-12 : 1e-5

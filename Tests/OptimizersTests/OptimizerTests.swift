@@ -9,7 +9,7 @@ import Testing
 struct OptimizerCase: Decodable, Sendable, CustomTestStringConvertible {
   struct Arguments: Decodable, Sendable {
     let learningRate: Double
-    let momentum, dampening, weightDecay, epsilon: Double?
+    let momentum, dampening, weightDecay, epsilon, trust: Double?
     let nesterov: Bool?, betas: [Double]?
   }
   let name, optimizer: String
@@ -27,6 +27,8 @@ struct OptimizerCase: Decodable, Sendable, CustomTestStringConvertible {
         nesterov: arguments.nesterov ?? false)
     case "adam": return Adam([group], betas: betas, epsilon: arguments.epsilon ?? 1e-8)
     case "adamw": return Adam([group], betas: betas, epsilon: arguments.epsilon ?? 1e-8, isDecoupled: true)
+    case "lars": return LARS([group], momentum: arguments.momentum ?? 0.9, trust: arguments.trust ?? 0.001)
+    case "lamb": return LAMB([group], betas: betas, epsilon: arguments.epsilon ?? 1e-6)
     default: throw TensorError("fixture", "no Swift class for the optimizer \(optimizer)")
     }
   }

@@ -16,7 +16,7 @@ struct Lesson: Sendable, CustomStringConvertible {
   var configuration: Configuration {
     var result = Configuration(
       model: model, epochs: epochs, batchSize: batchSize, learningRate: 0.01, optimizer: optimizer,
-      momentum: optimizer == .sgd ? 0.9 : 0, weightDecay: 0.001, clipNorm: 5, seed: 11)
+      momentum: optimizer.takesMomentum ? 0.9 : 0, weightDecay: 0.001, clipNorm: 5, seed: 11)
     (result.reproducible, result.virtualShards) = (true, virtualShards)
     return result
   }

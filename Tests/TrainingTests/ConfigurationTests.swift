@@ -53,7 +53,16 @@ import Testing
       "shard-optimizer is true, but must be left out with --local-steps, where each rank's memory is its own",
       { ($0.shardOptimizer, $0.localSteps) = (true, 5) }
     ),
+    (
+      "shard-optimizer is true, but must be left out with lamb",
+      { ($0.optimizer, $0.shardOptimizer) = (.lamb, true) }
+    ),
     ("nesterov is true, but must be used with a momentum", { $0.nesterov = true }),
+    (
+      "nesterov is true, but must be left out with lars",
+      { ($0.optimizer, $0.momentum, $0.nesterov) = (.lars, 0.9, true) }
+    ),
+    ("momentum is 0.9, but must be left out with lamb", { ($0.optimizer, $0.momentum) = (.lamb, 0.9) }),
   ]
 
   @Test(arguments: faults) func wrongValuesAreNamed(
@@ -130,6 +139,7 @@ import Testing
       "momentum": "0.5", "nesterov": "true", "weight-decay": "0.25", "clip-norm": "2.5", "on-nan": "skip",
       "schedule": "multistep",
       "schedule-steps": "7,9", "schedule-factor": "0.5", "schedule-end": "0.75", "warmup": "6",
+      "warmup-start": "0.25", "scale-batch": "true",
       "sampling": "sequential", "max-tokens": "99", "random-crop": "4", "random-flip": "true",
       "normalize": "0.5,0.25:0.125,2.0", "seed": "18446744073709551615", "reproducible": "true",
       "virtual-shards": "16", "audit": "50", "kernels": "onednn", "convolution": "direct", "precision": "bf16",
@@ -170,7 +180,7 @@ import Testing
     }
     let faults = [
       ("reproducible", "yes", "true or false"),
-      ("optimizer", "rms", "sgd, adam or adamw"), ("convolution", "fft", "automatic or direct"),
+      ("optimizer", "rms", "sgd, adam, adamw, lars or lamb"), ("convolution", "fft", "automatic or direct"),
       ("schedule-steps", "1;2", "a number of steps, or several such as 1000,2000"),
       ("normalize", "1:2,3", "data, or as many means as deviations such as 0.5,0.5,0.5:0.2,0.2,0.2"),
     ]

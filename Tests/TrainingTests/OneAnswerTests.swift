@@ -12,6 +12,8 @@ import Zoo
     Zoo.models.filter { $0.inputShape == [1, 28, 28] }.map { Lesson(model: $0.name) } + [
       // Dropout and a memory that remembers every step.
       Lesson(model: "mlp-dropout", optimizer: .adam, virtualShards: 5, epochs: 2),
+      // Steps by the norms of layers.
+      Lesson(model: "lenet", optimizer: .lars), Lesson(model: "lenet", optimizer: .lamb),
       // Slices of more than one sample, and as many as fit no batch: the last ones are empty.
       Lesson(model: "softmax-regression", optimizer: .adam, virtualShards: 2, epochs: 2),
       Lesson(model: "softmax-regression", batchSize: 3, virtualShards: 7),

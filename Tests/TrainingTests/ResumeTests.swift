@@ -25,6 +25,8 @@ import Zoo
       Case(name: "nesterov, decay", stop: stop) { ($0.momentum, $0.nesterov, $0.weightDecay) = (0.9, true, 0.01) },
       Case(name: "adam", stop: stop) { ($0.optimizer, $0.learningRate) = (.adam, 0.01) },
       Case(name: "adamw, dropout", stop: stop, dropout: 0.3) { ($0.optimizer, $0.weightDecay) = (.adamw, 0.1) },
+      Case(name: "lars", stop: stop) { ($0.optimizer, $0.momentum, $0.weightDecay) = (.lars, 0.9, 0.01) },
+      Case(name: "lamb", stop: stop) { ($0.optimizer, $0.learningRate, $0.weightDecay) = (.lamb, 0.01, 0.1) },
       Case(name: "dropout, slices, clipped", stop: stop, dropout: 0.5) { ($0.sliceSize, $0.clipNorm) = (5, 0.5) },
     ]
   }
@@ -119,12 +121,14 @@ import Zoo
       for (old, new) in zip(old, new) { #expect(abs(old - new) < 0.0101) }
     }
     #expect(resumed.optimizer.stepCount == 1)
-    // adamw goes on with the moments of adam, sgd drops them.
+    // adamw and lamb go on with the moments of adam, sgd and lars drop them.
     let moments = Checkpoint(
       model: checkpoint.model, optimizer: resumed.optimizer.slots, optimizerSteps: 1, position: resumed.position,
       configuration: try configuration.json())
-    configuration.optimizer = .adamw
-    #expect(configuration.optimizerChange(from: moments) == nil)
+    for (optimizer, drops) in [(Configuration.OptimizerName.adamw, false), (.lamb, false), (.lars, true)] {
+      configuration.optimizer = optimizer
+      #expect((configuration.optimizerChange(from: moments) != nil) == drops)
+    }
     #expect(smallConfiguration().optimizerChange(from: moments) != nil)
   }
 

@@ -35,6 +35,34 @@ import Testing
       try made(["schedule": "cosine", "schedule-steps": "9", "schedule-end": "0.1", "warmup": "2"])
         == .warmUp(steps: 2, then: .cosine(steps: 9, end: 0.1)))
     #expect(try made(["warmup": "5"]) == .warmUp(steps: 5))
+    #expect(try made(["warmup": "5", "warmup-start": "0.25"]) == .warmUp(steps: 5, start: 0.25))
+  }
+
+  /// Four times the batch, four times the rate, reached after five epochs or a quarter of the training from the old one.
+  @Test func growsWithTheRanks() throws {
+    let small = smallConfiguration(epochs: 90, batchSize: 256, learningRate: 0.1)
+    let grown = try small.scaled(by: 4).warmedUp(from: 4, stepsPerEpoch: 10)
+    #expect(grown.batchSize == 1024 && grown.learningRate == 0.4 && grown.warmup == 50 && grown.warmupStart == 0.25)
+    #expect(try grown.makeSchedule() == .warmUp(steps: 50, start: 0.25))
+    #expect(
+      grown.scalingText(by: 4)
+        == "scale-batch: 4 × 256 samples are 1024 a step; learning rate 4 × 0.1 is 0.4, reached within 50 steps from 0.1"
+    )
+    #expect(grown.scalingText(by: nil) == "scale-batch: goes on with 1024 samples a step and learning rate 0.4")
+    var short = try small.scaled(by: 4)
+    short.epochs = 6
+    #expect(short.warmedUp(from: 4, stepsPerEpoch: 10).warmup == 15)
+    short.steps = 12
+    #expect(short.warmedUp(from: 4, stepsPerEpoch: 10).warmup == 3)
+    (short.epochs, short.steps) = (.max, nil)
+    #expect(short.warmedUp(from: 4, stepsPerEpoch: .max).warmup == 1 << 40)
+    short.warmup = 7
+    #expect(short.warmedUp(from: 4, stepsPerEpoch: 10) == short)
+    // One rank grows nothing, and what is too large is refused.
+    let alone = try small.scaled(by: 1)
+    #expect(alone.batchSize == 256 && alone.warmedUp(from: 1, stepsPerEpoch: 10).warmup == 0)
+    #expect(throws: ConfigurationError.self) { try small.scaled(by: .max) }
+    #expect(throws: ConfigurationError.self) { try small.scaled(by: 1 << 23).validate() }
   }
 
   /// Without a length of its own a schedule takes all steps, those of the warm-up taken off; once it has one, it keeps it.

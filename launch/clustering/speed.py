@@ -10,6 +10,8 @@ import statistics
 
 from Commands.support import ROOT
 
+from . import gloo
+
 SOURCE = pathlib.Path(__file__).with_name("allreduce.c")
 # Open MPI's own, by number: what it chooses itself, recursive doubling, ring, segmented ring, Rabenseifner's.
 ALGORITHMS = (0, 3, 4, 5, 6)
@@ -28,6 +30,7 @@ class Row:
     computes: list = dataclasses.field(default_factory=list)
     bares: list = dataclasses.field(default_factory=list)
     steps: list = dataclasses.field(default_factory=list)
+    gloo: list = dataclasses.field(default_factory=list)
 
     @property
     def cells(self):
@@ -37,13 +40,19 @@ class Row:
         bound = max(compute, bare) * 1.1 + 3
         return [self.model, self.link, self.executable, self.batch, f"{compute:.2f}", f"{bare:.2f}", f"{step:.2f}",
                 f"{100 * compute / step:.0f} %", f"{max(0, min(100, hidden)):.0f} %",
-                f"{bound:.1f} {'kept' if step <= bound else 'missed'}"]
+                f"{bound:.1f} {'kept' if step <= bound else 'missed'}", *self.beside(step)]
+
+    def beside(self, step):
+        if not self.gloo:
+            return []
+        other = statistics.median(self.gloo)
+        return [f"{other:.2f}", f"{other / step:.2f}"]
 
 
 HEADINGS = ["model", "link", "executable", "batch", "compute ms", "bare ms", "step ms", "efficiency", "hidden", "bound ms"]
 
 
-def speed(hosts, folder, models, rates, executables, rounds):
+def speed(hosts, folder, models, rates, executables, rounds, python=None):
     """A table of all models (`NAME` or `NAME:BATCH`) on all links, each executable in turn."""
     bare = folder / "allreduce"
     subprocess.run(["mpicc", "-O2", "-o", bare, SOURCE], check=True)
@@ -56,6 +65,8 @@ def speed(hosts, folder, models, rates, executables, rounds):
             for _ in range(rounds):
                 for path, row in rows.items():
                     measure(hosts, bare, path, row, size)
+                    if python:
+                        row.gloo.append(gloo.step_ms(hosts, python, folder, name, row.batch, STEP_SECONDS))
             for path, row in rows.items():
                 if len(rows) == 1:
                     row.executable = path.name

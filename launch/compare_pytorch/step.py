@@ -1,10 +1,11 @@
 """Times PyTorch's training step in one configuration and prints one JSON line.
 
-    python step.py MODEL PRECISION CONFIGURATION SECONDS [RANK STORE]
+    python step.py MODEL PRECISION CONFIGURATION SECONDS [RANK STORE [RANKS BATCH]]
 
 A step is forward, loss, backward and update on batches that lie in memory; fetching them costs nothing here. PRECISION is
 float32, or bf16 for autocast.
-RANK and STORE (a file in which the two processes find each other) belong to the DDP configurations.
+RANK and STORE (a file in which the processes find each other) belong to the DDP configurations, of two ranks unless RANKS says so,
+and of the model's usual batch unless BATCH does.
 """
 
 import json
@@ -12,7 +13,7 @@ import os
 import statistics
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.distributed as dist
@@ -71,7 +72,7 @@ def make_step(model, configuration, precision):
 
 
 def make_batches(model, configuration, rank):
-    size = model.batch_size // configuration.ranks
+    size = (int(sys.argv[8]) if len(sys.argv) > 8 else model.batch_size) // configuration.ranks
     batches = [model.batch(size, seed=rank * BATCHES + i) for i in range(BATCHES)]
     if configuration.channels_last:
         batches = [(images.contiguous(memory_format=torch.channels_last), labels) for images, labels in batches]
@@ -114,6 +115,8 @@ def peak_memory_mb():
 def main():
     model, precision, configuration = MODELS[sys.argv[1]], sys.argv[2], CONFIGURATIONS[sys.argv[3]]
     seconds, rank = float(sys.argv[4]), 0
+    if len(sys.argv) > 7:
+        configuration = replace(configuration, ranks=int(sys.argv[7]))
     torch.set_num_threads(configuration.threads)
     torch.manual_seed(0)
     if configuration.ranks > 1:

@@ -1,4 +1,4 @@
-"""Fixtures of optimizers, schedules and clipping in PyTorch.
+"""Fixtures of optimizers, schedules and clipping in PyTorch; LARS and LAMB, which it has not, by hand.
 
     python make_fixtures.py
 """
@@ -17,6 +17,55 @@ from fixture_format import tensor, write_families
 STEPS = 5
 
 
+class LayerWise:
+    """LARS and LAMB, which PyTorch has not, as their papers define them; vectors take the step as it is."""
+
+    def __init__(self, parameters, lr, weight_decay=0.0):
+        (self.parameter,) = parameters
+        self.lr, self.decay, self.count = lr, weight_decay, 0
+
+    def zero_grad(self):
+        self.parameter.grad = None
+
+    def ratio(self, over):
+        size = self.parameter.norm()
+        return size / over if self.parameter.dim() > 1 and size > 0 and over > 0 else 1.0
+
+    @torch.no_grad()
+    def step(self):
+        self.count += 1
+        self.parameter -= self.change(self.parameter.grad)
+
+
+class LARS(LayerWise):
+    """You, Gitman, Ginsburg 2017, algorithm 1."""
+
+    def __init__(self, parameters, lr, momentum=0.9, weight_decay=0.0, trust=0.001):
+        super().__init__(parameters, lr, weight_decay)
+        self.momentum, self.trust, self.last = momentum, trust, 0.0
+
+    def change(self, gradient):
+        ratio = self.ratio(gradient.norm() + self.decay * self.parameter.norm())
+        local = ratio if ratio == 1.0 else self.trust * ratio
+        self.last = self.momentum * self.last + self.lr * local * (gradient + self.decay * self.parameter)
+        return self.last
+
+
+class LAMB(LayerWise):
+    """You et al. 2020, algorithm 2."""
+
+    def __init__(self, parameters, lr, betas=(0.9, 0.999), eps=1e-6, weight_decay=0.0):
+        super().__init__(parameters, lr, weight_decay)
+        self.betas, self.eps, self.mean, self.square = betas, eps, 0.0, 0.0
+
+    def change(self, gradient):
+        self.mean = self.betas[0] * self.mean + (1 - self.betas[0]) * gradient
+        self.square = self.betas[1] * self.square + (1 - self.betas[1]) * gradient ** 2
+        mean, square = (m / (1 - b ** self.count) for m, b in zip((self.mean, self.square), self.betas))
+        direction = mean / (square.sqrt() + self.eps) + self.decay * self.parameter
+        return self.lr * self.ratio(direction.norm()) * direction
+
+
 def optimizers():
     """Parameters after each of five steps on the quadratic ½ Σ c (w − t)², with the gradients that were applied."""
     sgd, adam, adamw = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW
@@ -32,6 +81,14 @@ def optimizers():
         ("adam betas", "adam", adam, {"lr": 0.02, "betas": (0.8, 0.95), "eps": 1e-4}),
         ("adam weight decay", "adam", adam, {"lr": 0.1, "weight_decay": 0.05}),
         ("adamw", "adamw", adamw, {"lr": 0.1, "weight_decay": 0.05}),
+        ("lars", "lars", LARS, {"lr": 20.0}),
+        ("lars weight decay", "lars", LARS, {"lr": 20.0, "momentum": 0.8, "weight_decay": 0.05, "trust": 0.01}),
+        ("lars of a vector", "lars", LARS, {"lr": 0.1, "weight_decay": 0.05}),
+        ("lars from zeros", "lars", LARS, {"lr": 0.1}),
+        ("lamb", "lamb", LAMB, {"lr": 0.1}),
+        ("lamb weight decay", "lamb", LAMB, {"lr": 0.1, "betas": (0.8, 0.95), "eps": 1e-4, "weight_decay": 0.05}),
+        ("lamb of a vector", "lamb", LAMB, {"lr": 0.1, "weight_decay": 0.05}),
+        ("lamb from zeros", "lamb", LAMB, {"lr": 0.1}),
     ]
     start = torch.tensor([[1.5, -2.0, 0.3], [0.0, 0.75, -0.5]], dtype=torch.float64)
     target = torch.tensor([[0.5, 1.0, -0.7], [0.2, 0.25, -2.0]], dtype=torch.float64)
@@ -39,7 +96,11 @@ def optimizers():
     names = {"lr": "learningRate", "weight_decay": "weightDecay", "eps": "epsilon"}
     cases = []
     for name, kind, optimizer_class, settings in rows:
-        parameter = start.clone().requires_grad_(True)
+        begin = torch.zeros_like(start) if name.endswith("zeros") else start
+        begin = begin.flatten() if name.endswith("vector") else begin
+        parameter = begin.clone()
+        target, curvature = target.reshape(parameter.shape), curvature.reshape(parameter.shape)
+        parameter.requires_grad_(True)
         optimizer = optimizer_class([parameter], **settings)
         gradients, parameters = [], []
         for _ in range(STEPS):
@@ -50,7 +111,7 @@ def optimizers():
             parameters.append(tensor(parameter))
         arguments = {names.get(key, key): value for key, value in settings.items()}
         cases.append({
-            "name": name, "optimizer": kind, "arguments": arguments, "start": tensor(start), "gradients": gradients,
+            "name": name, "optimizer": kind, "arguments": arguments, "start": tensor(begin), "gradients": gradients,
             "parameters": parameters,
         })
     return cases
