@@ -153,6 +153,13 @@ private final class RehearsalTransport: Transport {
     }
   }
 
+  func startMessages(sending: [(peer: Int, message: Message)], receiving: [(peer: Int, message: Message)]) throws
+    -> any PendingTransfer
+  {
+    let begin = diary.meet()
+    return RehearsedTransfer(try base.startMessages(sending: sending, receiving: receiving), diary, begin)
+  }
+
   func duplicate() throws -> any Transport { RehearsalTransport(try base.duplicate(), diary) }
   func split(color: Int32, key: Int32) throws -> any Transport { try base.split(color: color, key: key) }
   func hostMemory(_ byteCount: Int) throws -> HostMemory? { try base.hostMemory(byteCount) }

@@ -35,7 +35,7 @@ public struct DistributionSettings: Settings {
   @Setting("Momentum of the optimizer that takes the averages of local steps.", .within(0..<1))
   public var outerMomentum = 0.9
   /// The same numbers come out, and parameters travel once more in each step.
-  @Setting("Each rank keeps the optimizer's memory of its part of the parameters, updates that part and sends it to all.")
+  @Setting("Each rank keeps the optimizer's memory of its part of the parameters, updates that, and sends it to all.")
   public var shardOptimizer = false
 
   public init() {}
