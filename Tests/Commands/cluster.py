@@ -38,8 +38,14 @@ class Cluster(CommandTest):
 
     def kill(self, process):
         if process.poll() is None:
-            process.kill()
-            process.communicate()
+            process.terminate()
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        # Who lives on may have its other end.
+        process.stderr.close()
 
     def wait_for(self, step, process):
         deadline = time.monotonic() + TIME_LIMIT
