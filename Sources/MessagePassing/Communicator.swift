@@ -30,7 +30,7 @@ public final class Communicator: @unchecked Sendable {
   public var timeline: Timeline?
 
   /// Whether a large sum, too, is best started and left alone: it goes on while this rank computes.
-  public var sumsInBackground: Bool { transport.sums?.plan.isInBackground ?? false }
+  public var sumsInBackground: Bool { transport.sumsInBackground }
 
   /// Whether `startTreeSum` has a way to take sums.
   public var sumsInTree: Bool { size > 1 && transport.sums?.plan.isPowerOfTwo ?? false }

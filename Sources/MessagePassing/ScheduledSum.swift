@@ -11,7 +11,7 @@ final class ScheduledSum: PendingTransfer {
   private static let (leastElements, mostElements) = (1 << 13, 1 << 15)
   /// Pieces on their way at once, of all sums: enough that no link waits for this process, and no more, as whatever else is sent,
   /// such as a layer's statistics, waits behind them.
-  static let mostActive = 4
+  static let mostActive = 6
   /// Messages of so many sums can be on their way at once.
   static let tagCount = 30
 

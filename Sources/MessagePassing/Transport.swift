@@ -8,6 +8,8 @@ protocol Transport: AnyObject, Sendable {
   var size: Int { get }
   /// How floats are added up, where there is a choice.
   var sums: FloatSums? { get }
+  /// Whether a large sum, too, is best started and left alone.
+  var sumsInBackground: Bool { get }
 
   // MARK: Collectives: every rank calls them, in one order, with equal counts
 
@@ -44,6 +46,7 @@ protocol Transport: AnyObject, Sendable {
 /// What carries messages where nothing is to be chosen.
 extension Transport {
   var sums: FloatSums? { nil }
+  var sumsInBackground: Bool { sums?.plan.isInBackground ?? false }
   func startTreeSum(_ message: Message) throws -> (any PendingTransfer)? { nil }
   func sum(_ message: Message, by algorithm: SumAlgorithm) throws { try allReduce(message, .sum) }
 }

@@ -20,6 +20,7 @@ from .jobs import Jobs
 from .launching import Launching
 from .own_tool import OwnTool
 from .saving import Saving
+from .scaling import Scaling
 from .succeeding import Commands
 from .support import BINARY
 from .tables import Tables
@@ -28,7 +29,7 @@ from .translating import Translating
 
 __all__ = [
     "Arrays", "BadInput", "Backends", "Book", "Cluster", "Commands", "Converting", "Details", "Encoded", "Faults", "Hostile",
-    "Images", "Jobs", "Launching", "OwnTool", "Saving", "Tables", "Texts", "Translating"]
+    "Images", "Jobs", "Launching", "OwnTool", "Saving", "Scaling", "Tables", "Texts", "Translating"]
 
 
 

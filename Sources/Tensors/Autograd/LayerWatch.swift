@@ -20,7 +20,10 @@ open class LayerWatch: @unchecked Sendable {
   open var place: Int { 0 }
   /// An operation came to a result that has a gradient; its number is that of the place unless this watch has another.
   ///
-  /// - Parameter function: the operation's, with the names of its parameters.
+  /// - Parameters:
+  ///   - result: what it came to.
+  ///   - inputs: what it was computed of.
+  ///   - function: the operation's, with the names of its parameters.
   open func records(_ result: Tensor, of inputs: [Tensor], _ function: StaticString) -> Int { place }
 
   /// What was put off or recorded under a number is computed now, a result that was owed or derivatives.
