@@ -34,7 +34,6 @@ __all__ = [
     "Translating"]
 
 
-
 class TimedResult(unittest.TextTestResult):
     """Says in the end which tests took longest."""
 
