@@ -2,9 +2,11 @@ import Kernels
 
 /// Products of a large matrix with a few rows or columns, as low-rank factors need them. All matrices lie row by row. The loops
 /// state their order of additions, so that ranks come to the same bits on any processor.
+///
+/// They are not inlined: within a closure that may throw, Swift 6.1 leaves a counter in the register that says whether it did.
 enum FactorLoops {
   /// `columns[n, r] = matrix[n, m] · rows[r, m]ᵀ`.
-  static func multiply(
+  @inline(never) static func multiply(
     _ matrix: UnsafePointer<Float>, _ n: Int, _ m: Int, rows: UnsafePointer<Float>, _ r: Int,
     into columns: UnsafeMutablePointer<Float>
   ) {
@@ -12,7 +14,7 @@ enum FactorLoops {
   }
 
   /// `rows[r, m] = columns[n, r]ᵀ · matrix[n, m]`.
-  static func multiplyTransposed(
+  @inline(never) static func multiplyTransposed(
     _ columns: UnsafePointer<Float>, _ matrix: UnsafePointer<Float>, _ n: Int, _ m: Int, _ r: Int,
     into rows: UnsafeMutablePointer<Float>
   ) {
@@ -23,7 +25,7 @@ enum FactorLoops {
   }
 
   /// `matrix[n, m] += factor · columns[n, r] · rows[r, m]`.
-  static func addProduct(
+  @inline(never) static func addProduct(
     _ columns: UnsafePointer<Float>, _ rows: UnsafePointer<Float>, _ n: Int, _ m: Int, _ r: Int, times factor: Float,
     to matrix: UnsafeMutablePointer<Float>
   ) {
@@ -34,23 +36,31 @@ enum FactorLoops {
 
   /// Makes the columns of `[n, r]` orthogonal and of length 1, from the first to the last (modified Gram-Schmidt). A column that
   /// depends on those before it becomes zeros; their places are returned.
-  static func orthogonalise(_ columns: UnsafeMutablePointer<Float>, _ n: Int, _ r: Int) -> [Int] {
-    func dot(_ a: Int, _ b: Int) -> Double {
-      (0..<n).reduce(0) { $0 + Double(columns[$1 * r + a]) * Double(columns[$1 * r + b]) }
-    }
-    return (0..<r).filter { column in
-      let before = dot(column, column)
+  @inline(never) static func orthogonalise(_ columns: UnsafeMutablePointer<Float>, _ n: Int, _ r: Int) -> [Int] {
+    var gone: [Int] = []
+    for column in 0..<r {
+      let before = dot(columns, column, column, n, r)
       for earlier in 0..<column {
-        let share = Float(dot(earlier, column))
+        let share = Float(dot(columns, earlier, column, n, r))
         for i in 0..<n { columns[i * r + column] -= share * columns[i * r + earlier] }
       }
-      let square = dot(column, column)
+      let square = dot(columns, column, column, n, r)
       // What rounding left over of a column that was not there. A NaN is no such column: it stays one.
       let isGone = square <= before * 1e-10
       let factor = isGone ? 0 : Float(1 / square.squareRoot())
       for i in 0..<n { columns[i * r + column] = isGone ? 0 : columns[i * r + column] * factor }
-      return isGone
+      if isGone { gone.append(column) }
     }
+    return gone
+  }
+
+  /// Of two columns.
+  private static func dot(
+    _ columns: UnsafeMutablePointer<Float>, _ a: Int, _ b: Int, _ n: Int, _ r: Int
+  ) -> Double {
+    var sum = 0.0
+    for i in 0..<n { sum += Double(columns[i * r + a]) * Double(columns[i * r + b]) }
+    return sum
   }
 
   @inline(__always) private static func add(
@@ -64,6 +74,8 @@ enum FactorLoops {
     var sums = SIMD8<Float>.zero
     let whole = count & ~7
     for i in stride(from: 0, to: whole, by: 8) { sums += SIMD8(at: a + i) * SIMD8(at: b + i) }
-    return (whole..<count).reduce(sums.sum()) { $0 + a[$1] * b[$1] }
+    var sum = sums.sum()
+    for i in whole..<count { sum += a[i] * b[i] }
+    return sum
   }
 }
