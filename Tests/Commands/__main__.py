@@ -32,7 +32,6 @@ __all__ = [
     "Images", "Jobs", "Launching", "OwnTool", "Saving", "Scaling", "Tables", "Texts", "Translating"]
 
 
-
 class TimedResult(unittest.TextTestResult):
     """Says in the end which tests took longest."""
 

@@ -83,7 +83,10 @@ class Cluster(CommandTest):
         os.kill(self.hosts.processes("h1", "lockstep")[0], signal.SIGKILL)
         said = self.end(process)
         again = r"lockstep: the job lost {} \(exit code {}\); rank 0 was at step \d+.*; start {} of 3 again, {} ranks on {}"
-        wanted = [("rank 2 on h3", 137, 1, 3, "h1 h2 h3"), ("host h2", 205, 2, 2, "h1 h3"), ("rank 0 on h1", 137, 3, 3, "h1 h2 h3")]
+        wanted = [("rank 2 on h3", 137, 1, 3, "h1 h2 h3"), ("(host h2|a rank)", "(205|75)", 2, 2, "h1 h3"),
+                  ("rank 0 on h1", 137, 3, 3, "h1 h2 h3")]
+        # Where the machine is busy, the ranks may notice a lost host before mpirun does.
+        said = [line for line in said if not line.endswith("; aborting the job")]
         for line, what in zip(said, wanted, strict=True):
             self.assertRegex(line, f"^{again.format(*what)}$")
         self.succeed(*TRAIN, 300, "--data", self.data, "--checkpoint", self.folder / "undisturbed")

@@ -2,6 +2,7 @@
 
 import argparse
 import pathlib
+import signal
 import sys
 import tempfile
 
@@ -42,6 +43,8 @@ def main(arguments, usage):
     if "slurm" in parts and not Slurm.is_there():
         print("test-cluster: no SLURM here: apt-get install slurm-wlm munge", file=sys.stderr)
         return 69
+    # Hosts and their daemons go also where this program is told to end.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     tables = []
     with tempfile.TemporaryDirectory(prefix="lockstep-cluster-") as folder:
         if "speed" in parts:

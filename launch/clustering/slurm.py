@@ -164,9 +164,10 @@ def disturb(slurm, batch, kind, random):
     else:
         for _ in range(2 if kind == "TERM twice" else 1):
             slurm.run("scancel", "--signal=TERM", batch.number)
-    # It may be given another number of nodes while it waits.
+    # It may be given another number of nodes while it waits; one that still ran would lose what it has there.
     time.sleep(1)
-    slurm.run("scontrol", "update", f"JobId={batch.number}", f"NumNodes={random.choice(['1', '2', '1-2'])}")
+    if batch.state == "PENDING":
+        slurm.run("scontrol", "update", f"JobId={batch.number}", f"NumNodes={random.choice(['1', '2', '1-2'])}")
 
 
 KINDS = ("requeue", "pre-emption", "TERM", "TERM twice")
