@@ -48,7 +48,7 @@ on() {
     bash -s -- "$@" <"$here/on-host"
   else
     # shellcheck disable=SC2086
-    timeout "$([[ "$host" == "$lost_host" ]] && echo 2 || echo "$seconds_to_answer")" $agent "$host" "bash -s -- ${*@Q}" <"$here/on-host"
+    timeout "$([[ "${host%%.*}" == "${lost_host%%.*}" ]] && echo 2 || echo "$seconds_to_answer")" $agent "$host" "bash -s -- ${*@Q}" <"$here/on-host"
   fi
 }
 

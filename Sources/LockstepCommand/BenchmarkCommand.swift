@@ -25,6 +25,9 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
 
   func validate() throws {
     if !(1...1_000_000).contains(steps) { throw ValidationError("--steps is \(steps), but must be in 1…1000000") }
+    if loader != nil && tracing.trace != nil {
+      throw ValidationError("--loader measures no steps, which --trace needs")
+    }
   }
 
   func run() throws {

@@ -67,13 +67,11 @@ struct ScaleCommand<Tool: LockstepTool>: JobCommand {
     if let plot { try communicator.agreeing("plot") { if communicator.isRoot { try Gnuplot.check(plot) } } }
     let measurement = ScalingMeasurement(
       entry: entry, configuration: configuration, communicator: communicator, seconds: seconds)
-    let found = try measurement.run()
-    let measured = verify ? try measurement.verify() : nil
+    let found = try measurement.run(verifies: verify)
     guard communicator.isRoot else { return }
     let report = ScalingReport(
       model: model, ranks: communicator.size, mostRanks: ranks, found: found,
-      prediction: prediction(found, configuration, communicator), here: here(found, configuration, communicator),
-      measured: measured)
+      prediction: prediction(found, configuration, communicator), here: here(found, configuration, communicator))
     try show(report, epochs ?? configuration.epochs)
   }
 

@@ -58,6 +58,9 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
 
   /// What every rank can tell by itself, before it joins a job.
   func validate() throws {
+    if checkNumerics && tracing.trace != nil {
+      throw ValidationError("--check-numerics takes so long that a --trace would mean nothing")
+    }
     guard let simulateRanks else { return }
     guard (1...1024).contains(simulateRanks) else {
       throw ValidationError("simulate-ranks is \(simulateRanks), but must be in 1…1024")

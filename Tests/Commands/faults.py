@@ -186,6 +186,8 @@ class Faults(CommandTest):
         self.assertFalse(folder.exists() and any(folder.iterdir()))
         self.refuse(64, *train, self.folder / "t.txt", mentions=[".json or .svg"])
         self.refuse(64, *train[:-1], "--trace-steps", 3, mentions=["--trace"])
+        self.refuse(64, *train, path, "--check-numerics", mentions=["--check-numerics"])
+        self.refuse(64, "benchmark", "mlp", "--loader", self.data, "--trace", path, mentions=["--loader"])
         full = self.folder / "full.json"
         full.symlink_to("/dev/full")
         saving = ("--checkpoint", folder, "--checkpoint-every", "100steps", "--overwrite")

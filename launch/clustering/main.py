@@ -2,13 +2,14 @@
 
 import argparse
 import pathlib
+import signal
 import sys
 import tempfile
 
 from Commands.hosts import Hosts
 from Commands.support import BINARY
 
-from . import speed
+from . import scaling, speed
 from .faults import HEADINGS, faults
 from .journey import journey
 from .slurm import Slurm, queue
@@ -17,8 +18,8 @@ from .slurm import Slurm, queue
 def main(arguments, usage):
     parser = argparse.ArgumentParser(
         prog="test-cluster", description=usage, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", help="speed, faults, journey, slurm (speed)")
-    parser.add_argument("--hosts", default="2", help="how many: 2, or 2,4 for faults (2)")
+    parser.add_argument("parts", nargs="*", help="speed, scale, faults, journey, slurm (speed)")
+    parser.add_argument("--hosts", default="2", help="how many: 2, or 2,4 for scale and faults (2)")
     parser.add_argument("--rate", default="none,1gbit", help="what the links carry, such as none,1gbit,100mbit")
     parser.add_argument("--models", default="lenet,mlp,lstm,resnet18:64", help="NAME or NAME:BATCH, of all ranks together")
     parser.add_argument("--rounds", type=int, default=2, help="the median of so many (2)")
@@ -34,18 +35,24 @@ def main(arguments, usage):
         if not path.exists():
             print(f"test-cluster: no {path}: swift build -c release --product lockstep", file=sys.stderr)
             return 66
-    if any(part not in ("speed", "faults", "journey", "slurm") for part in parts):
-        parser.error("the parts are speed, faults, journey and slurm")
+    if any(part not in ("speed", "scale", "faults", "journey", "slurm") for part in parts):
+        parser.error("the parts are speed, scale, faults, journey and slurm")
     if not Hosts.are_permitted():
         print("test-cluster: this machine permits no network namespaces, which stand for hosts", file=sys.stderr)
         return 69
     if "slurm" in parts and not Slurm.is_there():
         print("test-cluster: no SLURM here: apt-get install slurm-wlm munge", file=sys.stderr)
         return 69
+    # Hosts and their daemons go also where this program is told to end.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     tables = []
     with tempfile.TemporaryDirectory(prefix="lockstep-cluster-") as folder:
         if "speed" in parts:
             show_speed(options, counts, executables, pathlib.Path(folder))
+        if "scale" in parts:
+            head(scaling.HEADINGS)
+            for row in scaling.predictions(options, counts, executables[0]):
+                print(f"| {' | '.join(map(str, row))} |", flush=True)
         if "faults" in parts:
             head(HEADINGS)
             tables.append(faults(pathlib.Path(folder) / "faults", counts))

@@ -19,12 +19,15 @@ struct ScalingMeasurement {
     /// What `weightPerSample` counts.
     let unit: String
     let weightPerSample: Double
+    /// Seconds of a step of the training itself, where it was asked for.
+    let measured: Double?
   }
 
   /// Samples of a rank's shard, the largest.
   private var shard: Int { (configuration.batchSize - 1) / communicator.size + 1 }
 
-  func run() throws -> Result {
+  /// - Parameter verifies: whether the training itself is measured as well, as soon as what it is made of is.
+  func run(verifies: Bool = false) throws -> Result {
     let probe = NetworkProbe(communicator: communicator, seconds: seconds / 15)
     let meeting = communicator.size > 1 ? try probe.meeting() : 0
     let steps = try RehearsedSteps(entry, configuration, communicator)
@@ -35,6 +38,7 @@ struct ScalingMeasurement {
       let single = steps.sumBytes.reduce(0) { $0 + plain.seconds(Double($1)) }
       if single > 0 && times.carrying > 0 { sums?.rhythm = min(max(times.carrying / single, 0.05), 20) }
     }
+    let measured = verifies ? try stepSeconds() : nil
     let others = try otherShards.map { samples in
       var configuration = configuration
       configuration.batchSize = samples * communicator.size
@@ -45,7 +49,7 @@ struct ScalingMeasurement {
     return Result(
       profiles: StepProfiles(others + [times.profile]), present: times.profile, sums: sums, meeting: meeting,
       overlap: times.overlap, unit: steps.training.trainer.objective.unit,
-      weightPerSample: steps.training.weightPerSample)
+      weightPerSample: steps.training.weightPerSample, measured: measured)
   }
 
   /// From one sample to the whole batch, in strides of four.
@@ -60,7 +64,7 @@ struct ScalingMeasurement {
   }
 
   /// What a step of the training itself takes.
-  func verify() throws -> Double {
+  private func stepSeconds() throws -> Double {
     let training = try EndlessTraining(entry, configuration, communicator)
     func step() throws -> Double {
       let start = monotonicSeconds()

@@ -10,8 +10,6 @@ struct ScalingReport {
   let prediction: ScalingPrediction
   /// For the ranks that are there.
   let here: ScalingPrediction
-  /// Seconds of a step of the training itself.
-  let measured: Double?
 
   /// How a training of a given length ends in a given time.
   struct Answer {
@@ -57,7 +55,7 @@ struct ScalingReport {
     lines += ["strong scaling: \(prediction.batchSize) samples a step"] + table(.strong)
     lines += ["weak scaling: \(prediction.shard) samples a step and rank"] + table(.weak)
     if let answer { lines.append(answer.text) }
-    if let measured {
+    if let measured = found.measured {
       lines.append(
         "measured on these ranks: \(fixed(measured * 1e3, 3)) ms a step; predicted: \(fixed(predicted * 1e3, 3)) ms, "
           + "\(fixed(abs(error(measured)), 1)) % \(error(measured) < 0 ? "less" : "more")")
@@ -173,7 +171,8 @@ struct ScalingReport {
       buckets: profile.buckets.map { .init(bytes: $0.bytes, readyMs: $0.ready * 1e3) }, latencyUs: link.latency * 1e6,
       bandwidthMbit: 8e-6 / max(link.secondsPerByte, 1e-15), networkMeasured: prediction.network.measured != nil,
       strong: rows(.strong), weak: rows(.weak), hosts: answer?.fewest?.hosts, hostsSeconds: answer?.fewest?.seconds,
-      predictedMs: predicted * 1e3, measuredMs: measured.map { $0 * 1e3 }, errorPercent: measured.map(error))
+      predictedMs: predicted * 1e3, measuredMs: found.measured.map { $0 * 1e3 },
+      errorPercent: found.measured.map(error))
   }
 }
 
