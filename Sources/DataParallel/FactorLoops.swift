@@ -3,7 +3,7 @@ import Kernels
 /// Products of a large matrix with a few rows or columns, as low-rank factors need them. All matrices lie row by row. The loops
 /// state their order of additions, so that ranks come to the same bits on any processor.
 ///
-/// They are not inlined: within a closure that may throw, Swift 6.1 leaves a counter in the register that says whether it did.
+/// They are not inlined: within a closure that may throw, Swift 6.3.1 leaves a counter in the register that says whether it did.
 enum FactorLoops {
   /// `columns[n, r] = matrix[n, m] · rows[r, m]ᵀ`.
   @inline(never) static func multiply(
