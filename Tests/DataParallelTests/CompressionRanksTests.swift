@@ -22,7 +22,8 @@ import Testing
     }
   }
 
-  fileprivate static func reducer(_ compression: Compression, _ parameters: [Tensor], _ communicator: Communicator) throws
+  fileprivate static func reducer(_ compression: Compression, _ parameters: [Tensor], _ communicator: Communicator)
+    throws
     -> any Reducer
   {
     switch compression {
@@ -165,7 +166,8 @@ import Testing
 @Suite struct CompressionTests {
   private typealias Steps = CompressionRanksTests
 
-  @Test(arguments: [2, 3, 4], Steps.lossy) func nothingIsLostForGood(_ threads: Int, _ compression: Compression) throws {
+  @Test(arguments: [2, 3, 4], Steps.lossy) func nothingIsLostForGood(_ threads: Int, _ compression: Compression) throws
+  {
     try SimulatedJob.run(ranks: threads) { try Steps.expectNothingLost(compression, on: $0) }
   }
 
