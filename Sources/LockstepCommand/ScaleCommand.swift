@@ -23,7 +23,7 @@ struct ScaleCommand<Tool: LockstepTool>: JobCommand {
   var bandwidth: Bandwidth?
   @Option(help: "How ranks add up: as lockstep does, ring, tree, hierarchical, or whichever is fastest.")
   var algorithm = SumChoice.lockstep
-  @Option(help: "What is left of gradients on their way: none, bf16, int8.") var compress = Compression.none
+  @Option(help: "What is left of gradients on their way: none, bf16, int8.") var compression = Compression.none
   @Option(parsing: .unconditional, help: "Epochs of the training that --within is about; the recipe's unless given.")
   var epochs: Int?
   @Option(parsing: .unconditional, help: "Samples of an epoch.") var examples: Int?
@@ -44,6 +44,9 @@ struct ScaleCommand<Tool: LockstepTool>: JobCommand {
     }
     for (name, value) in [("epochs", epochs ?? 1), ("examples", examples ?? 1)] where !(1...1 << 50).contains(value) {
       throw ValidationError("--\(name) is \(value), but must be in 1…\(1 << 50)")
+    }
+    guard Compression.predictable.contains(compression) else {
+      throw ValidationError("--compression is \(compression.rawValue), but scale knows none, bf16 and int8")
     }
     guard seconds > 0, seconds <= 1e5 else {
       throw ValidationError("--seconds is \(seconds), but must be more than 0, and at most 100000")
@@ -95,7 +98,7 @@ struct ScaleCommand<Tool: LockstepTool>: JobCommand {
     -> ScalingPrediction
   {
     var prediction = here(found, configuration, communicator)
-    prediction.compression = compress
+    prediction.compression = compression
     var network = prediction.network
     if latency != nil || bandwidth != nil || communicator.size == 1 {
       let known = network.between

@@ -29,7 +29,7 @@ class Scaling(CommandTest):
         fast = self.scale("lenet", "--batch-size", 64, "--latency", "0s", "--bandwidth", "1tbit", "--ranks", 16)
         slow = self.scale("lenet", "--batch-size", 64, "--latency", "0s", "--bandwidth", "1mbit", "--ranks", 16)
         less = self.scale(
-            "lenet", "--batch-size", 64, "--latency", "0s", "--bandwidth", "1mbit", "--ranks", 16, "--compress", "int8")
+            "lenet", "--batch-size", 64, "--latency", "0s", "--bandwidth", "1mbit", "--ranks", 16, "--compression", "int8")
         step = lambda result: result["weak"][-1]["step_ms"]
         self.assertLess(10 * step(fast), step(slow))
         self.assertLess(2 * step(less), step(slow))
@@ -65,7 +65,7 @@ class Scaling(CommandTest):
         for words, mentions in (
                 (["nolenet"], ["nolenet"]), (["mlp", "--ranks", 0], ["--ranks is 0"]),
                 (["mlp", "--bandwidth", "12 parsecs"], ["12 parsecs"]), (["mlp", "--latency", "-1us"], ["-1us"]),
-                (["mlp", "--ranks-per-host", -2], ["ranks-per-host"]), (["mlp", "--compress", "zip"], ["zip"]),
+                (["mlp", "--ranks-per-host", -2], ["ranks-per-host"]), (["mlp", "--compression", "zip"], ["zip"]), (["mlp", "--compression", "powersgd"], ["powersgd"]),
                 (["mlp", "--within", "2h"], ["--examples"]), (["mlp", "--examples", 100], ["--within"]),
                 (["mlp", "--within", "2h", "--examples", 0], ["--examples is 0"]), (["mlp", "--batch-size", 0], ["batch-size"]),
                 (["mlp", "--algorithm", "star"], ["star"]), (["mlp", "--seconds", 0], ["--seconds"]), (["mlp", "--plot", "a.gif"], ["a.gif"])):
