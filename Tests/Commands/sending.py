@@ -43,7 +43,7 @@ class Sending(CommandTest):
             ("--compression-rank", 2): ["compression-rank needs --compression powersgd"],
             ("--outer-momentum", 0.5): ["outer-momentum needs --local-steps"],
             ("--accumulate", 0): ["accumulate is 0", "at least 1"],
-            ("--local-steps", -1): ["local-steps is -1", "0 or more"],
+            ("--local-steps", -1): ["local-steps is -1", "at least 0"],
             ("--compression", "int8", *reproducible): ["compression is int8", "left out with --reproducible"],
             ("--local-steps", 5, *reproducible): ["local-steps is 5", "left out with --reproducible"],
             ("--accumulate", 2, *reproducible): ["accumulate is 2", "virtual shards"],

@@ -57,7 +57,7 @@ import Testing
   /// A large part travels while others of the same ranks do.
   @Test(arguments: [JobKind.duplicate, .threeThreads]) func largePartsArriveWhole(_ job: JobKind) throws {
     try job.run { communicator in
-      let (rank, size, count) = (communicator.rank, communicator.size, 300_000)
+      let (rank, size, count) = (communicator.rank, communicator.size, 60_000)
       let memory = PartMemory<Int32>((0..<size * count).map { Int32($0 ^ rank) }, size * count)
       let counts = [Int](repeating: count, count: size)
       let request = try communicator.startAllToAll(

@@ -10,7 +10,7 @@ import Testing
   private static let lossy: [Compression] = [.bf16, .int8, .powersgd]
 
   private static func trainer(
-    _ compression: Compression, _ communicator: Communicator, localSteps: Int = 0, epochs: Int = 3
+    _ compression: Compression, _ communicator: Communicator, localSteps: Int = 0, epochs: Int = 2
   ) throws -> Trainer {
     var configuration = smallConfiguration(epochs: epochs)
     (configuration.compression, configuration.compressionRank, configuration.localSteps) = (compression, 2, localSteps)
@@ -22,7 +22,8 @@ import Testing
   private static let data = ImageDataset(smallImages(80))
 
   /// Replicas stay the same, verified on the way, and the loss goes where it goes without.
-  @Test(arguments: lossy, [0, 4]) func learnsAsBefore(_ compression: Compression, _ localSteps: Int) throws {
+  @Test(arguments: [(Compression.bf16, 0), (.int8, 0), (.powersgd, 0), (.int8, 4)])
+  func learnsAsBefore(_ compression: Compression, _ localSteps: Int) throws {
     let communicator = try Ranks.duplicate()
     func loss(_ compression: Compression) throws -> (first: Double, last: Double) {
       let trainer = try Self.trainer(compression, communicator, localSteps: localSteps)

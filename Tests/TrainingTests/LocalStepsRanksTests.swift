@@ -77,7 +77,7 @@ import Testing
   }
 
   /// Replicas are the same after rounds, at an epoch's end and where steps run out, and compared where they are to be.
-  @Test(arguments: [Configuration.OptimizerName.sgd, .adam], [3, 50]) func replicasMeet(
+  @Test(arguments: [(Configuration.OptimizerName.sgd, 3), (.adam, 50)]) func replicasMeet(
     _ optimizer: Configuration.OptimizerName, _ steps: Int
   ) throws {
     let communicator = try Ranks.duplicate()
