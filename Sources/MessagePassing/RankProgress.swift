@@ -114,7 +114,10 @@ struct Diagnosis: Equatable, Sendable {
     let awaited = own.peer.map { [$0] } ?? members
     let others = local.filter { $0.rank != own.rank && awaited.contains($0.rank) }.sorted { $0.rank < $1.rank }
 
-    let silent = others.filter { $0.silentSeconds > silenceLimitSeconds }
+    // A rank that one waits for may itself wait for another, which is then the one to name.
+    let areWaiting = own.peer != nil && others.contains { $0.isInside && $0.peer != own.rank }
+    let awaitedAtLast = areWaiting ? local.filter { $0.rank != own.rank }.sorted { $0.rank < $1.rank } : others
+    let silent = awaitedAtLast.filter { $0.silentSeconds > silenceLimitSeconds }
     if !silent.isEmpty {
       // Who waits for one that has ended may seem stopped by it.
       let gone = silent.filter { $0.absence == .ended }

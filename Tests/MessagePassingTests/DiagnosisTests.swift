@@ -96,6 +96,13 @@ import Testing
     #expect(known.text == "a rank on h2 or h3 is late")
   }
 
+  @Test func whoWaitsForASilentRankIsNotNamed() {
+    let receiver = changed(0) { ($0.operation, $0.peer) = (.receive, 1) }
+    let between = changed(1) { ($0.operation, $0.peer) = (.exchange, 2) }
+    let silent = changed(2) { $0.silentSeconds = 9 }
+    #expect(diagnose([receiver, between, silent], own: receiver).text.hasPrefix("rank 2 is stopped"))
+  }
+
   @Test func aReceiverWaitsForItsPeerOnly() {
     let receiver = changed(0) { ($0.operation, $0.peer) = (.receive, 2) }
     let late = changed(2) { ($0.isInside, $0.sequence) = (false, 117) }
