@@ -62,10 +62,9 @@ public final class GradientReducer: Reducer {
   /// Arranges the buckets anew where other tensors are summed than in the step before: some were frozen or freed since.
   public func begin(_ tensors: [Tensor]) throws {
     if nextToStart > 0 || !added.isEmpty {
-      throw TensorError("reduce", "a step failed while its sums were on their way: this training can't go on")
+      throw TensorError.stepLeftSums
     }
-    let isKnown = tensors.count == self.tensors.count && zip(tensors, self.tensors).allSatisfy { $0 === $1 }
-    if !isKnown { try arrange(tensors) }
+    if !tensors.areSame(as: self.tensors) { try arrange(tensors) }
   }
 
   private func arrange(_ tensors: [Tensor]) throws {

@@ -18,3 +18,23 @@ public protocol Reducer: AnyObject {
 extension Reducer {
   public func skip() {}
 }
+
+/// What all reducers ask of the tensors that they are given.
+extension [Tensor] {
+  /// Whether these are the very same ones, in the same order.
+  func areSame(as others: [Tensor]) -> Bool { count == others.count && zip(self, others).allSatisfy { $0 === $1 } }
+
+  /// A code that loses bits is one of float32.
+  func requireFloats() throws {
+    if let odd = first(where: { $0.dtype != .float32 }) {
+      throw TensorError("reduce", "gradients of \(odd.dtype) \(odd.shape) can't be compressed, but those of float32")
+    }
+  }
+}
+
+extension TensorError {
+  /// The other ranks' sums may still arrive.
+  static var stepLeftSums: TensorError {
+    TensorError("reduce", "a step failed while its sums were on their way: this training can't go on")
+  }
+}

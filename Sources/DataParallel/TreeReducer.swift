@@ -29,17 +29,19 @@ public final class TreeReducer {
     rank = communicator.rank
     localRoots = communicator.size > 1 ? Set(tree.localRoots(of: rank)) : []
     let isWhole = (0..<communicator.size).allSatisfy { tree.localRoots(of: $0).count == 1 }
-    hasPairs = communicator.sumsInTree && isWhole && communicator.size <= tree.leafCount
+    hasPairs = communicator.sumsInTree && isWhole
   }
 
   /// A step begins, in which these tensors' gradients are summed; the same on all ranks.
   public func begin(_ tensors: [Tensor]) throws {
+    if hasPairs, !tensors.areSame(as: self.tensors) {
+      places = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { (ObjectIdentifier($1), $0) })
+    }
     self.tensors = tensors
     (waiting, messages) = ([], [:])
     nextLeaf = tree.leaves(of: rank).lowerBound
     guard hasPairs else { return }
     given = []
-    places = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { (ObjectIdentifier($1), $0) })
     if pairs == nil { pairs = try GradientReducer(tensors, over: communicator, .tree) }
     try pairs?.begin(tensors)
   }

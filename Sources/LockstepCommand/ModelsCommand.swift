@@ -22,7 +22,9 @@ struct ModelsCommand<Tool: LockstepTool>: SoloCommand {
 
 /// Columns of text.
 enum Table {
-  static func row(_ cells: String...) -> String {
+  static func row(_ cells: String...) -> String { row(cells) }
+
+  static func row(_ cells: [String]) -> String {
     cells.enumerated().map { index, cell in
       let width = index == 0 ? 22 : 14
       return index == cells.count - 1 ? cell : cell + String(repeating: " ", count: max(1, width - cell.count))

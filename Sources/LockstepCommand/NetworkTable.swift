@@ -22,12 +22,11 @@ struct NetworkTable {
 
   /// A heading and a line for each size: milliseconds, and how many bytes of the sum that is a second.
   var lines: [String] {
-    let heading = "allreduce (ms)".padded(16) + algorithms.map { $0.rawValue.padded(15) }.joined() + "in use"
-    return [heading]
+    [Table.row(["allreduce (ms)"] + algorithms.map(\.rawValue) + ["in use"])]
       + rows.map { row in
         let rate = zip(algorithms, row.seconds).first { $0.0 == row.chosen }.map { Double(row.bytes) / $0.1 / 1e6 }
-        return Self.size(row.bytes).padded(16) + row.seconds.map { Self.milliseconds($0).padded(15) }.joined()
-          + "\(row.chosen.rawValue), \(Int((rate ?? 0).rounded())) MB/s"
+        let use = "\(row.chosen.rawValue), \(Int((rate ?? 0).rounded())) MB/s"
+        return Table.row([Self.size(row.bytes)] + row.seconds.map(Self.milliseconds) + [use])
       }
   }
 
@@ -36,8 +35,4 @@ struct NetworkTable {
   }
 
   private static func milliseconds(_ seconds: Double) -> String { "\((seconds * 1e6).rounded() / 1e3)" }
-}
-
-extension String {
-  fileprivate func padded(_ width: Int) -> String { self + String(repeating: " ", count: max(1, width - count)) }
 }

@@ -30,7 +30,7 @@ final class MPIProgress: @unchecked Sendable {
     locked {
       sums.append(sum)
       drive()
-      if !hasThread { startThread() }
+      if !hasThread { startLookingAfter() }
       if !sums.isEmpty { work.signal() }
     }
   }
@@ -67,20 +67,14 @@ final class MPIProgress: @unchecked Sendable {
     }
   }
 
-  private func startThread() {
-    hasThread = true
-    let thread = Thread { [self] in
+  /// Where the system gives no thread, sums go on when somebody waits.
+  private func startLookingAfter() {
+    hasThread = startThread { [self] in
       while true {
         work.wait()
         while lookAfter() { usleep(Self.napMicroseconds) }
       }
     }
-    thread.name = "lockstep messages"
-    var (all, before) = (sigset_t(), sigset_t())
-    sigfillset(&all)
-    pthread_sigmask(SIG_SETMASK, &all, &before)
-    thread.start()
-    pthread_sigmask(SIG_SETMASK, &before, nil)
   }
 
   /// Whether there is more to look after.

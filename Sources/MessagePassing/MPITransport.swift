@@ -26,6 +26,10 @@ final class MPITransport: Transport, @unchecked Sendable {
 
   func allReduce(_ message: Message, _ operation: ReductionOperation) throws {
     if operation == .sum, let sum = try start(message) { return try sum.wait() }
+    try allReduceByLibrary(message, operation)
+  }
+
+  private func allReduceByLibrary(_ message: Message, _ operation: ReductionOperation) throws {
     try forEachPiece(of: message, atMost: Communicator.allReducePiece) { start, length in
       try call(
         MPI_Allreduce(cmpi_in_place(), start, length, message.type.datatype, operation.handle, handle))
@@ -52,9 +56,7 @@ final class MPITransport: Transport, @unchecked Sendable {
 
   func sum(_ message: Message, by algorithm: SumAlgorithm) throws {
     if let sum = try start(message, algorithm) { return try sum.wait() }
-    try forEachPiece(of: message, atMost: Communicator.allReducePiece) { start, length in
-      try call(MPI_Allreduce(cmpi_in_place(), start, length, message.type.datatype, cmpi_sum(), handle))
-    }
+    try allReduceByLibrary(message, .sum)
   }
 
   /// A sum that is not the library's, started.

@@ -1,4 +1,4 @@
-import Synchronization
+import Failures
 
 extension Communicator {
   /// The ways in which sums could be taken here, those that are not in use included.
@@ -26,9 +26,9 @@ extension Communicator {
     for _ in 0..<max(1, repetitions) {
       let seconds = try collective(CollectiveCall(.allReduce, .float32, .sum, count: elements)) {
         try transport.barrier()
-        let start = ContinuousClock.now
+        let start = monotonicSeconds()
         try transport.sum(Message(memory), by: algorithm)
-        return Double((ContinuousClock.now - start).attoseconds) / 1e18
+        return monotonicSeconds() - start
       }
       shortest = min(shortest, try allReduce([seconds], .maximum)[0])
     }
@@ -48,9 +48,4 @@ extension Communicator {
       elements *= 4
     }
   }
-}
-
-extension Duration {
-  /// Of a duration of seconds or less.
-  fileprivate var attoseconds: Int64 { components.seconds * 1_000_000_000_000_000_000 + components.attoseconds }
 }

@@ -53,11 +53,6 @@ final class Watchdog: @unchecked Sendable {
   }
 
   func start() throws {
-    // The thread takes no signals: handlers stay with the threads of the program.
-    var (all, before) = (sigset_t(), sigset_t())
-    sigfillset(&all)
-    pthread_sigmask(SIG_SETMASK, &all, &before)
-    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
     board.beat(at: UInt64(monotonicNanoseconds()))
     guard startThread({ self.run() }) else {
       throw MessagePassingError(.environment, "watchdog", "its thread can't be started", rank: board.worldRank)
@@ -172,28 +167,6 @@ private func sleep(seconds: Double) {
 private func report(_ line: String) {
   let bytes = Array((line + "\n").utf8)
   _ = write(STDERR_FILENO, bytes, bytes.count)
-}
-
-/// Starts a detached thread; false if the system refuses.
-private func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
-  final class Box: Sendable {
-    let body: @Sendable () -> Void
-    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-  }
-  let box = Unmanaged.passRetained(Box(body))
-  var thread = pthread_t()
-  let status = pthread_create(
-    &thread, nil,
-    { argument in
-      if let argument { Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body() }
-      return nil
-    }, box.toOpaque())
-  guard status == 0 else {
-    box.release()
-    return false
-  }
-  pthread_detach(thread)
-  return true
 }
 
 /// Ends all ranks of the job. MPI may be in any state, so if it has not ended this process after a few seconds, the

@@ -4,26 +4,18 @@ import os
 import signal
 import subprocess
 import time
-import unittest
 import unittest.mock
 
-from .hosts import Hosts
-from .support import BINARY, ROOT, TIME_LIMIT, CommandTest
+from .hosts import HostsTest
+from .support import BINARY, ROOT, TIME_LIMIT, terminate
 
 TRAIN = ["train", "mlp-dropout", "--batch-size", 50, "--reproducible", "--quiet", "--epochs", 100_000, "--steps"]
 
 
-class Cluster(CommandTest):
+class Cluster(HostsTest):
     """Three hosts, as network namespaces."""
 
-    @classmethod
-    def setUpClass(cls):
-        if not Hosts.are_permitted():
-            raise unittest.SkipTest("this machine permits no network namespaces, which stand for hosts")
-        super().setUpClass()
-        cls.hosts = Hosts(cls.folder, 3)
-        cls.addClassCleanup(cls.hosts.down)
-        cls.hosts.up()
+    count = 3
 
     def launch(self, name, steps, restarts=2, hosts=None, ranks=3):
         self.steps = self.folder / f"{name}.steps"
@@ -38,12 +30,7 @@ class Cluster(CommandTest):
 
     def kill(self, process):
         if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            terminate(process, 20)
         # Who lives on may have its other end.
         process.stderr.close()
 

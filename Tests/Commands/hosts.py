@@ -5,6 +5,9 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import unittest
+
+from .support import CommandTest
 
 # Starts a command on a host as ssh would: a new environment, the words joined for a shell. A host that is down never answers.
 # Called with --here it keeps the environment and the words. A script enter-HOST makes a host another one than the rest.
@@ -122,3 +125,16 @@ def comm(number):
         return pathlib.Path(f"/proc/{number}/comm").read_text().strip()
     except OSError:
         return ""
+
+
+class HostsTest(CommandTest):
+    """Tests on hosts of their own, as many as `count` says."""
+
+    @classmethod
+    def setUpClass(cls):
+        if not Hosts.are_permitted():
+            raise unittest.SkipTest("this machine permits no network namespaces, which stand for hosts")
+        super().setUpClass()
+        cls.hosts = Hosts(cls.folder, cls.count)
+        cls.addClassCleanup(cls.hosts.down)
+        cls.hosts.up()

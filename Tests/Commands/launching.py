@@ -4,23 +4,15 @@ import os
 import shlex
 import shutil
 import subprocess
-import unittest
 
-from .hosts import Hosts
-from .support import BINARY, ROOT, TIME_LIMIT, CommandTest
+from .hosts import HostsTest
+from .support import BINARY, ROOT, TIME_LIMIT
 
 
-class Launching(CommandTest):
+class Launching(HostsTest):
     """Four hosts, as network namespaces."""
 
-    @classmethod
-    def setUpClass(cls):
-        if not Hosts.are_permitted():
-            raise unittest.SkipTest("this machine permits no network namespaces, which stand for hosts")
-        super().setUpClass()
-        cls.hosts = Hosts(cls.folder, 4)
-        cls.addClassCleanup(cls.hosts.down)
-        cls.hosts.up()
+    count = 4
 
     def cluster(self, *words, **environment):
         done = subprocess.run(

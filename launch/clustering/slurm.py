@@ -11,7 +11,7 @@ import time
 
 from torturing.table import Table
 
-from Commands.support import ROOT
+from Commands.support import ROOT, terminate
 
 from .trainings import LIMIT, Bench, several_hosts
 
@@ -104,12 +104,7 @@ class Slurm:
             self.wait(lambda: not self.run("squeue", "--noheader"), "its queue to empty")
         finally:
             for daemon in reversed(self.daemons):
-                daemon.terminate()
-                try:
-                    daemon.wait(timeout=5)
-                except subprocess.TimeoutExpired:
-                    daemon.kill()
-                    daemon.wait()
+                terminate(daemon, 5)
 
     def wait(self, isReached, what):
         deadline = time.monotonic() + LIMIT

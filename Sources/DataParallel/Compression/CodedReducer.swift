@@ -33,18 +33,15 @@ public final class CodedReducer: Reducer {
 
   public func begin(_ tensors: [Tensor]) throws {
     if nextToStart > 0 || !added.isEmpty {
-      throw TensorError("reduce", "a step failed while its sums were on their way: this training can't go on")
+      throw TensorError.stepLeftSums
     }
     for bucket in buckets { bucket.feedback.begin() }
-    let isKnown = tensors.count == self.tensors.count && zip(tensors, self.tensors).allSatisfy { $0 === $1 }
-    if !isKnown { try arrange(tensors) }
+    if !tensors.areSame(as: self.tensors) { try arrange(tensors) }
     try exact.begin(tensors.filter { $0.rank < 2 })
   }
 
   private func arrange(_ tensors: [Tensor]) throws {
-    if let odd = tensors.first(where: { $0.dtype != .float32 }) {
-      throw TensorError("reduce", "gradients of \(odd.dtype) \(odd.shape) can't be compressed, but those of float32")
-    }
+    try tensors.requireFloats()
     let carried = carried
     (self.tensors, buckets, places) = (tensors, [], [:])
     var (entries, count): ([(tensor: Tensor, range: Range<Int>)], Int) = ([], 0)

@@ -29,9 +29,7 @@ public final class PowerSGDReducer: Reducer {
   }
 
   private func arrange(_ tensors: [Tensor]) throws {
-    if let odd = tensors.first(where: { $0.dtype != .float32 }) {
-      throw TensorError("reduce", "gradients of \(odd.dtype) \(odd.shape) can't be compressed, but those of float32")
-    }
+    try tensors.requireFloats()
     // What tensors that are summed further on remember stays with them.
     let known = Dictionary(matrices.map { (ObjectIdentifier($0.tensor), $0) }) { first, _ in first }
     self.tensors = tensors
@@ -55,11 +53,10 @@ public final class PowerSGDReducer: Reducer {
 
   public func begin(_ tensors: [Tensor]) throws {
     if isUnderWay {
-      throw TensorError("reduce", "a step failed while its sums were on their way: this training can't go on")
+      throw TensorError.stepLeftSums
     }
     for matrix in matrices { matrix.begin() }
-    let isKnown = tensors.count == self.tensors.count && zip(tensors, self.tensors).allSatisfy { $0 === $1 }
-    if !isKnown { try arrange(tensors) }
+    if !tensors.areSame(as: self.tensors) { try arrange(tensors) }
     let factored = Set(matrices.map { ObjectIdentifier($0.tensor) })
     try exact.begin(tensors.filter { !factored.contains(ObjectIdentifier($0)) })
   }
