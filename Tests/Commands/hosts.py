@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import time
 import unittest
 
 from .support import CommandTest
@@ -117,6 +118,16 @@ class Hosts:
     def mend(self, name):
         """Killed or cut off, the host is there again."""
         self.ip("-n", f"{self.prefix}bridge", "link", "set", name, "up")
+        # Linux takes up to a second to use a link again. The agent needs no link, unlike ssh: mpirun would find no way back.
+        other = next(each for each in self.names if each != name)
+        address = f"/dev/tcp/10.77.0.{name[1:]}/9"
+        deadline = time.monotonic() + 20
+        while b"refused" not in subprocess.run(
+                ["ip", "netns", "exec", self.prefix + other, "timeout", "2", "bash", "-c", f"exec 3<>{address}"],
+                capture_output=True).stderr:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{name} is not there again")
+            time.sleep(0.05)
         (self.folder / f"down-{name}").unlink()
 
 
