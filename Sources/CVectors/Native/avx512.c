@@ -1,0 +1,9 @@
+#if defined(__x86_64__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
+#define NATIVE_WIDTH 16
+#define NATIVE_ROWS 8
+#define NATIVE_VECTORS 3
+#include "kernels.h"
+NATIVE_KERNELS(avx512);
+#pragma clang attribute pop
+#endif

@@ -1,0 +1,20 @@
+#include <string.h>
+
+#include "Native.h"
+
+extern const struct native_kernels native_avx512, native_avx2, native_neon, native_plain;
+
+const struct native_kernels *native_kernels_named(const char *name) {
+#if defined(__x86_64__)
+  if (strcmp(name, "avx512") == 0)
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                   __builtin_cpu_supports("avx512vl")
+               ? &native_avx512
+               : NULL;
+  if (strcmp(name, "avx2") == 0)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &native_avx2 : NULL;
+#elif defined(__aarch64__)
+  if (strcmp(name, "neon") == 0) return &native_neon;
+#endif
+  return strcmp(name, "plain") == 0 ? &native_plain : NULL;
+}

@@ -1,0 +1,37 @@
+// What the kernels are written in: vectors of as many float32 as the instruction set has lanes, given by the file that
+// includes this one. No kernel's order of operations depends on `width`, `rows` or `vectors`: any of them gives the same bits.
+#pragma once
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "Native.h"
+
+// A product and a sum are two roundings wherever the source says so; one rounding is `fused`.
+#pragma STDC FP_CONTRACT OFF
+
+enum { width = NATIVE_WIDTH, rows = NATIVE_ROWS, vectors = NATIVE_VECTORS, columns = width * vectors };
+
+typedef float vector __attribute__((vector_size(width * sizeof(float))));
+typedef int32_t integers __attribute__((vector_size(width * sizeof(int32_t))));
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE vector load(const float *from) {
+  vector value;
+  memcpy(&value, from, sizeof value);
+  return value;
+}
+INLINE void store(float *to, vector value) { memcpy(to, &value, sizeof value); }
+INLINE vector all(float value) { return (vector){} + value; }
+// a · b + c in one rounding.
+INLINE vector fused(vector a, vector b, vector c) { return __builtin_elementwise_fma(a, b, c); }
+
+// The first `count` of a vector, the rest zeros.
+INLINE vector load_part(const float *from, size_t count) {
+  vector value = {};
+  memcpy(&value, from, count * sizeof(float));
+  return value;
+}
+INLINE void store_part(float *to, vector value, size_t count) { memcpy(to, &value, count * sizeof(float)); }

@@ -1,0 +1,7 @@
+#if defined(__aarch64__)
+#define NATIVE_WIDTH 4
+#define NATIVE_ROWS 8
+#define NATIVE_VECTORS 3
+#include "kernels.h"
+NATIVE_KERNELS(neon);
+#endif

@@ -1,0 +1,96 @@
+// The one loop under every product and convolution: a tile of outputs, each a chain `sum = fused(a, b, sum)`.
+#pragma once
+#include "isa.h"
+
+// Where a chain's factors lie, in `count` stretches of `length` each:
+//   left of stretch s, row r, place k:     left[r] + left_starts[s] + k · left_step
+//   right of stretch s, place k:           right + right_starts[s] + k · right_step, and the `columns` behind it
+// Starts may be NULL where there is one stretch, which begins at 0.
+struct chain {
+  const ptrdiff_t *left_starts, *right_starts;
+  size_t count, length;
+  ptrdiff_t left_step, right_step;
+};
+
+// `height` rows of `wide` vectors of results, `stride` elements apart. Sums go on from what lies there if `goes_on`.
+INLINE void tile_of(
+    int height, int wide, const struct chain *chain, const float *const *left, const float *right, float *result,
+    ptrdiff_t stride, int goes_on) {
+  vector sum[rows][vectors];
+#pragma clang loop unroll(full)
+  for (int r = 0; r < height; r++)
+#pragma clang loop unroll(full)
+    for (int v = 0; v < wide; v++) sum[r][v] = goes_on ? load(result + r * stride + v * width) : all(0);
+  for (size_t s = 0; s < chain->count; s++) {
+    ptrdiff_t start = chain->left_starts ? chain->left_starts[s] : 0;
+    const float *b = right + (chain->right_starts ? chain->right_starts[s] : 0);
+    const float *a[rows];
+#pragma clang loop unroll(full)
+    for (int r = 0; r < height; r++) a[r] = left[r] + start;
+    ptrdiff_t at = 0;
+    for (size_t k = 0; k < chain->length; k++) {
+      vector factor[vectors];
+#pragma clang loop unroll(full)
+      for (int v = 0; v < wide; v++) factor[v] = load(b + v * width);
+#pragma clang loop unroll(full)
+      for (int r = 0; r < height; r++) {
+        vector x = all(a[r][at]);
+#pragma clang loop unroll(full)
+        for (int v = 0; v < wide; v++) sum[r][v] = fused(x, factor[v], sum[r][v]);
+      }
+      at += chain->left_step;
+      b += chain->right_step;
+    }
+  }
+#pragma clang loop unroll(full)
+  for (int r = 0; r < height; r++)
+#pragma clang loop unroll(full)
+    for (int v = 0; v < wide; v++) store(result + r * stride + v * width, sum[r][v]);
+}
+
+// The same for a part of a tile: `height` rows and `across` columns at most. `right` must have whole vectors.
+static void part_of_tile(
+    size_t height, size_t across, const struct chain *chain, const float *const *left, const float *right,
+    float *result, ptrdiff_t stride, int goes_on);
+
+static void tile(
+    size_t height, size_t across, const struct chain *chain, const float *const *left, const float *right,
+    float *result, ptrdiff_t stride, int goes_on) {
+  if (height == rows && across == columns) return tile_of(rows, vectors, chain, left, right, result, stride, goes_on);
+  part_of_tile(height, across, chain, left, right, result, stride, goes_on);
+}
+
+// Results beside the matrix are computed too, in memory aside; rows that are not there are the last one once more.
+static void part_of_tile(
+    size_t height, size_t across, const struct chain *chain, const float *const *left, const float *right,
+    float *result, ptrdiff_t stride, int goes_on) {
+  float aside[rows * columns];
+  const float *each[rows];
+  size_t wide = (across + width - 1) / width;
+  int is_whole = across == wide * width;
+  for (size_t r = 0; r < rows; r++) each[r] = left[r < height ? r : height - 1];
+  if (height == rows && is_whole && wide == 1) return tile_of(rows, 1, chain, left, right, result, stride, goes_on);
+#if NATIVE_VECTORS > 2
+  if (height == rows && is_whole && wide == 2) return tile_of(rows, 2, chain, left, right, result, stride, goes_on);
+#endif
+  if (goes_on)
+    for (size_t r = 0; r < rows; r++)
+      for (size_t v = 0; v < wide; v++) {
+        size_t count = across - v * width < width ? across - v * width : width;
+        store(aside + r * columns + v * width, r < height ? load_part(result + r * stride + v * width, count) : all(0));
+      }
+  if (height > rows / 2) {
+    if (wide == 1) tile_of(rows, 1, chain, each, right, aside, columns, goes_on);
+#if NATIVE_VECTORS > 2
+    if (wide == 2) tile_of(rows, 2, chain, each, right, aside, columns, goes_on);
+#endif
+    if (wide == vectors && vectors > 1) tile_of(rows, vectors, chain, each, right, aside, columns, goes_on);
+  } else {
+    if (wide == 1) tile_of(rows / 2, 1, chain, each, right, aside, columns, goes_on);
+#if NATIVE_VECTORS > 2
+    if (wide == 2) tile_of(rows / 2, 2, chain, each, right, aside, columns, goes_on);
+#endif
+    if (wide == vectors && vectors > 1) tile_of(rows / 2, vectors, chain, each, right, aside, columns, goes_on);
+  }
+  for (size_t r = 0; r < height; r++) memcpy(result + r * stride, aside + r * columns, across * sizeof(float));
+}
