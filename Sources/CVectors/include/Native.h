@@ -13,6 +13,26 @@ struct native_matrix {
   ptrdiff_t row_step, column_step;
 };
 
+/// A two-dimensional convolution of channels-last images; weights `[out_channels, in_channels / groups, kernel_height, kernel_width]`.
+struct native_convolution {
+  /// Of the input.
+  size_t batch, in_channels, in_height, in_width;
+  /// Of the output, and of the weights.
+  size_t out_channels, kernel_height, kernel_width;
+  /// Vertical, then horizontal; a dense kernel has dilation 1. Padding is on each side.
+  size_t stride[2], padding[2], dilation[2];
+  /// Parts that input and output channels are cut into, each convolved by itself; divides both.
+  size_t groups;
+};
+
+/// Pixels of a convolution's output along an axis, 0 vertical and 1 horizontal: 0 where the kernel is larger than the padded input.
+static inline size_t native_out_extent(const struct native_convolution *shape, int axis) {
+  size_t kernel = axis ? shape->kernel_width : shape->kernel_height;
+  size_t padded = (axis ? shape->in_width : shape->in_height) + 2 * shape->padding[axis];
+  size_t span = shape->dilation[axis] * (kernel - 1) + 1;
+  return padded < span ? 0 : (padded - span) / shape->stride[axis] + 1;
+}
+
 /// The kernels of one instruction set.
 struct native_kernels {
   /// As `LOCKSTEP_ISA` names it.
