@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+#pragma clang assume_nonnull begin
+
 // Kernels that define their bits: each states the order of its operations (the article "One answer on every processor"), and every
 // instruction set gives the same. Single-threaded: whoever calls shares the outputs out among threads.
 
@@ -75,4 +77,9 @@ static inline size_t native_packed_convolution_count(
 }
 
 /// The kernels of a name: avx512, avx2, neon or plain; NULL where this processor has no such instructions.
-const struct native_kernels *native_kernels_named(const char *name);
+const struct native_kernels *_Nullable native_kernels_named(const char *name);
+
+/// Those that every processor has.
+const struct native_kernels *native_plain_kernels(void);
+
+#pragma clang assume_nonnull end
