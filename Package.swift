@@ -25,7 +25,7 @@ let implementation: [Target] = [
   .target(name: "CSignals"),
   .target(name: "CVectors"),
   .target(name: "Failures"),
-  .target(name: "Kernels", dependencies: ["CDNNL", "Failures"]),
+  .target(name: "Kernels", dependencies: ["CDNNL", "CVectors", "Failures"]),
   .target(name: "Tensors", dependencies: ["Kernels", "Failures"]),
   .target(name: "Networks", dependencies: ["Tensors"]),
   .target(name: "Optimizers", dependencies: ["Kernels", "Tensors"]),

@@ -5,7 +5,9 @@ import Failures
 public enum BackendName: String, Codable, Sendable, CaseIterable {
   /// Intel's oneDNN: fast.
   case onednn
-  /// The naive loops that define every kernel: slow.
+  /// Our own, which define their bits: the same on any processor and any number of threads.
+  case native
+  /// The naive loops in double precision, the yardstick of both: slow.
   case reference
 }
 
@@ -65,12 +67,14 @@ public struct KernelOptions: Codable, Sendable, Hashable {
   public var kernels: any Backend {
     switch backend {
     case .onednn: OneDNN(self)
+    case .native: Native(self)
     case .reference: Reference()
     }
   }
 
   /// Throws unless this processor and backend can compute so.
   public func validate() throws {
+    if backend == .native { _ = try InstructionSet.chosen.get() }
     guard precision.isSupported else {
       throw KernelOptionsError("precision is bf16, which needs a processor with AVX-512 BF16; this one has none")
     }

@@ -133,8 +133,9 @@ public struct Reproducibility: Settings {
 
 /// How kernels compute.
 public struct KernelSettings: Settings {
-  /// Whose kernels compute: oneDNN's unless set. `reference` is slow, and settles a doubt about a kernel.
-  @Setting("Whose kernels compute: \(BackendName.wanted).", option: "kernels") public var backend = BackendName.onednn
+  /// Whose kernels compute; nil for oneDNN's, or in reproducible mode the native ones, which define their bits.
+  /// `reference` is slow, and settles a doubt about a kernel.
+  @Setting("Whose kernels compute: \(BackendName.wanted).", option: "kernels") public var backend: BackendName? = nil
   /// How convolutions are computed: `direct` where Winograd's rounding errors of 1e-3 matter.
   @Setting("automatic (Winograd where it is faster) or direct.") public var convolution = ConvolutionMethod.automatic
   /// In which numbers convolutions and dense layers multiply; bf16 needs a processor with AVX-512 BF16.

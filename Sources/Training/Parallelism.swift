@@ -11,10 +11,13 @@ extension Configuration {
       accumulation: self.accumulate, virtualShards: self.reproducible ? self.virtualShards : nil)
   }
 
-  /// How kernels compute. On several threads they may add in another order.
+  /// How kernels compute. Reproducible mode has kernels that define their bits; where others are asked for, or half precision,
+  /// it has one thread at least, for on several oneDNN may add in another order.
   public var kernels: KernelOptions {
-    KernelOptions(
-      backend: self.backend, precision: self.precision, convolution: self.convolution,
+    let isNative = self.reproducible && self.precision == .float32
+    let backend = self.backend ?? (isNative ? .native : .onednn)
+    return KernelOptions(
+      backend: backend, precision: self.precision, convolution: self.convolution,
       threads: self.reproducible ? 1 : nil)
   }
 

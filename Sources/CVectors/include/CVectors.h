@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+#include "Native.h"
+
 // Loops that the Swift compiler can't be told: for memory that one core writes and another one reads next. Ordinary stores would fetch
 // its lines from the other core's cache first, which takes several times as long as the copying.
 

@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+#pragma clang assume_nonnull begin
+
 // Kernels that define their bits: each states the order of its operations (the article "One answer on every processor"), and every
 // instruction set gives the same. Single-threaded: whoever calls shares the outputs out among threads.
 
@@ -22,6 +24,26 @@ enum native_function {
   native_cos,
   native_erf,
 };
+
+/// A two-dimensional convolution of channels-last images; weights `[out_channels, in_channels / groups, kernel_height, kernel_width]`.
+struct native_convolution {
+  /// Of the input.
+  size_t batch, in_channels, in_height, in_width;
+  /// Of the output, and of the weights.
+  size_t out_channels, kernel_height, kernel_width;
+  /// Vertical, then horizontal; a dense kernel has dilation 1. Padding is on each side.
+  size_t stride[2], padding[2], dilation[2];
+  /// Parts that input and output channels are cut into, each convolved by itself; divides both.
+  size_t groups;
+};
+
+/// Pixels of a convolution's output along an axis, 0 vertical and 1 horizontal: 0 where the kernel is larger than the padded input.
+static inline size_t native_out_extent(const struct native_convolution *shape, int axis) {
+  size_t kernel = axis ? shape->kernel_width : shape->kernel_height;
+  size_t padded = (axis ? shape->in_width : shape->in_height) + 2 * shape->padding[axis];
+  size_t span = shape->dilation[axis] * (kernel - 1) + 1;
+  return padded < span ? 0 : (padded - span) / shape->stride[axis] + 1;
+}
 
 /// The kernels of one instruction set.
 struct native_kernels {
@@ -52,4 +74,9 @@ static inline size_t native_packed_count(const struct native_kernels *kernels, s
 }
 
 /// The kernels of a name: avx512, avx2, neon or plain; NULL where this processor has no such instructions.
-const struct native_kernels *native_kernels_named(const char *name);
+const struct native_kernels *_Nullable native_kernels_named(const char *name);
+
+/// Those that every processor has.
+const struct native_kernels *native_plain_kernels(void);
+
+#pragma clang assume_nonnull end

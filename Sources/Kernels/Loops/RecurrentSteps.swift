@@ -18,7 +18,8 @@ struct RecurrentSteps<Kernels: Backend> {
   func step(_ index: Int) -> Int { recurrence.step(index) }
 
   func forward(_ inputs: Inputs, gates: Floats, outputs: Floats, cells: Floats?, memory: Floats) throws {
-    try withTurnedWeight(inputs.weight) { weight in
+    let turned = MatrixOperand(inputs.weight, isTransposed: true, rowStride: hidden)
+    try kernels.withFactor(.init(turned, inner: hidden, columns: gateWidth), uses: steps) { weight in
       switch cell {
       case .elman: try elmanForward(inputs, weight, gates, outputs)
       case .gru: try gruForward(inputs, weight, gates, outputs, memory)
@@ -38,21 +39,30 @@ struct RecurrentSteps<Kernels: Backend> {
     } else {
       result.cell.update(repeating: 0, count: stateCount)
     }
-    for index in (0..<steps).reversed() {
-      let step = step(index)
-      add(ofOutputs + step * stateCount, to: result.hidden)
-      let before = previous(outputs, index, inputs.hidden)
-      switch cell {
-      case .elman: elmanBackward(step, outputs, result)
-      case .gru: gruBackward(step, before, memory, result)
-      case .lstm: lstmBackward(step, previousCell(memory, index, inputs.cell), memory, result)
+    let plain = MatrixOperand(inputs.weight, isTransposed: false, rowStride: hidden)
+    try kernels.withFactor(.init(plain, inner: gateWidth, columns: hidden), uses: steps) { weight in
+      for index in (0..<steps).reversed() {
+        try goBack(index, inputs, weight, outputs, memory, ofOutputs, result)
       }
-      // A GRU's hidden derivative goes on by itself, too.
-      try kernels.multiply(
-        rows: batch, columns: hidden, inner: gateWidth,
-        .init(result.products + step * gatesCount, isTransposed: false, rowStride: gateWidth),
-        .init(inputs.weight, isTransposed: false, rowStride: hidden), into: result.hidden, accumulating: cell == .gru)
     }
+  }
+
+  private func goBack(
+    _ index: Int, _ inputs: Inputs, _ weight: Factor, _ outputs: ConstantFloats, _ memory: ConstantFloats,
+    _ ofOutputs: ConstantFloats, _ result: Derivatives
+  ) throws {
+    let step = step(index)
+    add(ofOutputs + step * stateCount, to: result.hidden)
+    let before = previous(outputs, index, inputs.hidden)
+    switch cell {
+    case .elman: elmanBackward(step, outputs, result)
+    case .gru: gruBackward(step, before, memory, result)
+    case .lstm: lstmBackward(step, previousCell(memory, index, inputs.cell), memory, result)
+    }
+    // A GRU's hidden derivative goes on by itself, too.
+    try kernels.multiply(
+      rows: batch, .init(result.products + step * gatesCount, isTransposed: false, rowStride: gateWidth), weight,
+      into: result.hidden, accumulating: cell == .gru)
   }
 
   /// The derivative of the weight, `[gates · hidden, hidden]`: one product over all steps.
@@ -80,17 +90,7 @@ struct RecurrentSteps<Kernels: Backend> {
     index == 0 ? first : outputs + step(index - 1) * stateCount
   }
 
-  typealias Factor = MatrixOperand
-
-  /// Calls `body` with the weight's transpose. The kernel turns a transposed factor anew in each product, which with few
-  /// rows takes a third of its time (16 × 1024 × 256: 115 µs against 76); a sequence turns it once.
-  private func withTurnedWeight(_ weight: UnsafePointer<Float>, _ body: (Factor) throws -> Void) throws {
-    if steps < 4 { return try body(.init(weight, isTransposed: true, rowStride: hidden)) }
-    let turned = Floats.allocate(capacity: max(gateWidth * hidden, 1))
-    defer { turned.deallocate() }
-    try kernels.transpose(rows: gateWidth, columns: hidden, weight, into: turned)
-    try body(.init(turned, isTransposed: false, rowStride: gateWidth))
-  }
+  typealias Factor = MatrixFactor
 
   /// `target += h' · weightᵀ`, or `= h' · weightᵀ` unless accumulating.
   func multiply(
@@ -101,8 +101,8 @@ struct RecurrentSteps<Kernels: Backend> {
       return
     }
     try kernels.multiply(
-      rows: batch, columns: gateWidth, inner: hidden, .init(before, isTransposed: false, rowStride: hidden),
-      weight, into: target, accumulating: accumulating)
+      rows: batch, .init(before, isTransposed: false, rowStride: hidden), weight, into: target,
+      accumulating: accumulating)
   }
 
   private func add(_ source: UnsafePointer<Float>, to target: Floats) {

@@ -1,0 +1,76 @@
+import CVectors
+
+/// Kernels that define their bits: one answer on any processor and any number of threads. In C (`CVectors/Native`), one
+/// source for all instruction sets; the article "One answer on every processor" states the order of their operations.
+public struct Native: Backend {
+  let instructions: InstructionSet
+  let convolution: ConvolutionMethod
+
+  /// By the options' convolution method; an instruction set is named by tests alone.
+  public init(_ options: KernelOptions = KernelOptions(), _ instructions: InstructionSet? = nil) {
+    self.instructions = instructions ?? (try? InstructionSet.chosen.get()) ?? .plain
+    convolution = options.convolution
+  }
+
+  var kernels: native_kernels { instructions.kernels.pointee }
+
+  public var precision: Precision { .float32 }
+
+  public func multiply(
+    rows: Int, columns: Int, inner: Int, _ left: MatrixOperand, _ right: MatrixOperand, into result: Floats,
+    accumulating: Bool
+  ) throws {
+    let factor = MatrixFactor(right, inner: inner, columns: columns)
+    withFactor(factor, uses: 1) { multiply(rows: rows, left, $0, into: result, accumulating: accumulating) }
+  }
+
+  /// Packs the factor in panels as wide as a kernel's tile.
+  public func withFactor<Outcome>(
+    _ factor: MatrixFactor, uses: Int, _ body: (MatrixFactor) throws -> Outcome
+  ) rethrows -> Outcome {
+    let (inner, columns) = (factor.inner, factor.columns)
+    let count = native_packed_count(instructions.kernels, inner, columns)
+    return try ScratchMemory.with(max(count, 16) * MemoryLayout<Float>.stride) { memory in
+      let panels = memory.assumingMemoryBound(to: Float.self)
+      let (kernels, width) = (kernels, kernels.columns)
+      KernelThreads.share(columns, inParts: KernelThreads.parts(ofWork: 8 * count), multiplesOf: width) { range in
+        kernels.pack(
+          inner, range.count, factor.operand.matrix(column: range.lowerBound), panels + range.lowerBound * inner)
+      }
+      return try body(MatrixFactor(packed: panels, inner: inner, columns: columns))
+    }
+  }
+
+  public func multiply(
+    rows: Int, _ left: MatrixOperand, _ factor: MatrixFactor, into result: Floats, accumulating: Bool
+  ) {
+    let (inner, columns, panels, kernels) = (factor.inner, factor.columns, factor.operand.data, kernels)
+    let parts = KernelThreads.parts(ofWork: rows * columns * inner)
+    // Many rows are shared out more evenly than few panels.
+    if rows >= 32 * parts {
+      KernelThreads.share(rows, inParts: parts, multiplesOf: 8) { range in
+        kernels.multiply(
+          range.count, columns, inner, left.matrix(row: range.lowerBound), panels, result + range.lowerBound * columns,
+          columns, accumulating ? 1 : 0)
+      }
+    } else {
+      KernelThreads.share(columns, inParts: parts, multiplesOf: kernels.columns) { range in
+        kernels.multiply(
+          rows, range.count, inner, left.matrix(row: 0), panels + range.lowerBound * inner, result + range.lowerBound,
+          columns, accumulating ? 1 : 0)
+      }
+    }
+  }
+
+  public func transpose(rows: Int, columns: Int, _ matrix: ConstantFloats, into result: Floats) throws {
+    try Reference().transpose(rows: rows, columns: columns, matrix, into: result)
+  }
+}
+
+extension MatrixOperand {
+  /// This factor from a row, or from a column, on.
+  fileprivate func matrix(row: Int = 0, column: Int = 0) -> native_matrix {
+    let (rowStep, columnStep) = isTransposed ? (1, rowStride) : (rowStride, 1)
+    return native_matrix(data: data + row * rowStep + column * columnStep, row_step: rowStep, column_step: columnStep)
+  }
+}
