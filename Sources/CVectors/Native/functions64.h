@@ -68,8 +68,10 @@ INLINE doubles exp_of_sum(doubles x, doubles rest) {
   doubles p = POLYNOMIAL(
       r, 0x1.1ea008e5a11dcp-29, 0x1.af6a83181cbe5p-26, 0x1.27e566d0d4dcfp-22, 0x1.71ddf10b12227p-19, 0x1.a01a0164d8ae5p-16,
       0x1.a01a01b3101d3p-13, 0x1.6c16c16c2343ep-10, 0x1.111111110edb8p-7, 0x1.5555555555539p-5, 0x1.555555555555bp-3, 0.5);
-  p = fused_64(r * r, p, r);
-  p = 1 + fused_64(rest, 1 + p, p);
+  // 1 + r + r² P(r), what the first sum loses added to the last.
+  doubles tail = r * r * p, most = 1 + r;
+  tail = fused_64(rest, most + tail, tail);
+  p = most + ((r - (most - 1)) + tail);
   // 2ᵏ in two factors, of which the last rounds.
   words exponent = words_of(shifted) - words_of(all_64(WHOLE_64)), first = ((exponent + 2048) >> 1) - 1024;
   return p * of_words((first + 1023) << 52) * of_words((exponent - first + 1023) << 52);
