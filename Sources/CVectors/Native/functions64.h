@@ -9,7 +9,7 @@ typedef double doubles __attribute__((vector_size(half * sizeof(double))));
 typedef int64_t longs __attribute__((vector_size(half * sizeof(int64_t))));
 typedef uint64_t words __attribute__((vector_size(half * sizeof(uint64_t))));
 
-INLINE doubles all_64(double value) { return (doubles){} + value; }
+INLINE doubles all_64(double value) { return value - (doubles){}; }
 INLINE doubles fused_64(doubles a, doubles b, doubles c) { return __builtin_elementwise_fma(a, b, c); }
 INLINE words words_of(doubles value) {
   words bits;
