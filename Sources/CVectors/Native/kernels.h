@@ -2,8 +2,11 @@
 #pragma once
 #include "convolutions.h"
 #include "products.h"
+#include "winograd.h"
 
 #define NATIVE_KERNELS(isa)                                                                               \
   const struct native_kernels native_##isa = {                                                            \
       .name = #isa, .width = width, .columns = columns, .pack = pack, .multiply = multiply,               \
-      .pack_convolution = pack_convolution, .convolve = convolve, .convolve_back = convolve_back}
+      .pack_convolution = pack_convolution, .convolve = convolve, .convolve_back = convolve_back,         \
+      .winograd_pack = winograd_pack, .winograd_scratch_count = winograd_scratch_count,                   \
+      .winograd_convolve = winograd_convolve}
