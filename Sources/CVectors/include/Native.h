@@ -13,6 +13,18 @@ struct native_matrix {
   ptrdiff_t row_step, column_step;
 };
 
+/// Elementary functions.
+enum native_function {
+  native_exp,
+  native_log,
+  native_tanh,
+  /// 1 / (1 + e⁻ˣ).
+  native_sigmoid,
+  native_sin,
+  native_cos,
+  native_erf,
+};
+
 /// A two-dimensional convolution of channels-last images; weights `[out_channels, in_channels / groups, kernel_height, kernel_width]`.
 struct native_convolution {
   /// Of the input.
@@ -47,6 +59,13 @@ struct native_kernels {
   void (*multiply)(
       size_t rows, size_t across, size_t inner, struct native_matrix left, const float *panels, float *result,
       size_t stride, int goes_on);
+
+  /// `to[i] = f(from[i])`, of float32 to 1.5 units in the last place and of float64 to 2; both may be the same memory. NaN stays NaN.
+  void (*apply)(enum native_function function, const float *from, float *to, size_t count);
+  void (*apply_64)(enum native_function function, const double *from, double *to, size_t count);
+  /// `to[i] = base[i]` to the power of `exponent[i]`, with C's special cases.
+  void (*power)(const float *base, const float *exponent, float *to, size_t count);
+  void (*power_64)(const double *base, const double *exponent, double *to, size_t count);
 
   /// Copies a convolution's weights to the panels of `convolve` or, for a gradient, of `convolve_back`.
   void (*pack_convolution)(const struct native_convolution *shape, int is_gradient, const float *weights, float *panels);
