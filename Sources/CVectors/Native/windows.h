@@ -140,14 +140,12 @@ INLINE void window_tile(
 #pragma clang loop unroll(full)
       for (int r = 0; r < height; r++) sum[r][v] = cut(sum[r][v]);
     }
+    float aside[most_rows][width];
 #pragma clang loop unroll(full)
     for (int r = 0; r < height; r++)
-      if ((size_t)r < high) {
-        if (is_whole)
-          store(results[r] + v * width, sum[r][v]);
-        else
-          store_part(results[r] + v * width, sum[r][v], last);
-      }
+      if ((size_t)r < high) store(is_whole ? results[r] + v * width : aside[r], sum[r][v]);
+    if (is_whole) continue;
+    for (size_t r = 0; r < high; r++) copy_part(results[r] + v * width, aside[r], last);
   }
 }
 
