@@ -35,7 +35,8 @@ let implementation: [Target] = [
     name: "DataParallel",
     dependencies: ["Failures", "Kernels", "Tensors", "Networks", "Optimizers", "MessagePassing"]),
   .target(
-    name: "Datasets", dependencies: ["Failures", "Tensors", "MessagePassing", "HDF5Files", "CZlib", "CPNG", "CJPEG"]),
+    name: "Datasets",
+    dependencies: ["Failures", "Kernels", "Tensors", "MessagePassing", "HDF5Files", "CZlib", "CPNG", "CJPEG"]),
   .target(name: "Checkpoints", dependencies: ["Failures", "Networks", "Optimizers", "HDF5Files"]),
   .target(
     name: "Training",
