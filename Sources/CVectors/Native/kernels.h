@@ -3,6 +3,7 @@
 #include "convolutions.h"
 #include "functions.h"
 #include "products.h"
+#include "winograd-gradient.h"
 #include "winograd.h"
 
 #define NATIVE_KERNELS(isa)                                                                               \
@@ -11,4 +12,6 @@
       .apply = apply, .apply_64 = apply_64, .power = power, .power_64 = power_64,                         \
       .pack_convolution = pack_convolution, .convolve = convolve, .convolve_back = convolve_back,         \
       .winograd_pack = winograd_pack, .winograd_scratch_count = winograd_scratch_count,                   \
-      .winograd_convolve = winograd_convolve}
+      .winograd_convolve = winograd_convolve,                                                             \
+      .winograd_gradient_scratch_count = winograd_gradient_scratch_count,                                 \
+      .winograd_weights_gradient = winograd_weights_gradient}
