@@ -72,13 +72,19 @@ struct native_kernels {
   /// Of each output the chain `sum = fma(input, weight, sum)` from +0 over (kernel row, kernel column, input channel)
   /// ascending; a tap in the padding is not there. Then `sum + bias` unless that is NULL, then 0 for what is below if it cuts.
   void (*convolve)(
-      const struct native_convolution *shape, const float *input, const float *panels, const float *bias, int cuts,
+      const struct native_convolution *shape, const float *input, const float *panels, const float *_Nullable bias, int cuts,
       float *output, size_t part, size_t parts);
   /// The input's gradient: of each the chain `sum = fma(output gradient, weight, sum)` from +0 over (kernel row, kernel
   /// column, output channel) ascending, of those taps that meet an output.
   void (*convolve_back)(
       const struct native_convolution *shape, const float *output_gradient, const float *panels, float *input_gradient,
       size_t part, size_t parts);
+  /// The weights' gradient: of each the chain `sum = fma(input, output gradient, sum)` from +0 over (image, output row, output
+  /// column) ascending, of those outputs whose tap meets the input. A part needs so many elements of scratch memory.
+  size_t (*convolve_weights_scratch_count)(const struct native_convolution *shape, size_t part, size_t parts);
+  void (*convolve_weights)(
+      const struct native_convolution *shape, const float *input, const float *output_gradient, float *weights_gradient,
+      float *scratch, size_t part, size_t parts);
 
   /// 3×3 convolutions with stride 1, dilation 1, one group and padding up to 2 by Winograd's F(4×4, 3×3), whose transforms
   /// `winograd-transforms.h` states. The input's gradient is the same convolution, of the output's gradient by turned weights.
@@ -92,6 +98,12 @@ struct native_kernels {
   void (*winograd_convolve)(
       const struct native_convolution *shape, int is_gradient, const float *images, const float *packed,
       const float *_Nullable bias, int cuts, float *output, float *scratch, size_t part, size_t parts);
+  /// The weights' gradient `[out, in, 3, 3]`: 36 chains `sum = fma(image, gradient, sum)` of transformed factors from +0 over the
+  /// tiles (image, row, column) ascending, transformed back. Parts share the channels; the scratch memory is that of one part.
+  size_t (*winograd_gradient_scratch_count)(const struct native_convolution *shape, size_t parts);
+  void (*winograd_weights_gradient)(
+      const struct native_convolution *shape, const float *images, const float *output_gradient, float *weights_gradient,
+      float *scratch, size_t part, size_t parts);
 };
 
 /// Elements of a right factor's panels.
