@@ -3,6 +3,7 @@
 #include "functions.h"
 #include "products.h"
 #include "weights.h"
+#include "winograd-gradient.h"
 #include "winograd.h"
 
 #define NATIVE_KERNELS(isa)                                                                               \
@@ -14,4 +15,6 @@
       .convolve_weights = convolve_weights,                                                               \
       .winograd_pack = winograd_pack, .winograd_scratch_count = winograd_scratch_count,                   \
       .winograd_convolve = winograd_convolve,                                                             \
+      .winograd_gradient_scratch_count = winograd_gradient_scratch_count,                                 \
+      .winograd_weights_gradient = winograd_weights_gradient,                                             \
   }

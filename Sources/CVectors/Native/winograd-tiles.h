@@ -81,19 +81,18 @@ INLINE void input_tile(
   }
 }
 
-// The inputs of `count` tiles: channels of place p and tile t lie at `to + p · place_step + t · tile_step`.
+// The inputs of `count` tiles: channels from `start` to `end` of place p and tile t to `to + p · place_step + t · tile_step`.
 static void input_tiles(
-    const struct winograd *grid, const float *images, size_t first, size_t count, const float *zeros, float *to,
-    size_t place_step, size_t tile_step) {
+    const struct winograd *grid, const float *images, size_t first, size_t count, size_t start, size_t end,
+    const float *zeros, float *to, size_t place_step, size_t tile_step) {
   const float *pixels[2][places];
   tile_pixels(grid, images, first, zeros, pixels[0]);
   for (size_t t = 0; t < count; t++, to += tile_step) {
     const float **these = pixels[t % 2], **next = pixels[(t + 1) % 2];
     tile_pixels(grid, images, first + t + 1 < grid->tiles ? first + t + 1 : first, zeros, next);
-    size_t channel = 0;
-    for (; channel + width <= grid->in; channel += width)
-      input_tile(these, next, channel, width, to + channel, place_step);
-    if (channel < grid->in) input_tile(these, next, channel, grid->in - channel, to + channel, place_step);
+    size_t channel = start;
+    for (; channel + width <= end; channel += width) input_tile(these, next, channel, width, to + channel - start, place_step);
+    if (channel < end) input_tile(these, next, channel, end - channel, to + channel - start, place_step);
   }
 }
 

@@ -81,7 +81,7 @@ static void winograd_convolve(
   size_t end = grid.tiles * (part + 1) / parts;
   for (size_t first = grid.tiles * part / parts; first < end; first += block_tiles) {
     size_t count = end - first < block_tiles ? end - first : block_tiles;
-    input_tiles(&grid, images, first, count, zeros, scratch, place_step(channels), channels);
+    input_tiles(&grid, images, first, count, 0, grid.in, zeros, scratch, place_step(channels), channels);
     for (size_t panel = 0; panel < panels_of(lanes); panel++) {
       size_t start = panel_start(lanes, panel) * width, across = panel_start(lanes, panel + 1) * width - start;
       block_products(grid.in, count, across, scratch, packed + places * grid.in * start, sums);

@@ -3,10 +3,6 @@ import CVectors
 extension Native {
   private var other: OneDNN { OneDNN(KernelOptions(convolution: convolution)) }
 
-  public func apply(_ activation: Activation, _ input: ConstantFloats, into result: Floats, count: Int) throws {
-    try other.apply(activation, input, into: result, count: count)
-  }
-
   public func convolve(
     _ shape: ConvolutionShape, input: ConstantFloats, weights: ConstantFloats, bias: ConstantFloats?, output: Floats,
     thenReLU: Bool
