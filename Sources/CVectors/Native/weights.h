@@ -75,6 +75,8 @@ INLINE int may_border(const struct native_convolution *shape, const struct gradi
 
 // Scratch memory holds a panel of output gradients, a block's images with borders, and sums.
 static size_t convolve_weights_scratch_count(const struct native_convolution *shape, size_t part, size_t parts) {
+  const struct native_kernels *other = narrower(shape->out_channels / shape->groups);
+  if (other) return other->convolve_weights_scratch_count(shape, part, parts);
   struct gradient_share share = gradient_share_of(shape, part, parts);
   size_t panels = share.last_panel - share.first_panel;
   return (most_block_pixels(shape) + gradient_rows(shape, &share) * panels) * panel_columns +
@@ -113,6 +115,8 @@ static void gradient_block(
 static void convolve_weights(
     const struct native_convolution *shape, const float *input, const float *output_gradient, float *weights_gradient,
     float *scratch, size_t part, size_t parts) {
+  const struct native_kernels *other = narrower(shape->out_channels / shape->groups);
+  if (other) return other->convolve_weights(shape, input, output_gradient, weights_gradient, scratch, part, parts);
   struct gradient_share share = gradient_share_of(shape, part, parts);
   size_t channels = shape->in_channels / shape->groups, out = shape->out_channels / shape->groups;
   size_t lines = native_out_extent(shape, 0), line = native_out_extent(shape, 1);
