@@ -6,7 +6,7 @@
 
 // Output pixels of a block, so many that sums are seldom read and written, and so few that all weights see them in a near cache;
 // elements of a cache; fewer input channels than `few_channels` share tiles with other taps.
-enum { most_pixels = 1024, fewest_pixels = 256, cached_elements = 65536, few_channels = 8 };
+enum { most_pixels = 16 * panel_columns, fewest_pixels = most_pixels < 256 ? most_pixels : 256, cached_elements = 65536, few_channels = 8 };
 
 // Output pixels: lines of images.
 struct block {
@@ -34,7 +34,7 @@ struct common {
 };
 
 static struct common common_of(const struct seen *seen, size_t high) {
-  struct common common;
+  struct common common = {0};
   for (int i = 0; i < 2; i++) {
     common.every_first[i] = common.any_end[i] = 0;
     common.every_end[i] = common.any_first[i] = SIZE_MAX;
@@ -52,9 +52,10 @@ static struct common common_of(const struct seen *seen, size_t high) {
 // `seen` has `height` rows, of which `high` are there; the results lie `wide` vectors apart. Rows that are neighbouring channels
 // of one tap need one address only.
 INLINE void gradient_tile(
-    int height, int wide, int are_neighbours, size_t high, const struct block *block, const struct seen *seen, const struct tile_steps *steps,
-    const float *left, const float *right, float *results, int goes_on) {
-  struct common common = common_of(seen, high);
+    int height, int wide, int are_neighbours, size_t high, const struct block *block, const struct seen *seen,
+    const struct common *among, const struct tile_steps *steps, const float *left, const float *right, float *results,
+    int goes_on) {
+  struct common common = *among;
   vector sum[most_rows][panel_vectors];
   const float *a[most_rows];
 #pragma clang loop unroll(full)
@@ -114,33 +115,41 @@ static size_t rows_next(int wide, size_t there) {
   return there <= all_rows ? there : there <= 2 * some ? some : all_rows;
 }
 
-// A tile of at most `rows_of(wide)` rows.
+// A tile of at most `rows_of(wide)` rows; `seen` has room for so many. If they are of one tap, the first's is enough.
 static void gradient_tile_of(
-    int wide, size_t high, const struct block *block, const struct seen *seen, const struct tile_steps *steps,
+    int wide, size_t high, int mixes_taps, const struct block *block, struct seen *seen, const struct tile_steps *steps,
     const float *left, const float *right, float *results, int goes_on) {
-  int neighbours = high == (size_t)rows_of(wide);
-  for (size_t r = 1; r < high; r++) neighbours &= seen[r].left == seen[r - 1].left + 1;
-#define GRADIENT_TILE(n)                                                                                        \
-  case n:                                                                                                       \
-    if (neighbours)                                                                                             \
-      gradient_tile(rows_of(n), n, 1, high, block, seen, steps, left, right, results, goes_on);                 \
-    else if (high > rows_of_two_thirds(n))                                                                      \
-      gradient_tile(rows_of(n), n, 0, high, block, seen, steps, left, right, results, goes_on);                 \
-    else if (high > rows_of_two_thirds(n) / 2)                                                                  \
-      gradient_tile(rows_of_two_thirds(n), n, 0, high, block, seen, steps, left, right, results, goes_on);      \
-    else                                                                                                        \
-      gradient_tile(rows_of_two_thirds(n) / 2, n, 0, high, block, seen, steps, left, right, results, goes_on);  \
+  size_t height = (size_t)rows_of(wide);
+  struct common common = common_of(seen, mixes_taps ? high : 1);
+  int neighbours = !mixes_taps && high == height;
+  for (size_t r = 1; !neighbours && r < height; r++) {
+    if (r >= high || !mixes_taps) seen[r] = seen[r - 1];
+    if (r < high && !mixes_taps) seen[r].left++;
+  }
+#define GRADIENT_TILE(n, height, neighbours) \
+  gradient_tile(height, n, neighbours, high, block, seen, &common, steps, left, right, results, goes_on)
+#define GRADIENT_TILES(n)                               \
+  case n:                                               \
+    if (neighbours)                                     \
+      GRADIENT_TILE(n, rows_of(n), 1);                  \
+    else if (high > rows_of_two_thirds(n))              \
+      GRADIENT_TILE(n, rows_of(n), 0);                  \
+    else if (high > rows_of_two_thirds(n) / 2)          \
+      GRADIENT_TILE(n, rows_of_two_thirds(n), 0);       \
+    else                                                \
+      GRADIENT_TILE(n, rows_of_two_thirds(n) / 2, 0);   \
     break
   switch (wide) {
-    GRADIENT_TILE(1);
+    GRADIENT_TILES(1);
 #if NATIVE_VECTORS > 1
-    GRADIENT_TILE(2);
+    GRADIENT_TILES(2);
 #endif
 #if NATIVE_VECTORS > 2
-    GRADIENT_TILE(3);
-    GRADIENT_TILE(4);
+    GRADIENT_TILES(3);
+    GRADIENT_TILES(4);
 #endif
   }
+#undef GRADIENT_TILES
 #undef GRADIENT_TILE
 }
 

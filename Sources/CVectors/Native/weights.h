@@ -11,43 +11,51 @@ static void pack_pixels(size_t pixels, size_t count, const float *from, size_t f
       store(to + v, end - (from + v) >= width ? load(from + v) : load_part(from + v, smaller(count - v, width)));
 }
 
+// What each tap sees or, where tiles mix them, each row; in memory that need not be aligned for more than floats.
+INLINE size_t seen_count(const struct native_convolution *shape, const struct gradient_share *share) {
+  return shape->kernel_height * shape->kernel_width * (share->mixes_taps ? shape->in_channels / shape->groups : 1);
+}
+enum { seen_elements = sizeof(struct seen) / sizeof(float) };
+
+static void see(const struct native_convolution *shape, const struct gradient_share *share, float *table) {
+  size_t step = share->mixes_taps ? 1 : shape->in_channels / shape->groups;
+  for (size_t i = 0; i < seen_count(shape, share); i++) {
+    struct seen seen = seen_of(shape, i * step);
+    memcpy(table + i * seen_elements, &seen, sizeof seen);
+  }
+}
+
 // All tiles of a panel: of each row of sums, `across` whole vectors.
 static void gradient_panel(
-    const struct native_convolution *shape, const struct gradient_share *share, struct block block, const float *left,
-    const float *right, size_t across, float *sums, int goes_on) {
+    const struct native_convolution *shape, const struct gradient_share *share, struct block block, const float *table,
+    const float *left, const float *right, size_t across, float *sums, int goes_on) {
   size_t extents[2] = {native_out_extent(shape, 0), native_out_extent(shape, 1)};
-  size_t channels = shape->in_channels / shape->groups, taps = shape->kernel_height * shape->kernel_width;
+  size_t taps = shape->kernel_height * shape->kernel_width;
   struct tile_steps steps = {.left_pixel = (ptrdiff_t)(shape->stride[1] * shape->in_channels)};
   steps.left_line = (ptrdiff_t)(shape->stride[0] * shape->in_width * shape->in_channels);
   steps.left_image = (ptrdiff_t)(shape->in_height * shape->in_width * shape->in_channels);
   steps.right_line = (ptrdiff_t)(extents[1] * across);
   steps.right_image = (ptrdiff_t)extents[0] * steps.right_line;
-  int wide = (int)(across / width);
-  size_t height = (size_t)rows_of(wide), rows_there = gradient_rows(shape, share);
   // Where lines and images join, all pixels are one line.
-  struct seen first = seen_of(shape, 0);
-  int joins =
-      taps == 1 && first.first[0] == 0 && first.first[1] == 0 && first.count[0] == extents[0] && first.count[1] == extents[1] &&
-      steps.left_line == (ptrdiff_t)extents[1] * steps.left_pixel &&
-      steps.left_image == (ptrdiff_t)extents[0] * steps.left_line;
+  int joins = taps == 1 && shape->padding[0] == 0 && shape->padding[1] == 0 &&
+              steps.left_line == (ptrdiff_t)extents[1] * steps.left_pixel &&
+              steps.left_image == (ptrdiff_t)extents[0] * steps.left_line;
   if (joins) {
     left += (ptrdiff_t)block.first_image * steps.left_image + (ptrdiff_t)block.first_line * steps.left_line;
     extents[1] *= (block.last_image - block.first_image) * (block.last_line - block.first_line);
-    extents[0] = 1;
     block = (struct block){0, 1, 0, 1};
   }
+  int wide = (int)(across / width);
+  size_t inner = share->mixes_taps ? 1 : taps, some = share->last_row - share->first_row;
   struct seen seen[most_rows];
-  size_t inner = share->mixes_taps ? 1 : taps;
   for (size_t row = share->first_row, high; row < share->last_row; row += high) {
     high = rows_next(wide, share->last_row - row);
     for (size_t tap = 0; tap < inner; tap++) {
-      for (size_t r = 0; r < height; r++) {
-        seen[r] = r == 0 || (share->mixes_taps && r < high) ? seen_of(shape, tap * channels + row + r) : seen[r - 1];
-        if (!share->mixes_taps && r > 0 && r < high) seen[r].left++;
-        if (joins) seen[r].count[1] = extents[1];
-      }
-      float *results = sums + (tap * (rows_there / inner) + row - share->first_row) * across;
-      gradient_tile_of(wide, high, &block, seen, &steps, left, right, results, goes_on);
+      memcpy(seen, table + (share->mixes_taps ? row : tap) * seen_elements, (share->mixes_taps ? high : 1) * sizeof *seen);
+      if (!share->mixes_taps) seen[0].left += (ptrdiff_t)row;
+      for (size_t r = 0; joins && r < high; r++) seen[r].count[1] = extents[1];
+      float *results = sums + (tap * some + row - share->first_row) * across;
+      gradient_tile_of(wide, high, share->mixes_taps, &block, seen, &steps, left, right, results, goes_on);
     }
   }
 }
@@ -73,20 +81,20 @@ INLINE int may_border(const struct native_convolution *shape, const struct gradi
   return share->mixes_taps && (shape->padding[0] > 0 || shape->padding[1] > 0);
 }
 
-// Scratch memory holds a panel of output gradients, a block's images with borders, and sums.
+// Scratch memory holds what taps see, a panel of output gradients, a block's images with borders, and sums.
 static size_t convolve_weights_scratch_count(const struct native_convolution *shape, size_t part, size_t parts) {
   const struct native_kernels *other = narrower(shape->out_channels / shape->groups);
   if (other) return other->convolve_weights_scratch_count(shape, part, parts);
   struct gradient_share share = gradient_share_of(shape, part, parts);
   size_t panels = share.last_panel - share.first_panel;
   return (most_block_pixels(shape) + gradient_rows(shape, &share) * panels) * panel_columns +
-         (may_border(shape, &share) ? most_bordered(shape) : 0);
+         (may_border(shape, &share) ? most_bordered(shape) : 0) + seen_count(shape, &share) * seen_elements;
 }
 
 // What a block adds to the sums of a group.
 static void gradient_block(
     const struct native_convolution *shape, const struct gradient_share *share, size_t group, const struct block *block,
-    int borders, const float *input, const float *output_gradient, const float *end, float *scratch, float *sums, int goes_on) {
+    int borders, const float *table, const float *input, const float *output_gradient, const float *end, float *scratch, float *sums, int goes_on) {
   size_t lines = native_out_extent(shape, 0), line = native_out_extent(shape, 1), out = shape->out_channels / shape->groups;
   size_t before = (block->first_image * lines + block->first_line) * line;
   size_t pixels = (block->last_image - block->first_image) * (block->last_line - block->first_line) * line;
@@ -107,7 +115,7 @@ static void gradient_block(
       pack_pixels(pixels, count, right, shape->out_channels, scratch, end);
       right = scratch;
     }
-    gradient_panel(&left_shape, share, left_block, input, right, across, sums, goes_on);
+    gradient_panel(&left_shape, share, left_block, table, input, right, across, sums, goes_on);
     sums += gradient_rows(shape, share) * panel_columns;
   }
 }
@@ -124,8 +132,13 @@ static void convolve_weights(
   size_t inputs = shape->batch * shape->in_height * shape->in_width * shape->in_channels;
   size_t outputs = shape->batch * lines * line * shape->out_channels;
   int borders = may_border(shape, &share) && zeros_change_nothing(inputs, input, outputs, output_gradient);
+  float *table = scratch;
+  scratch += seen_count(shape, &share) * seen_elements;
   float *sums = scratch + most_block_pixels(shape) * panel_columns + (may_border(shape, &share) ? most_bordered(shape) : 0);
   if (panel_sums == 0) return;
+  struct block first = block_after(shape, (struct block){0, 0, lines, lines});
+  struct native_convolution left_shape = borders ? bordered(shape, &first) : *shape;
+  see(&left_shape, &share, table);
   for (size_t group = 0; group < shape->groups; group++) {
     memset(sums, 0, (share.last_panel - share.first_panel) * panel_sums * sizeof(float));
     struct block block = {0, 0, lines, lines};
@@ -133,7 +146,7 @@ static void convolve_weights(
     while (lines && line && (block.last_image < shape->batch || block.last_line < lines)) {
       block = block_after(shape, block);
       gradient_block(
-          shape, &share, group, &block, borders, input, output_gradient, output_gradient + outputs, scratch, sums, goes_on);
+          shape, &share, group, &block, borders, table, input, output_gradient, output_gradient + outputs, scratch, sums, goes_on);
       goes_on = 1;
     }
     for (size_t panel = share.first_panel; panel < share.last_panel; panel++) {
