@@ -24,7 +24,8 @@ INLINE vector load(const float *from) {
   return value;
 }
 INLINE void store(float *to, vector value) { memcpy(to, &value, sizeof value); }
-INLINE vector all(float value) { return (vector){} + value; }
+// Minus zero and not plus: that is nothing to do, where plus would turn -0 into 0.
+INLINE vector all(float value) { return value - (vector){}; }
 // a · b + c in one rounding.
 INLINE vector fused(vector a, vector b, vector c) { return __builtin_elementwise_fma(a, b, c); }
 

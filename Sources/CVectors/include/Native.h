@@ -13,6 +13,18 @@ struct native_matrix {
   ptrdiff_t row_step, column_step;
 };
 
+/// Elementary functions.
+enum native_function {
+  native_exp,
+  native_log,
+  native_tanh,
+  /// 1 / (1 + e⁻ˣ).
+  native_sigmoid,
+  native_sin,
+  native_cos,
+  native_erf,
+};
+
 /// A two-dimensional convolution of channels-last images; weights `[out_channels, in_channels / groups, kernel_height, kernel_width]`.
 struct native_convolution {
   /// Of the input.
@@ -37,8 +49,8 @@ static inline size_t native_out_extent(const struct native_convolution *shape, i
 struct native_kernels {
   /// As `LOCKSTEP_ISA` names it.
   const char *name;
-  /// Columns of a packed panel.
-  size_t columns;
+  /// Lanes of a vector, and columns of a product's packed panel.
+  size_t width, columns;
 
   /// Copies a product's right factor, `[inner, across]`, to panels of so many columns each, the last filled with zeros.
   void (*pack)(size_t inner, size_t across, struct native_matrix right, float *panels);
@@ -47,11 +59,40 @@ struct native_kernels {
   void (*multiply)(
       size_t rows, size_t across, size_t inner, struct native_matrix left, const float *panels, float *result,
       size_t stride, int goes_on);
+
+  /// `to[i] = f(from[i])`, of float32 to 1.5 units in the last place and of float64 to 2; both may be the same memory. NaN stays NaN.
+  void (*apply)(enum native_function function, const float *from, float *to, size_t count);
+  void (*apply_64)(enum native_function function, const double *from, double *to, size_t count);
+  /// `to[i] = base[i]` to the power of `exponent[i]`, with C's special cases.
+  void (*power)(const float *base, const float *exponent, float *to, size_t count);
+  void (*power_64)(const double *base, const double *exponent, double *to, size_t count);
+
+  /// Copies a convolution's weights to the panels of `convolve` or, for a gradient, of `convolve_back`.
+  void (*pack_convolution)(const struct native_convolution *shape, int is_gradient, const float *weights, float *panels);
+  /// Of each output the chain `sum = fma(input, weight, sum)` from +0 over (kernel row, kernel column, input channel)
+  /// ascending; a tap in the padding is not there. Then `sum + bias` unless that is NULL, then 0 for what is below if it cuts.
+  void (*convolve)(
+      const struct native_convolution *shape, const float *input, const float *panels, const float *bias, int cuts,
+      float *output, size_t part, size_t parts);
+  /// The input's gradient: of each the chain `sum = fma(output gradient, weight, sum)` from +0 over (kernel row, kernel
+  /// column, output channel) ascending, of those taps that meet an output.
+  void (*convolve_back)(
+      const struct native_convolution *shape, const float *output_gradient, const float *panels, float *input_gradient,
+      size_t part, size_t parts);
 };
 
 /// Elements of a right factor's panels.
 static inline size_t native_packed_count(const struct native_kernels *kernels, size_t inner, size_t across) {
   return (across + kernels->columns - 1) / kernels->columns * kernels->columns * inner;
+}
+
+/// Elements of a convolution's packed weights.
+static inline size_t native_packed_convolution_count(
+    const struct native_kernels *kernels, const struct native_convolution *shape, int is_gradient) {
+  size_t in = shape->in_channels / shape->groups, out = shape->out_channels / shape->groups;
+  size_t inner = is_gradient ? out : in, across = is_gradient ? in : out;
+  return shape->groups * shape->kernel_height * shape->kernel_width * inner *
+         ((across + kernels->width - 1) / kernels->width * kernels->width);
 }
 
 /// The kernels of a name: avx512, avx2, neon or plain; NULL where this processor has no such instructions.
