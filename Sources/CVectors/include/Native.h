@@ -72,7 +72,7 @@ struct native_kernels {
   /// Of each output the chain `sum = fma(input, weight, sum)` from +0 over (kernel row, kernel column, input channel)
   /// ascending; a tap in the padding is not there. Then `sum + bias` unless that is NULL, then 0 for what is below if it cuts.
   void (*convolve)(
-      const struct native_convolution *shape, const float *input, const float *panels, const float *bias, int cuts,
+      const struct native_convolution *shape, const float *input, const float *panels, const float *_Nullable bias, int cuts,
       float *output, size_t part, size_t parts);
   /// The input's gradient: of each the chain `sum = fma(output gradient, weight, sum)` from +0 over (kernel row, kernel
   /// column, output channel) ascending, of those taps that meet an output.

@@ -24,20 +24,32 @@ public struct Native: Backend {
     withFactor(factor, uses: 1) { multiply(rows: rows, left, $0, into: result, accumulating: accumulating) }
   }
 
-  /// Packs the factor in panels as wide as a kernel's tile.
+  /// Packs the factor in panels as wide as a kernel's tile; weights once for as long as they don't change.
   public func withFactor<Outcome>(
     _ factor: MatrixFactor, uses: Int, _ body: (MatrixFactor) throws -> Outcome
   ) rethrows -> Outcome {
-    let (inner, columns) = (factor.inner, factor.columns)
+    let (operand, inner, columns) = (factor.operand, factor.inner, factor.columns)
+    if factor.isPacked { return try body(factor) }
     let count = native_packed_count(instructions.kernels, inner, columns)
+    if let packed = operand.packed {
+      let form = PackedWeights.Form(
+        instructions: instructions, kind: operand.isTransposed ? .turnedFactor : .factor,
+        extents: [Int(bitPattern: operand.data), operand.rowStride, inner, columns])
+      let panels = packed.form(form, count: count) { pack(operand, inner, columns, into: $0) }
+      return try body(MatrixFactor(packed: panels, inner: inner, columns: columns))
+    }
     return try ScratchMemory.with(max(count, 16) * MemoryLayout<Float>.stride) { memory in
       let panels = memory.assumingMemoryBound(to: Float.self)
-      let (kernels, width) = (kernels, kernels.columns)
-      KernelThreads.share(columns, inParts: KernelThreads.parts(ofWork: 8 * count), multiplesOf: width) { range in
-        kernels.pack(
-          inner, range.count, factor.operand.matrix(column: range.lowerBound), panels + range.lowerBound * inner)
-      }
+      pack(operand, inner, columns, into: panels)
       return try body(MatrixFactor(packed: panels, inner: inner, columns: columns))
+    }
+  }
+
+  private func pack(_ operand: MatrixOperand, _ inner: Int, _ columns: Int, into panels: Floats) {
+    let (kernels, width) = (kernels, kernels.columns)
+    KernelThreads.share(columns, inParts: KernelThreads.parts(ofWork: 8 * inner * columns), multiplesOf: width) {
+      range in
+      kernels.pack(inner, range.count, operand.matrix(column: range.lowerBound), panels + range.lowerBound * inner)
     }
   }
 
@@ -62,6 +74,13 @@ public struct Native: Backend {
     }
   }
 
+  public func apply(_ activation: Activation, _ input: ConstantFloats, into result: Floats, count: Int) throws {
+    let (kernels, function) = (kernels, activation.function)
+    KernelThreads.share(count, inParts: KernelThreads.parts(ofWork: 8 * count), multiplesOf: 16) { range in
+      kernels.apply(function, input + range.lowerBound, result + range.lowerBound, range.count)
+    }
+  }
+
   public func transpose(rows: Int, columns: Int, _ matrix: ConstantFloats, into result: Floats) throws {
     try Reference().transpose(rows: rows, columns: columns, matrix, into: result)
   }
@@ -72,5 +91,15 @@ extension MatrixOperand {
   fileprivate func matrix(row: Int = 0, column: Int = 0) -> native_matrix {
     let (rowStep, columnStep) = isTransposed ? (1, rowStride) : (rowStride, 1)
     return native_matrix(data: data + row * rowStep + column * columnStep, row_step: rowStep, column_step: columnStep)
+  }
+}
+
+extension Activation {
+  fileprivate var function: native_function {
+    switch self {
+    case .sigmoid: native_sigmoid
+    case .tanh: native_tanh
+    case .exp: native_exp
+    }
   }
 }
