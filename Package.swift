@@ -35,7 +35,8 @@ let implementation: [Target] = [
     name: "DataParallel",
     dependencies: ["Failures", "Kernels", "Tensors", "Networks", "Optimizers", "MessagePassing"]),
   .target(
-    name: "Datasets", dependencies: ["Failures", "Tensors", "MessagePassing", "HDF5Files", "CZlib", "CPNG", "CJPEG"]),
+    name: "Datasets",
+    dependencies: ["Failures", "Kernels", "Tensors", "MessagePassing", "HDF5Files", "CZlib", "CPNG", "CJPEG"]),
   .target(name: "Checkpoints", dependencies: ["Failures", "Networks", "Optimizers", "HDF5Files"]),
   .target(
     name: "Training",
@@ -71,7 +72,8 @@ let torture: Target = .executableTarget(
 let tests: [Target] = [
   support, torture,
   .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"]),
-  .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], resources: [.copy("Fixtures")]),
+  .testTarget(
+    name: "TensorsTests", dependencies: ["Kernels", "Tensors", "TestSupport"], resources: [.copy("Fixtures")]),
   .testTarget(name: "NetworksTests", dependencies: ["Networks", "TestSupport"], resources: [.copy("Fixtures")]),
   .testTarget(name: "OptimizersTests", dependencies: ["Optimizers", "TestSupport"], resources: [.copy("Fixtures")]),
   .testTarget(name: "MessagePassingTests", dependencies: ["MessagePassing", "TestSupport"]),

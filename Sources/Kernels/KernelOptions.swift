@@ -74,7 +74,7 @@ public struct KernelOptions: Codable, Sendable, Hashable {
 
   /// Throws unless this processor and backend can compute so.
   public func validate() throws {
-    if backend == .native { _ = try InstructionSet.chosen.get() }
+    _ = try InstructionSet.chosen.get()
     guard precision.isSupported else {
       throw KernelOptionsError("precision is bf16, which needs a processor with AVX-512 BF16; this one has none")
     }

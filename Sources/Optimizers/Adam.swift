@@ -1,4 +1,3 @@
-import Foundation
 import Kernels
 import Tensors
 
@@ -29,8 +28,8 @@ public final class Adam: Optimizer {
     try update(
       by: Rule(
         betas: betas, epsilon: epsilon, isDecoupled: isDecoupled,
-        meanCorrection: 1 - pow(betas.mean, Double(stepCount)),
-        squareCorrection: (1 - pow(betas.square, Double(stepCount))).squareRoot()))
+        meanCorrection: 1 - Power.value(betas.mean, Double(stepCount)),
+        squareCorrection: (1 - Power.value(betas.square, Double(stepCount))).squareRoot()))
   }
 
   private struct Rule: UpdateRule {

@@ -1,4 +1,3 @@
-import Foundation
 import Kernels
 import Tensors
 
@@ -25,8 +24,8 @@ public final class LAMB: Optimizer {
     stepCount += 1
     try update(
       by: Rule(
-        betas: betas, epsilon: epsilon, meanCorrection: 1 - pow(betas.mean, Double(stepCount)),
-        squareCorrection: (1 - pow(betas.square, Double(stepCount))).squareRoot()))
+        betas: betas, epsilon: epsilon, meanCorrection: 1 - Power.value(betas.mean, Double(stepCount)),
+        squareCorrection: (1 - Power.value(betas.square, Double(stepCount))).squareRoot()))
   }
 
   private struct Rule: UpdateRule {

@@ -1,4 +1,4 @@
-import Foundation
+import Kernels
 
 /// The learning rate's factor over the steps of a training.
 public enum Schedule: Sendable, Equatable {
@@ -19,10 +19,10 @@ public enum Schedule: Sendable, Equatable {
   public func factor(at step: Int) -> Double {
     switch self {
     case .constant: return 1
-    case .step(let period, let factor): return pow(factor, Double(step / max(period, 1)))
-    case .multistep(let milestones, let factor): return pow(factor, Double(milestones.count { $0 <= step }))
+    case .step(let period, let factor): return Power.value(factor, Double(step / max(period, 1)))
+    case .multistep(let milestones, let factor): return Power.value(factor, Double(milestones.count { $0 <= step }))
     case .cosine(let steps, let end):
-      return end + (1 - end) * (1 + cos(.pi * Self.progress(step, of: steps))) / 2
+      return end + (1 - end) * (1 + ElementaryFunction.cos.value(.pi * Self.progress(step, of: steps))) / 2
     case .linear(let steps, let end): return 1 + (end - 1) * Self.progress(step, of: steps)
     case .warmUp(let steps, let start, let next):
       guard step < steps else { return next.factor(at: step - steps) }

@@ -1,5 +1,5 @@
 import Datasets
-import Foundation
+import Kernels
 import Networks
 import Tensors
 
@@ -51,8 +51,8 @@ public struct Regression: Objective {
     try predictions.withRowMajor(as: Float.self) { predictions in
       try targets.withRowMajor(as: Float.self) { targets in
         zip(predictions, targets).reduce(0) { sum, pair in
-          let difference =
-            log(max(Double(pair.0) * scale + shift, 1)) - log(max(Double(pair.1) * scale + shift, 1))
+          let price = { (number: Float) in ElementaryFunction.log.value(max(Double(number) * scale + shift, 1)) }
+          let difference = price(pair.0) - price(pair.1)
           return sum + difference * difference
         }
       }

@@ -37,6 +37,8 @@ struct LayoutTests {
     .init("exp", staysBlocked: true) { $0[0].exp() },
     .init("sigmoid and tanh", staysBlocked: true) { $0[0].sigmoid().tanh() },
     .init("cosine of a square", staysBlocked: true) { $0[0].pow(2).cos() },
+    .init("cube") { $0[0].pow(3) },
+    .init("powers of two") { ($0[0] * $0[0] + 1).pow($0[1]) + ($0[1] * $0[1] + 1).log() },
     .init("sum of two", staysBlocked: true) { $0[0] + $0[1] },
     .init("product of two", staysBlocked: true) { $0[0] * $0[1] },
     .init("quotient", staysBlocked: true) { $0[0] / ($0[1] * $0[1] + $0[1].exp()) },

@@ -68,6 +68,24 @@ struct RandomNumberTests {
     expectMoments(scaled.map(Double.init), mean: 3, variance: 0.01)
   }
 
+  /// Box's and Muller's formula of Philox's numbers, in 40 digits (mpmath), rounded once.
+  @Test("Normal numbers are these, bit for bit, on every processor")
+  func knownNormals() throws {
+    let known: [UInt32] = [
+      0x3FC5_8FCA, 0x3F39_0B12, 0x4033_723C, 0xBF1D_013E, 0x3F03_7735, 0x3F44_85D3, 0x3F74_B9C0, 0x3F64_3B18,
+      0xBF77_3D98, 0xC018_C844, 0x3E82_6B21, 0x3F46_B913,
+    ]
+    for count in 1...known.count {
+      let values = try Tensor.normal([count], key: RandomKey(seed: 5)).floats()
+      #expect(values.map(\.bitPattern) == Array(known.prefix(count)))
+    }
+    // Many are made at once; each is still a function of its place.
+    let many = try Tensor.normal([2051], key: RandomKey(seed: 5)).floats()
+    for count in [511, 512, 513, 1025] {
+      #expect(try Tensor.normal([count], key: RandomKey(seed: 5)).floats() == Array(many.prefix(count)))
+    }
+  }
+
   @Test("Bernoulli", arguments: [0, 0.1, 0.5, 1])
   func bernoulli(probability: Double) throws {
     let values = try Tensor.bernoulli([100_000], probability: probability, key: RandomKey(seed: 7)).floats()

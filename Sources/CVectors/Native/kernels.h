@@ -1,11 +1,20 @@
 // All kernels of an instruction set, whose name and vectors the including file has given.
 #pragma once
-#include "convolutions.h"
 #include "functions.h"
 #include "products.h"
+#include "weights.h"
+#include "winograd-gradient.h"
+#include "winograd.h"
 
 #define NATIVE_KERNELS(isa)                                                                               \
   const struct native_kernels native_##isa = {                                                            \
       .name = #isa, .width = width, .columns = columns, .pack = pack, .multiply = multiply,               \
       .apply = apply, .apply_64 = apply_64, .power = power, .power_64 = power_64,                         \
-      .pack_convolution = pack_convolution, .convolve = convolve, .convolve_back = convolve_back}
+      .pack_convolution = pack_convolution, .convolve = convolve, .convolve_back = convolve_back,         \
+      .convolve_weights_scratch_count = convolve_weights_scratch_count,                                   \
+      .convolve_weights = convolve_weights,                                                               \
+      .winograd_pack = winograd_pack, .winograd_scratch_count = winograd_scratch_count,                   \
+      .winograd_convolve = winograd_convolve,                                                             \
+      .winograd_gradient_scratch_count = winograd_gradient_scratch_count,                                 \
+      .winograd_weights_gradient = winograd_weights_gradient,                                             \
+  }

@@ -79,6 +79,31 @@ struct native_kernels {
   void (*convolve_back)(
       const struct native_convolution *shape, const float *output_gradient, const float *panels, float *input_gradient,
       size_t part, size_t parts);
+  /// The weights' gradient: of each the chain `sum = fma(input, output gradient, sum)` from +0 over (image, output row, output
+  /// column) ascending, of those outputs whose tap meets the input. A part needs so many elements of scratch memory.
+  size_t (*convolve_weights_scratch_count)(const struct native_convolution *shape, size_t part, size_t parts);
+  void (*convolve_weights)(
+      const struct native_convolution *shape, const float *input, const float *output_gradient, float *weights_gradient,
+      float *scratch, size_t part, size_t parts);
+
+  /// 3×3 convolutions with stride 1, dilation 1, one group and padding up to 2 by Winograd's F(4×4, 3×3), whose transforms
+  /// `winograd-transforms.h` states. The input's gradient is the same convolution, of the output's gradient by turned weights.
+  /// This transforms the weights; each part fills its share.
+  void (*winograd_pack)(
+      const struct native_convolution *shape, int is_gradient, const float *weights, float *packed, size_t part, size_t parts);
+  /// Elements of the scratch memory of one part.
+  size_t (*winograd_scratch_count)(const struct native_convolution *shape, int is_gradient);
+  /// Of each output 36 chains `sum = fma(image, weight, sum)` of transformed factors from +0 over the channels ascending,
+  /// transformed back; then bias and cut as `convolve` has them. Each part computes its share of the tiles.
+  void (*winograd_convolve)(
+      const struct native_convolution *shape, int is_gradient, const float *images, const float *packed,
+      const float *_Nullable bias, int cuts, float *output, float *scratch, size_t part, size_t parts);
+  /// The weights' gradient `[out, in, 3, 3]`: 36 chains `sum = fma(image, gradient, sum)` of transformed factors from +0 over the
+  /// tiles (image, row, column) ascending, transformed back. Parts share the channels; the scratch memory is that of one part.
+  size_t (*winograd_gradient_scratch_count)(const struct native_convolution *shape, size_t parts);
+  void (*winograd_weights_gradient)(
+      const struct native_convolution *shape, const float *images, const float *output_gradient, float *weights_gradient,
+      float *scratch, size_t part, size_t parts);
 };
 
 /// Elements of a right factor's panels.
@@ -93,6 +118,14 @@ static inline size_t native_packed_convolution_count(
   size_t inner = is_gradient ? out : in, across = is_gradient ? in : out;
   return shape->groups * shape->kernel_height * shape->kernel_width * inner *
          ((across + kernels->width - 1) / kernels->width * kernels->width);
+}
+
+/// Elements of the weights that `winograd_pack` transforms.
+static inline size_t native_winograd_count(
+    const struct native_kernels *kernels, const struct native_convolution *shape, int is_gradient) {
+  size_t in = is_gradient ? shape->out_channels : shape->in_channels;
+  size_t out = is_gradient ? shape->in_channels : shape->out_channels;
+  return 36 * in * ((out + kernels->width - 1) / kernels->width * kernels->width);
 }
 
 /// The kernels of a name: avx512, avx2, neon or plain; NULL where this processor has no such instructions.

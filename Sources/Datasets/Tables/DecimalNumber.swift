@@ -3,7 +3,7 @@ import Glibc
 /// Decimal numbers in text, read exactly: the nearest double, as `strtod` finds it, without its price in the usual case.
 enum DecimalNumber {
   /// 10⁰…10²², which doubles hold exactly.
-  private static let powers: [Double] = (0...22).map { Glibc.pow(10, Double($0)) }
+  private static let powers: [Double] = (0...22).map { repeatElement(10, count: $0).reduce(1, *) }
 
   /// The number that all of `text` is, spaces around it left out; nil for anything else.
   ///

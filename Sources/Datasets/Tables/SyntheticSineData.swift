@@ -1,5 +1,6 @@
 import Foundation
 import HDF5Files
+import Kernels
 import Tensors
 
 /// The noisy sine of the book's chapter on sequence models: `sin(0.01 t)` for t = 1, 2, … with normal noise. A row of its
@@ -24,7 +25,7 @@ public struct SyntheticSineData: Sendable {
   /// All points, in the order of time.
   public func series() throws -> [Float] {
     let errors = try Tensor.normal([points], standardDeviation: noise, key: RandomKey(seed: seed, .synthesis)).floats()
-    return errors.enumerated().map { Float(sin(0.01 * Double($0.offset + 1))) + $0.element }
+    return errors.enumerated().map { Float(ElementaryFunction.sin.value(0.01 * Double($0.offset + 1))) + $0.element }
   }
 
   /// Features `[n, lags]` and targets `[n, 1]` of the points in the range.

@@ -172,6 +172,12 @@ struct BroadcastPair {
     strides = isAligned ? left.strides : shape.rowMajorStrides
   }
 
+  /// Operands of one type whose elements lie one after the other in one order, and memory for a result of that type.
+  func alike() throws -> (left: Tensor, right: Tensor, result: Tensor) {
+    let result = try Tensor(uninitialized: shape, left.dtype, strides: strides)
+    return isAligned ? (left, right, result) : (left.packed(), right.packed(), result)
+  }
+
   @inline(__always)
   func combine<A: Element, B: Element, R: Element>(_ operation: (A, B) -> R) throws -> Tensor {
     if isAligned, R.dtype == .float32, left.isBlocked, right.isBlocked { return try combineBlocks(operation) }

@@ -1,4 +1,3 @@
-import Glibc
 import Kernels
 
 // Functions of single elements. Integer tensors are taken as float32, but where the result is whole too. A result lies in
@@ -8,7 +7,7 @@ extension Tensor {
   /// `exp x`; derivative `exp x`.
   public final func exp() -> Tensor {
     attempt(as: nil, floatType) {
-      let y = try vectorized(.exp) { Glibc.exp($0) }
+      let y = try activated(.exp, .exp)
       let kept = y.detached()
       return y.recorded([self], needing: kept) { [$0 * kept] }
     }
@@ -17,7 +16,7 @@ extension Tensor {
   /// `ln x`; derivative `1 / x`.
   public final func log() -> Tensor {
     attempt(as: nil, floatType) {
-      try mapped({ Glibc.logf($0) }, { Glibc.log($0) }).recorded([self], needing: self) { [$0 / self] }
+      try mapped(.log).recorded([self], needing: self) { [$0 / self] }
     }
   }
 
@@ -34,8 +33,11 @@ extension Tensor {
       if exponent == 2 {
         return try mapped({ $0 * $0 }, { $0 * $0 }).recorded([self], needing: self) { [$0 * self * 2] }
       }
-      return try mapped({ Glibc.powf($0, Float(exponent)) }, { Glibc.pow($0, exponent) })
-        .recorded([self], needing: self) { [exponent == 0 ? $0 * 0 : $0 * self.pow(exponent - 1) * exponent] }
+      let source = to(floatType).dense()
+      let exponents = try source.mapped({ _ in Float(exponent) }, { _ in exponent })
+      return try source.raised(to: exponents).recorded([self], needing: self) {
+        [exponent == 0 ? $0 * 0 : $0 * self.pow(exponent - 1) * exponent]
+      }
     }
   }
 
@@ -44,18 +46,18 @@ extension Tensor {
     attempt(exponent, as: shape.stretched(with: exponent.shape), Swift.max(dtype(with: exponent), .float32)) {
       let dtype = Swift.max(dtype(with: exponent), .float32)
       let (x, e) = (to(dtype), exponent.to(dtype))
-      let y = try x.paired(e, "pow", { Glibc.powf($0, $1) }, { Glibc.pow($0, $1) })
+      let y = try x.raised(to: e)
       let kept = y.detached()
       return y.recorded([x, e], needing: x, e, kept) { gradient in
         var derivatives: [Tensor?] = [nil, nil]
         if x.tracksGradient {
-          let slope = try x.paired(
-            e, "pow", { $1 == 0 ? 0 : $1 * Glibc.powf($0, $1 - 1) }, { $1 == 0 ? 0 : $1 * Glibc.pow($0, $1 - 1) })
+          let lower = try e.mapped({ $0 - 1 }, { $0 - 1 })
+          let slope = try x.raised(to: lower).paired(e, "pow", { $1 == 0 ? 0 : $1 * $0 }, { $1 == 0 ? 0 : $1 * $0 })
           derivatives[0] = x.unbroadcast(gradient * slope)
         }
         if e.tracksGradient {
-          let slope = try x.paired(
-            kept, "pow", { $0 == 0 ? 0 : $1 * Glibc.logf($0) }, { $0 == 0 ? 0 : $1 * Glibc.log($0) })
+          let slope = try kept.paired(
+            x.mapped(.log), "pow", { $0 == 0 ? 0 : $0 * $1 }, { $0 == 0 ? 0 : $0 * $1 })
           derivatives[1] = e.unbroadcast(gradient * slope)
         }
         return derivatives
@@ -82,21 +84,21 @@ extension Tensor {
   /// `sin x`; derivative `cos x`.
   public final func sin() -> Tensor {
     attempt(as: nil, floatType) {
-      try mapped({ Glibc.sinf($0) }, { Glibc.sin($0) }).recorded([self], needing: self) { [$0 * self.cos()] }
+      try mapped(.sin).recorded([self], needing: self) { [$0 * self.cos()] }
     }
   }
 
   /// `cos x`; derivative `-sin x`.
   public final func cos() -> Tensor {
     attempt(as: nil, floatType) {
-      try mapped({ Glibc.cosf($0) }, { Glibc.cos($0) }).recorded([self], needing: self) { [-($0 * self.sin())] }
+      try mapped(.cos).recorded([self], needing: self) { [-($0 * self.sin())] }
     }
   }
 
   /// `tanh x`; derivative `1 - y²`.
   public final func tanh() -> Tensor {
     attempt(as: nil, floatType) {
-      let y = try vectorized(.tanh) { Glibc.tanh($0) }
+      let y = try activated(.tanh, .tanh)
       let kept = y.detached()
       return y.recorded([self], needing: kept) {
         [try $0.paired(kept, "tanh", { $0 * (1 - $1 * $1) }, { $0 * (1 - $1 * $1) })]
@@ -107,7 +109,7 @@ extension Tensor {
   /// `1 / (1 + exp(-x))`; derivative `y (1 - y)`.
   public final func sigmoid() -> Tensor {
     attempt(as: nil, floatType) {
-      let y = try vectorized(.sigmoid) { 1 / (1 + Glibc.exp(-$0)) }
+      let y = try activated(.sigmoid, .sigmoid)
       let kept = y.detached()
       return y.recorded([self], needing: kept) {
         [try $0.paired(kept, "sigmoid", { $0 * $1 * (1 - $1) }, { $0 * $1 * (1 - $1) })]
@@ -170,14 +172,43 @@ extension Tensor {
     return result
   }
 
-  /// A function for which there are kernels of float32. Not recorded.
-  private final func vectorized(_ kernel: Activation, _ double: (Double) -> Double) throws -> Tensor {
+  /// A function that backends have kernels of: theirs of float32, that of every processor of float64. Not recorded.
+  private final func activated(_ kernel: Activation, _ function: ElementaryFunction) throws -> Tensor {
     let kernels = KernelOptions.current.kernels
-    if isBlocked { return try mappedInBlocks { try kernels.apply(kernel, $0, into: $1, count: $2) } }
+    return try mapped(function) { try kernels.apply(kernel, $0, into: $1, count: $2) }
+  }
+
+  /// A function with the same bits on every processor. Not recorded.
+  private final func mapped(_ function: ElementaryFunction) throws -> Tensor {
+    try mapped(function) { function.apply($0, into: $1, count: $2) }
+  }
+
+  private final func mapped(
+    _ function: ElementaryFunction,
+    _ floats: (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) throws -> Void
+  ) throws -> Tensor {
+    if isBlocked { return try mappedInBlocks(floats) }
     let source = to(floatType).dense()
-    if source.dtype == .float64 { return try source.mapped({ $0 }, double) }
     let result = try Tensor(uninitialized: source.shape, source.dtype, strides: source.strides)
-    try kernels.apply(kernel, source.pointer(), into: result.pointer(), count: source.elementCount)
+    if source.dtype == .float64 {
+      try function.apply(source.pointer(Double.self), into: result.pointer(), count: source.elementCount)
+    } else {
+      try floats(source.pointer(), result.pointer(), source.elementCount)
+    }
+    return result
+  }
+
+  /// The power of each broadcast pair of float elements of one type. Not recorded.
+  private final func raised(to exponent: Tensor) throws -> Tensor {
+    let (base, exponent, result) = try BroadcastPair(self, exponent, "pow").alike()
+    let count = result.elementCount
+    if dtype == .float64 {
+      try Power.apply(
+        base.pointer(Double.self), exponent.pointer(Double.self), into: result.pointer(Double.self), count: count)
+    } else {
+      try Power.apply(
+        base.pointer(Float.self), exponent.pointer(Float.self), into: result.pointer(Float.self), count: count)
+    }
     return result
   }
 

@@ -1,4 +1,4 @@
-import Glibc
+import Kernels
 
 extension Tensor {
   /// Float32 numbers evenly in `low..<high`.
@@ -25,14 +25,26 @@ extension Tensor {
 
   private final func fillNormal(_ mean: Double, _ standardDeviation: Double, _ key: RandomKey) throws {
     let target = try pointer(Float.self)
-    for start in stride(from: 0, to: elementCount, by: 4) {
-      let bits = key.block(start / 4)
-      for pair in 0..<2 {
-        let radius = Glibc.sqrt(-2 * Glibc.log(1 - Double(bits[2 * pair]) * 0x1p-32))
-        let angle = 2 * Double.pi * Double(bits[2 * pair + 1]) * 0x1p-32
-        for (lane, value) in [radius * Glibc.cos(angle), radius * Glibc.sin(angle)].enumerated() {
-          let index = start + 2 * pair + lane
-          if index < elementCount { target[index] = Float(mean + standardDeviation * value) }
+    // Pairs at once; a block has two.
+    let pairs = 256
+    withUnsafeTemporaryAllocation(of: Double.self, capacity: 3 * pairs) { memory in
+      guard let radii = memory.baseAddress else { return }
+      let (cosines, sines) = (radii + pairs, radii + 2 * pairs)
+      for first in stride(from: 0, to: elementCount, by: 2 * pairs) {
+        let count = Swift.min(pairs, (elementCount - first + 1) / 2)
+        for pair in stride(from: 0, to: count, by: 2) {
+          let bits = key.block((first / 2 + pair) / 2)
+          (radii[pair], radii[pair + 1]) = (1 - Double(bits.x) * 0x1p-32, 1 - Double(bits.z) * 0x1p-32)
+          sines[pair] = 2 * Double.pi * Double(bits.y) * 0x1p-32
+          sines[pair + 1] = 2 * Double.pi * Double(bits.w) * 0x1p-32
+        }
+        ElementaryFunction.log.apply(radii, into: radii, count: count)
+        ElementaryFunction.cos.apply(sines, into: cosines, count: count)
+        ElementaryFunction.sin.apply(sines, into: sines, count: count)
+        for pair in 0..<count {
+          let (radius, index) = ((-2 * radii[pair]).squareRoot(), first + 2 * pair)
+          target[index] = Float(mean + standardDeviation * (radius * cosines[pair]))
+          if index + 1 < elementCount { target[index + 1] = Float(mean + standardDeviation * (radius * sines[pair])) }
         }
       }
     }

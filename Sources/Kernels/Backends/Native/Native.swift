@@ -8,7 +8,7 @@ public struct Native: Backend {
 
   /// By the options' convolution method; an instruction set is named by tests alone.
   public init(_ options: KernelOptions = KernelOptions(), _ instructions: InstructionSet? = nil) {
-    self.instructions = instructions ?? (try? InstructionSet.chosen.get()) ?? .plain
+    self.instructions = instructions ?? .inUse
     convolution = options.convolution
   }
 

@@ -1,0 +1,215 @@
+// The gradients of a convolution's weights: of each the chain `sum = fused(input, output gradient, sum)` over (image, row, column)
+// of those output pixels at which the weight's tap meets the input. Rows of a tile are input channels of taps, columns are
+// output channels.
+#pragma once
+#include "convolutions.h"
+
+// Output pixels of a block, so many that sums are seldom read and written, and so few that all weights see them in a near cache;
+// elements of a cache; fewer input channels than `few_channels` share tiles with other taps.
+enum { most_pixels = 1024, fewest_pixels = 256, cached_elements = 65536, few_channels = 8 };
+
+// Output pixels: lines of images.
+struct block {
+  size_t first_image, last_image, first_line, last_line;
+};
+
+// A weight's row of a tile: where its tap's input lies, seen from the first output pixel, and the pixels that it meets,
+// vertically and horizontally.
+struct seen {
+  ptrdiff_t left;
+  size_t first[2], end[2];
+};
+
+// How the input and the output gradient lie behind one another, and where sums of a tile are.
+struct tile_steps {
+  ptrdiff_t left_image, left_line, left_pixel, right_image, right_line;
+};
+
+INLINE size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+INLINE size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+// The pixels that all rows meet, and those that any does.
+static void common_of(const struct seen *seen, size_t high, struct seen *every, struct seen *any) {
+  *every = *any = seen[0];
+  for (size_t r = 1; r < high; r++)
+    for (int i = 0; i < 2; i++) {
+      every->first[i] = larger(every->first[i], seen[r].first[i]);
+      every->end[i] = smaller(every->end[i], seen[r].end[i]);
+      any->first[i] = smaller(any->first[i], seen[r].first[i]);
+      any->end[i] = larger(any->end[i], seen[r].end[i]);
+    }
+}
+
+// `seen` has `height` rows, of which `high` are there; the results lie `wide` vectors apart. Rows that are neighbouring channels
+// of one tap need one address only.
+INLINE void gradient_tile(
+    int height, int wide, int are_neighbours, size_t high, const struct block *block, const struct seen *seen, const struct tile_steps *steps,
+    const float *left, const float *right, float *results, int goes_on) {
+  struct seen every, any;
+  common_of(seen, high, &every, &any);
+  vector sum[most_rows][panel_vectors];
+  const float *a[most_rows];
+#pragma clang loop unroll(full)
+  for (int r = 0; r < height; r++) {
+    a[r] = are_neighbours ? left + seen[0].left + r : left + seen[r].left;
+#pragma clang loop unroll(full)
+    for (int v = 0; v < wide; v++)
+      sum[r][v] = goes_on && (size_t)r < high ? load(results + (r * wide + v) * width) : all(0);
+  }
+  for (size_t image = block->first_image; image < block->last_image; image++)
+    for (size_t y = larger(block->first_line, any.first[0]); y < smaller(block->last_line, any.end[0]); y++) {
+      ptrdiff_t line = (ptrdiff_t)image * steps->left_image + (ptrdiff_t)y * steps->left_line;
+      const float *from = right + (ptrdiff_t)(image - block->first_image) * steps->right_image +
+                          (ptrdiff_t)(y - block->first_line) * steps->right_line;
+      int all_rows = y >= every.first[0] && y < every.end[0];
+      for (size_t x = any.first[1]; x < any.end[1];) {
+        ptrdiff_t at = line + (ptrdiff_t)x * steps->left_pixel;
+        const float *b = from + x * (size_t)(wide * width);
+        if (all_rows && x >= every.first[1] && x < every.end[1]) {
+          for (; x < every.end[1]; x++, at += steps->left_pixel, b += wide * width) {
+            vector factor[panel_vectors];
+#pragma clang loop unroll(full)
+            for (int v = 0; v < wide; v++) factor[v] = load(b + v * width);
+#pragma clang loop unroll(full)
+            for (int r = 0; r < height; r++) {
+              vector value = all(a[r][at]);
+#pragma clang loop unroll(full)
+              for (int v = 0; v < wide; v++) sum[r][v] = fused(value, factor[v], sum[r][v]);
+            }
+          }
+          continue;
+        }
+        // At the image's edge some rows' taps meet nothing.
+#pragma clang loop unroll(full)
+        for (int r = 0; r < height; r++)
+          if (y >= seen[r].first[0] && y < seen[r].end[0] && x >= seen[r].first[1] && x < seen[r].end[1]) {
+            vector value = all(a[r][at]);
+#pragma clang loop unroll(full)
+            for (int v = 0; v < wide; v++) sum[r][v] = fused(value, load(b + v * width), sum[r][v]);
+          }
+        x++;
+      }
+    }
+#pragma clang loop unroll(full)
+  for (int r = 0; r < height; r++)
+#pragma clang loop unroll(full)
+    for (int v = 0; v < wide; v++)
+      if ((size_t)r < high) store(results + (r * wide + v) * width, sum[r][v]);
+}
+
+// Rows of a smaller tile; half of them are the smallest.
+INLINE size_t rows_of_two_thirds(int wide) { return ((size_t)rows_of(wide) + 2) / 3 * 2; }
+
+// Rows of the next tile, so that no small one remains.
+static size_t rows_next(int wide, size_t there) {
+  size_t all_rows = (size_t)rows_of(wide), some = rows_of_two_thirds(wide);
+  return there <= all_rows ? there : there <= 2 * some ? some : all_rows;
+}
+
+// A tile of at most `rows_of(wide)` rows.
+static void gradient_tile_of(
+    int wide, size_t high, const struct block *block, const struct seen *seen, const struct tile_steps *steps,
+    const float *left, const float *right, float *results, int goes_on) {
+  int neighbours = high == (size_t)rows_of(wide);
+  for (size_t r = 1; r < high; r++) neighbours &= seen[r].left == seen[r - 1].left + 1;
+#define GRADIENT_TILE(n)                                                                                        \
+  case n:                                                                                                       \
+    if (neighbours)                                                                                             \
+      gradient_tile(rows_of(n), n, 1, high, block, seen, steps, left, right, results, goes_on);                 \
+    else if (high > rows_of_two_thirds(n))                                                                      \
+      gradient_tile(rows_of(n), n, 0, high, block, seen, steps, left, right, results, goes_on);                 \
+    else if (high > rows_of_two_thirds(n) / 2)                                                                  \
+      gradient_tile(rows_of_two_thirds(n), n, 0, high, block, seen, steps, left, right, results, goes_on);      \
+    else                                                                                                        \
+      gradient_tile(rows_of_two_thirds(n) / 2, n, 0, high, block, seen, steps, left, right, results, goes_on);  \
+    break
+  switch (wide) {
+    GRADIENT_TILE(1);
+#if NATIVE_VECTORS > 1
+    GRADIENT_TILE(2);
+#endif
+#if NATIVE_VECTORS > 2
+    GRADIENT_TILE(3);
+    GRADIENT_TILE(4);
+#endif
+  }
+#undef GRADIENT_TILE
+}
+
+// The output pixels along an axis at which a tap meets the input.
+static void meet(const struct native_convolution *shape, int i, size_t tap, size_t *first, size_t *end) {
+  size_t out = native_out_extent(shape, i), extent = i ? shape->in_width : shape->in_height;
+  size_t ahead = tap * shape->dilation[i], padding = shape->padding[i], stride = shape->stride[i];
+  *first = smaller(padding > ahead ? (padding - ahead + stride - 1) / stride : 0, out);
+  *end = extent + padding > ahead ? smaller((extent - 1 + padding - ahead) / stride + 1, out) : 0;
+  *end = larger(*first, *end);
+}
+
+// Row `row` of the matrix [kernel row, kernel column, input channel of a group].
+static struct seen seen_of(const struct native_convolution *shape, size_t row) {
+  size_t channels = shape->in_channels / shape->groups, tap = row / channels;
+  size_t place[2] = {tap / shape->kernel_width, tap % shape->kernel_width};
+  struct seen seen;
+  for (int i = 0; i < 2; i++) meet(shape, i, place[i], &seen.first[i], &seen.end[i]);
+  ptrdiff_t y = (ptrdiff_t)(place[0] * shape->dilation[0]) - (ptrdiff_t)shape->padding[0];
+  ptrdiff_t x = (ptrdiff_t)(place[1] * shape->dilation[1]) - (ptrdiff_t)shape->padding[1];
+  seen.left = (y * (ptrdiff_t)shape->in_width + x) * (ptrdiff_t)shape->in_channels + (ptrdiff_t)(row % channels);
+  return seen;
+}
+
+// What a part computes: panels of every group, and input channels of every tap or, of few channels, rows of the matrix.
+struct gradient_share {
+  size_t first_panel, last_panel, first_row, last_row;
+  int mixes_taps;
+};
+
+static struct gradient_share gradient_share_of(const struct native_convolution *shape, size_t part, size_t parts) {
+  size_t channels = shape->in_channels / shape->groups, out = shape->out_channels / shape->groups;
+  size_t panels = (out + panel_columns - 1) / panel_columns;
+  struct gradient_share share = {.last_panel = panels, .mixes_taps = channels < few_channels};
+  size_t count = share.mixes_taps ? channels * shape->kernel_height * shape->kernel_width : channels;
+  share.last_row = count;
+  if (panels % parts == 0) {
+    share.first_panel = panels / parts * part;
+    share.last_panel = panels / parts * (part + 1);
+  } else {
+    share.first_row = count * part / parts;
+    share.last_row = count * (part + 1) / parts;
+  }
+  return share;
+}
+
+// Rows of sums that a part has of each panel.
+static size_t gradient_rows(const struct native_convolution *shape, const struct gradient_share *share) {
+  return (share->last_row - share->first_row) * (share->mixes_taps ? 1 : shape->kernel_height * shape->kernel_width);
+}
+
+// Where the sums stay in a cache themselves, a block is as small as its input.
+static size_t block_pixels_of(const struct native_convolution *shape) {
+  size_t taps = shape->kernel_height * shape->kernel_width;
+  if (taps * shape->in_channels / shape->groups * shape->out_channels > cached_elements) return most_pixels;
+  size_t pixels = cached_elements / (shape->in_channels * shape->stride[0] * shape->stride[1]);
+  return larger(fewest_pixels, smaller(most_pixels, pixels));
+}
+
+// Images of a block, or lines of one image.
+static struct block block_after(const struct native_convolution *shape, struct block last) {
+  size_t block_pixels = block_pixels_of(shape);
+  size_t lines = native_out_extent(shape, 0), across = native_out_extent(shape, 1), pixels = lines * across;
+  struct block block = {last.first_image, last.last_image, last.last_line, lines};
+  if (last.last_line == lines) {
+    block.first_image = last.last_image;
+    block.last_image = block.first_image + (pixels && pixels < block_pixels ? block_pixels / pixels : 1);
+    block.last_image = smaller(block.last_image, shape->batch);
+    block.first_line = 0;
+  }
+  if (pixels > block_pixels) block.last_line = smaller(block.first_line + (block_pixels - 1) / across + 1, lines);
+  return block;
+}
+
+static size_t most_block_pixels(const struct native_convolution *shape) {
+  size_t block_pixels = block_pixels_of(shape);
+  size_t lines = native_out_extent(shape, 0), across = native_out_extent(shape, 1), pixels = lines * across;
+  if (pixels > block_pixels) return smaller((block_pixels - 1) / across + 1, lines) * across;
+  return pixels * smaller(shape->batch, pixels ? block_pixels / pixels : 1);
+}
