@@ -74,13 +74,6 @@ public struct Native: Backend {
     }
   }
 
-  public func apply(_ activation: Activation, _ input: ConstantFloats, into result: Floats, count: Int) throws {
-    let (kernels, function) = (kernels, activation.function)
-    KernelThreads.share(count, inParts: KernelThreads.parts(ofWork: 8 * count), multiplesOf: 16) { range in
-      kernels.apply(function, input + range.lowerBound, result + range.lowerBound, range.count)
-    }
-  }
-
   public func transpose(rows: Int, columns: Int, _ matrix: ConstantFloats, into result: Floats) throws {
     try Reference().transpose(rows: rows, columns: columns, matrix, into: result)
   }
@@ -91,15 +84,5 @@ extension MatrixOperand {
   fileprivate func matrix(row: Int = 0, column: Int = 0) -> native_matrix {
     let (rowStep, columnStep) = isTransposed ? (1, rowStride) : (rowStride, 1)
     return native_matrix(data: data + row * rowStep + column * columnStep, row_step: rowStep, column_step: columnStep)
-  }
-}
-
-extension Activation {
-  fileprivate var function: native_function {
-    switch self {
-    case .sigmoid: native_sigmoid
-    case .tanh: native_tanh
-    case .exp: native_exp
-    }
   }
 }
