@@ -157,7 +157,7 @@ extension Native {
   }
 
   /// Calls `body` with images channels-last.
-  private func reading(
+  func reading(
     _ images: ConstantFloats, _ extents: ImageExtents, _ layout: ImageLayout, _ body: (ConstantFloats) -> Void
   ) {
     guard layout == .blocked else { return body(images) }
@@ -170,7 +170,7 @@ extension Native {
   }
 
   /// Calls `body` with memory for images channels-last, and puts what it leaves there where it belongs.
-  private func writing(_ images: Floats, _ extents: ImageExtents, _ layout: ImageLayout, _ body: (Floats) -> Void) {
+  func writing(_ images: Floats, _ extents: ImageExtents, _ layout: ImageLayout, _ body: (Floats) -> Void) {
     guard layout == .blocked else { return body(images) }
     ScratchMemory.with(max(extents.elementCount(.channelsLast), 16) * MemoryLayout<Float>.stride) { memory in
       let plain = memory.assumingMemoryBound(to: Float.self)
