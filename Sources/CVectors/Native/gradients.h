@@ -17,7 +17,7 @@ struct block {
 // vertically and horizontally.
 struct seen {
   ptrdiff_t left;
-  size_t first[2], end[2];
+  size_t first[2], count[2];
 };
 
 // How the input and the output gradient lie behind one another, and where sums of a tile are.
@@ -29,15 +29,24 @@ INLINE size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 INLINE size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 // The pixels that all rows meet, and those that any does.
-static void common_of(const struct seen *seen, size_t high, struct seen *every, struct seen *any) {
-  *every = *any = seen[0];
-  for (size_t r = 1; r < high; r++)
-    for (int i = 0; i < 2; i++) {
-      every->first[i] = larger(every->first[i], seen[r].first[i]);
-      every->end[i] = smaller(every->end[i], seen[r].end[i]);
-      any->first[i] = smaller(any->first[i], seen[r].first[i]);
-      any->end[i] = larger(any->end[i], seen[r].end[i]);
+struct common {
+  size_t every_first[2], every_end[2], any_first[2], any_end[2];
+};
+
+static struct common common_of(const struct seen *seen, size_t high) {
+  struct common common;
+  for (int i = 0; i < 2; i++) {
+    common.every_first[i] = common.any_end[i] = 0;
+    common.every_end[i] = common.any_first[i] = SIZE_MAX;
+    for (size_t r = 0; r < high; r++) {
+      size_t first = seen[r].first[i], end = first + seen[r].count[i];
+      common.every_first[i] = larger(common.every_first[i], first);
+      common.every_end[i] = smaller(common.every_end[i], end);
+      common.any_first[i] = smaller(common.any_first[i], first);
+      common.any_end[i] = larger(common.any_end[i], end);
     }
+  }
+  return common;
 }
 
 // `seen` has `height` rows, of which `high` are there; the results lie `wide` vectors apart. Rows that are neighbouring channels
@@ -45,8 +54,7 @@ static void common_of(const struct seen *seen, size_t high, struct seen *every, 
 INLINE void gradient_tile(
     int height, int wide, int are_neighbours, size_t high, const struct block *block, const struct seen *seen, const struct tile_steps *steps,
     const float *left, const float *right, float *results, int goes_on) {
-  struct seen every, any;
-  common_of(seen, high, &every, &any);
+  struct common common = common_of(seen, high);
   vector sum[most_rows][panel_vectors];
   const float *a[most_rows];
 #pragma clang loop unroll(full)
@@ -57,16 +65,16 @@ INLINE void gradient_tile(
       sum[r][v] = goes_on && (size_t)r < high ? load(results + (r * wide + v) * width) : all(0);
   }
   for (size_t image = block->first_image; image < block->last_image; image++)
-    for (size_t y = larger(block->first_line, any.first[0]); y < smaller(block->last_line, any.end[0]); y++) {
+    for (size_t y = larger(block->first_line, common.any_first[0]); y < smaller(block->last_line, common.any_end[0]); y++) {
       ptrdiff_t line = (ptrdiff_t)image * steps->left_image + (ptrdiff_t)y * steps->left_line;
       const float *from = right + (ptrdiff_t)(image - block->first_image) * steps->right_image +
                           (ptrdiff_t)(y - block->first_line) * steps->right_line;
-      int all_rows = y >= every.first[0] && y < every.end[0];
-      for (size_t x = any.first[1]; x < any.end[1];) {
+      int all_rows = y >= common.every_first[0] && y < common.every_end[0];
+      for (size_t x = common.any_first[1]; x < common.any_end[1];) {
         ptrdiff_t at = line + (ptrdiff_t)x * steps->left_pixel;
         const float *b = from + x * (size_t)(wide * width);
-        if (all_rows && x >= every.first[1] && x < every.end[1]) {
-          for (; x < every.end[1]; x++, at += steps->left_pixel, b += wide * width) {
+        if (all_rows && x >= common.every_first[1] && x < common.every_end[1]) {
+          for (; x < common.every_end[1]; x++, at += steps->left_pixel, b += wide * width) {
             vector factor[panel_vectors];
 #pragma clang loop unroll(full)
             for (int v = 0; v < wide; v++) factor[v] = load(b + v * width);
@@ -82,7 +90,7 @@ INLINE void gradient_tile(
         // At the image's edge some rows' taps meet nothing.
 #pragma clang loop unroll(full)
         for (int r = 0; r < height; r++)
-          if (y >= seen[r].first[0] && y < seen[r].end[0] && x >= seen[r].first[1] && x < seen[r].end[1]) {
+          if (y - seen[r].first[0] < seen[r].count[0] && x - seen[r].first[1] < seen[r].count[1]) {
             vector value = all(a[r][at]);
 #pragma clang loop unroll(full)
             for (int v = 0; v < wide; v++) sum[r][v] = fused(value, load(b + v * width), sum[r][v]);
@@ -137,12 +145,12 @@ static void gradient_tile_of(
 }
 
 // The output pixels along an axis at which a tap meets the input.
-static void meet(const struct native_convolution *shape, int i, size_t tap, size_t *first, size_t *end) {
+static void meet(const struct native_convolution *shape, int i, size_t tap, size_t *first, size_t *count) {
   size_t out = native_out_extent(shape, i), extent = i ? shape->in_width : shape->in_height;
   size_t ahead = tap * shape->dilation[i], padding = shape->padding[i], stride = shape->stride[i];
   *first = smaller(padding > ahead ? (padding - ahead + stride - 1) / stride : 0, out);
-  *end = extent + padding > ahead ? smaller((extent - 1 + padding - ahead) / stride + 1, out) : 0;
-  *end = larger(*first, *end);
+  size_t end = extent + padding > ahead ? smaller((extent - 1 + padding - ahead) / stride + 1, out) : 0;
+  *count = end > *first ? end - *first : 0;
 }
 
 // Row `row` of the matrix [kernel row, kernel column, input channel of a group].
@@ -150,7 +158,7 @@ static struct seen seen_of(const struct native_convolution *shape, size_t row) {
   size_t channels = shape->in_channels / shape->groups, tap = row / channels;
   size_t place[2] = {tap / shape->kernel_width, tap % shape->kernel_width};
   struct seen seen;
-  for (int i = 0; i < 2; i++) meet(shape, i, place[i], &seen.first[i], &seen.end[i]);
+  for (int i = 0; i < 2; i++) meet(shape, i, place[i], &seen.first[i], &seen.count[i]);
   ptrdiff_t y = (ptrdiff_t)(place[0] * shape->dilation[0]) - (ptrdiff_t)shape->padding[0];
   ptrdiff_t x = (ptrdiff_t)(place[1] * shape->dilation[1]) - (ptrdiff_t)shape->padding[1];
   seen.left = (y * (ptrdiff_t)shape->in_width + x) * (ptrdiff_t)shape->in_channels + (ptrdiff_t)(row % channels);

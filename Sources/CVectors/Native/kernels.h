@@ -1,7 +1,7 @@
 // All kernels of an instruction set, whose name and vectors the including file has given.
 #pragma once
+#include "averages.h"
 #include "functions.h"
-#include "pooling.h"
 #include "products.h"
 #include "weights.h"
 #include "winograd-gradient.h"

@@ -1,14 +1,14 @@
 // The gradients of a convolution's weights, block by block, panel by panel, tile by tile.
 #pragma once
-#include "gradients.h"
+#include "borders.h"
 
-// A panel of a block's output gradients, laid side by side.
-static void pack_pixels(size_t pixels, size_t count, const float *from, size_t from_step, float *to) {
-  size_t across = whole_vectors(count), whole = count / width * width;
-  for (size_t i = 0; i < pixels; i++, from += from_step, to += across) {
-    for (size_t v = 0; v < whole; v += width) store(to + v, load(from + v));
-    if (whole < count) store(to + whole, load_part(from + whole, count - whole));
-  }
+// A panel of a block's output gradients, laid side by side. What lies behind them in the last vector comes along: nobody reads
+// what becomes of it.
+static void pack_pixels(size_t pixels, size_t count, const float *from, size_t from_step, float *to, const float *end) {
+  size_t across = whole_vectors(count);
+  for (size_t i = 0; i < pixels; i++, from += from_step, to += across)
+    for (size_t v = 0; v < across; v += width)
+      store(to + v, end - (from + v) >= width ? load(from + v) : load_part(from + v, smaller(count - v, width)));
 }
 
 // All tiles of a panel: of each row of sums, `across` whole vectors.
@@ -27,7 +27,7 @@ static void gradient_panel(
   // Where lines and images join, all pixels are one line.
   struct seen first = seen_of(shape, 0);
   int joins =
-      taps == 1 && first.first[0] == 0 && first.first[1] == 0 && first.end[0] == extents[0] && first.end[1] == extents[1] &&
+      taps == 1 && first.first[0] == 0 && first.first[1] == 0 && first.count[0] == extents[0] && first.count[1] == extents[1] &&
       steps.left_line == (ptrdiff_t)extents[1] * steps.left_pixel &&
       steps.left_image == (ptrdiff_t)extents[0] * steps.left_line;
   if (joins) {
@@ -44,7 +44,7 @@ static void gradient_panel(
       for (size_t r = 0; r < height; r++) {
         seen[r] = r == 0 || (share->mixes_taps && r < high) ? seen_of(shape, tap * channels + row + r) : seen[r - 1];
         if (!share->mixes_taps && r > 0 && r < high) seen[r].left++;
-        if (joins) seen[r].end[1] = extents[1];
+        if (joins) seen[r].count[1] = extents[1];
       }
       float *results = sums + (tap * (rows_there / inner) + row - share->first_row) * across;
       gradient_tile_of(wide, high, &block, seen, &steps, left, right, results, goes_on);
@@ -69,20 +69,62 @@ static void unpack_gradient(
   }
 }
 
+INLINE int may_border(const struct native_convolution *shape, const struct gradient_share *share) {
+  return share->mixes_taps && (shape->padding[0] > 0 || shape->padding[1] > 0);
+}
+
+// Scratch memory holds a panel of output gradients, a block's images with borders, and sums.
 static size_t convolve_weights_scratch_count(const struct native_convolution *shape, size_t part, size_t parts) {
+  const struct native_kernels *other = narrower(shape->out_channels / shape->groups);
+  if (other) return other->convolve_weights_scratch_count(shape, part, parts);
   struct gradient_share share = gradient_share_of(shape, part, parts);
   size_t panels = share.last_panel - share.first_panel;
-  return (most_block_pixels(shape) + gradient_rows(shape, &share) * panels) * panel_columns;
+  return (most_block_pixels(shape) + gradient_rows(shape, &share) * panels) * panel_columns +
+         (may_border(shape, &share) ? most_bordered(shape) : 0);
+}
+
+// What a block adds to the sums of a group.
+static void gradient_block(
+    const struct native_convolution *shape, const struct gradient_share *share, size_t group, const struct block *block,
+    int borders, const float *input, const float *output_gradient, const float *end, float *scratch, float *sums, int goes_on) {
+  size_t lines = native_out_extent(shape, 0), line = native_out_extent(shape, 1), out = shape->out_channels / shape->groups;
+  size_t before = (block->first_image * lines + block->first_line) * line;
+  size_t pixels = (block->last_image - block->first_image) * (block->last_line - block->first_line) * line;
+  struct native_convolution left_shape = *shape;
+  struct block left_block = *block;
+  input += group * (shape->in_channels / shape->groups);
+  if (borders) {
+    float *with_border = scratch + most_block_pixels(shape) * panel_columns;
+    left_shape = bordered(shape, block);
+    left_block = (struct block){0, left_shape.batch, 0, block->last_line - block->first_line};
+    copy_bordered(shape, &left_shape, block, input, with_border);
+    input = with_border;
+  }
+  for (size_t panel = share->first_panel; panel < share->last_panel; panel++) {
+    size_t column = panel * panel_columns, count = smaller(out - column, panel_columns), across = whole_vectors(count);
+    const float *right = output_gradient + before * shape->out_channels + group * out + column;
+    if (across != shape->out_channels) {
+      pack_pixels(pixels, count, right, shape->out_channels, scratch, end);
+      right = scratch;
+    }
+    gradient_panel(&left_shape, share, left_block, input, right, across, sums, goes_on);
+    sums += gradient_rows(shape, share) * panel_columns;
+  }
 }
 
 static void convolve_weights(
     const struct native_convolution *shape, const float *input, const float *output_gradient, float *weights_gradient,
     float *scratch, size_t part, size_t parts) {
+  const struct native_kernels *other = narrower(shape->out_channels / shape->groups);
+  if (other) return other->convolve_weights(shape, input, output_gradient, weights_gradient, scratch, part, parts);
   struct gradient_share share = gradient_share_of(shape, part, parts);
   size_t channels = shape->in_channels / shape->groups, out = shape->out_channels / shape->groups;
   size_t lines = native_out_extent(shape, 0), line = native_out_extent(shape, 1);
   size_t panel_sums = gradient_rows(shape, &share) * panel_columns, taps = shape->kernel_height * shape->kernel_width;
-  float *sums = scratch + most_block_pixels(shape) * panel_columns;
+  size_t inputs = shape->batch * shape->in_height * shape->in_width * shape->in_channels;
+  size_t outputs = shape->batch * lines * line * shape->out_channels;
+  int borders = may_border(shape, &share) && zeros_change_nothing(inputs, input, outputs, output_gradient);
+  float *sums = scratch + most_block_pixels(shape) * panel_columns + (may_border(shape, &share) ? most_bordered(shape) : 0);
   if (panel_sums == 0) return;
   for (size_t group = 0; group < shape->groups; group++) {
     memset(sums, 0, (share.last_panel - share.first_panel) * panel_sums * sizeof(float));
@@ -90,19 +132,8 @@ static void convolve_weights(
     int goes_on = 0;
     while (lines && line && (block.last_image < shape->batch || block.last_line < lines)) {
       block = block_after(shape, block);
-      size_t before = (block.first_image * lines + block.first_line) * line;
-      size_t pixels = (block.last_image - block.first_image) * (block.last_line - block.first_line) * line;
-      for (size_t panel = share.first_panel; panel < share.last_panel; panel++) {
-        size_t column = panel * panel_columns, count = smaller(out - column, panel_columns), across = whole_vectors(count);
-        const float *right = output_gradient + before * shape->out_channels + group * out + column;
-        if (across != shape->out_channels) {
-          pack_pixels(pixels, count, right, shape->out_channels, scratch);
-          right = scratch;
-        }
-        gradient_panel(
-            shape, &share, block, input + group * channels, right, across,
-            sums + (panel - share.first_panel) * panel_sums, goes_on);
-      }
+      gradient_block(
+          shape, &share, group, &block, borders, input, output_gradient, output_gradient + outputs, scratch, sums, goes_on);
       goes_on = 1;
     }
     for (size_t panel = share.first_panel; panel < share.last_panel; panel++) {
