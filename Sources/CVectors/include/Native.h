@@ -14,6 +14,13 @@ struct native_matrix {
   ptrdiff_t row_step, column_step;
 };
 
+/// A product's right factor as kernels read it: columns side by side in panels, elements from one panel to the next and from one
+/// row of a panel to the next. Packed, or a matrix as it lies, of which only whole vectors of columns can be read.
+struct native_panels {
+  const float *data;
+  size_t panel_step, row_step;
+};
+
 /// Elementary functions.
 enum native_function {
   native_exp,
@@ -65,7 +72,7 @@ struct native_kernels {
   /// `result = left · right`, or `+=` if it goes on: of each output the chain `sum = fma(left, right, sum)` in ascending order.
   /// `stride` is from one row of the result to the next.
   void (*multiply)(
-      size_t rows, size_t across, size_t inner, struct native_matrix left, const float *panels, float *result,
+      size_t rows, size_t across, size_t inner, struct native_matrix left, struct native_panels right, float *result,
       size_t stride, int goes_on);
 
   /// `to[i] = f(from[i])`, of float32 to 1.5 units in the last place and of float64 to 2; both may be the same memory. NaN stays NaN.
