@@ -5,6 +5,8 @@
 enum {
   // Tiles of a block: sums go on from one block to the next, and the more tiles the less often they are fetched and stored.
   gradient_tiles = 48,
+  // Chains end after so many tiles, and what they come to is added up: so the error does not grow with the batch.
+  chain_tiles = 8 * gradient_tiles,
   gradient_gap = 16,
 };
 
@@ -121,30 +123,39 @@ static void gradient_products(
 }
 
 // One output channel's weights for `count` input channels from their sums, `step` elements apart.
-INLINE void weights_gradient_tile(const float *sums, size_t step, size_t count, float *to) {
+INLINE void weights_gradient_tile(const float *sums, size_t step, size_t count, float *to, int goes_on) {
   vector halves[3][tile_in];
 #pragma clang loop unroll(full)
   for (int j = 0; j < tile_in; j++) {
     vector line[tile_in], three[3];
 #pragma clang loop unroll(full)
-    for (int i = 0; i < tile_in; i++) line[i] = load(sums + (size_t)(i * tile_in + j) * step);
+    for (int i = 0; i < tile_in; i++) {
+      const float *place = sums + (size_t)(i * tile_in + j) * step;
+      line[i] = load(place);
+      __builtin_prefetch(place + 2 * width);
+    }
     transform_weights_gradient(line, three);
 #pragma clang loop unroll(full)
     for (int i = 0; i < 3; i++) halves[i][j] = three[i];
   }
   float kernel[9][width];
+  if (goes_on) gather_weights(to, 9, count, kernel);
 #pragma clang loop unroll(full)
   for (int i = 0; i < 3; i++) {
     vector three[3];
     transform_weights_gradient(halves[i], three);
 #pragma clang loop unroll(full)
-    for (int j = 0; j < 3; j++) store(kernel[i * 3 + j], three[j]);
+    for (int j = 0; j < 3; j++) {
+      float *tap = kernel[i * 3 + j];
+      store(tap, goes_on ? load(tap) + three[j] : three[j]);
+    }
   }
   scatter_weights((const float(*)[width])kernel, count, to);
 }
 
+// What chains have come to, transformed back, is the gradient or is added to it.
 static void weights_from_sums(
-    const struct winograd *grid, const struct channel_share *share, const float *sums, float *weights_gradient) {
+    const struct winograd *grid, const struct channel_share *share, const float *sums, float *weights_gradient, int goes_on) {
   size_t lanes = share->in_end - share->in_start, outs = share_end(share->out_end, grid->out) - share->out_start * width;
   for (size_t panel = 0; panel < panels_of(lanes); panel++) {
     size_t start = panel_start(lanes, panel) * width, across = panel_start(lanes, panel + 1) * width - start;
@@ -153,7 +164,7 @@ static void weights_from_sums(
       for (size_t lane = 0; lane < across; lane += width, from += width) {
         size_t in = share->in_start * width + start + lane, count = grid->in - in < width ? grid->in - in : width;
         float *to = weights_gradient + ((share->out_start * width + out) * grid->in + in) * 9;
-        weights_gradient_tile(from, outs * across, count, to);
+        weights_gradient_tile(from, outs * across, count, to, goes_on);
       }
   }
 }
@@ -172,6 +183,7 @@ static void winograd_weights_gradient(
   memset(zeros, 0, (grid.in > grid.out ? grid.in : grid.out) * sizeof(float));
   struct gradient_block blocks[2];
   gradient_block_at(&blocks[0], &grid, 0, images, output_gradient, zeros);
+  size_t blocks_of_chain = chain_tiles / gradient_tiles;
   // Where there are no tiles, sums are zeros.
   for (size_t turn = 0; turn == 0 || blocks[turn % 2].count > 0; turn++) {
     struct gradient_block *block = &blocks[turn % 2], *next = &blocks[(turn + 1) % 2];
@@ -189,8 +201,9 @@ static void winograd_weights_gradient(
       for (size_t place = 0; place < places; place++)
         gradient_products(
             outs, block->count, across, gradients + place * gradient_step(width), inputs + place * gradient_step(across),
-            sums + (places * (start - in_start) + place * across) * outs, turn > 0, &next_input, &next_gradient);
+            sums + (places * (start - in_start) + place * across) * outs, turn % blocks_of_chain > 0, &next_input, &next_gradient);
     }
+    if (next->count == 0 || (turn + 1) % blocks_of_chain == 0)
+      weights_from_sums(&grid, &share, sums, weights_gradient, turn >= blocks_of_chain);
   }
-  weights_from_sums(&grid, &share, sums, weights_gradient);
 }

@@ -130,8 +130,9 @@ struct native_kernels {
   void (*winograd_convolve)(
       const struct native_convolution *shape, int is_gradient, const float *images, const float *packed,
       const float *_Nullable bias, int cuts, float *output, float *scratch, size_t part, size_t parts);
-  /// The weights' gradient `[out, in, 3, 3]`: 36 chains `sum = fma(image, gradient, sum)` of transformed factors from +0 over the
-  /// tiles (image, row, column) ascending, transformed back. Parts share the channels; the scratch memory is that of one part.
+  /// The weights' gradient `[out, in, 3, 3]`: of every 384 tiles (image, row, column) 36 chains `sum = fma(image, gradient, sum)` of
+  /// transformed factors from +0, ascending, transformed back; from the second on they are added. Parts share the channels; the
+  /// scratch memory is that of one part.
   size_t (*winograd_gradient_scratch_count)(const struct native_convolution *shape, size_t parts);
   void (*winograd_weights_gradient)(
       const struct native_convolution *shape, const float *images, const float *output_gradient, float *weights_gradient,
