@@ -28,10 +28,25 @@ static struct magnitudes magnitudes_of(size_t count, const float *values) {
 }
 
 // 0 times a finite number is +0 or -0, which changes no sum but -0; and a sum, which begins at +0, is -0 only after a product so
-// small that it rounds to 0.
-static int zeros_change_nothing(size_t inputs, const float *input, size_t gradients, const float *gradient) {
-  struct magnitudes left = magnitudes_of(inputs, input), right = magnitudes_of(gradients, gradient);
+// small that it rounds to 0. Whether a block has none of those.
+static int zeros_change_nothing(
+    const struct native_convolution *shape, const struct block *block, const float *input, const float *gradient) {
+  size_t line = native_out_extent(shape, 1) * shape->out_channels, images = block->last_image - block->first_image;
+  size_t before = (block->first_image * native_out_extent(shape, 0) + block->first_line) * line;
+  size_t count = images * (block->last_line - block->first_line) * line;
+  // Of an image's lines, at least those that the output's see.
+  size_t top = block->first_line * shape->stride[0], past = (block->last_line - 1) * shape->stride[0];
+  top = top > shape->padding[0] ? top - shape->padding[0] : 0;
+  past = smaller(past + shape->dilation[0] * (shape->kernel_height - 1) + 1, shape->in_height);
+  if (images > 1 || past < top) {
+    top = 0;
+    past = shape->in_height;
+  }
+  size_t in_line = shape->in_width * shape->in_channels;
+  struct magnitudes right = magnitudes_of(count, gradient + before);
   if (right.greatest >= 0x7f800000) return 0;
+  struct magnitudes left = magnitudes_of(
+      ((images - 1) * shape->in_height + past - top) * in_line, input + (block->first_image * shape->in_height + top) * in_line);
   float a, b;
   memcpy(&a, &left.least, sizeof a);
   memcpy(&b, &right.least, sizeof b);

@@ -76,6 +76,8 @@ INLINE void gradient_tile(
         const float *b = from + x * (size_t)(wide * width);
         if (all_rows && x >= common.every_first[1] && x < common.every_end[1]) {
           for (; x < common.every_end[1]; x++, at += steps->left_pixel, b += wide * width) {
+            // One index moves on and not every row's address, of which there are too many for the registers.
+            __asm__("" : "+r"(at));
             vector factor[panel_vectors];
 #pragma clang loop unroll(full)
             for (int v = 0; v < wide; v++) factor[v] = load(b + v * width);
@@ -109,14 +111,15 @@ INLINE void gradient_tile(
 // Rows of a smaller tile; half of them are the smallest.
 INLINE size_t rows_of_two_thirds(int wide) { return ((size_t)rows_of(wide) + 2) / 3 * 2; }
 
-// Rows of the next tile, so that no small one remains.
+// Rows of the next tile, so that no small one remains. One vector wide there is a tile of nine, the taps of a usual kernel.
 static size_t rows_next(int wide, size_t there) {
-  size_t all_rows = (size_t)rows_of(wide), some = rows_of_two_thirds(wide);
+  size_t all_rows = (size_t)rows_of(wide), some = rows_of_two_thirds(wide), nines = (there + 8) / 9;
+  if (wide == 1 && all_rows > 9 && there > all_rows && nines * 9 - there <= 2) return (there + nines - 1) / nines;
   return there <= all_rows ? there : there <= 2 * some ? some : all_rows;
 }
 
 // A tile of at most `rows_of(wide)` rows; `seen` has room for so many. If they are of one tap, the first's is enough.
-static void gradient_tile_of(
+static __attribute__((noinline)) void gradient_tile_of(
     int wide, size_t high, int mixes_taps, const struct block *block, struct seen *seen, const struct tile_steps *steps,
     const float *left, const float *right, float *results, int goes_on) {
   size_t height = (size_t)rows_of(wide);
@@ -132,6 +135,8 @@ static void gradient_tile_of(
   case n:                                               \
     if (neighbours)                                     \
       GRADIENT_TILE(n, rows_of(n), 1);                  \
+    else if (n == 1 && high == 9)                       \
+      GRADIENT_TILE(n, n == 1 && most_rows > 9 ? 9 : 1, 0); \
     else if (high > rows_of_two_thirds(n))              \
       GRADIENT_TILE(n, rows_of(n), 0);                  \
     else if (high > rows_of_two_thirds(n) / 2)          \

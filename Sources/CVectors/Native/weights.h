@@ -88,7 +88,7 @@ static size_t convolve_weights_scratch_count(const struct native_convolution *sh
   struct gradient_share share = gradient_share_of(shape, part, parts);
   size_t panels = share.last_panel - share.first_panel;
   return (most_block_pixels(shape) + gradient_rows(shape, &share) * panels) * panel_columns +
-         (may_border(shape, &share) ? most_bordered(shape) : 0) + seen_count(shape, &share) * seen_elements;
+         (may_border(shape, &share) ? most_bordered(shape) : 0) + 2 * seen_count(shape, &share) * seen_elements;
 }
 
 // What a block adds to the sums of a group.
@@ -129,24 +129,29 @@ static void convolve_weights(
   size_t channels = shape->in_channels / shape->groups, out = shape->out_channels / shape->groups;
   size_t lines = native_out_extent(shape, 0), line = native_out_extent(shape, 1);
   size_t panel_sums = gradient_rows(shape, &share) * panel_columns, taps = shape->kernel_height * shape->kernel_width;
-  size_t inputs = shape->batch * shape->in_height * shape->in_width * shape->in_channels;
-  size_t outputs = shape->batch * lines * line * shape->out_channels;
-  int borders = may_border(shape, &share) && zeros_change_nothing(inputs, input, outputs, output_gradient);
-  float *table = scratch;
-  scratch += seen_count(shape, &share) * seen_elements;
-  float *sums = scratch + most_block_pixels(shape) * panel_columns + (may_border(shape, &share) ? most_bordered(shape) : 0);
+  size_t outputs = shape->batch * lines * line * shape->out_channels, seen = seen_count(shape, &share) * seen_elements;
   if (panel_sums == 0) return;
-  struct block first = block_after(shape, (struct block){0, 0, lines, lines});
-  struct native_convolution left_shape = borders ? bordered(shape, &first) : *shape;
-  see(&left_shape, &share, table);
+  int may = may_border(shape, &share);
+  float *table = scratch;
+  see(shape, &share, table);
+  if (may && outputs > 0) {
+    struct block first = block_after(shape, (struct block){0, 0, lines, lines});
+    struct native_convolution with_border = bordered(shape, &first);
+    see(&with_border, &share, table + seen);
+  }
+  scratch += 2 * seen;
+  float *sums = scratch + most_block_pixels(shape) * panel_columns + (may ? most_bordered(shape) : 0);
   for (size_t group = 0; group < shape->groups; group++) {
     memset(sums, 0, (share.last_panel - share.first_panel) * panel_sums * sizeof(float));
     struct block block = {0, 0, lines, lines};
-    int goes_on = 0;
+    int goes_on = 0, borders = may;
     while (lines && line && (block.last_image < shape->batch || block.last_line < lines)) {
       block = block_after(shape, block);
+      // Once a sum may be -0, there are no borders any more.
+      borders = borders && zeros_change_nothing(shape, &block, input, output_gradient);
       gradient_block(
-          shape, &share, group, &block, borders, table, input, output_gradient, output_gradient + outputs, scratch, sums, goes_on);
+          shape, &share, group, &block, borders, table + (borders ? seen : 0), input, output_gradient,
+          output_gradient + outputs, scratch, sums, goes_on);
       goes_on = 1;
     }
     for (size_t panel = share.first_panel; panel < share.last_panel; panel++) {
