@@ -111,14 +111,55 @@ static struct share share_of(const struct convolving *it, size_t part, size_t pa
   return share;
 }
 
-// Kernel rows `[first, last)` of a panel, at all positions of a pair of runs.
+// The pixels of a line are cut into tiles; what remains of several lines makes others.
+INLINE void convolve_runs_of(
+    int wide, const struct convolving *it, const struct share *share, const struct run *down, const struct run *along,
+    const struct window *window, const float *left, const float *panel, float *result, const struct finish *finish) {
+  ptrdiff_t pixel = (ptrdiff_t)(it->left_channels * it->groups), line = (ptrdiff_t)it->left_extents[1] * pixel;
+  size_t result_pixel = it->channels * it->groups, result_line = it->extents[1] * result_pixel;
+  ptrdiff_t left_step = along->left_step * pixel;
+  size_t result_step = along->step * result_pixel, height = (size_t)rows_of(wide), high = 0;
+  const float *rest[most_rows];
+  float *rest_results[most_rows];
+  for (size_t image = share->first_image; image < share->last_image; image++)
+    for (size_t y = 0; y < down->count; y++) {
+      ptrdiff_t from_line = (ptrdiff_t)(image * it->left_extents[0]) + down->left + (ptrdiff_t)y * down->left_step;
+      const float *from = left + from_line * line + along->left * pixel;
+      float *to = result + (image * it->extents[0] + down->first + y * down->step) * result_line + along->first * result_pixel;
+      size_t x = along->count;
+      for (; x >= height; x -= height) {
+        const float *lefts[most_rows];
+        float *results[most_rows];
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows_of(wide); r++) {
+          lefts[r] = from;
+          results[r] = to;
+          from += left_step;
+          to += result_step;
+        }
+        window_tile(rows_of(wide), wide, height, window, lefts, panel, results, finish);
+      }
+      for (; x > 0; x--) {
+        rest[high] = from;
+        rest_results[high++] = to;
+        from += left_step;
+        to += result_step;
+        if (high < height) continue;
+        window_tile_of(wide, high, window, rest, panel, rest_results, finish);
+        high = 0;
+      }
+    }
+  if (high == 0) return;
+  for (size_t r = high; r < height; r++) rest[r] = rest[high - 1];
+  window_tile_of(wide, high, window, rest, panel, rest_results, finish);
+}
+
+// A panel at all positions of a pair of runs.
 static void convolve_runs(
     const struct convolving *it, const struct share *share, const struct run *down, const struct run *along,
     const float *left, const float *panel, float *result, const struct finish *finish) {
   int wide = (int)((finish->across + width - 1) / width);
-  size_t across = (size_t)wide * width, height = (size_t)rows_of(wide);
-  size_t pixel = it->left_channels * it->groups, line = it->left_extents[1] * pixel;
-  size_t result_pixel = it->channels * it->groups, result_line = it->extents[1] * result_pixel;
+  size_t across = (size_t)wide * width, pixel = it->left_channels * it->groups, line = it->left_extents[1] * pixel;
   size_t tap = it->left_channels * across, tap_line = it->axes[1].kernel * tap;
   struct window window = {
       .taps = {down->taps, along->taps}, .length = it->left_channels,
@@ -129,28 +170,21 @@ static void convolve_runs(
     window.taps[1] = 1;
   }
   panel += down->tap * tap_line + along->tap * tap;
-  const float *lefts[most_rows];
-  float *results[most_rows];
-  size_t high = 0;
-  for (size_t image = share->first_image; image < share->last_image; image++)
-    for (size_t y = 0; y < down->count; y++) {
-      const float *from = left + image * it->left_extents[0] * line + (down->left + (ptrdiff_t)y * down->left_step) * (ptrdiff_t)line +
-                          along->left * (ptrdiff_t)pixel;
-      float *to = result + image * it->extents[0] * result_line + (down->first + y * down->step) * result_line +
-                  along->first * result_pixel;
-      for (size_t x = 0; x < along->count; x++) {
-        lefts[high] = from;
-        results[high++] = to;
-        from += along->left_step * (ptrdiff_t)pixel;
-        to += along->step * result_pixel;
-        if (high < height) continue;
-        window_tile_of(wide, high, &window, lefts, panel, results, finish);
-        high = 0;
-      }
-    }
-  if (high == 0) return;
-  for (size_t r = high; r < height; r++) lefts[r] = lefts[high - 1];
-  window_tile_of(wide, high, &window, lefts, panel, results, finish);
+#define RUNS(n)                                                                              \
+  case n:                                                                                    \
+    convolve_runs_of(n, it, share, down, along, &window, left, panel, result, finish);       \
+    break
+  switch (wide) {
+    RUNS(1);
+#if NATIVE_VECTORS > 1
+    RUNS(2);
+#endif
+#if NATIVE_VECTORS > 2
+    RUNS(3);
+    RUNS(4);
+#endif
+  }
+#undef RUNS
 }
 
 // Of a panel's kernel rows, `[first_tap, last_tap)`.
