@@ -29,6 +29,13 @@ static struct convolving convolving(const struct native_convolution *shape, int 
   return it;
 }
 
+// Columns of the next panel of so many: panels are about equal.
+INLINE size_t columns_next(size_t count) {
+  size_t panels = (count + panel_columns - 1) / panel_columns, all_vectors = (count + width - 1) / width;
+  size_t some = (all_vectors + panels - 1) / panels * width;
+  return count < some ? count : some;
+}
+
 INLINE size_t whole_vectors(size_t count) { return (count + width - 1) / width * width; }
 
 // `to[j][i] = from[i][j]`, of 4 × 4.
@@ -83,8 +90,8 @@ static void pack_convolution(const struct native_convolution *shape, int is_grad
     inner = 1;
   }
   for (size_t group = 0; group < it.groups; group++, weights += it.left_channels * it.channels * it.taps)
-    for (size_t first = 0; first < it.channels; first += panel_columns) {
-      size_t count = it.channels - first < panel_columns ? it.channels - first : panel_columns;
+    for (size_t first = 0, count; first < it.channels; first += count) {
+      count = columns_next(it.channels - first);
       size_t across = whole_vectors(count);
       for (size_t i = 0; i < inner; i++)
         turn(
@@ -246,8 +253,8 @@ static void convolve_chunk(
     const struct convolving *it, const struct share *chunk, const float *left, const float *panels, const float *bias, int cuts,
     float *result) {
   for (size_t group = 0; group < it->groups; group++)
-    for (size_t first = 0; first < it->channels; first += panel_columns) {
-      size_t count = it->channels - first < panel_columns ? it->channels - first : panel_columns;
+    for (size_t first = 0, count; first < it->channels; first += count) {
+      count = columns_next(it->channels - first);
       size_t tap_line = it->axes[1].kernel * it->left_channels * whole_vectors(count);
       size_t block = tap_line && tap_line < cached_panel ? cached_panel / tap_line : 1;
       size_t column = group * it->channels + first;
