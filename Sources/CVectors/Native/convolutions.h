@@ -3,7 +3,7 @@
 #include "windows.h"
 
 // Of a panel, about so many floats stay in the second-level cache while the images go by.
-enum { cached_panel = 98304 };
+enum { cached_panel = 98304, fewest_elements = 65536 };
 
 // A convolution, or the gradient of its input, as outputs that look at a left image.
 struct convolving {
@@ -178,10 +178,30 @@ static void convolve_panel(
     }
 }
 
-static void convolve_all(
-    const struct convolving *it, const float *left, const float *panels, const float *bias, int cuts, float *result,
-    size_t part, size_t parts) {
-  struct share share = share_of(it, part, parts);
+// The next images of a share, or rows of one image: so few that they stay in a cache while all panels see them, and so many that
+// the panels are seldom read.
+static struct share chunk_after(const struct convolving *it, const struct share *share, const struct share *last) {
+  size_t weights = it->taps * it->left_channels * it->channels * it->groups;
+  size_t image = it->left_extents[0] * it->left_extents[1] * it->left_channels * it->groups, rows_there = it->extents[0];
+  size_t elements = weights * 2 > fewest_elements ? weights * 2 : fewest_elements;
+  struct share chunk = *share;
+  if (it->channels * it->groups <= panel_columns) elements = SIZE_MAX;
+  chunk.first_image = last->last_row < share->last_row ? last->first_image : last->last_image;
+  if (image <= elements) {
+    size_t images = image ? elements / image : elements;
+    if (images < chunk.last_image - chunk.first_image) chunk.last_image = chunk.first_image + images;
+    return chunk;
+  }
+  size_t some = elements / (image / rows_there + 1) + 1;
+  chunk.last_image = chunk.first_image + 1;
+  chunk.first_row = last->last_row < share->last_row ? last->last_row : share->first_row;
+  if (some < chunk.last_row - chunk.first_row) chunk.last_row = chunk.first_row + some;
+  return chunk;
+}
+
+static void convolve_chunk(
+    const struct convolving *it, const struct share *chunk, const float *left, const float *panels, const float *bias, int cuts,
+    float *result) {
   for (size_t group = 0; group < it->groups; group++)
     for (size_t first = 0; first < it->channels; first += panel_columns) {
       size_t count = it->channels - first < panel_columns ? it->channels - first : panel_columns;
@@ -190,9 +210,21 @@ static void convolve_all(
       size_t column = group * it->channels + first;
       struct finish finish = {.across = count, .cuts = cuts, .bias = bias ? bias + column : NULL};
       for (size_t tap = 0; tap < it->axes[0].kernel; tap += block)
-        convolve_panel(it, &share, tap, tap + block, left + group * it->left_channels, panels, result + column, finish);
+        convolve_panel(it, chunk, tap, tap + block, left + group * it->left_channels, panels, result + column, finish);
       panels += it->axes[0].kernel * tap_line;
     }
+}
+
+static void convolve_all(
+    const struct convolving *it, const float *left, const float *panels, const float *bias, int cuts, float *result,
+    size_t part, size_t parts) {
+  struct share share = share_of(it, part, parts), chunk = share;
+  if (share.first_row == share.last_row) return;
+  chunk.last_image = share.first_image;
+  while (chunk.last_image < share.last_image || chunk.last_row < share.last_row) {
+    chunk = chunk_after(it, &share, &chunk);
+    convolve_chunk(it, &chunk, left, panels, bias, cuts, result);
+  }
 }
 
 static void convolve(

@@ -4,9 +4,9 @@
 #pragma once
 #include "convolutions.h"
 
-// Output pixels of a block, whose gradients stay in the second-level cache while all weights see them; fewer input channels
-// than `few_channels` share tiles with other taps.
-enum { block_pixels = 1024, few_channels = 8 };
+// Output pixels of a block, so many that sums are seldom read and written, and so few that all weights see them in a near cache;
+// elements of a cache; fewer input channels than `few_channels` share tiles with other taps.
+enum { most_pixels = 1024, fewest_pixels = 256, cached_elements = 65536, few_channels = 8 };
 
 // Output pixels: lines of images.
 struct block {
@@ -40,9 +40,10 @@ static void common_of(const struct seen *seen, size_t high, struct seen *every, 
     }
 }
 
-// `seen` has `height` rows, of which `high` are there; the results lie `wide` vectors apart.
+// `seen` has `height` rows, of which `high` are there; the results lie `wide` vectors apart. Rows that are neighbouring channels
+// of one tap need one address only.
 INLINE void gradient_tile(
-    int height, int wide, size_t high, const struct block *block, const struct seen *seen, const struct tile_steps *steps,
+    int height, int wide, int are_neighbours, size_t high, const struct block *block, const struct seen *seen, const struct tile_steps *steps,
     const float *left, const float *right, float *results, int goes_on) {
   struct seen every, any;
   common_of(seen, high, &every, &any);
@@ -50,7 +51,7 @@ INLINE void gradient_tile(
   const float *a[most_rows];
 #pragma clang loop unroll(full)
   for (int r = 0; r < height; r++) {
-    a[r] = left + seen[r].left;
+    a[r] = are_neighbours ? left + seen[0].left + r : left + seen[r].left;
 #pragma clang loop unroll(full)
     for (int v = 0; v < wide; v++)
       sum[r][v] = goes_on && (size_t)r < high ? load(results + (r * wide + v) * width) : all(0);
@@ -96,18 +97,31 @@ INLINE void gradient_tile(
       if ((size_t)r < high) store(results + (r * wide + v) * width, sum[r][v]);
 }
 
+// Rows of a smaller tile; half of them are the smallest.
+INLINE size_t rows_of_two_thirds(int wide) { return ((size_t)rows_of(wide) + 2) / 3 * 2; }
+
+// Rows of the next tile, so that no small one remains.
+static size_t rows_next(int wide, size_t there) {
+  size_t all_rows = (size_t)rows_of(wide), some = rows_of_two_thirds(wide);
+  return there <= all_rows ? there : there <= 2 * some ? some : all_rows;
+}
+
 // A tile of at most `rows_of(wide)` rows.
 static void gradient_tile_of(
     int wide, size_t high, const struct block *block, const struct seen *seen, const struct tile_steps *steps,
     const float *left, const float *right, float *results, int goes_on) {
-#define GRADIENT_TILE(n)                                                                                      \
-  case n:                                                                                                     \
-    if (high * 3 > (size_t)rows_of(n) * 2)                                                                    \
-      gradient_tile(rows_of(n), n, high, block, seen, steps, left, right, results, goes_on);                  \
-    else if (high * 3 > (size_t)rows_of(n))                                                                   \
-      gradient_tile((rows_of(n) * 2 + 2) / 3, n, high, block, seen, steps, left, right, results, goes_on);    \
-    else                                                                                                      \
-      gradient_tile((rows_of(n) + 2) / 3, n, high, block, seen, steps, left, right, results, goes_on);        \
+  int neighbours = high == (size_t)rows_of(wide);
+  for (size_t r = 1; r < high; r++) neighbours &= seen[r].left == seen[r - 1].left + 1;
+#define GRADIENT_TILE(n)                                                                                        \
+  case n:                                                                                                       \
+    if (neighbours)                                                                                             \
+      gradient_tile(rows_of(n), n, 1, high, block, seen, steps, left, right, results, goes_on);                 \
+    else if (high > rows_of_two_thirds(n))                                                                      \
+      gradient_tile(rows_of(n), n, 0, high, block, seen, steps, left, right, results, goes_on);                 \
+    else if (high > rows_of_two_thirds(n) / 2)                                                                  \
+      gradient_tile(rows_of_two_thirds(n), n, 0, high, block, seen, steps, left, right, results, goes_on);      \
+    else                                                                                                        \
+      gradient_tile(rows_of_two_thirds(n) / 2, n, 0, high, block, seen, steps, left, right, results, goes_on);  \
     break
   switch (wide) {
     GRADIENT_TILE(1);
@@ -170,8 +184,17 @@ static size_t gradient_rows(const struct native_convolution *shape, const struct
   return (share->last_row - share->first_row) * (share->mixes_taps ? 1 : shape->kernel_height * shape->kernel_width);
 }
 
+// Where the sums stay in a cache themselves, a block is as small as its input.
+static size_t block_pixels_of(const struct native_convolution *shape) {
+  size_t taps = shape->kernel_height * shape->kernel_width;
+  if (taps * shape->in_channels / shape->groups * shape->out_channels > cached_elements) return most_pixels;
+  size_t pixels = cached_elements / (shape->in_channels * shape->stride[0] * shape->stride[1]);
+  return larger(fewest_pixels, smaller(most_pixels, pixels));
+}
+
 // Images of a block, or lines of one image.
 static struct block block_after(const struct native_convolution *shape, struct block last) {
+  size_t block_pixels = block_pixels_of(shape);
   size_t lines = native_out_extent(shape, 0), across = native_out_extent(shape, 1), pixels = lines * across;
   struct block block = {last.first_image, last.last_image, last.last_line, lines};
   if (last.last_line == lines) {
@@ -185,6 +208,7 @@ static struct block block_after(const struct native_convolution *shape, struct b
 }
 
 static size_t most_block_pixels(const struct native_convolution *shape) {
+  size_t block_pixels = block_pixels_of(shape);
   size_t lines = native_out_extent(shape, 0), across = native_out_extent(shape, 1), pixels = lines * across;
   if (pixels > block_pixels) return smaller((block_pixels - 1) / across + 1, lines) * across;
   return pixels * smaller(shape->batch, pixels ? block_pixels / pixels : 1);

@@ -29,10 +29,24 @@ INLINE vector all(float value) { return value - (vector){}; }
 // a · b + c in one rounding.
 INLINE vector fused(vector a, vector b, vector c) { return __builtin_elementwise_fma(a, b, c); }
 
+// Copies a vector at most, in pieces of sizes that are known: a call of memcpy would cost more than the copy.
+INLINE void copy_part(float *to, const float *from, size_t count) {
+#pragma clang loop unroll(full)
+  for (size_t piece = width; piece > 0; piece /= 2)
+    if (count & piece) {
+      memcpy(to, from, piece * sizeof(float));
+      to += piece;
+      from += piece;
+    }
+}
 // The first `count` of a vector, the rest zeros.
 INLINE vector load_part(const float *from, size_t count) {
-  vector value = {};
-  memcpy(&value, from, count * sizeof(float));
-  return value;
+  float aside[width] = {};
+  copy_part(aside, from, count);
+  return load(aside);
 }
-INLINE void store_part(float *to, vector value, size_t count) { memcpy(to, &value, count * sizeof(float)); }
+INLINE void store_part(float *to, vector value, size_t count) {
+  float aside[width];
+  store(aside, value);
+  copy_part(to, aside, count);
+}

@@ -1,5 +1,6 @@
 // All kernels of an instruction set, whose name and vectors the including file has given.
 #pragma once
+#include "averages.h"
 #include "functions.h"
 #include "products.h"
 #include "weights.h"
@@ -13,6 +14,8 @@
       .pack_convolution = pack_convolution, .convolve = convolve, .convolve_back = convolve_back,         \
       .convolve_weights_scratch_count = convolve_weights_scratch_count,                                   \
       .convolve_weights = convolve_weights,                                                               \
+      .pool_maximum = pool_maximum, .pool_maximum_back = pool_maximum_back,                               \
+      .pool_average = pool_average, .pool_average_back = pool_average_back,                               \
       .winograd_pack = winograd_pack, .winograd_scratch_count = winograd_scratch_count,                   \
       .winograd_convolve = winograd_convolve,                                                             \
       .winograd_gradient_scratch_count = winograd_gradient_scratch_count,                                 \

@@ -38,9 +38,9 @@ static void gradient_panel(
   }
   struct seen seen[most_rows];
   size_t inner = share->mixes_taps ? 1 : taps;
-  for (size_t row = share->first_row; row < share->last_row; row += height)
+  for (size_t row = share->first_row, high; row < share->last_row; row += high) {
+    high = rows_next(wide, share->last_row - row);
     for (size_t tap = 0; tap < inner; tap++) {
-      size_t high = smaller(height, share->last_row - row);
       for (size_t r = 0; r < height; r++) {
         seen[r] = r == 0 || (share->mixes_taps && r < high) ? seen_of(shape, tap * channels + row + r) : seen[r - 1];
         if (!share->mixes_taps && r > 0 && r < high) seen[r].left++;
@@ -49,6 +49,7 @@ static void gradient_panel(
       float *results = sums + (tap * (rows_there / inner) + row - share->first_row) * across;
       gradient_tile_of(wide, high, &block, seen, &steps, left, right, results, goes_on);
     }
+  }
 }
 
 // From rows `[kernel row, kernel column, input channel]` of a panel to `[output channel, input channel, kernel row, kernel column]`.

@@ -111,6 +111,13 @@ INLINE void window_tile(
       for (int v = 0; v < wide; v++)
         if ((size_t)r < high)
           sum[r][v] = v < wide - 1 || last == width ? load(results[r] + v * width) : load_part(results[r] + v * width, last);
+  } else {
+    // While the chains are computed, the memory comes near that their ends are written to.
+#pragma clang loop unroll(full)
+    for (int r = 0; r < height; r++)
+      if ((size_t)r < high)
+#pragma clang loop unroll(full)
+        for (int v = 0; v < wide; v += 16 / width > 1 ? 16 / width : 1) __builtin_prefetch(results[r] + v * width, 1);
   }
   for (size_t y = 0; y < window->taps[0]; y++)
     for (size_t x = 0; x < window->taps[1]; x++) {
@@ -130,9 +137,8 @@ INLINE void window_tile(
     }
 #pragma clang loop unroll(full)
   for (int v = 0; v < wide; v++) {
-    int is_whole = v < wide - 1 || last == width;
     if (finish->bias) {
-      vector bias = is_whole ? load(finish->bias + v * width) : load_part(finish->bias + v * width, last);
+      vector bias = v < wide - 1 || last == width ? load(finish->bias + v * width) : load_part(finish->bias + v * width, last);
 #pragma clang loop unroll(full)
       for (int r = 0; r < height; r++) sum[r][v] += bias;
     }
@@ -140,15 +146,17 @@ INLINE void window_tile(
 #pragma clang loop unroll(full)
       for (int r = 0; r < height; r++) sum[r][v] = cut(sum[r][v]);
     }
-#pragma clang loop unroll(full)
-    for (int r = 0; r < height; r++)
-      if ((size_t)r < high) {
-        if (is_whole)
-          store(results[r] + v * width, sum[r][v]);
-        else
-          store_part(results[r] + v * width, sum[r][v], last);
-      }
   }
+  float aside[most_rows][width];
+#pragma clang loop unroll(full)
+  for (int r = 0; r < height; r++)
+    if ((size_t)r < high) {
+#pragma clang loop unroll(full)
+      for (int v = 0; v < wide - 1; v++) store(results[r] + v * width, sum[r][v]);
+      store(last == width ? results[r] + (wide - 1) * width : aside[r], sum[r][wide - 1]);
+    }
+  if (last == width) return;
+  for (size_t r = 0; r < high; r++) copy_part(results[r] + (wide - 1) * width, aside[r], last);
 }
 
 // A tile of at most `rows_of(wide)` rows; `left` has that many, `results` at least `high`.

@@ -33,8 +33,7 @@ static size_t winograd_gradient_scratch_count(const struct native_convolution *s
 
 // `count` channels, from `channel` on, of a tile's output gradient to 36 places.
 INLINE void output_gradient_tile(
-    const float *const pixels[tile_out * tile_out], const float *const next[tile_out * tile_out], size_t channel,
-    size_t count, float *to, size_t step) {
+    const float *const pixels[out_places], size_t channel, size_t count, float *to, size_t step) {
   vector halves[tile_in][tile_out];
 #pragma clang loop unroll(full)
   for (int j = 0; j < tile_out; j++) {
@@ -43,7 +42,6 @@ INLINE void output_gradient_tile(
     for (int i = 0; i < tile_out; i++) {
       const float *pixel = pixels[i * tile_out + j] + channel;
       line[i] = count == width ? load(pixel) : load_part(pixel, count);
-      __builtin_prefetch(next[i * tile_out + j] + channel);
     }
     transform_output_gradient(line, six);
 #pragma clang loop unroll(full)
@@ -58,35 +56,20 @@ INLINE void output_gradient_tile(
   }
 }
 
-static void output_gradient_pixels(
-    const struct winograd *grid, const float *gradient, size_t tile, const float *zeros,
-    const float *pixels[tile_out * tile_out]) {
-  struct corner corner = corner_of(grid, tile);
-  const float *image = gradient + corner.image * grid->out_height * grid->out_width * grid->out;
-  for (size_t i = 0; i < tile_out; i++)
-    for (size_t j = 0; j < tile_out; j++) {
-      size_t row = corner.row + i, column = corner.column + j;
-      int is_inside = row < grid->out_height && column < grid->out_width;
-      pixels[i * tile_out + j] = is_inside ? image + (row * grid->out_width + column) * grid->out : zeros;
-    }
-}
-
 // The output gradients of `count` tiles, [vector][place][tile][lane].
 static void output_gradient_tiles(
     const struct winograd *grid, const float *gradient, size_t first, size_t count, size_t start, size_t end,
     const float *zeros, float *to) {
-  const float *pixels[2][tile_out * tile_out];
-  output_gradient_pixels(grid, gradient, first, zeros, pixels[0]);
   for (size_t t = 0; t < count; t++, to += width) {
-    const float **these = pixels[t % 2], **next = pixels[(t + 1) % 2];
-    output_gradient_pixels(grid, gradient, first + t + 1 < grid->tiles ? first + t + 1 : first, zeros, next);
+    const float *these[out_places];
+    output_pixels(grid, gradient, first + t, zeros, these);
     for (size_t lane = start; lane < end; lane++) {
       float *place = to + (lane - start) * places * gradient_step(width);
       size_t channel = lane * width;
       if (channel + width <= grid->out)
-        output_gradient_tile(these, next, channel, width, place, gradient_step(width));
+        output_gradient_tile(these, channel, width, place, gradient_step(width));
       else
-        output_gradient_tile(these, next, channel, grid->out - channel, place, gradient_step(width));
+        output_gradient_tile(these, channel, grid->out - channel, place, gradient_step(width));
     }
   }
 }
@@ -126,8 +109,7 @@ INLINE void weights_gradient_tile(const float *sums, size_t step, size_t count, 
 #pragma clang loop unroll(full)
     for (int j = 0; j < 3; j++) store(kernel[i * 3 + j], three[j]);
   }
-  for (size_t lane = 0; lane < count; lane++)
-    for (size_t tap = 0; tap < 9; tap++) to[lane * 9 + tap] = kernel[tap][lane];
+  scatter_weights((const float(*)[width])kernel, count, to);
 }
 
 static void winograd_weights_gradient(
@@ -143,16 +125,18 @@ static void winograd_weights_gradient(
   float *sums = gradients + out_lanes * places * gradient_step(width), *zeros = sums + places * outs * in_lanes * width;
   memset(zeros, 0, (grid.in > grid.out ? grid.in : grid.out) * sizeof(float));
   size_t panels = panels_of(in_lanes);
+  const float *block_pixels[gradient_tiles][places];
   // Where there are no tiles, sums are zeros.
   for (size_t first = 0; first < grid.tiles || first == 0; first += gradient_tiles) {
     size_t count = grid.tiles - first < gradient_tiles ? grid.tiles - first : gradient_tiles;
     if (count > 0)
       output_gradient_tiles(&grid, output_gradient, first, count, share.out_start, share.out_end, zeros, gradients);
+    for (size_t t = 0; t < count; t++) input_pixels(&grid, images, first + t, zeros, block_pixels[t]);
     for (size_t panel = 0; panel < panels; panel++) {
       size_t start = panel_start(in_lanes, panel) * width, end = panel_start(in_lanes, panel + 1) * width;
       size_t last = in_start + end < grid.in ? in_start + end : grid.in, across = end - start;
       if (count > 0)
-        input_tiles(&grid, images, first, count, in_start + start, last, zeros, inputs, gradient_step(across), across);
+        input_tiles(block_pixels, count, in_start + start, last, inputs, gradient_step(across), across);
       gradient_products(outs, count, across, gradients, inputs, sums + places * outs * start, first > 0);
     }
   }

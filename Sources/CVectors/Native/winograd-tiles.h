@@ -41,24 +41,60 @@ static struct corner corner_of(const struct winograd *grid, size_t tile) {
       row / grid->tile_rows, row % grid->tile_rows * tile_out, tile % grid->tile_columns * tile_out};
 }
 
-// Where the 36 pixels of a tile's input lie. Those beside the image are zeros.
-static void tile_pixels(
-    const struct winograd *grid, const float *images, size_t tile, const float *zeros, const float *pixels[places]) {
-  struct corner corner = corner_of(grid, tile);
-  const float *image = images + corner.image * grid->in_height * grid->in_width * grid->in;
-  for (size_t i = 0; i < tile_in; i++)
-    for (size_t j = 0; j < tile_in; j++) {
+// Where a square of pixels lies, `extent` high and wide. Those outside of the image are `outside`.
+INLINE void square_pixels(
+    const float *image, size_t height, size_t across, size_t channels, size_t row, size_t column, size_t extent,
+    const float *outside, const float *pixels[]) {
+#pragma clang loop unroll(full)
+  for (size_t i = 0; i < extent; i++)
+#pragma clang loop unroll(full)
+    for (size_t j = 0; j < extent; j++) {
       // Above the image or on its left is a large number.
-      size_t row = corner.row + i - grid->padding[0], column = corner.column + j - grid->padding[1];
-      int is_inside = row < grid->in_height && column < grid->in_width;
-      pixels[i * tile_in + j] = is_inside ? image + (row * grid->in_width + column) * grid->in : zeros;
+      int is_inside = row + i < height && column + j < across;
+      pixels[i * extent + j] = is_inside ? image + ((row + i) * across + column + j) * channels : outside;
     }
 }
 
-// `count` channels, from `channel` on, of a tile's input to 36 places. Of the tile that comes next, most often the one on the
-// right, four columns are new: they are fetched.
+static void input_pixels(
+    const struct winograd *grid, const float *images, size_t tile, const float *zeros, const float *pixels[places]) {
+  struct corner corner = corner_of(grid, tile);
+  square_pixels(
+      images + corner.image * grid->in_height * grid->in_width * grid->in, grid->in_height, grid->in_width, grid->in,
+      corner.row - grid->padding[0], corner.column - grid->padding[1], tile_in, zeros, pixels);
+}
+
+static void output_pixels(
+    const struct winograd *grid, const float *images, size_t tile, const float *outside, const float *pixels[out_places]) {
+  struct corner corner = corner_of(grid, tile);
+  square_pixels(
+      images + corner.image * grid->out_height * grid->out_width * grid->out, grid->out_height, grid->out_width, grid->out,
+      corner.row, corner.column, tile_out, outside, pixels);
+}
+
+// Pixels that will be wanted soon: their lines are fetched a few at a time between products, which leave the memory idle.
+struct fetch {
+  const float *const *pixels;
+  size_t count, channel, lines, share, pixel, line;
+};
+
+enum { line_floats = 16 };
+
+// Of each pixel `length` channels, from `channel` on, in so many steps.
+static struct fetch fetch_of(const float *const *pixels, size_t count, size_t channel, size_t length, size_t steps) {
+  size_t lines = (length + line_floats - 1) / line_floats;
+  return (struct fetch){pixels, count, channel, lines, (count * lines + steps - 1) / steps, 0, 0};
+}
+
+static void fetch_some(struct fetch *fetch) {
+  for (size_t n = 0; n < fetch->share && fetch->pixel < fetch->count; n++) {
+    __builtin_prefetch(fetch->pixels[fetch->pixel] + fetch->channel + fetch->line * line_floats, 0, 2);
+    if (++fetch->line == fetch->lines) fetch->line = 0, fetch->pixel++;
+  }
+}
+
+// `count` channels, from `channel` on, of a tile's input to 36 places.
 INLINE void input_tile(
-    const float *const pixels[places], const float *const next[places], size_t channel, size_t count, float *to, size_t step) {
+    const float *const pixels[places], size_t channel, size_t count, float *to, size_t step) {
   vector square[tile_in][tile_in];
 #pragma clang loop unroll(full)
   for (int j = 0; j < tile_in; j++) {
@@ -67,7 +103,6 @@ INLINE void input_tile(
     for (int i = 0; i < tile_in; i++) {
       const float *pixel = pixels[i * tile_in + j] + channel;
       line[i] = count == width ? load(pixel) : load_part(pixel, count);
-      if (j >= tile_in - tile_out) __builtin_prefetch(next[i * tile_in + j] + channel);
     }
     transform_input(line);
 #pragma clang loop unroll(full)
@@ -83,24 +118,19 @@ INLINE void input_tile(
 
 // The inputs of `count` tiles: channels from `start` to `end` of place p and tile t to `to + p · place_step + t · tile_step`.
 static void input_tiles(
-    const struct winograd *grid, const float *images, size_t first, size_t count, size_t start, size_t end,
-    const float *zeros, float *to, size_t place_step, size_t tile_step) {
-  const float *pixels[2][places];
-  tile_pixels(grid, images, first, zeros, pixels[0]);
+    const float *(*pixels)[places], size_t count, size_t start, size_t end, float *to, size_t place_step, size_t tile_step) {
   for (size_t t = 0; t < count; t++, to += tile_step) {
-    const float **these = pixels[t % 2], **next = pixels[(t + 1) % 2];
-    tile_pixels(grid, images, first + t + 1 < grid->tiles ? first + t + 1 : first, zeros, next);
     size_t channel = start;
-    for (; channel + width <= end; channel += width) input_tile(these, next, channel, width, to + channel - start, place_step);
-    if (channel < end) input_tile(these, next, channel, end - channel, to + channel - start, place_step);
+    for (; channel + width <= end; channel += width) input_tile(pixels[t], channel, width, to + channel - start, place_step);
+    if (channel < end) input_tile(pixels[t], channel, end - channel, to + channel - start, place_step);
   }
 }
 
 // The output of a tile for one vector of channels, from its sums `step` elements apart. A bias of -0 and a floor of minus
 // infinity change no value, and where `is_plain` there is neither and all lanes are channels.
 INLINE void output_tile(
-    const float *sums, size_t step, const struct winograd *grid, struct corner corner, size_t channel, size_t count,
-    int is_plain, vector bias, vector floor, float *output) {
+    const float *sums, size_t step, const float *const pixels[out_places], size_t channel, size_t count, int is_plain,
+    vector bias, vector floor) {
   vector halves[tile_out][tile_in];
 #pragma clang loop unroll(full)
   for (int j = 0; j < tile_in; j++) {
@@ -111,24 +141,61 @@ INLINE void output_tile(
 #pragma clang loop unroll(full)
     for (int i = 0; i < tile_out; i++) halves[i][j] = four[i];
   }
-  size_t high = grid->out_height - corner.row, wide = grid->out_width - corner.column;
-  size_t row_step = grid->out_width * grid->out;
-  float *to = output + (corner.image * grid->out_height + corner.row) * row_step + corner.column * grid->out + channel;
 #pragma clang loop unroll(full)
-  for (size_t i = 0; i < tile_out; i++) {
+  for (int i = 0; i < tile_out; i++) {
     vector four[tile_out];
     transform_output(halves[i], four);
 #pragma clang loop unroll(full)
-    for (size_t j = 0; j < tile_out; j++) {
+    for (int j = 0; j < tile_out; j++) {
       vector value = four[j];
       if (!is_plain) {
         value += bias;
         value = (vector)((integers)value & ~(integers)(value < floor));
       }
-      float *pixel = to + i * row_step + j * grid->out;
-      // The tile on the right will be written next.
-      __builtin_prefetch(pixel + tile_out * grid->out, 1);
-      if (i < high && j < wide) is_plain || count == width ? store(pixel, value) : store_part(pixel, value, count);
+      float *pixel = (float *)pixels[i * tile_out + j] + channel;
+      is_plain || count == width ? store(pixel, value) : store_part(pixel, value, count);
     }
   }
+}
+
+// A square of 4 × 4, turned.
+INLINE void turn_square(const float *from, size_t from_step, float *to, size_t to_step) {
+  typedef float four __attribute__((vector_size(16)));
+  four a, b, c, d;
+  memcpy(&a, from, sizeof a);
+  memcpy(&b, from + from_step, sizeof b);
+  memcpy(&c, from + 2 * from_step, sizeof c);
+  memcpy(&d, from + 3 * from_step, sizeof d);
+  four ac = __builtin_shufflevector(a, c, 0, 4, 1, 5), bd = __builtin_shufflevector(b, d, 0, 4, 1, 5);
+  four ca = __builtin_shufflevector(a, c, 2, 6, 3, 7), db = __builtin_shufflevector(b, d, 2, 6, 3, 7);
+  a = __builtin_shufflevector(ac, bd, 0, 4, 1, 5), b = __builtin_shufflevector(ac, bd, 2, 6, 3, 7);
+  c = __builtin_shufflevector(ca, db, 0, 4, 1, 5), d = __builtin_shufflevector(ca, db, 2, 6, 3, 7);
+  memcpy(to, &a, sizeof a);
+  memcpy(to + to_step, &b, sizeof b);
+  memcpy(to + 2 * to_step, &c, sizeof c);
+  memcpy(to + 3 * to_step, &d, sizeof d);
+}
+
+// The nine weights of each of `count` lanes, `lane_step` apart, to vectors.
+INLINE void gather_weights(const float *from, size_t lane_step, size_t count, float kernel[9][width]) {
+  size_t lane = 0;
+  for (; lane + 4 <= count; lane += 4, from += 4 * lane_step) {
+    turn_square(from, lane_step, kernel[0] + lane, width);
+    turn_square(from + 4, lane_step, kernel[4] + lane, width);
+    for (size_t i = 0; i < 4; i++) kernel[8][lane + i] = from[i * lane_step + 8];
+  }
+  for (; lane < count; lane++, from += lane_step)
+    for (size_t tap = 0; tap < 9; tap++) kernel[tap][lane] = from[tap];
+}
+
+// And back, where the lanes lie side by side.
+INLINE void scatter_weights(const float kernel[9][width], size_t count, float *to) {
+  size_t lane = 0;
+  for (; lane + 4 <= count; lane += 4, to += 4 * 9) {
+    turn_square(kernel[0] + lane, width, to, 9);
+    turn_square(kernel[4] + lane, width, to + 4, 9);
+    for (size_t i = 0; i < 4; i++) to[i * 9 + 8] = kernel[8][lane + i];
+  }
+  for (; lane < count; lane++, to += 9)
+    for (size_t tap = 0; tap < 9; tap++) to[tap] = kernel[tap][lane];
 }

@@ -5,7 +5,7 @@
 #include "isa.h"
 
 // A tile of 6 × 6 pixels gives one of 4 × 4; 36 products between them.
-enum { tile_in = 6, tile_out = 4, places = tile_in * tile_in };
+enum { tile_in = 6, tile_out = 4, places = tile_in * tile_in, out_places = tile_out * tile_out };
 
 #define POINT_A .625f
 #define POINT_B 1.5f

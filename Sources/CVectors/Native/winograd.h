@@ -3,28 +3,31 @@
 #include "winograd-tiles.h"
 
 enum {
-  // Tiles of a block: its input, transformed, should stay in the second-level cache beside a panel of weights.
-  block_tiles = 24,
+  // Tiles of a block: its input, transformed, stays in the second-level cache beside a panel of weights.
+  block_tiles = 2 * rows,
   // Between the 36 matrices of a block, so that they do not all fall on the same lines of a cache.
   place_gap = 16,
 };
 
 static size_t place_step(size_t elements) { return block_tiles * elements + place_gap; }
 
+// Transformed input, sums, zeros for what is beside the input, and a sink for what is beside the output.
 static size_t winograd_scratch_count(const struct native_convolution *shape, int is_gradient) {
-  size_t channels = vectors_of(is_gradient ? shape->out_channels : shape->in_channels) * width;
-  return places * (place_step(channels) + place_step(columns)) + channels;
+  struct winograd grid = winograd_of(shape, is_gradient);
+  return places * (place_step(vectors_of(grid.in) * width) + place_step(columns)) +
+         (vectors_of(grid.in) + vectors_of(grid.out)) * width;
 }
 
 // The weights of one input channel and a vector of output channels, `lane_step` apart, to 36 places.
 INLINE void weights_tile(const float *from, size_t lane_step, size_t count, int is_turned, float *to, size_t step) {
   float kernel[9][width] = {};
-  for (size_t lane = 0; lane < count; lane++)
-    for (size_t tap = 0; tap < 9; tap++) kernel[is_turned ? 8 - tap : tap][lane] = from[lane * lane_step + tap];
+  gather_weights(from, lane_step, count, kernel);
   vector halves[tile_in][3];
 #pragma clang loop unroll(full)
   for (int j = 0; j < 3; j++) {
-    vector line[3] = {load(kernel[j]), load(kernel[3 + j]), load(kernel[6 + j])}, six[tile_in];
+    vector line[3], six[tile_in];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 3; i++) line[i] = load(kernel[is_turned ? 8 - i * 3 - j : i * 3 + j]);
     transform_weights(line, six);
 #pragma clang loop unroll(full)
     for (int i = 0; i < tile_in; i++) halves[i][j] = six[i];
@@ -55,9 +58,29 @@ static void winograd_pack(
   }
 }
 
+// Pixels of a block of tiles, and those of its input that no earlier block has seen.
+struct tile_block {
+  size_t first, count, new_count;
+  const float *inputs[block_tiles][places], *outputs[block_tiles][out_places], *news[block_tiles * places];
+};
+
+static void block_at(
+    struct tile_block *block, const struct winograd *grid, size_t first, size_t end, const float *images, const float *zeros) {
+  block->first = first, block->count = end - first < block_tiles ? end - first : block_tiles, block->new_count = 0;
+  for (size_t t = 0; t < block->count; t++) {
+    const float **pixels = block->inputs[t];
+    input_pixels(grid, images, first + t, zeros, pixels);
+    struct corner corner = corner_of(grid, first + t);
+    for (size_t i = corner.row ? tile_in - tile_out : 0; i < tile_in; i++)
+      for (size_t j = corner.column ? tile_in - tile_out : 0; j < tile_in; j++)
+        if (pixels[i * tile_in + j] != zeros) block->news[block->new_count++] = pixels[i * tile_in + j];
+  }
+}
+
 // Of a block of tiles and a panel of output channels the 36 products, [place][tile][output channel].
 static void block_products(
-    size_t channels, size_t count, size_t across, const float *inputs, const float *panel, float *sums) {
+    size_t channels, size_t count, size_t across, const float *inputs, const float *panel, float *sums,
+    struct fetch *next_input, struct fetch *output) {
   struct chain chain = {.count = 1, .length = channels, .left_step = 1, .right_step = (ptrdiff_t)across};
   size_t tile_step = vectors_of(channels) * width;
   for (size_t place = 0; place < places; place++)
@@ -67,6 +90,25 @@ static void block_products(
       for (size_t r = 0; r < high; r++) left[r] = inputs + place * place_step(tile_step) + (t + r) * tile_step;
       float *result = sums + place * place_step(across) + t * across;
       tile(high, across, &chain, left, panel + place * channels * across, result, (ptrdiff_t)across, 0);
+      fetch_some(next_input);
+      fetch_some(output);
+    }
+}
+
+// Of a block the output channels from `start` on.
+static void block_outputs(
+    const struct tile_block *block, const float *sums, size_t start, size_t across, size_t channels,
+    const float *bias, int cuts) {
+  vector floor = all(cuts ? 0 : -INFINITY);
+  for (size_t t = 0; t < block->count; t++)
+    for (size_t lane = 0; lane < across; lane += width, sums += width) {
+      size_t channel = start + lane, there = channels - channel < width ? channels - channel : width;
+      if (there == width && !bias && !cuts) {
+        output_tile(sums, place_step(across), block->outputs[t], channel, width, 1, all(0), all(0));
+      } else {
+        vector added = bias ? load_part(bias + channel, there) : all(-0.f);
+        output_tile(sums, place_step(across), block->outputs[t], channel, there, 0, added, floor);
+      }
     }
 }
 
@@ -74,30 +116,26 @@ static void winograd_convolve(
     const struct native_convolution *shape, int is_gradient, const float *images, const float *packed, const float *bias,
     int cuts, float *output, float *scratch, size_t part, size_t parts) {
   struct winograd grid = winograd_of(shape, is_gradient);
-  size_t lanes = vectors_of(grid.out), channels = vectors_of(grid.in) * width;
+  size_t lanes = vectors_of(grid.out), panels = panels_of(lanes), channels = vectors_of(grid.in) * width;
   float *sums = scratch + places * place_step(channels), *zeros = sums + places * place_step(columns);
+  float *sink = zeros + channels;
   memset(zeros, 0, channels * sizeof(float));
-  vector floor = all(cuts ? 0 : -INFINITY);
   size_t end = grid.tiles * (part + 1) / parts;
-  for (size_t first = grid.tiles * part / parts; first < end; first += block_tiles) {
-    size_t count = end - first < block_tiles ? end - first : block_tiles;
-    input_tiles(&grid, images, first, count, 0, grid.in, zeros, scratch, place_step(channels), channels);
-    for (size_t panel = 0; panel < panels_of(lanes); panel++) {
+  struct tile_block blocks[2];
+  block_at(&blocks[0], &grid, grid.tiles * part / parts, end, images, zeros);
+  for (size_t turn = 0; blocks[turn % 2].count > 0; turn++) {
+    struct tile_block *block = &blocks[turn % 2], *next = &blocks[(turn + 1) % 2];
+    input_tiles(block->inputs, block->count, 0, grid.in, scratch, place_step(channels), channels);
+    for (size_t t = 0; t < block->count; t++) output_pixels(&grid, output, block->first + t, sink, block->outputs[t]);
+    block_at(next, &grid, block->first + block->count, end, images, zeros);
+    size_t steps = places * ((block->count + rows - 1) / rows);
+    struct fetch next_input = fetch_of(next->news, next->new_count, 0, grid.in, steps * panels);
+    for (size_t panel = 0; panel < panels; panel++) {
       size_t start = panel_start(lanes, panel) * width, across = panel_start(lanes, panel + 1) * width - start;
-      block_products(grid.in, count, across, scratch, packed + places * grid.in * start, sums);
-      for (size_t t = 0; t < count; t++) {
-        struct corner corner = corner_of(&grid, first + t);
-        for (size_t lane = 0; lane < across; lane += width) {
-          size_t channel = start + lane, there = grid.out - channel < width ? grid.out - channel : width;
-          const float *from = sums + t * across + lane;
-          if (there == width && !bias && !cuts) {
-            output_tile(from, place_step(across), &grid, corner, channel, width, 1, all(0), all(0), output);
-          } else {
-            vector added = bias ? load_part(bias + channel, there) : all(-0.f);
-            output_tile(from, place_step(across), &grid, corner, channel, there, 0, added, floor, output);
-          }
-        }
-      }
+      struct fetch outputs = fetch_of(block->outputs[0], block->count * out_places, start, across, steps);
+      const float *weights = packed + places * grid.in * start;
+      block_products(grid.in, block->count, across, scratch, weights, sums, &next_input, &outputs);
+      block_outputs(block, sums, start, across, grid.out, bias, cuts);
     }
   }
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #pragma clang assume_nonnull begin
 
@@ -45,6 +46,13 @@ static inline size_t native_out_extent(const struct native_convolution *shape, i
   return padded < span ? 0 : (padded - span) / shape->stride[axis] + 1;
 }
 
+/// A two-dimensional pooling of channels-last images.
+struct native_pooling {
+  size_t batch, channels, in_height, in_width;
+  /// Vertical, then horizontal. Padding is on each side.
+  size_t kernel[2], stride[2], padding[2];
+};
+
 /// The kernels of one instruction set.
 struct native_kernels {
   /// As `LOCKSTEP_ISA` names it.
@@ -85,6 +93,23 @@ struct native_kernels {
   void (*convolve_weights)(
       const struct native_convolution *shape, const float *input, const float *output_gradient, float *weights_gradient,
       float *scratch, size_t part, size_t parts);
+
+  /// Of each window the greatest sample, and its pixel in the image. NaN is greater than anything, and the last one wins; of equal
+  /// ones the first. Padding is no sample; of a window that has none, -∞ and -1.
+  void (*pool_maximum)(
+      const struct native_pooling *shape, const float *input, float *output, int32_t *winners, size_t part, size_t parts);
+  /// Each output's gradient goes to its winner; a pixel adds those that it gets to +0 in ascending order of (row, column).
+  void (*pool_maximum_back)(
+      const struct native_pooling *shape, const float *output_gradient, const int32_t *winners, float *input_gradient,
+      size_t part, size_t parts);
+  /// Of each window the sum of its rows' sums, added to +0 in ascending order as are the samples of each, divided by the number of
+  /// samples; padding is a sample if it counts.
+  void (*pool_average)(
+      const struct native_pooling *shape, int counts_padding, const float *input, float *output, size_t part, size_t parts);
+  /// A pixel adds the quotients of gradient and number of the windows that see it to +0, in ascending order of (row, column).
+  void (*pool_average_back)(
+      const struct native_pooling *shape, int counts_padding, const float *output_gradient, float *input_gradient, size_t part,
+      size_t parts);
 
   /// 3×3 convolutions with stride 1, dilation 1, one group and padding up to 2 by Winograd's F(4×4, 3×3), whose transforms
   /// `winograd-transforms.h` states. The input's gradient is the same convolution, of the output's gradient by turned weights.
