@@ -33,11 +33,11 @@ public protocol Backend: Sendable {
 
   /// `output = input ∗ weights + bias`, and `max(0, ·)` of it where a ReLU follows. Weights lie row-major.
   func convolve(
-    _ shape: ConvolutionShape, input: ConstantFloats, weights: ConstantFloats, bias: ConstantFloats?, output: Floats,
+    _ shape: ConvolutionShape, input: ConstantFloats, weights: Weights, bias: ConstantFloats?, output: Floats,
     thenReLU: Bool) throws
   /// The gradient with respect to the input.
   func convolutionInputGradient(
-    _ shape: ConvolutionShape, outputGradient: ConstantFloats, weights: ConstantFloats, inputGradient: Floats) throws
+    _ shape: ConvolutionShape, outputGradient: ConstantFloats, weights: Weights, inputGradient: Floats) throws
   /// The gradients with respect to weights and bias.
   func convolutionWeightsGradient(
     _ shape: ConvolutionShape, input: ConstantFloats, outputGradient: ConstantFloats, weightsGradient: Floats,

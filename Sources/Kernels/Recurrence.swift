@@ -61,13 +61,16 @@ public struct Recurrence: Sendable {
     public let bias: UnsafePointer<Float>?
     /// `[batch, hidden]`; nil for zeros.
     public let hidden, cell: UnsafePointer<Float>?
+    /// Where backends may keep what they make of `weight`.
+    public let packed: PackedWeights?
 
     /// Of memory that lives as long as the call.
     public init(
-      weight: UnsafePointer<Float>, bias: UnsafePointer<Float>?, hidden: UnsafePointer<Float>?,
+      weight: UnsafePointer<Float>, packed: PackedWeights? = nil, bias: UnsafePointer<Float>?,
+      hidden: UnsafePointer<Float>?,
       cell: UnsafePointer<Float>?
     ) {
-      (self.weight, self.bias, self.hidden, self.cell) = (weight, bias, hidden, cell)
+      (self.weight, self.packed, self.bias, self.hidden, self.cell) = (weight, packed, bias, hidden, cell)
     }
   }
 

@@ -159,9 +159,17 @@ extension HostChannel {
 
   private var pauseSeconds: Double { Self.calmSeconds + Self.calmSecondsPerHost * Double(places.count) }
 
-  /// Asks if that was not done for a while.
+  /// Asks if that was not done for a while, and soon where somebody has never answered yet: of whom nothing was ever heard,
+  /// nothing can be said when it is gone.
   func askCalmly(at now: UInt64) {
-    if seconds(from: askedAt, to: now) >= pauseSeconds { ask(at: now) }
+    let pause = hasHeardAll ? pauseSeconds : Self.calmSecondsPerHost * Double(places.count)
+    if seconds(from: askedAt, to: now) >= pause { ask(at: now) }
+  }
+
+  /// Whether each of the other hosts has answered once.
+  var hasHeardAll: Bool {
+    answers.count >= places.count
+      && Set(answers.values.map { UInt64($0.from.sin_addr.s_addr) << 16 | UInt64($0.from.sin_port) }).count >= places.count
   }
 
   /// Answers what was asked since, and takes note of answers.

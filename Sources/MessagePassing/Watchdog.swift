@@ -36,6 +36,7 @@ final class Watchdog: @unchecked Sendable {
   private var traffic = Traffic()
   /// Fewer bytes between two looks are no message of a training: the watchdog itself reads some.
   private static let leastTraffic = 4096
+  private static let earlyNanoseconds: UInt64 = 3_000_000_000
 
   init(_ board: ProgressBoard, limitSeconds: Double, workLimitSeconds: Double = 3600, hosts: HostChannel? = nil) {
     (self.board, self.hosts) = (board, hosts)
@@ -62,9 +63,12 @@ final class Watchdog: @unchecked Sendable {
   func stop() { isStopped.store(true, ordering: .releasing) }
 
   private func run() {
-    var lastLook = UInt64(monotonicNanoseconds())
+    let begin = UInt64(monotonicNanoseconds())
+    var lastLook = begin
     while true {
-      sleep(seconds: intervalSeconds)
+      // Until hosts know each other, or for as long as they should need for it.
+      let isEarly = lastLook - begin < Self.earlyNanoseconds && hosts?.hasHeardAll == false
+      sleep(seconds: isEarly ? intervalSeconds / 20 : intervalSeconds)
       guard !isStopped.load(ordering: .acquiring) else { return }
       let now = UInt64(monotonicNanoseconds())
       board.beat(at: now)

@@ -130,3 +130,8 @@ extension Tensor {
     }
   }
 }
+
+extension Tensor {
+  /// The weights of a kernel, which may keep what it makes of a parameter's.
+  final func weights() throws -> Weights { Weights(try pointer(), packed: storage.packed) }
+}

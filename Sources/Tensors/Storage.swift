@@ -21,6 +21,8 @@ public final class Storage: @unchecked Sendable {
   let viewed: Storage?
   /// Grows with every change in place, so that backward finds out that a value is no longer what forward saw.
   final var version = 0
+  /// What kernels have made of a parameter's elements, and of which version.
+  private var packedWeights: (forms: PackedWeights, version: Int)?
 
   init(byteCount: Int) throws {
     let sizeClass = MemoryPool.sizeClass(of: byteCount)
@@ -60,6 +62,20 @@ public final class Storage: @unchecked Sendable {
     (owner, other.owner) = (other.owner, owner)
     (isWritable, other.isWritable) = (other.isWritable, isWritable)
     (images, other.images) = (other.images, images)
+    version &+= 1
+  }
+
+  /// Of a parameter, which is multiplied with again and again before it changes, kernels keep what they make of it.
+  final func keepForms() { packedWeights = (PackedWeights(), version) }
+
+  /// Where they do; nil for anything but parameters.
+  final var packed: PackedWeights? {
+    guard let packed = packedWeights else { return nil }
+    if packed.version != version {
+      packed.forms.expire()
+      packedWeights?.version = version
+    }
+    return packed.forms
   }
 
   /// The float32 images that lie here in blocks of channels; nil where elements lie by their tensors' strides.

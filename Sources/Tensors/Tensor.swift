@@ -18,7 +18,7 @@ public class Tensor: @unchecked Sendable {
   /// The operation that computed this tensor, as long as its graph lives; nil for leaves.
   final var node: GradientNode?
   /// Whether operations on this leaf are recorded for `backward()`.
-  public final var requiresGradient = false
+  public final var requiresGradient = false { didSet { if requiresGradient { storage.keepForms() } } }
   /// The sum of all derivatives that `backward()` computed since it was last cleared.
   public final var gradient: Tensor?
   /// Of a leaf, while `backward()` runs: how many of its uses have not been differentiated yet.

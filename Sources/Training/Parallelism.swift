@@ -18,7 +18,7 @@ extension Configuration {
     let backend = self.backend ?? (isNative ? .native : .onednn)
     return KernelOptions(
       backend: backend, precision: self.precision, convolution: self.convolution,
-      threads: self.reproducible ? 1 : nil)
+      threads: self.reproducible && backend == .onednn ? 1 : nil)
   }
 
   func makeStrategy(_ replica: Replica, _ communicator: Communicator) throws -> any Strategy {

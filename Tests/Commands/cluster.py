@@ -83,7 +83,7 @@ class Cluster(HostsTest):
     def test_a_stopped_rank_of_another_host(self):
         """Is named with its host, long before it counts as late."""
         process = self.launch("stopped", 10**6, restarts=0)
-        self.wait_for(400, process)  # so long that the hosts have heard of each other
+        self.wait_for(100, process)  # a moment in which the hosts have heard of each other
         stopped = self.hosts.processes("h3", "lockstep")[0]
         os.kill(stopped, signal.SIGSTOP)
         said = self.end(process, 75)

@@ -3,6 +3,7 @@
 #define NATIVE_WIDTH 16
 #define NATIVE_ROWS 8
 #define NATIVE_VECTORS 3
+#define NATIVE_NARROWER native_avx2
 #include "kernels.h"
 NATIVE_KERNELS(avx512);
 #pragma clang attribute pop

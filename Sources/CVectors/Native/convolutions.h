@@ -63,9 +63,18 @@ static void turn(
     for (size_t t = 0; t < taps; t++) to[t * to_step + column] = column < count ? from[column * from_step + t] : 0;
 }
 
+// Where half a vector has room for all channels, narrower instructions do as much, and more of them at a time.
+#ifdef NATIVE_NARROWER
+extern const struct native_kernels NATIVE_NARROWER;
+INLINE const struct native_kernels *narrower(size_t channels) { return channels <= width / 2 ? &NATIVE_NARROWER : NULL; }
+#else
+INLINE const struct native_kernels *narrower(size_t channels) { return channels ? NULL : NULL; }
+#endif
+
 // Panels of a group lie behind one another, each `[kernel row, kernel column, left channel, column]`.
 static void pack_convolution(const struct native_convolution *shape, int is_gradient, const float *weights, float *panels) {
   struct convolving it = convolving(shape, is_gradient);
+  if (narrower(it.channels)) return narrower(it.channels)->pack_convolution(shape, is_gradient, weights, panels);
   size_t taps = it.taps, inner = it.left_channels;
   size_t column_step = is_gradient ? taps : inner * taps, inner_step = is_gradient ? it.channels * taps : taps;
   // Of one tap, a forward weight's input channels are as good as taps.
@@ -231,6 +240,7 @@ static void convolve(
     const struct native_convolution *shape, const float *input, const float *panels, const float *bias, int cuts,
     float *output, size_t part, size_t parts) {
   struct convolving it = convolving(shape, 0);
+  if (narrower(it.channels)) return narrower(it.channels)->convolve(shape, input, panels, bias, cuts, output, part, parts);
   convolve_all(&it, input, panels, bias, cuts, output, part, parts);
 }
 
@@ -238,5 +248,7 @@ static void convolve_back(
     const struct native_convolution *shape, const float *output_gradient, const float *panels, float *input_gradient,
     size_t part, size_t parts) {
   struct convolving it = convolving(shape, 1);
+  if (narrower(it.channels))
+    return narrower(it.channels)->convolve_back(shape, output_gradient, panels, input_gradient, part, parts);
   convolve_all(&it, output_gradient, panels, NULL, 0, input_gradient, part, parts);
 }

@@ -6,7 +6,7 @@
 
 // Output pixels of a block, so many that sums are seldom read and written, and so few that all weights see them in a near cache;
 // elements of a cache; fewer input channels than `few_channels` share tiles with other taps.
-enum { most_pixels = 1024, fewest_pixels = 256, cached_elements = 65536, few_channels = 8 };
+enum { most_pixels = 16 * panel_columns, fewest_pixels = most_pixels < 256 ? most_pixels : 256, cached_elements = 65536, few_channels = 8 };
 
 // Output pixels: lines of images.
 struct block {
@@ -17,7 +17,7 @@ struct block {
 // vertically and horizontally.
 struct seen {
   ptrdiff_t left;
-  size_t first[2], end[2];
+  size_t first[2], count[2];
 };
 
 // How the input and the output gradient lie behind one another, and where sums of a tile are.
@@ -29,24 +29,33 @@ INLINE size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 INLINE size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 // The pixels that all rows meet, and those that any does.
-static void common_of(const struct seen *seen, size_t high, struct seen *every, struct seen *any) {
-  *every = *any = seen[0];
-  for (size_t r = 1; r < high; r++)
-    for (int i = 0; i < 2; i++) {
-      every->first[i] = larger(every->first[i], seen[r].first[i]);
-      every->end[i] = smaller(every->end[i], seen[r].end[i]);
-      any->first[i] = smaller(any->first[i], seen[r].first[i]);
-      any->end[i] = larger(any->end[i], seen[r].end[i]);
+struct common {
+  size_t every_first[2], every_end[2], any_first[2], any_end[2];
+};
+
+static struct common common_of(const struct seen *seen, size_t high) {
+  struct common common = {0};
+  for (int i = 0; i < 2; i++) {
+    common.every_first[i] = common.any_end[i] = 0;
+    common.every_end[i] = common.any_first[i] = SIZE_MAX;
+    for (size_t r = 0; r < high; r++) {
+      size_t first = seen[r].first[i], end = first + seen[r].count[i];
+      common.every_first[i] = larger(common.every_first[i], first);
+      common.every_end[i] = smaller(common.every_end[i], end);
+      common.any_first[i] = smaller(common.any_first[i], first);
+      common.any_end[i] = larger(common.any_end[i], end);
     }
+  }
+  return common;
 }
 
 // `seen` has `height` rows, of which `high` are there; the results lie `wide` vectors apart. Rows that are neighbouring channels
 // of one tap need one address only.
 INLINE void gradient_tile(
-    int height, int wide, int are_neighbours, size_t high, const struct block *block, const struct seen *seen, const struct tile_steps *steps,
-    const float *left, const float *right, float *results, int goes_on) {
-  struct seen every, any;
-  common_of(seen, high, &every, &any);
+    int height, int wide, int are_neighbours, size_t high, const struct block *block, const struct seen *seen,
+    const struct common *among, const struct tile_steps *steps, const float *left, const float *right, float *results,
+    int goes_on) {
+  struct common common = *among;
   vector sum[most_rows][panel_vectors];
   const float *a[most_rows];
 #pragma clang loop unroll(full)
@@ -57,16 +66,18 @@ INLINE void gradient_tile(
       sum[r][v] = goes_on && (size_t)r < high ? load(results + (r * wide + v) * width) : all(0);
   }
   for (size_t image = block->first_image; image < block->last_image; image++)
-    for (size_t y = larger(block->first_line, any.first[0]); y < smaller(block->last_line, any.end[0]); y++) {
+    for (size_t y = larger(block->first_line, common.any_first[0]); y < smaller(block->last_line, common.any_end[0]); y++) {
       ptrdiff_t line = (ptrdiff_t)image * steps->left_image + (ptrdiff_t)y * steps->left_line;
       const float *from = right + (ptrdiff_t)(image - block->first_image) * steps->right_image +
                           (ptrdiff_t)(y - block->first_line) * steps->right_line;
-      int all_rows = y >= every.first[0] && y < every.end[0];
-      for (size_t x = any.first[1]; x < any.end[1];) {
+      int all_rows = y >= common.every_first[0] && y < common.every_end[0];
+      for (size_t x = common.any_first[1]; x < common.any_end[1];) {
         ptrdiff_t at = line + (ptrdiff_t)x * steps->left_pixel;
         const float *b = from + x * (size_t)(wide * width);
-        if (all_rows && x >= every.first[1] && x < every.end[1]) {
-          for (; x < every.end[1]; x++, at += steps->left_pixel, b += wide * width) {
+        if (all_rows && x >= common.every_first[1] && x < common.every_end[1]) {
+          for (; x < common.every_end[1]; x++, at += steps->left_pixel, b += wide * width) {
+            // One index moves on and not every row's address, of which there are too many for the registers.
+            __asm__("" : "+r"(at));
             vector factor[panel_vectors];
 #pragma clang loop unroll(full)
             for (int v = 0; v < wide; v++) factor[v] = load(b + v * width);
@@ -82,7 +93,7 @@ INLINE void gradient_tile(
         // At the image's edge some rows' taps meet nothing.
 #pragma clang loop unroll(full)
         for (int r = 0; r < height; r++)
-          if (y >= seen[r].first[0] && y < seen[r].end[0] && x >= seen[r].first[1] && x < seen[r].end[1]) {
+          if (y - seen[r].first[0] < seen[r].count[0] && x - seen[r].first[1] < seen[r].count[1]) {
             vector value = all(a[r][at]);
 #pragma clang loop unroll(full)
             for (int v = 0; v < wide; v++) sum[r][v] = fused(value, load(b + v * width), sum[r][v]);
@@ -100,49 +111,60 @@ INLINE void gradient_tile(
 // Rows of a smaller tile; half of them are the smallest.
 INLINE size_t rows_of_two_thirds(int wide) { return ((size_t)rows_of(wide) + 2) / 3 * 2; }
 
-// Rows of the next tile, so that no small one remains.
+// Rows of the next tile, so that no small one remains. One vector wide there is a tile of nine, the taps of a usual kernel.
 static size_t rows_next(int wide, size_t there) {
-  size_t all_rows = (size_t)rows_of(wide), some = rows_of_two_thirds(wide);
+  size_t all_rows = (size_t)rows_of(wide), some = rows_of_two_thirds(wide), nines = (there + 8) / 9;
+  if (wide == 1 && all_rows > 9 && there > all_rows && nines * 9 - there <= 2) return (there + nines - 1) / nines;
   return there <= all_rows ? there : there <= 2 * some ? some : all_rows;
 }
 
-// A tile of at most `rows_of(wide)` rows.
-static void gradient_tile_of(
-    int wide, size_t high, const struct block *block, const struct seen *seen, const struct tile_steps *steps,
+// A tile of at most `rows_of(wide)` rows; `seen` has room for so many. If they are of one tap, the first's is enough.
+static __attribute__((noinline)) void gradient_tile_of(
+    int wide, size_t high, int mixes_taps, const struct block *block, struct seen *seen, const struct tile_steps *steps,
     const float *left, const float *right, float *results, int goes_on) {
-  int neighbours = high == (size_t)rows_of(wide);
-  for (size_t r = 1; r < high; r++) neighbours &= seen[r].left == seen[r - 1].left + 1;
-#define GRADIENT_TILE(n)                                                                                        \
-  case n:                                                                                                       \
-    if (neighbours)                                                                                             \
-      gradient_tile(rows_of(n), n, 1, high, block, seen, steps, left, right, results, goes_on);                 \
-    else if (high > rows_of_two_thirds(n))                                                                      \
-      gradient_tile(rows_of(n), n, 0, high, block, seen, steps, left, right, results, goes_on);                 \
-    else if (high > rows_of_two_thirds(n) / 2)                                                                  \
-      gradient_tile(rows_of_two_thirds(n), n, 0, high, block, seen, steps, left, right, results, goes_on);      \
-    else                                                                                                        \
-      gradient_tile(rows_of_two_thirds(n) / 2, n, 0, high, block, seen, steps, left, right, results, goes_on);  \
+  size_t height = (size_t)rows_of(wide);
+  struct common common = common_of(seen, mixes_taps ? high : 1);
+  int neighbours = !mixes_taps && high == height;
+  for (size_t r = 1; !neighbours && r < height; r++) {
+    if (r >= high || !mixes_taps) seen[r] = seen[r - 1];
+    if (r < high && !mixes_taps) seen[r].left++;
+  }
+#define GRADIENT_TILE(n, height, neighbours) \
+  gradient_tile(height, n, neighbours, high, block, seen, &common, steps, left, right, results, goes_on)
+#define GRADIENT_TILES(n)                               \
+  case n:                                               \
+    if (neighbours)                                     \
+      GRADIENT_TILE(n, rows_of(n), 1);                  \
+    else if (n == 1 && high == 9)                       \
+      GRADIENT_TILE(n, n == 1 && most_rows > 9 ? 9 : 1, 0); \
+    else if (high > rows_of_two_thirds(n))              \
+      GRADIENT_TILE(n, rows_of(n), 0);                  \
+    else if (high > rows_of_two_thirds(n) / 2)          \
+      GRADIENT_TILE(n, rows_of_two_thirds(n), 0);       \
+    else                                                \
+      GRADIENT_TILE(n, rows_of_two_thirds(n) / 2, 0);   \
     break
   switch (wide) {
-    GRADIENT_TILE(1);
+    GRADIENT_TILES(1);
 #if NATIVE_VECTORS > 1
-    GRADIENT_TILE(2);
+    GRADIENT_TILES(2);
 #endif
 #if NATIVE_VECTORS > 2
-    GRADIENT_TILE(3);
-    GRADIENT_TILE(4);
+    GRADIENT_TILES(3);
+    GRADIENT_TILES(4);
 #endif
   }
+#undef GRADIENT_TILES
 #undef GRADIENT_TILE
 }
 
 // The output pixels along an axis at which a tap meets the input.
-static void meet(const struct native_convolution *shape, int i, size_t tap, size_t *first, size_t *end) {
+static void meet(const struct native_convolution *shape, int i, size_t tap, size_t *first, size_t *count) {
   size_t out = native_out_extent(shape, i), extent = i ? shape->in_width : shape->in_height;
   size_t ahead = tap * shape->dilation[i], padding = shape->padding[i], stride = shape->stride[i];
   *first = smaller(padding > ahead ? (padding - ahead + stride - 1) / stride : 0, out);
-  *end = extent + padding > ahead ? smaller((extent - 1 + padding - ahead) / stride + 1, out) : 0;
-  *end = larger(*first, *end);
+  size_t end = extent + padding > ahead ? smaller((extent - 1 + padding - ahead) / stride + 1, out) : 0;
+  *count = end > *first ? end - *first : 0;
 }
 
 // Row `row` of the matrix [kernel row, kernel column, input channel of a group].
@@ -150,7 +172,7 @@ static struct seen seen_of(const struct native_convolution *shape, size_t row) {
   size_t channels = shape->in_channels / shape->groups, tap = row / channels;
   size_t place[2] = {tap / shape->kernel_width, tap % shape->kernel_width};
   struct seen seen;
-  for (int i = 0; i < 2; i++) meet(shape, i, place[i], &seen.first[i], &seen.end[i]);
+  for (int i = 0; i < 2; i++) meet(shape, i, place[i], &seen.first[i], &seen.count[i]);
   ptrdiff_t y = (ptrdiff_t)(place[0] * shape->dilation[0]) - (ptrdiff_t)shape->padding[0];
   ptrdiff_t x = (ptrdiff_t)(place[1] * shape->dilation[1]) - (ptrdiff_t)shape->padding[1];
   seen.left = (y * (ptrdiff_t)shape->in_width + x) * (ptrdiff_t)shape->in_channels + (ptrdiff_t)(row % channels);

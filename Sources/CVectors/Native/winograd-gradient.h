@@ -5,6 +5,8 @@
 enum {
   // Tiles of a block: sums go on from one block to the next, and the more tiles the less often they are fetched and stored.
   gradient_tiles = 48,
+  // Chains end after so many tiles, and what they come to is added up: so the error does not grow with the batch.
+  chain_tiles = 8 * gradient_tiles,
   gradient_gap = 16,
 };
 
@@ -21,19 +23,28 @@ static struct channel_share channel_share_of(const struct winograd *grid, size_t
   return (struct channel_share){0, in, out * part / parts, out * (part + 1) / parts};
 }
 
+// A share's last vector may have fewer channels.
+static size_t share_end(size_t end, size_t channels) { return end * width < channels ? end * width : channels; }
+
 static size_t gradient_step(size_t elements) { return gradient_tiles * elements + gradient_gap; }
 
+// Sums, both sides of a block transformed (of the input one panel), and zeros for what is beside the images.
 static size_t winograd_gradient_scratch_count(const struct native_convolution *shape, size_t parts) {
-  size_t in = vectors_of(shape->in_channels), out = vectors_of(shape->out_channels);
-  // Of whichever side is shared, the largest share.
-  size_t sums = (in + parts - 1) / parts * out > (out + parts - 1) / parts * in ? (out + parts - 1) / parts * in
-                                                                               : (in + parts - 1) / parts * out;
-  return places * (sums * width * width + out * gradient_step(width) + gradient_step(columns)) + (in > out ? in : out) * width;
+  struct winograd grid = winograd_of(shape, 0);
+  size_t most = 0;
+  for (size_t part = 0; part < parts; part++) {
+    struct channel_share share = channel_share_of(&grid, part, parts);
+    size_t in = share.in_end - share.in_start, out = share.out_end - share.out_start;
+    size_t count = in * width * out * width + out * gradient_step(width) + gradient_step(columns);
+    if (count > most) most = count;
+  }
+  return places * most + (vectors_of(grid.in) > vectors_of(grid.out) ? vectors_of(grid.in) : vectors_of(grid.out)) * width;
 }
 
 // `count` channels, from `channel` on, of a tile's output gradient to 36 places.
 INLINE void output_gradient_tile(
-    const float *const pixels[out_places], size_t channel, size_t count, float *to, size_t step) {
+    const float *const pixels[out_places], const float *const next[out_places], size_t channel, size_t count, float *to,
+    size_t step) {
   vector halves[tile_in][tile_out];
 #pragma clang loop unroll(full)
   for (int j = 0; j < tile_out; j++) {
@@ -42,6 +53,7 @@ INLINE void output_gradient_tile(
     for (int i = 0; i < tile_out; i++) {
       const float *pixel = pixels[i * tile_out + j] + channel;
       line[i] = count == width ? load(pixel) : load_part(pixel, count);
+      __builtin_prefetch(next[i * tile_out + j] + channel);
     }
     transform_output_gradient(line, six);
 #pragma clang loop unroll(full)
@@ -52,64 +64,109 @@ INLINE void output_gradient_tile(
     vector six[tile_in];
     transform_output_gradient(halves[i], six);
 #pragma clang loop unroll(full)
-    for (int j = 0; j < tile_in; j++) store(to + (size_t)(i * tile_in + j) * step, six[j]);
+    for (int j = 0; j < tile_in; j++) {
+      float *place = to + (size_t)(i * tile_in + j) * step;
+      store(place, six[j]);
+      __builtin_prefetch(place + width, 1);
+    }
+  }
+}
+
+// Pixels of a block of tiles, and those of its input that no earlier block has seen.
+struct gradient_block {
+  size_t first, count, new_count;
+  const float *inputs[gradient_tiles][places], *gradients[gradient_tiles][out_places], *news[gradient_tiles * places];
+};
+
+static void gradient_block_at(
+    struct gradient_block *block, const struct winograd *grid, size_t first, const float *images,
+    const float *output_gradient, const float *zeros) {
+  size_t left = grid->tiles - first;
+  block->first = first, block->count = left < gradient_tiles ? left : gradient_tiles, block->new_count = 0;
+  for (size_t t = 0; t < block->count; t++) {
+    output_pixels(grid, output_gradient, first + t, zeros, block->gradients[t]);
+    block->new_count = new_pixels(grid, images, first + t, zeros, block->inputs[t], block->news, block->new_count);
   }
 }
 
 // The output gradients of `count` tiles, [vector][place][tile][lane].
 static void output_gradient_tiles(
-    const struct winograd *grid, const float *gradient, size_t first, size_t count, size_t start, size_t end,
-    const float *zeros, float *to) {
+    const float *(*pixels)[out_places], size_t count, size_t start, size_t end, float *to) {
   for (size_t t = 0; t < count; t++, to += width) {
-    const float *these[out_places];
-    output_pixels(grid, gradient, first + t, zeros, these);
-    for (size_t lane = start; lane < end; lane++) {
-      float *place = to + (lane - start) * places * gradient_step(width);
-      size_t channel = lane * width;
-      if (channel + width <= grid->out)
-        output_gradient_tile(these, channel, width, place, gradient_step(width));
+    const float **these = pixels[t], **next = pixels[t + 1 < count ? t + 1 : t];
+    float *place = to;
+    for (size_t channel = start; channel < end; channel += width, place += places * gradient_step(width))
+      if (channel + width <= end)
+        output_gradient_tile(these, next, channel, width, place, gradient_step(width));
       else
-        output_gradient_tile(these, channel, grid->out - channel, place, gradient_step(width));
-    }
+        output_gradient_tile(these, next, channel, end - channel, place, gradient_step(width));
   }
 }
 
-// Of a block of tiles and a panel of input channels the 36 products, [place][output channel][input channel].
+// Of a block of tiles and a place the products of a panel of input channels, [output channel][input channel].
 static void gradient_products(
-    size_t outs, size_t count, size_t across, const float *gradients, const float *inputs, float *sums, int goes_on) {
+    size_t outs, size_t count, size_t across, const float *gradients, const float *inputs, float *sums, int goes_on,
+    struct fetch *next_input, struct fetch *next_gradient) {
   struct chain chain = {.count = 1, .length = count, .left_step = width, .right_step = (ptrdiff_t)across};
-  for (size_t place = 0; place < places; place++)
-    for (size_t out = 0; out < outs; out += rows) {
-      const float *left[rows];
-      size_t high = outs - out < rows ? outs - out : rows;
-      for (size_t r = 0; r < high; r++)
-        left[r] = gradients + ((out + r) / width * places + place) * gradient_step(width) + (out + r) % width;
-      float *result = sums + (place * outs + out) * across;
-      tile(high, across, &chain, left, inputs + place * gradient_step(across), result, (ptrdiff_t)across, goes_on);
-    }
+  for (size_t out = 0; out < outs; out += rows) {
+    const float *left[rows];
+    size_t high = outs - out < rows ? outs - out : rows;
+    for (size_t r = 0; r < high; r++)
+      left[r] = gradients + (out + r) / width * places * gradient_step(width) + (out + r) % width;
+    float *result = sums + out * across;
+    // The next tile's sums.
+    for (size_t i = 0; i < rows * across; i += line_floats) __builtin_prefetch(result + rows * across + i, 1);
+    tile(high, across, &chain, left, inputs, result, (ptrdiff_t)across, goes_on);
+    fetch_some(next_input);
+    fetch_some(next_gradient);
+  }
 }
 
 // One output channel's weights for `count` input channels from their sums, `step` elements apart.
-INLINE void weights_gradient_tile(const float *sums, size_t step, size_t count, float *to) {
+INLINE void weights_gradient_tile(const float *sums, size_t step, size_t count, float *to, int goes_on) {
   vector halves[3][tile_in];
 #pragma clang loop unroll(full)
   for (int j = 0; j < tile_in; j++) {
     vector line[tile_in], three[3];
 #pragma clang loop unroll(full)
-    for (int i = 0; i < tile_in; i++) line[i] = load(sums + (size_t)(i * tile_in + j) * step);
+    for (int i = 0; i < tile_in; i++) {
+      const float *place = sums + (size_t)(i * tile_in + j) * step;
+      line[i] = load(place);
+      __builtin_prefetch(place + 2 * width);
+    }
     transform_weights_gradient(line, three);
 #pragma clang loop unroll(full)
     for (int i = 0; i < 3; i++) halves[i][j] = three[i];
   }
   float kernel[9][width];
+  if (goes_on) gather_weights(to, 9, count, kernel);
 #pragma clang loop unroll(full)
   for (int i = 0; i < 3; i++) {
     vector three[3];
     transform_weights_gradient(halves[i], three);
 #pragma clang loop unroll(full)
-    for (int j = 0; j < 3; j++) store(kernel[i * 3 + j], three[j]);
+    for (int j = 0; j < 3; j++) {
+      float *tap = kernel[i * 3 + j];
+      store(tap, goes_on ? load(tap) + three[j] : three[j]);
+    }
   }
   scatter_weights((const float(*)[width])kernel, count, to);
+}
+
+// What chains have come to, transformed back, is the gradient or is added to it.
+static void weights_from_sums(
+    const struct winograd *grid, const struct channel_share *share, const float *sums, float *weights_gradient, int goes_on) {
+  size_t lanes = share->in_end - share->in_start, outs = share_end(share->out_end, grid->out) - share->out_start * width;
+  for (size_t panel = 0; panel < panels_of(lanes); panel++) {
+    size_t start = panel_start(lanes, panel) * width, across = panel_start(lanes, panel + 1) * width - start;
+    const float *from = sums + places * outs * start;
+    for (size_t out = 0; out < outs; out++)
+      for (size_t lane = 0; lane < across; lane += width, from += width) {
+        size_t in = share->in_start * width + start + lane, count = grid->in - in < width ? grid->in - in : width;
+        float *to = weights_gradient + ((share->out_start * width + out) * grid->in + in) * 9;
+        weights_gradient_tile(from, outs * across, count, to, goes_on);
+      }
+  }
 }
 
 static void winograd_weights_gradient(
@@ -117,37 +174,36 @@ static void winograd_weights_gradient(
     float *scratch, size_t part, size_t parts) {
   struct winograd grid = winograd_of(shape, 0);
   struct channel_share share = channel_share_of(&grid, part, parts);
-  size_t in_lanes = share.in_end - share.in_start, out_lanes = share.out_end - share.out_start;
-  if (in_lanes == 0 || out_lanes == 0) return;
-  size_t in_start = share.in_start * width, out_start = share.out_start * width;
-  size_t outs = (share.out_end * width < grid.out ? share.out_end * width : grid.out) - out_start;
+  size_t lanes = share.in_end - share.in_start, panels = panels_of(lanes), out_lanes = share.out_end - share.out_start;
+  if (lanes == 0 || out_lanes == 0) return;
+  size_t in_start = share.in_start * width, in_end = share_end(share.in_end, grid.in);
+  size_t out_start = share.out_start * width, out_end = share_end(share.out_end, grid.out), outs = out_end - out_start;
   float *inputs = scratch, *gradients = inputs + places * gradient_step(columns);
-  float *sums = gradients + out_lanes * places * gradient_step(width), *zeros = sums + places * outs * in_lanes * width;
+  float *sums = gradients + out_lanes * places * gradient_step(width), *zeros = sums + places * outs * lanes * width;
   memset(zeros, 0, (grid.in > grid.out ? grid.in : grid.out) * sizeof(float));
-  size_t panels = panels_of(in_lanes);
-  const float *block_pixels[gradient_tiles][places];
+  struct gradient_block blocks[2];
+  gradient_block_at(&blocks[0], &grid, 0, images, output_gradient, zeros);
+  size_t blocks_of_chain = chain_tiles / gradient_tiles;
   // Where there are no tiles, sums are zeros.
-  for (size_t first = 0; first < grid.tiles || first == 0; first += gradient_tiles) {
-    size_t count = grid.tiles - first < gradient_tiles ? grid.tiles - first : gradient_tiles;
-    if (count > 0)
-      output_gradient_tiles(&grid, output_gradient, first, count, share.out_start, share.out_end, zeros, gradients);
-    for (size_t t = 0; t < count; t++) input_pixels(&grid, images, first + t, zeros, block_pixels[t]);
+  for (size_t turn = 0; turn == 0 || blocks[turn % 2].count > 0; turn++) {
+    struct gradient_block *block = &blocks[turn % 2], *next = &blocks[(turn + 1) % 2];
+    output_gradient_tiles(block->gradients, block->count, out_start, out_end, gradients);
+    gradient_block_at(next, &grid, block->first + block->count, images, output_gradient, zeros);
+    size_t steps = places * ((outs + rows - 1) / rows);
+    struct fetch next_gradient = fetch_of(next->gradients[0], next->count * out_places, out_start, outs, steps * panels);
     for (size_t panel = 0; panel < panels; panel++) {
-      size_t start = panel_start(in_lanes, panel) * width, end = panel_start(in_lanes, panel + 1) * width;
-      size_t last = in_start + end < grid.in ? in_start + end : grid.in, across = end - start;
-      if (count > 0)
-        input_tiles(block_pixels, count, in_start + start, last, inputs, gradient_step(across), across);
-      gradient_products(outs, count, across, gradients, inputs, sums + places * outs * start, first > 0);
+      size_t start = in_start + panel_start(lanes, panel) * width, end = in_start + panel_start(lanes, panel + 1) * width;
+      size_t across = end - start;
+      input_tiles(
+          block->inputs, block->count, start, end < in_end ? end : in_end, inputs, gradient_step(across), across);
+      struct fetch next_input = panel + 1 < panels ? fetch_of(block->news, block->new_count, end, columns, steps)
+                                                   : fetch_of(next->news, next->new_count, in_start, columns, steps);
+      for (size_t place = 0; place < places; place++)
+        gradient_products(
+            outs, block->count, across, gradients + place * gradient_step(width), inputs + place * gradient_step(across),
+            sums + (places * (start - in_start) + place * across) * outs, turn % blocks_of_chain > 0, &next_input, &next_gradient);
     }
-  }
-  for (size_t panel = 0; panel < panels; panel++) {
-    size_t start = panel_start(in_lanes, panel) * width, across = panel_start(in_lanes, panel + 1) * width - start;
-    for (size_t out = 0; out < outs; out++)
-      for (size_t lane = 0; lane < across; lane += width) {
-        size_t in = in_start + start + lane, count = grid.in - in < width ? grid.in - in : width;
-        weights_gradient_tile(
-            sums + places * outs * start + out * across + lane, outs * across, count,
-            weights_gradient + ((out_start + out) * grid.in + in) * 9);
-      }
+    if (next->count == 0 || (turn + 1) % blocks_of_chain == 0)
+      weights_from_sums(&grid, &share, sums, weights_gradient, turn >= blocks_of_chain);
   }
 }

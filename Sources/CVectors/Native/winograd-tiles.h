@@ -71,6 +71,18 @@ static void output_pixels(
       corner.row, corner.column, tile_out, outside, pixels);
 }
 
+// The pixels of a tile's input; those that no earlier tile has seen join a list, whose new length is the result.
+static size_t new_pixels(
+    const struct winograd *grid, const float *images, size_t tile, const float *zeros, const float *pixels[places],
+    const float *news[], size_t count) {
+  input_pixels(grid, images, tile, zeros, pixels);
+  struct corner corner = corner_of(grid, tile);
+  for (size_t i = corner.row ? tile_in - tile_out : 0; i < tile_in; i++)
+    for (size_t j = corner.column ? tile_in - tile_out : 0; j < tile_in; j++)
+      if (pixels[i * tile_in + j] != zeros) news[count++] = pixels[i * tile_in + j];
+  return count;
+}
+
 // Pixels that will be wanted soon: their lines are fetched a few at a time between products, which leave the memory idle.
 struct fetch {
   const float *const *pixels;
@@ -92,9 +104,10 @@ static void fetch_some(struct fetch *fetch) {
   }
 }
 
-// `count` channels, from `channel` on, of a tile's input to 36 places.
+// `count` channels, from `channel` on, of a tile's input to 36 places. Of the tile that comes next, most often the one on the
+// right, four columns are new.
 INLINE void input_tile(
-    const float *const pixels[places], size_t channel, size_t count, float *to, size_t step) {
+    const float *const pixels[places], const float *const next[places], size_t channel, size_t count, float *to, size_t step) {
   vector square[tile_in][tile_in];
 #pragma clang loop unroll(full)
   for (int j = 0; j < tile_in; j++) {
@@ -103,6 +116,7 @@ INLINE void input_tile(
     for (int i = 0; i < tile_in; i++) {
       const float *pixel = pixels[i * tile_in + j] + channel;
       line[i] = count == width ? load(pixel) : load_part(pixel, count);
+      if (j >= tile_in - tile_out) __builtin_prefetch(next[i * tile_in + j] + channel);
     }
     transform_input(line);
 #pragma clang loop unroll(full)
@@ -120,9 +134,11 @@ INLINE void input_tile(
 static void input_tiles(
     const float *(*pixels)[places], size_t count, size_t start, size_t end, float *to, size_t place_step, size_t tile_step) {
   for (size_t t = 0; t < count; t++, to += tile_step) {
+    const float **these = pixels[t], **next = pixels[t + 1 < count ? t + 1 : t];
     size_t channel = start;
-    for (; channel + width <= end; channel += width) input_tile(pixels[t], channel, width, to + channel - start, place_step);
-    if (channel < end) input_tile(pixels[t], channel, end - channel, to + channel - start, place_step);
+    for (; channel + width <= end; channel += width)
+      input_tile(these, next, channel, width, to + channel - start, place_step);
+    if (channel < end) input_tile(these, next, channel, end - channel, to + channel - start, place_step);
   }
 }
 

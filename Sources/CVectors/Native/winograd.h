@@ -67,14 +67,8 @@ struct tile_block {
 static void block_at(
     struct tile_block *block, const struct winograd *grid, size_t first, size_t end, const float *images, const float *zeros) {
   block->first = first, block->count = end - first < block_tiles ? end - first : block_tiles, block->new_count = 0;
-  for (size_t t = 0; t < block->count; t++) {
-    const float **pixels = block->inputs[t];
-    input_pixels(grid, images, first + t, zeros, pixels);
-    struct corner corner = corner_of(grid, first + t);
-    for (size_t i = corner.row ? tile_in - tile_out : 0; i < tile_in; i++)
-      for (size_t j = corner.column ? tile_in - tile_out : 0; j < tile_in; j++)
-        if (pixels[i * tile_in + j] != zeros) block->news[block->new_count++] = pixels[i * tile_in + j];
-  }
+  for (size_t t = 0; t < block->count; t++)
+    block->new_count = new_pixels(grid, images, first + t, zeros, block->inputs[t], block->news, block->new_count);
 }
 
 // Of a block of tiles and a panel of output channels the 36 products, [place][tile][output channel].

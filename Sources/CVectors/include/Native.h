@@ -14,6 +14,13 @@ struct native_matrix {
   ptrdiff_t row_step, column_step;
 };
 
+/// A product's right factor as kernels read it: columns side by side in panels, elements from one panel to the next and from one
+/// row of a panel to the next. Packed, or a matrix as it lies, of which only whole vectors of columns can be read.
+struct native_panels {
+  const float *data;
+  size_t panel_step, row_step;
+};
+
 /// Elementary functions.
 enum native_function {
   native_exp,
@@ -65,7 +72,7 @@ struct native_kernels {
   /// `result = left · right`, or `+=` if it goes on: of each output the chain `sum = fma(left, right, sum)` in ascending order.
   /// `stride` is from one row of the result to the next.
   void (*multiply)(
-      size_t rows, size_t across, size_t inner, struct native_matrix left, const float *panels, float *result,
+      size_t rows, size_t across, size_t inner, struct native_matrix left, struct native_panels right, float *result,
       size_t stride, int goes_on);
 
   /// `to[i] = f(from[i])`, of float32 to 1.5 units in the last place and of float64 to 2; both may be the same memory. NaN stays NaN.
@@ -123,8 +130,9 @@ struct native_kernels {
   void (*winograd_convolve)(
       const struct native_convolution *shape, int is_gradient, const float *images, const float *packed,
       const float *_Nullable bias, int cuts, float *output, float *scratch, size_t part, size_t parts);
-  /// The weights' gradient `[out, in, 3, 3]`: 36 chains `sum = fma(image, gradient, sum)` of transformed factors from +0 over the
-  /// tiles (image, row, column) ascending, transformed back. Parts share the channels; the scratch memory is that of one part.
+  /// The weights' gradient `[out, in, 3, 3]`: of every 384 tiles (image, row, column) 36 chains `sum = fma(image, gradient, sum)` of
+  /// transformed factors from +0, ascending, transformed back; from the second on they are added. Parts share the channels; the
+  /// scratch memory is that of one part.
   size_t (*winograd_gradient_scratch_count)(const struct native_convolution *shape, size_t parts);
   void (*winograd_weights_gradient)(
       const struct native_convolution *shape, const float *images, const float *output_gradient, float *weights_gradient,

@@ -18,7 +18,7 @@ struct RecurrentSteps<Kernels: Backend> {
   func step(_ index: Int) -> Int { recurrence.step(index) }
 
   func forward(_ inputs: Inputs, gates: Floats, outputs: Floats, cells: Floats?, memory: Floats) throws {
-    let turned = MatrixOperand(inputs.weight, isTransposed: true, rowStride: hidden)
+    let turned = MatrixOperand(inputs.weight, isTransposed: true, rowStride: hidden, packed: inputs.packed)
     try kernels.withFactor(.init(turned, inner: hidden, columns: gateWidth), uses: steps) { weight in
       switch cell {
       case .elman: try elmanForward(inputs, weight, gates, outputs)
@@ -39,7 +39,7 @@ struct RecurrentSteps<Kernels: Backend> {
     } else {
       result.cell.update(repeating: 0, count: stateCount)
     }
-    let plain = MatrixOperand(inputs.weight, isTransposed: false, rowStride: hidden)
+    let plain = MatrixOperand(inputs.weight, isTransposed: false, rowStride: hidden, packed: inputs.packed)
     try kernels.withFactor(.init(plain, inner: gateWidth, columns: hidden), uses: steps) { weight in
       for index in (0..<steps).reversed() {
         try goBack(index, inputs, weight, outputs, memory, ofOutputs, result)

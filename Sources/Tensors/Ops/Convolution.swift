@@ -31,7 +31,7 @@ extension Tensor {
       let result = try Tensor(images: outShape, layout)
       let (from, to) = (try input.imageMemory(), try result.imageMemory())
       try kernels.convolve(
-        extents.lying(from.layout, to.layout), input: from.pointer, weights: kernel.pointer(), bias: offsets?.pointer(),
+        extents.lying(from.layout, to.layout), input: from.pointer, weights: kernel.weights(), bias: offsets?.pointer(),
         output: to.pointer, thenReLU: thenReLU)
       return result
     } record: { result, thenReLU in
@@ -48,7 +48,7 @@ extension Tensor {
         if self.tracksGradient {
           let derivative = try Tensor(images: self.shape, from.layout)
           try kernels.convolutionInputGradient(
-            extents, outputGradient: of.pointer, weights: kernel.pointer(),
+            extents, outputGradient: of.pointer, weights: kernel.weights(),
             inputGradient: derivative.imageMemory().pointer)
           derivatives[0] = derivative
         }

@@ -132,7 +132,7 @@ private final class RecurrentCall {
   private func withInputs<Result>(_ body: (Recurrence.Inputs) throws -> Result) throws -> Result {
     try body(
       .init(
-        weight: weights.hidden.pointer(),
+        weight: weights.hidden.pointer(), packed: weights.hidden.storage.packed,
         bias: hasOwnBias ? UnsafePointer(weights.hiddenBias.pointer(Float.self)) : nil,
         hidden: state.map { UnsafePointer(try $0.pointer(Float.self)) },
         cell: cellState.map { UnsafePointer(try $0.pointer(Float.self)) }))

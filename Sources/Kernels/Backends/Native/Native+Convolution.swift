@@ -1,44 +1,190 @@
 import CVectors
 
+/// Convolutions of channels-last images; what lies in blocks is brought to that form and back.
 extension Native {
-  private var other: OneDNN { OneDNN(KernelOptions(convolution: convolution)) }
-
   public func convolve(
-    _ shape: ConvolutionShape, input: ConstantFloats, weights: ConstantFloats, bias: ConstantFloats?, output: Floats,
+    _ shape: ConvolutionShape, input: ConstantFloats, weights: Weights, bias: ConstantFloats?, output: Floats,
     thenReLU: Bool
   ) throws {
-    try other.convolve(shape, input: input, weights: weights, bias: bias, output: output, thenReLU: thenReLU)
+    reading(input, shape.input, shape.inLayout) { input in
+      writing(output, shape.output, shape.outLayout) { output in
+        pass(shape, isGradient: false, input, weights, bias, cuts: thenReLU, output)
+      }
+    }
   }
 
   public func convolutionInputGradient(
-    _ shape: ConvolutionShape, outputGradient: ConstantFloats, weights: ConstantFloats, inputGradient: Floats
+    _ shape: ConvolutionShape, outputGradient: ConstantFloats, weights: Weights, inputGradient: Floats
   ) throws {
-    try other.convolutionInputGradient(
-      shape, outputGradient: outputGradient, weights: weights, inputGradient: inputGradient)
+    reading(outputGradient, shape.output, shape.outLayout) { gradient in
+      writing(inputGradient, shape.input, shape.inLayout) { result in
+        pass(shape, isGradient: true, gradient, weights, nil, cuts: false, result)
+      }
+    }
   }
 
   public func convolutionWeightsGradient(
     _ shape: ConvolutionShape, input: ConstantFloats, outputGradient: ConstantFloats, weightsGradient: Floats,
     biasGradient: Floats?
   ) throws {
-    try other.convolutionWeightsGradient(
-      shape, input: input, outputGradient: outputGradient, weightsGradient: weightsGradient, biasGradient: biasGradient)
+    reading(input, shape.input, shape.inLayout) { input in
+      reading(outputGradient, shape.output, shape.outLayout) { gradient in
+        weightsPass(shape, input, gradient, weightsGradient)
+        guard let biasGradient else { return }
+        let pixels = shape.batch * shape.outHeight * shape.outWidth
+        ColumnSum.sum(outer: 1, count: pixels, inner: shape.outChannels, gradient, into: biasGradient)
+      }
+    }
   }
 
-  public func pool(
-    _ pooling: Pooling, _ shape: PoolingShape, input: ConstantFloats, output: Floats,
-    workspace: UnsafeMutableRawPointer
-  ) throws { try other.pool(pooling, shape, input: input, output: output, workspace: workspace) }
-
-  public func poolingGradient(
-    _ pooling: Pooling, _ shape: PoolingShape, outputGradient: ConstantFloats, inputGradient: Floats,
-    workspace: UnsafeMutableRawPointer
-  ) throws {
-    try other.poolingGradient(
-      pooling, shape, outputGradient: outputGradient, inputGradient: inputGradient, workspace: workspace)
+  /// From the input to the output, or from the output's gradient to the input's.
+  private func pass(
+    _ shape: ConvolutionShape, isGradient: Bool, _ images: ConstantFloats, _ weights: Weights, _ bias: ConstantFloats?,
+    cuts: Bool, _ result: Floats
+  ) {
+    let (kernels, parts, extents) = (kernels, parts(shape), shape.native)
+    let (flag, cut) = (isGradient ? 1 : 0 as Int32, cuts ? 1 : 0 as Int32)
+    guard usesWinograd(shape, forWeights: false) else {
+      return withPanels(shape, weights, isGradient: isGradient) { panels in
+        inParts(parts, extents) { shape, part in
+          if isGradient {
+            kernels.convolve_back(shape, images, panels, result, part, parts)
+          } else {
+            kernels.convolve(shape, images, panels, bias, cut, result, part, parts)
+          }
+        }
+      }
+    }
+    withTransformed(shape, weights, isGradient: isGradient) { packed in
+      inParts(parts, extents, scratch: withUnsafePointer(to: extents) { kernels.winograd_scratch_count($0, flag) }) {
+        kernels.winograd_convolve($0, flag, images, packed, bias, cut, result, $2, $1, parts)
+      }
+    }
   }
 
-  public func poolingWorkspaceByteCount(_ pooling: Pooling, _ shape: PoolingShape) throws -> Int {
-    try other.poolingWorkspaceByteCount(pooling, shape)
+  private func weightsPass(
+    _ shape: ConvolutionShape, _ input: ConstantFloats, _ gradient: ConstantFloats, _ result: Floats
+  ) {
+    let (kernels, parts, extents) = (kernels, parts(shape), shape.native)
+    let isWinograd = usesWinograd(shape, forWeights: true)
+    let scratch = withUnsafePointer(to: extents) { shape in
+      isWinograd
+        ? kernels.winograd_gradient_scratch_count(shape, parts)
+        : (0..<parts).map { kernels.convolve_weights_scratch_count(shape, $0, parts) }.max() ?? 0
+    }
+    inParts(parts, extents, scratch: scratch) { shape, part, scratch in
+      if isWinograd {
+        kernels.winograd_weights_gradient(shape, input, gradient, result, scratch, part, parts)
+      } else {
+        kernels.convolve_weights(shape, input, gradient, result, scratch, part, parts)
+      }
+    }
+  }
+
+  private func parts(_ shape: ConvolutionShape) -> Int {
+    KernelThreads.parts(
+      ofWork: shape.batch * shape.outHeight * shape.outWidth * shape.weightExtents.dropFirst(shape.groups == 1 ? 0 : 1)
+        .reduce(1, *))
+  }
+
+  /// A rule of the shape alone: what is faster on the machine at hand must not decide about bits.
+  private func usesWinograd(_ shape: ConvolutionShape, forWeights: Bool) -> Bool {
+    guard convolution == .automatic, shape.kernelHeight == 3, shape.kernelWidth == 3, shape.groups == 1 else { return false }
+    guard shape.stride == [1, 1], shape.dilation == [1, 1], shape.padding.allSatisfy({ $0 <= 2 }) else { return false }
+    guard shape.inChannels >= 16, shape.outChannels >= 16 else { return false }
+    return shape.outHeight * shape.outWidth >= (forWeights ? 9 : 25)
+  }
+}
+
+/// Memory and threads of the passes.
+extension Native {
+  /// Calls `body` on threads with each part of a pass's outputs.
+  private func inParts(
+    _ parts: Int, _ extents: native_convolution, _ body: (UnsafePointer<native_convolution>, Int) -> Void
+  ) {
+    KernelThreads.run(parts) { part in withUnsafePointer(to: extents) { body($0, part) } }
+  }
+
+  /// The same with so many floats of scratch memory for each part.
+  private func inParts(
+    _ parts: Int, _ extents: native_convolution, scratch count: Int,
+    _ body: (UnsafePointer<native_convolution>, Int, Floats) -> Void
+  ) {
+    let room = (count + 15) / 16 * 16
+    ScratchMemory.with(max(parts * room, 16) * MemoryLayout<Float>.stride) { memory in
+      let floats = memory.assumingMemoryBound(to: Float.self)
+      inParts(parts, extents) { body($0, $1, floats + $1 * room) }
+    }
+  }
+
+  private func withPanels(
+    _ shape: ConvolutionShape, _ weights: Weights, isGradient: Bool, _ body: (ConstantFloats) -> Void
+  ) {
+    let (kernels, extents, flag) = (kernels, shape.native, isGradient ? 1 : 0 as Int32)
+    let count = withUnsafePointer(to: extents) { native_packed_convolution_count(instructions.kernels, $0, flag) }
+    withForm(weights, isGradient ? .convolutionGradient : .convolution, shape, count, body) { panels in
+      withUnsafePointer(to: extents) { kernels.pack_convolution($0, flag, weights.data, panels) }
+    }
+  }
+
+  private func withTransformed(
+    _ shape: ConvolutionShape, _ weights: Weights, isGradient: Bool, _ body: (ConstantFloats) -> Void
+  ) {
+    let (kernels, extents, flag) = (kernels, shape.native, isGradient ? 1 : 0 as Int32)
+    let count = withUnsafePointer(to: extents) { native_winograd_count(instructions.kernels, $0, flag) }
+    let parts = KernelThreads.parts(ofWork: 8 * count)
+    withForm(weights, isGradient ? .winogradGradient : .winograd, shape, count, body) { packed in
+      inParts(parts, extents) { kernels.winograd_pack($0, flag, weights.data, packed, $1, parts) }
+    }
+  }
+
+  /// Calls `body` with what `make` makes of weights; kept where there is a place for it.
+  private func withForm(
+    _ weights: Weights, _ kind: PackedWeights.Form.Kind, _ shape: ConvolutionShape, _ count: Int,
+    _ body: (ConstantFloats) -> Void, make: (Floats) -> Void
+  ) {
+    if let packed = weights.packed {
+      let form = PackedWeights.Form(
+        instructions: instructions, kind: kind,
+        extents: [Int(bitPattern: weights.data), shape.groups] + shape.weightExtents)
+      return body(packed.form(form, count: count, make: make))
+    }
+    ScratchMemory.with(max(count, 16) * MemoryLayout<Float>.stride) { memory in
+      let floats = memory.assumingMemoryBound(to: Float.self)
+      make(floats)
+      body(floats)
+    }
+  }
+
+  /// Calls `body` with images channels-last.
+  func reading(
+    _ images: ConstantFloats, _ extents: ImageExtents, _ layout: ImageLayout, _ body: (ConstantFloats) -> Void
+  ) {
+    guard layout == .blocked else { return body(images) }
+    ScratchMemory.with(max(extents.elementCount(.blocked), 16) * MemoryLayout<Float>.stride) { memory in
+      let plain = memory.assumingMemoryBound(to: Float.self)
+      plain.update(from: images, count: extents.elementCount(.blocked))
+      extents.unblock(plain)
+      body(plain)
+    }
+  }
+
+  /// Calls `body` with memory for images channels-last, and puts what it leaves there where it belongs.
+  func writing(_ images: Floats, _ extents: ImageExtents, _ layout: ImageLayout, _ body: (Floats) -> Void) {
+    guard layout == .blocked else { return body(images) }
+    ScratchMemory.with(max(extents.elementCount(.channelsLast), 16) * MemoryLayout<Float>.stride) { memory in
+      let plain = memory.assumingMemoryBound(to: Float.self)
+      body(plain)
+      extents.block(plain, into: images)
+    }
+  }
+}
+
+extension ConvolutionShape {
+  fileprivate var native: native_convolution {
+    native_convolution(
+      batch: batch, in_channels: inChannels, in_height: inHeight, in_width: inWidth, out_channels: outChannels,
+      kernel_height: kernelHeight, kernel_width: kernelWidth, stride: (stride[0], stride[1]),
+      padding: (padding[0], padding[1]), dilation: (dilation[0], dilation[1]), groups: groups)
   }
 }

@@ -21,43 +21,84 @@ public struct Native: Backend {
     accumulating: Bool
   ) throws {
     let factor = MatrixFactor(right, inner: inner, columns: columns)
-    withFactor(factor, uses: 1) { multiply(rows: rows, left, $0, into: result, accumulating: accumulating) }
+    // Read where they lie, rows far apart are slow beside a left factor whose rows are, too.
+    if right.isTransposed || right.packed != nil || left.isTransposed && inner > 512 {
+      withFactor(factor, uses: 1) { multiply(rows: rows, left, $0, into: result, accumulating: accumulating) }
+    } else {
+      multiply(rows: rows, left, factor, into: result, accumulating: accumulating)
+    }
   }
 
-  /// Packs the factor in panels as wide as a kernel's tile.
+  /// Packs the factor in panels as wide as a kernel's tile; weights once for as long as they don't change.
   public func withFactor<Outcome>(
     _ factor: MatrixFactor, uses: Int, _ body: (MatrixFactor) throws -> Outcome
   ) rethrows -> Outcome {
-    let (inner, columns) = (factor.inner, factor.columns)
+    let (operand, inner, columns) = (factor.operand, factor.inner, factor.columns)
+    if factor.isPacked { return try body(factor) }
     let count = native_packed_count(instructions.kernels, inner, columns)
+    if let packed = operand.packed {
+      let form = PackedWeights.Form(
+        instructions: instructions, kind: operand.isTransposed ? .turnedFactor : .factor,
+        extents: [Int(bitPattern: operand.data), operand.rowStride, inner, columns])
+      let panels = packed.form(form, count: count) { pack(operand, inner, columns, into: $0) }
+      return try body(MatrixFactor(packed: panels, inner: inner, columns: columns))
+    }
     return try ScratchMemory.with(max(count, 16) * MemoryLayout<Float>.stride) { memory in
       let panels = memory.assumingMemoryBound(to: Float.self)
-      let (kernels, width) = (kernels, kernels.columns)
-      KernelThreads.share(columns, inParts: KernelThreads.parts(ofWork: 8 * count), multiplesOf: width) { range in
-        kernels.pack(
-          inner, range.count, factor.operand.matrix(column: range.lowerBound), panels + range.lowerBound * inner)
-      }
+      pack(operand, inner, columns, into: panels)
       return try body(MatrixFactor(packed: panels, inner: inner, columns: columns))
+    }
+  }
+
+  private func pack(_ operand: MatrixOperand, _ inner: Int, _ columns: Int, into panels: Floats) {
+    let (kernels, width) = (kernels, kernels.columns)
+    KernelThreads.share(columns, inParts: KernelThreads.parts(ofWork: 8 * inner * columns), multiplesOf: width) {
+      range in
+      kernels.pack(inner, range.count, operand.matrix(column: range.lowerBound), panels + range.lowerBound * inner)
     }
   }
 
   public func multiply(
     rows: Int, _ left: MatrixOperand, _ factor: MatrixFactor, into result: Floats, accumulating: Bool
   ) {
-    let (inner, columns, panels, kernels) = (factor.inner, factor.columns, factor.operand.data, kernels)
+    let (inner, columns) = (factor.inner, factor.columns)
+    let width = kernels.columns
+    if factor.isPacked {
+      let panels = native_panels(data: factor.operand.data, panel_step: width * inner, row_step: width)
+      return multiply(rows, columns, inner, left, panels, result, stride: columns, accumulating)
+    }
+    // As it lies, but for columns behind the last whole vector.
+    let whole = columns / kernels.width * kernels.width
+    let panels = native_panels(data: factor.operand.data, panel_step: width, row_step: factor.operand.rowStride)
+    if whole > 0 { multiply(rows, whole, inner, left, panels, result, stride: columns, accumulating) }
+    if whole == columns { return }
+    ScratchMemory.with(max(width * inner, 16) * MemoryLayout<Float>.stride) { memory in
+      let panel = memory.assumingMemoryBound(to: Float.self)
+      kernels.pack(inner, columns - whole, factor.operand.matrix(column: whole), panel)
+      let panels = native_panels(data: panel, panel_step: width * inner, row_step: width)
+      multiply(rows, columns - whole, inner, left, panels, result + whole, stride: columns, accumulating)
+    }
+  }
+
+  private func multiply(
+    _ rows: Int, _ columns: Int, _ inner: Int, _ left: MatrixOperand, _ right: native_panels, _ result: Floats,
+    stride: Int, _ accumulating: Bool
+  ) {
+    let (kernels, goesOn) = (kernels, accumulating ? 1 : 0 as Int32)
     let parts = KernelThreads.parts(ofWork: rows * columns * inner)
     // Many rows are shared out more evenly than few panels.
     if rows >= 32 * parts {
       KernelThreads.share(rows, inParts: parts, multiplesOf: 8) { range in
         kernels.multiply(
-          range.count, columns, inner, left.matrix(row: range.lowerBound), panels, result + range.lowerBound * columns,
-          columns, accumulating ? 1 : 0)
+          range.count, columns, inner, left.matrix(row: range.lowerBound), right, result + range.lowerBound * stride,
+          stride, goesOn)
       }
     } else {
       KernelThreads.share(columns, inParts: parts, multiplesOf: kernels.columns) { range in
+        var panels = right
+        panels.data += range.lowerBound / kernels.columns * right.panel_step
         kernels.multiply(
-          rows, range.count, inner, left.matrix(row: 0), panels + range.lowerBound * inner, result + range.lowerBound,
-          columns, accumulating ? 1 : 0)
+          rows, range.count, inner, left.matrix(row: 0), panels, result + range.lowerBound, stride, goesOn)
       }
     }
   }

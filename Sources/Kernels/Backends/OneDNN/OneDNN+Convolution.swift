@@ -3,24 +3,24 @@ import CDNNL
 /// Convolutions with plain weights `[out, in, height, width]`, reordered here into the layouts that the kernels like.
 extension OneDNN {
   public func convolve(
-    _ shape: ConvolutionShape, input: ConstantFloats, weights: ConstantFloats, bias: ConstantFloats?, output: Floats,
+    _ shape: ConvolutionShape, input: ConstantFloats, weights: Weights, bias: ConstantFloats?, output: Floats,
     thenReLU: Bool
   ) throws {
     if shape.batch == 0 { return }
     let pass = thenReLU ? ConvolutionPlan.Pass.forwardThenReLU : .forward
     if let fold = ColumnFold(shape) {
-      return try fold.withFolded(weights, bias) { weights, bias in
+      return try fold.withFolded(weights.data, bias) { weights, bias in
         try run(pass, fold.folded, input: input, weights: weights, bias: bias, output: output)
       }
     }
-    try run(pass, shape, input: input, weights: weights, bias: bias, output: output)
+    try run(pass, shape, input: input, weights: weights.data, bias: bias, output: output)
   }
 
   public func convolutionInputGradient(
-    _ shape: ConvolutionShape, outputGradient: ConstantFloats, weights: ConstantFloats, inputGradient: Floats
+    _ shape: ConvolutionShape, outputGradient: ConstantFloats, weights: Weights, inputGradient: Floats
   ) throws {
     if shape.batch == 0 { return }
-    try run(.inputGradient, shape, input: inputGradient, weights: weights, bias: nil, output: outputGradient)
+    try run(.inputGradient, shape, input: inputGradient, weights: weights.data, bias: nil, output: outputGradient)
   }
 
   public func convolutionWeightsGradient(

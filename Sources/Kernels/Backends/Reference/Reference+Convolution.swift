@@ -1,11 +1,11 @@
 extension Reference {
   public func convolve(
-    _ shape: ConvolutionShape, input: ConstantFloats, weights: ConstantFloats, bias: ConstantFloats?, output: Floats,
+    _ shape: ConvolutionShape, input: ConstantFloats, weights: Weights, bias: ConstantFloats?, output: Floats,
     thenReLU: Bool
   ) throws {
     let sums = Sums(shape.output.elementCount(shape.outLayout))
     shape.forEachRun { place, weight, result, count, taps in
-      var (x, w, left, sum) = (input + place, weights + weight, count, 0.0)
+      var (x, w, left, sum) = (input + place, weights.data + weight, count, 0.0)
       while left > 0 {
         sum += Double(x.pointee) * Double(w.pointee)
         x += 1
@@ -22,12 +22,12 @@ extension Reference {
   }
 
   public func convolutionInputGradient(
-    _ shape: ConvolutionShape, outputGradient: ConstantFloats, weights: ConstantFloats, inputGradient: Floats
+    _ shape: ConvolutionShape, outputGradient: ConstantFloats, weights: Weights, inputGradient: Floats
   ) throws {
     let sums = Sums(shape.input.elementCount(shape.inLayout))
     shape.forEachRun { place, weight, result, count, taps in
       let gradient = Double(outputGradient[result])
-      var (x, w, left) = (sums.values + place, weights + weight, count)
+      var (x, w, left) = (sums.values + place, weights.data + weight, count)
       while left > 0 {
         x.pointee += gradient * Double(w.pointee)
         x += 1

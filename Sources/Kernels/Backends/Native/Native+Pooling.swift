@@ -1,0 +1,62 @@
+import CVectors
+
+/// Pooling of channels-last images; what lies in blocks is brought to that form and back.
+extension Native {
+  public func pool(
+    _ pooling: Pooling, _ shape: PoolingShape, input: ConstantFloats, output: Floats,
+    workspace: UnsafeMutableRawPointer
+  ) throws {
+    let kernels = kernels
+    reading(input, shape.input, shape.layout) { input in
+      writing(output, shape.output, shape.layout) { output in
+        inParts(shape) { extents, part, parts in
+          if pooling == .maximum {
+            kernels.pool_maximum(
+              extents, input, output, workspace.assumingMemoryBound(to: Int32.self), part, parts)
+          } else {
+            kernels.pool_average(extents, pooling.countsPadding, input, output, part, parts)
+          }
+        }
+      }
+    }
+  }
+
+  public func poolingGradient(
+    _ pooling: Pooling, _ shape: PoolingShape, outputGradient: ConstantFloats, inputGradient: Floats,
+    workspace: UnsafeMutableRawPointer
+  ) throws {
+    let kernels = kernels
+    reading(outputGradient, shape.output, shape.layout) { gradient in
+      writing(inputGradient, shape.input, shape.layout) { result in
+        inParts(shape) { extents, part, parts in
+          if pooling == .maximum {
+            kernels.pool_maximum_back(
+              extents, gradient, workspace.assumingMemoryBound(to: Int32.self), result, part, parts)
+          } else {
+            kernels.pool_average_back(extents, pooling.countsPadding, gradient, result, part, parts)
+          }
+        }
+      }
+    }
+  }
+
+  /// A pixel for each maximum.
+  public func poolingWorkspaceByteCount(_ pooling: Pooling, _ shape: PoolingShape) throws -> Int {
+    pooling == .maximum ? shape.output.elementCount(.channelsLast) * MemoryLayout<Int32>.stride : 0
+  }
+
+  private func inParts(
+    _ shape: PoolingShape, _ body: (_ extents: UnsafePointer<native_pooling>, _ part: Int, _ parts: Int) -> Void
+  ) {
+    let extents = native_pooling(
+      batch: shape.batch, channels: shape.channels, in_height: shape.inHeight, in_width: shape.inWidth,
+      kernel: (shape.kernel[0], shape.kernel[1]), stride: (shape.stride[0], shape.stride[1]),
+      padding: (shape.padding[0], shape.padding[1]))
+    let parts = KernelThreads.parts(ofWork: 8 * shape.input.elementCount(.channelsLast))
+    KernelThreads.run(parts) { part in withUnsafePointer(to: extents) { body($0, part, parts) } }
+  }
+}
+
+extension Pooling {
+  fileprivate var countsPadding: Int32 { self == .average ? 1 : 0 }
+}
