@@ -3,7 +3,7 @@
 #include "winograd-tiles.h"
 
 enum {
-  // Tiles of a block: for each the weights go by once, and the transformed input of all should stay in the second-level cache.
+  // Tiles of a block: the weights go by once for all, whose transformed input should stay in the second-level cache.
   block_tiles = 4 * rows,
   // Between the 36 matrices of a block, so that they do not all fall on the same lines of a cache.
   place_gap = 16,
