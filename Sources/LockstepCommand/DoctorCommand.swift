@@ -26,6 +26,7 @@ struct DoctorCommand: JobCommand {
     print(
       "kernels           \(kernelLibraryVersion), \(OneDNN.hasWinograd ? "with" : "without") Winograd convolutions"
     )
+    print("instructions      \(InstructionSet.inUse.rawValue) of \(InstructionSet.available.map(\.rawValue).joined(separator: " "))")
     print("job               \(communicator.size == 1 ? "one process" : "\(communicator.size) ranks")")
     for line in hosts.lines { print(line) }
     if let sums = communicator.sumDescription { print("sums              \(sums)") }

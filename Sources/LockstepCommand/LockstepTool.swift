@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import HDF5Files
+import Kernels
 @_exported import Lockstep
 import Synchronization
 import Zoo
@@ -62,6 +63,7 @@ private enum Runner<Tool: LockstepTool> {
     StandardOutput.prepare()
     do {
       try Threads.check()
+      _ = try InstructionSet.chosen.get()
       let arguments = try ConfigurationFile.expand(Array(CommandLine.arguments.dropFirst()))
       _ = try Tool.registry()
       try checkNames(arguments)

@@ -24,7 +24,7 @@ public enum InstructionSet: String, Sendable, CaseIterable {
   }()
 
   /// Those that compute: the chosen ones, or the plain ones where there was an error that nobody asked for.
-  static let inUse = (try? chosen.get()) ?? .plain
+  public static let inUse = (try? chosen.get()) ?? .plain
 
   /// Its kernels; the plain ones where the processor has none of that name.
   var kernels: UnsafePointer<native_kernels> { native_kernels_named(rawValue) ?? native_plain_kernels() }
