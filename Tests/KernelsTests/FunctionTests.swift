@@ -9,7 +9,7 @@ import Testing
 @Suite("Elementary functions")
 struct FunctionTests {
   static let worst: [ElementaryFunction: Double] = [
-    .exp: 0.9, .log: 0.501, .tanh: 1.3, .sigmoid: 1.5, .sin: 0.501, .cos: 0.501, .erf: 1.0,
+    .exp: 0.9, .log: 0.501, .tanh: 1.3, .sigmoid: 1.5, .sin: 0.501, .cos: 0.501, .erf: 1.1,
   ]
 
   @Test("Float32 over all binades against float64", arguments: ElementaryFunction.allCases)

@@ -1,98 +1,9 @@
 // Direct convolutions and the gradients of their inputs: windows over images in place, weights packed in panels.
 #pragma once
-#include "windows.h"
+#include "convolution-panels.h"
 
 // Of a panel, about so many floats stay in the second-level cache while the images go by.
 enum { cached_panel = 98304, fewest_elements = 65536 };
-
-// A convolution, or the gradient of its input, as outputs that look at a left image.
-struct convolving {
-  size_t batch, groups, taps;
-  // Channels of a group, and extents of the left image and of the result.
-  size_t left_channels, left_extents[2], channels, extents[2];
-  struct axis axes[2];
-};
-
-static struct convolving convolving(const struct native_convolution *shape, int is_gradient) {
-  size_t in[2] = {shape->in_height, shape->in_width};
-  size_t out[2] = {native_out_extent(shape, 0), native_out_extent(shape, 1)};
-  size_t kernel[2] = {shape->kernel_height, shape->kernel_width};
-  struct convolving it = {.batch = shape->batch, .groups = shape->groups, .taps = kernel[0] * kernel[1]};
-  it.left_channels = (is_gradient ? shape->out_channels : shape->in_channels) / shape->groups;
-  it.channels = (is_gradient ? shape->in_channels : shape->out_channels) / shape->groups;
-  for (int i = 0; i < 2; i++) {
-    it.left_extents[i] = is_gradient ? out[i] : in[i];
-    it.extents[i] = is_gradient ? in[i] : out[i];
-    it.axes[i] = (struct axis){
-        it.left_extents[i], kernel[i], shape->stride[i], shape->padding[i], shape->dilation[i], is_gradient};
-  }
-  return it;
-}
-
-INLINE size_t whole_vectors(size_t count) { return (count + width - 1) / width * width; }
-
-// `to[j][i] = from[i][j]`, of 4 × 4.
-INLINE void turn_four(const float *from, size_t from_step, float *to, size_t to_step) {
-  typedef float four __attribute__((vector_size(16)));
-  four a, b, c, d;
-  memcpy(&a, from, sizeof a);
-  memcpy(&b, from + from_step, sizeof b);
-  memcpy(&c, from + 2 * from_step, sizeof c);
-  memcpy(&d, from + 3 * from_step, sizeof d);
-  four ac = __builtin_shufflevector(a, c, 0, 4, 1, 5), bd = __builtin_shufflevector(b, d, 0, 4, 1, 5);
-  four ca = __builtin_shufflevector(a, c, 2, 6, 3, 7), db = __builtin_shufflevector(b, d, 2, 6, 3, 7);
-  four row0 = __builtin_shufflevector(ac, bd, 0, 4, 1, 5), row1 = __builtin_shufflevector(ac, bd, 2, 6, 3, 7);
-  four row2 = __builtin_shufflevector(ca, db, 0, 4, 1, 5), row3 = __builtin_shufflevector(ca, db, 2, 6, 3, 7);
-  memcpy(to, &row0, sizeof row0);
-  memcpy(to + to_step, &row1, sizeof row1);
-  memcpy(to + 2 * to_step, &row2, sizeof row2);
-  memcpy(to + 3 * to_step, &row3, sizeof row3);
-}
-
-// `to[t · to_step + column] = from[column · from_step + t]`, zeros behind the columns that there are.
-static void turn(
-    size_t taps, size_t count, const float *from, size_t from_step, float *to, size_t to_step, size_t across) {
-  size_t column = 0;
-  for (; column + 4 <= count; column += 4) {
-    size_t t = 0;
-    for (; t + 4 <= taps; t += 4) turn_four(from + column * from_step + t, from_step, to + t * to_step + column, to_step);
-    for (; t < taps; t++)
-      for (size_t i = column; i < column + 4; i++) to[t * to_step + i] = from[i * from_step + t];
-  }
-  for (; column < across; column++)
-    for (size_t t = 0; t < taps; t++) to[t * to_step + column] = column < count ? from[column * from_step + t] : 0;
-}
-
-// Where half a vector has room for all channels, narrower instructions do as much, and more of them at a time.
-#ifdef NATIVE_NARROWER
-extern const struct native_kernels NATIVE_NARROWER;
-INLINE const struct native_kernels *narrower(size_t channels) { return channels <= width / 2 ? &NATIVE_NARROWER : NULL; }
-#else
-INLINE const struct native_kernels *narrower(size_t channels) { return channels ? NULL : NULL; }
-#endif
-
-// Panels of a group lie behind one another, each `[kernel row, kernel column, left channel, column]`.
-static void pack_convolution(const struct native_convolution *shape, int is_gradient, const float *weights, float *panels) {
-  struct convolving it = convolving(shape, is_gradient);
-  if (narrower(it.channels)) return narrower(it.channels)->pack_convolution(shape, is_gradient, weights, panels);
-  size_t taps = it.taps, inner = it.left_channels;
-  size_t column_step = is_gradient ? taps : inner * taps, inner_step = is_gradient ? it.channels * taps : taps;
-  // Of one tap, a forward weight's input channels are as good as taps.
-  if (taps == 1 && !is_gradient) {
-    taps = inner;
-    inner = 1;
-  }
-  for (size_t group = 0; group < it.groups; group++, weights += it.left_channels * it.channels * it.taps)
-    for (size_t first = 0; first < it.channels; first += panel_columns) {
-      size_t count = it.channels - first < panel_columns ? it.channels - first : panel_columns;
-      size_t across = whole_vectors(count);
-      for (size_t i = 0; i < inner; i++)
-        turn(
-            taps, count, weights + first * column_step + i * inner_step, column_step, panels + i * across, inner * across,
-            across);
-      panels += it.taps * it.left_channels * across;
-    }
-}
 
 // What a part computes of a result: images, and rows of each.
 struct share {
@@ -111,14 +22,55 @@ static struct share share_of(const struct convolving *it, size_t part, size_t pa
   return share;
 }
 
-// Kernel rows `[first, last)` of a panel, at all positions of a pair of runs.
+// The pixels of a line are cut into tiles; what remains of several lines makes others.
+INLINE void convolve_runs_of(
+    int wide, const struct convolving *it, const struct share *share, const struct run *down, const struct run *along,
+    const struct window *window, const float *left, const float *panel, float *result, const struct finish *finish) {
+  ptrdiff_t pixel = (ptrdiff_t)(it->left_channels * it->groups), line = (ptrdiff_t)it->left_extents[1] * pixel;
+  size_t result_pixel = it->channels * it->groups, result_line = it->extents[1] * result_pixel;
+  ptrdiff_t left_step = along->left_step * pixel;
+  size_t result_step = along->step * result_pixel, height = (size_t)rows_of(wide), high = 0;
+  const float *rest[most_rows];
+  float *rest_results[most_rows];
+  for (size_t image = share->first_image; image < share->last_image; image++)
+    for (size_t y = 0; y < down->count; y++) {
+      ptrdiff_t from_line = (ptrdiff_t)(image * it->left_extents[0]) + down->left + (ptrdiff_t)y * down->left_step;
+      const float *from = left + from_line * line + along->left * pixel;
+      float *to = result + (image * it->extents[0] + down->first + y * down->step) * result_line + along->first * result_pixel;
+      size_t x = along->count;
+      for (; x >= height; x -= height) {
+        const float *lefts[most_rows];
+        float *results[most_rows];
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows_of(wide); r++) {
+          lefts[r] = from;
+          results[r] = to;
+          from += left_step;
+          to += result_step;
+        }
+        window_tile(rows_of(wide), wide, height, window, lefts, panel, results, finish);
+      }
+      for (; x > 0; x--) {
+        rest[high] = from;
+        rest_results[high++] = to;
+        from += left_step;
+        to += result_step;
+        if (high < height) continue;
+        window_tile_of(wide, high, window, rest, panel, rest_results, finish);
+        high = 0;
+      }
+    }
+  if (high == 0) return;
+  for (size_t r = high; r < height; r++) rest[r] = rest[high - 1];
+  window_tile_of(wide, high, window, rest, panel, rest_results, finish);
+}
+
+// A panel at all positions of a pair of runs.
 static void convolve_runs(
     const struct convolving *it, const struct share *share, const struct run *down, const struct run *along,
     const float *left, const float *panel, float *result, const struct finish *finish) {
   int wide = (int)((finish->across + width - 1) / width);
-  size_t across = (size_t)wide * width, height = (size_t)rows_of(wide);
-  size_t pixel = it->left_channels * it->groups, line = it->left_extents[1] * pixel;
-  size_t result_pixel = it->channels * it->groups, result_line = it->extents[1] * result_pixel;
+  size_t across = (size_t)wide * width, pixel = it->left_channels * it->groups, line = it->left_extents[1] * pixel;
   size_t tap = it->left_channels * across, tap_line = it->axes[1].kernel * tap;
   struct window window = {
       .taps = {down->taps, along->taps}, .length = it->left_channels,
@@ -129,28 +81,21 @@ static void convolve_runs(
     window.taps[1] = 1;
   }
   panel += down->tap * tap_line + along->tap * tap;
-  const float *lefts[most_rows];
-  float *results[most_rows];
-  size_t high = 0;
-  for (size_t image = share->first_image; image < share->last_image; image++)
-    for (size_t y = 0; y < down->count; y++) {
-      const float *from = left + image * it->left_extents[0] * line + (down->left + (ptrdiff_t)y * down->left_step) * (ptrdiff_t)line +
-                          along->left * (ptrdiff_t)pixel;
-      float *to = result + image * it->extents[0] * result_line + (down->first + y * down->step) * result_line +
-                  along->first * result_pixel;
-      for (size_t x = 0; x < along->count; x++) {
-        lefts[high] = from;
-        results[high++] = to;
-        from += along->left_step * (ptrdiff_t)pixel;
-        to += along->step * result_pixel;
-        if (high < height) continue;
-        window_tile_of(wide, high, &window, lefts, panel, results, finish);
-        high = 0;
-      }
-    }
-  if (high == 0) return;
-  for (size_t r = high; r < height; r++) lefts[r] = lefts[high - 1];
-  window_tile_of(wide, high, &window, lefts, panel, results, finish);
+#define RUNS(n)                                                                              \
+  case n:                                                                                    \
+    convolve_runs_of(n, it, share, down, along, &window, left, panel, result, finish);       \
+    break
+  switch (wide) {
+    RUNS(1);
+#if NATIVE_VECTORS > 1
+    RUNS(2);
+#endif
+#if NATIVE_VECTORS > 2
+    RUNS(3);
+    RUNS(4);
+#endif
+  }
+#undef RUNS
 }
 
 // Of a panel's kernel rows, `[first_tap, last_tap)`.
@@ -212,8 +157,8 @@ static void convolve_chunk(
     const struct convolving *it, const struct share *chunk, const float *left, const float *panels, const float *bias, int cuts,
     float *result) {
   for (size_t group = 0; group < it->groups; group++)
-    for (size_t first = 0; first < it->channels; first += panel_columns) {
-      size_t count = it->channels - first < panel_columns ? it->channels - first : panel_columns;
+    for (size_t first = 0, count; first < it->channels; first += count) {
+      count = columns_next(it->channels - first);
       size_t tap_line = it->axes[1].kernel * it->left_channels * whole_vectors(count);
       size_t block = tap_line && tap_line < cached_panel ? cached_panel / tap_line : 1;
       size_t column = group * it->channels + first;
@@ -240,7 +185,8 @@ static void convolve(
     const struct native_convolution *shape, const float *input, const float *panels, const float *bias, int cuts,
     float *output, size_t part, size_t parts) {
   struct convolving it = convolving(shape, 0);
-  if (narrower(it.channels)) return narrower(it.channels)->convolve(shape, input, panels, bias, cuts, output, part, parts);
+  const struct native_kernels *other = narrower(it.channels, width);
+  if (other) return other->convolve(shape, input, panels, bias, cuts, output, part, parts);
   convolve_all(&it, input, panels, bias, cuts, output, part, parts);
 }
 
@@ -248,7 +194,7 @@ static void convolve_back(
     const struct native_convolution *shape, const float *output_gradient, const float *panels, float *input_gradient,
     size_t part, size_t parts) {
   struct convolving it = convolving(shape, 1);
-  if (narrower(it.channels))
-    return narrower(it.channels)->convolve_back(shape, output_gradient, panels, input_gradient, part, parts);
+  const struct native_kernels *other = narrower(it.channels, width);
+  if (other) return other->convolve_back(shape, output_gradient, panels, input_gradient, part, parts);
   convolve_all(&it, output_gradient, panels, NULL, 0, input_gradient, part, parts);
 }

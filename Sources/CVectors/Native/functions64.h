@@ -87,7 +87,7 @@ INLINE doubles log_of(doubles x, doubles *rest) {
   k = choose_64(is_small, k - 54, k);
   doubles m = of_words(bits - ((raised - 1023) << 52));
   doubles f = m - 1, sum = m + 1, lost = m - (sum - 1);
-  doubles s = f / sum, s_rest = (fused_64(-s, sum, f) - s * lost) / sum;
+  doubles inverse = 1 / sum, s = f * inverse, s_rest = (fused_64(-s, sum, f) - s * lost) * inverse;
   // 2 artanh s = 2 s + s³ (2/3 + s² P(s²))
   doubles z = s * s, z_rest = fused_64(s, s, -z) + 2 * s * s_rest;
   doubles t = z * POLYNOMIAL(

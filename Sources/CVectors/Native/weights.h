@@ -83,7 +83,7 @@ INLINE int may_border(const struct native_convolution *shape, const struct gradi
 
 // Scratch memory holds what taps see, a panel of output gradients, a block's images with borders, and sums.
 static size_t convolve_weights_scratch_count(const struct native_convolution *shape, size_t part, size_t parts) {
-  const struct native_kernels *other = narrower(shape->out_channels / shape->groups);
+  const struct native_kernels *other = narrower(shape->out_channels / shape->groups, width / 2);
   if (other) return other->convolve_weights_scratch_count(shape, part, parts);
   struct gradient_share share = gradient_share_of(shape, part, parts);
   size_t panels = share.last_panel - share.first_panel;
@@ -123,7 +123,7 @@ static void gradient_block(
 static void convolve_weights(
     const struct native_convolution *shape, const float *input, const float *output_gradient, float *weights_gradient,
     float *scratch, size_t part, size_t parts) {
-  const struct native_kernels *other = narrower(shape->out_channels / shape->groups);
+  const struct native_kernels *other = narrower(shape->out_channels / shape->groups, width / 2);
   if (other) return other->convolve_weights(shape, input, output_gradient, weights_gradient, scratch, part, parts);
   struct gradient_share share = gradient_share_of(shape, part, parts);
   size_t channels = shape->in_channels / shape->groups, out = shape->out_channels / shape->groups;

@@ -123,6 +123,8 @@ INLINE void window_tile(
     for (size_t x = 0; x < window->taps[1]; x++) {
       ptrdiff_t at = (ptrdiff_t)y * window->left_steps[0] + (ptrdiff_t)x * window->left_steps[1];
       const float *b = right + (ptrdiff_t)y * window->right_steps[0] + (ptrdiff_t)x * window->right_steps[1];
+      // One index moves on and not every row's address, of which there are too many for the registers.
+      __asm__("" : "+r"(at));
       for (ptrdiff_t end = at + (ptrdiff_t)window->length; at < end; at++, b += wide * width) {
         vector factor[panel_vectors];
 #pragma clang loop unroll(full)
@@ -160,7 +162,7 @@ INLINE void window_tile(
 }
 
 // A tile of at most `rows_of(wide)` rows; `left` has that many, `results` at least `high`.
-static void window_tile_of(
+static __attribute__((noinline)) void window_tile_of(
     int wide, size_t high, const struct window *window, const float *const *left, const float *right,
     float *const *results, const struct finish *finish) {
 #define WINDOW_TILE(n)                                                                           \

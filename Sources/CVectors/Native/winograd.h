@@ -3,8 +3,8 @@
 #include "winograd-tiles.h"
 
 enum {
-  // Tiles of a block: its input, transformed, stays in the second-level cache beside a panel of weights.
-  block_tiles = 2 * rows,
+  // Tiles of a block: the weights go by once for all, whose transformed input should stay in the second-level cache.
+  block_tiles = 4 * rows,
   // Between the 36 matrices of a block, so that they do not all fall on the same lines of a cache.
   place_gap = 16,
 };
