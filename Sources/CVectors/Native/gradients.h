@@ -23,6 +23,8 @@ struct seen {
 // How the input and the output gradient lie behind one another, and where sums of a tile are.
 struct tile_steps {
   ptrdiff_t left_image, left_line, left_pixel, right_image, right_line;
+  // Elements from an input to one of the next block, which comes near in the meantime.
+  ptrdiff_t left_ahead;
 };
 
 INLINE size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
@@ -56,6 +58,7 @@ INLINE void gradient_tile(
     const struct common *among, const struct tile_steps *steps, const float *left, const float *right, float *results,
     int goes_on) {
   struct common common = *among;
+  ptrdiff_t ahead = steps->left_ahead;
   vector sum[most_rows][panel_vectors];
   const float *a[most_rows];
 #pragma clang loop unroll(full)
@@ -78,6 +81,7 @@ INLINE void gradient_tile(
           for (; x < common.every_end[1]; x++, at += steps->left_pixel, b += wide * width) {
             // One index moves on and not every row's address, of which there are too many for the registers.
             __asm__("" : "+r"(at));
+            __builtin_prefetch(a[0] + at + ahead, 0, 2);
             vector factor[panel_vectors];
 #pragma clang loop unroll(full)
             for (int v = 0; v < wide; v++) factor[v] = load(b + v * width);
@@ -191,7 +195,7 @@ static struct gradient_share gradient_share_of(const struct native_convolution *
   struct gradient_share share = {.last_panel = panels, .mixes_taps = channels < few_channels};
   size_t count = share.mixes_taps ? channels * shape->kernel_height * shape->kernel_width : channels;
   share.last_row = count;
-  if (panels % parts == 0) {
+  if (panels % parts == 0 && (out % panel_columns == 0 || panels >= 4 * parts)) {
     share.first_panel = panels / parts * part;
     share.last_panel = panels / parts * (part + 1);
   } else {

@@ -43,6 +43,7 @@ static void gradient_panel(
   if (joins) {
     left += (ptrdiff_t)block.first_image * steps.left_image + (ptrdiff_t)block.first_line * steps.left_line;
     extents[1] *= (block.last_image - block.first_image) * (block.last_line - block.first_line);
+    steps.left_ahead = (ptrdiff_t)extents[1] * steps.left_pixel;
     block = (struct block){0, 1, 0, 1};
   }
   int wide = (int)(across / width);
