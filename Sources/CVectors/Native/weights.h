@@ -61,7 +61,7 @@ static void gradient_panel(
   }
 }
 
-// From rows `[kernel row, kernel column, input channel]` of a panel to `[output channel, input channel, kernel row, kernel column]`.
+// From a panel's rows `[kernel row, kernel column, input channel]` to `[output channel, input channel, kernel row, kernel column]`.
 static void unpack_gradient(
     const struct native_convolution *shape, const struct gradient_share *share, size_t count, const float *sums, float *weights) {
   size_t channels = shape->in_channels / shape->groups, taps = shape->kernel_height * shape->kernel_width;
@@ -95,7 +95,8 @@ static size_t convolve_weights_scratch_count(const struct native_convolution *sh
 // What a block adds to the sums of a group.
 static void gradient_block(
     const struct native_convolution *shape, const struct gradient_share *share, size_t group, const struct block *block,
-    int borders, const float *table, const float *input, const float *output_gradient, const float *end, float *scratch, float *sums, int goes_on) {
+    int borders, const float *table, const float *input, const float *output_gradient, const float *end, float *scratch,
+    float *sums, int goes_on) {
   size_t lines = native_out_extent(shape, 0), line = native_out_extent(shape, 1), out = shape->out_channels / shape->groups;
   size_t before = (block->first_image * lines + block->first_line) * line;
   size_t pixels = (block->last_image - block->first_image) * (block->last_line - block->first_line) * line;

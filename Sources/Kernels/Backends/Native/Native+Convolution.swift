@@ -114,7 +114,9 @@ extension Native {
   private func inParts(
     _ parts: Int, _ extents: native_convolution, _ body: (UnsafePointer<native_convolution>, Int) -> Void
   ) {
-    KernelThreads.run(parts) { part in withUnsafePointer(to: extents) { body($0, part) } }
+    KernelMeter.convolutions.measure {
+      KernelThreads.run(parts) { part in withUnsafePointer(to: extents) { body($0, part) } }
+    }
   }
 
   /// The same with so many floats of scratch memory for each part.
