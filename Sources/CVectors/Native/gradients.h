@@ -120,7 +120,7 @@ INLINE size_t rows_of_two_thirds(int wide) { return ((size_t)rows_of(wide) + 2) 
 // Rows of the next tile, so that no small one remains. One vector wide there is a tile of nine, the taps of a usual kernel.
 static size_t rows_next(int wide, size_t there) {
   size_t all_rows = (size_t)rows_of(wide), some = rows_of_two_thirds(wide), nines = (there + 8) / 9;
-  if (wide == 1 && all_rows > 9 && there > all_rows && nines * 9 - there <= 2) return (there + nines - 1) / nines;
+  if (wide == 1 && all_rows > 9 && there > all_rows && nines <= 3 && nines * 9 - there <= 2) return (there + nines - 1) / nines;
   return there <= all_rows ? there : there <= 2 * some ? some : all_rows;
 }
 

@@ -113,7 +113,8 @@ static void gradient_block(
   for (size_t panel = share->first_panel; panel < share->last_panel; panel++) {
     size_t column = panel * panel_columns, count = smaller(out - column, panel_columns), across = whole_vectors(count);
     const float *right = output_gradient + before * shape->out_channels + group * out + column;
-    if (across != shape->out_channels) {
+    // Where they lie they have whole vectors, the last pixel too: a group's would go on behind the memory's end.
+    if (across != shape->out_channels || shape->groups > 1) {
       pack_pixels(pixels, count, right, shape->out_channels, scratch, end);
       right = scratch;
     }
