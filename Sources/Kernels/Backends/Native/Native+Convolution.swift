@@ -83,15 +83,17 @@ extension Native {
 
   private func parts(_ shape: ConvolutionShape) -> Int {
     KernelThreads.parts(
-      ofWork: shape.batch * shape.outHeight * shape.outWidth * shape.weightExtents.dropFirst(shape.groups == 1 ? 0 : 1)
+      ofWork: shape.batch * shape.outHeight * shape.outWidth
+        * shape.weightExtents.dropFirst(shape.groups == 1 ? 0 : 1)
         .reduce(1, *))
   }
 
   /// Where its products and transforms are less work than those of the definition: a rule of the shape alone, for what is faster
   /// on the machine at hand must not decide about bits.
   func usesWinograd(_ shape: ConvolutionShape) -> Bool {
-    guard convolution == .automatic, shape.kernelHeight == 3, shape.kernelWidth == 3, shape.groups == 1 else { return false }
-    guard shape.stride == [1, 1], shape.dilation == [1, 1], shape.padding.allSatisfy({ $0 <= 2 }) else { return false }
+    guard convolution == .automatic, shape.kernelHeight == 3, shape.kernelWidth == 3, shape.groups == 1,
+      shape.stride == [1, 1], shape.dilation == [1, 1], shape.padding.allSatisfy({ $0 <= 2 })
+    else { return false }
     let (ins, outs, height, width) = (shape.inChannels, shape.outChannels, shape.outHeight, shape.outWidth)
     guard ins >= 16, outs >= 16, height * width >= 16 else { return false }
     let tiles = ((height + 3) / 4) * ((width + 3) / 4)
