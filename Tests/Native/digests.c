@@ -2,86 +2,10 @@
 // lines. Inputs come from a generator of integers, so that they are alike everywhere.
 //
 //   digests NAME     avx512, avx2, neon or plain; ends with code 64 where this processor has none of that name
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "Native.h"
+#include "numbers.h"
 
 static const struct native_kernels *kernels;
-
-// MARK: Numbers
-
-// Each kernel begins with a seed of its own: another case of one changes no other's digest.
-static uint64_t state;
-
-// splitmix64 (Steele, Lea and Flood 2014).
-static uint64_t next(void) {
-  uint64_t z = state += 0x9e3779b97f4a7c15u;
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-  return z ^ z >> 31;
-}
-static size_t below(size_t count) { return (size_t)(next() >> 33) % count; }
-// Mostly few, at least one.
-static size_t few(size_t most) { return 1 + below(below(3) ? 1 + below(most) : most); }
-
-// -1 to 1 in steps of 2⁻²³: whole numbers become floats without a rounding.
-static float usual(void) { return (float)((int32_t)(next() >> 40) - (1 << 23)) * 0x1p-23f; }
-static float special(void) {
-  static const float all[] = {INFINITY, -INFINITY, NAN, 0, -0.f, 0x1p-149f, -0x1.8p-130f, 1e-30f, -1e30f, 0x1.fffffep127f, 1, -1};
-  return all[below(sizeof all / sizeof *all)];
-}
-
-// Memory of exactly so many elements, which address sanitizers guard. Results and scratch memory begin as NaN: what is read before
-// it is written shows.
-static float *empty(size_t count) {
-  float *memory = malloc(count * sizeof(float) + 1);
-  if (!memory) {
-    fprintf(stderr, "digests: no memory for %zu floats\n", count);
-    exit(71);
-  }
-  memset(memory, 0xff, count * sizeof(float));
-  return memory;
-}
-// Of `odds` numbers, about one is special; 0 for none.
-static float *filled(size_t count, size_t odds) {
-  float *memory = empty(count);
-  for (size_t i = 0; i < count; i++) memory[i] = odds && below(odds) == 0 ? special() : usual();
-  return memory;
-}
-
-// MARK: Digests
-
-// FNV-1a, byte by byte from the lowest.
-static uint64_t digest;
-static void take(uint64_t bits, int bytes) {
-  for (int i = 0; i < bytes; i++) digest = (digest ^ (bits >> 8 * i & 255)) * 0x100000001b3u;
-}
-// Takes results and frees them. All NaN are one: the standard leaves their bits open.
-static void take_floats(float *values, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    uint32_t bits = 0x7fc00000;
-    if (values[i] == values[i]) memcpy(&bits, values + i, sizeof bits);
-    take(bits, 4);
-  }
-  free(values);
-}
-static void take_doubles(double *values, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    uint64_t bits = 0x7ff8000000000000u;
-    if (values[i] == values[i]) memcpy(&bits, values + i, sizeof bits);
-    take(bits, 8);
-  }
-  free(values);
-}
-
-static void begin(uint64_t seed) {
-  state = seed;
-  digest = 0xcbf29ce484222325u;
-}
-static void end(const char *name) { printf("%-40s %016llx\n", name, (unsigned long long)digest); }
 
 // MARK: Matrix products
 
@@ -166,7 +90,8 @@ static size_t weight_count(const struct native_convolution *shape) {
 }
 
 static void convolution(struct native_convolution shape, enum pass pass, int is_winograd, size_t odds) {
-  size_t parts = few(4), part, count = pass == forward ? output_count(&shape) : pass == back ? input_count(&shape) : weight_count(&shape);
+  const size_t counts[] = {output_count(&shape), input_count(&shape), weight_count(&shape)};
+  size_t parts = few(4), part, count = counts[pass];
   int cuts = below(2) == 0, has_bias = below(2) == 0, is_back = pass == back;
   float *images = filled(is_back ? output_count(&shape) : input_count(&shape), odds), *bias = filled(shape.out_channels, odds);
   float *other = filled(pass == of_weights ? output_count(&shape) : weight_count(&shape), odds), *result = empty(count);
@@ -206,9 +131,7 @@ static void convolutions(void) {
       static const struct native_convolution first = {2, 3, 12, 12, 20, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1};
       convolution(first, (enum pass)pass, 0, are_special ? 30 : 0);
       for (int i = 0; i < 200; i++) convolution(convolution_shape(), (enum pass)pass, 0, are_special ? 30 : 0);
-      char name[64];
-      snprintf(name, sizeof name, "%s%s", names[pass], are_special ? ", special" : "");
-      end(name);
+      end_of(names[pass], are_special);
     }
 }
 
@@ -221,13 +144,12 @@ static void winograd(void) {
       struct native_convolution shape = {50, 2, 10, 10, 3, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1};
       convolution(shape, (enum pass)pass, 1, are_special ? 1000 : 0);
       for (int i = 0; i < 60; i++) {
-        shape.batch = few(3), shape.in_height = few(14), shape.in_width = few(14), shape.in_channels = few(60), shape.out_channels = few(60);
+        shape.batch = few(3), shape.in_height = few(14), shape.in_width = few(14);
+        shape.in_channels = few(60), shape.out_channels = few(60);
         shape.padding[0] = below(3), shape.padding[1] = below(3);
         if (output_count(&shape) > 0) convolution(shape, (enum pass)pass, 1, are_special ? 300 : 0);
       }
-      char name[64];
-      snprintf(name, sizeof name, "%s%s", names[pass], are_special ? ", special" : "");
-      end(name);
+      end_of(names[pass], are_special);
     }
 }
 
@@ -278,7 +200,13 @@ static void poolings(void) {
 // MARK: Functions
 
 // Both signs of every binade, denormals and what is not finite among them; then usual numbers up to 20.
-enum { float_count = 512 * 200, double_count = 4096 * 20, usual_count = 40000, count_32 = float_count + usual_count, count_64 = double_count + usual_count };
+enum {
+  float_count = 512 * 200,
+  double_count = 4096 * 20,
+  usual_count = 40000,
+  count_32 = float_count + usual_count,
+  count_64 = double_count + usual_count,
+};
 
 static float *floats(void) {
   float *values = empty(count_32);
@@ -314,7 +242,8 @@ static void functions(void) {
     kernels->apply((enum native_function)function, from, to, count_32);
     take_floats(to, count_32);
     // Every tail, in place.
-    for (size_t count = 0; count < 40; count++) kernels->apply((enum native_function)function, from + 40 * count, from + 40 * count, count);
+    for (size_t count = 0; count < 40; count++)
+      kernels->apply((enum native_function)function, from + 40 * count, from + 40 * count, count);
     take_floats(from, 40 * 40);
     end(names[function]);
   }
@@ -323,7 +252,8 @@ static void functions(void) {
     double *from = doubles(), *to = (double *)empty(2 * count_64);
     kernels->apply_64((enum native_function)function, from, to, count_64);
     take_doubles(to, count_64);
-    for (size_t count = 0; count < 40; count++) kernels->apply_64((enum native_function)function, from + 40 * count, from + 40 * count, count);
+    for (size_t count = 0; count < 40; count++)
+      kernels->apply_64((enum native_function)function, from + 40 * count, from + 40 * count, count);
     take_doubles(from, 40 * 40);
     char name[64];
     snprintf(name, sizeof name, "%s of float64", names[function]);
