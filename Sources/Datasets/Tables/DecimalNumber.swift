@@ -78,7 +78,7 @@ enum DecimalNumber {
   /// The hard cases: many digits or large exponents.
   private static func converted(_ bytes: UnsafeBufferPointer<UInt8>) -> Double? {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: bytes.count + 1) { copy in
-      for (index, byte) in bytes.enumerated() { copy[index] = CChar(bitPattern: byte) }
+      for (index, byte) in bytes.enumerated() { copy[index] = CChar(truncatingIfNeeded: byte) }
       copy[bytes.count] = 0
       return copy.baseAddress.map { strtod($0, nil) }
     }
