@@ -88,7 +88,7 @@ extension Native {
   }
 
   /// A rule of the shape alone: what is faster on the machine at hand must not decide about bits.
-  private func usesWinograd(_ shape: ConvolutionShape, forWeights: Bool) -> Bool {
+  func usesWinograd(_ shape: ConvolutionShape, forWeights: Bool) -> Bool {
     guard convolution == .automatic, shape.kernelHeight == 3, shape.kernelWidth == 3, shape.groups == 1 else { return false }
     guard shape.stride == [1, 1], shape.dilation == [1, 1], shape.padding.allSatisfy({ $0 <= 2 }) else { return false }
     guard shape.inChannels >= 16, shape.outChannels >= 16 else { return false }
@@ -181,7 +181,7 @@ extension Native {
 }
 
 extension ConvolutionShape {
-  fileprivate var native: native_convolution {
+  var native: native_convolution {
     native_convolution(
       batch: batch, in_channels: inChannels, in_height: inHeight, in_width: inWidth, out_channels: outChannels,
       kernel_height: kernelHeight, kernel_width: kernelWidth, stride: (stride[0], stride[1]),
