@@ -5,7 +5,8 @@
 /// (`Loops/`). They are plain Swift that states its order of additions, so their bits are the same on any processor, and
 /// most serve types for which no library has kernels.
 ///
-/// `Backends/Reference` is the definition of each, `Backends/OneDNN` the fast one. Adding one: a folder under `Backends/`,
+/// `Backends/Native` is what computes unless told otherwise, and defines its bits; `Backends/OneDNN` has half precision;
+/// `Backends/Reference` are the naive loops in double precision. Adding one: a folder under `Backends/`,
 /// a name in `BackendName`, a line in `KernelOptions.kernels`.
 public protocol Backend: Sendable {
   /// In which numbers convolutions multiply, and with them dense layers.

@@ -3,10 +3,10 @@ import Failures
 
 /// Whose kernels compute.
 public enum BackendName: String, Codable, Sendable, CaseIterable {
-  /// Intel's oneDNN: fast.
-  case onednn
   /// Our own, which define their bits: the same on any processor and any number of threads.
   case native
+  /// Intel's oneDNN, whose bits are those of its version and of the processor. It has half precision.
+  case onednn
   /// The naive loops in double precision, the yardstick of both: slow.
   case reference
 }
@@ -46,12 +46,13 @@ public struct KernelOptions: Codable, Sendable, Hashable {
   /// Threads that a kernel may use; nil for as many as the machine or `OMP_NUM_THREADS` says.
   public var threads: Int?
 
-  /// By default the fastest that keep float32. `validate` says whether this machine can compute so.
+  /// By default native kernels, or oneDNN's for half precision. `validate` says whether this machine can compute so.
   public init(
-    backend: BackendName = .onednn, precision: Precision = .float32, convolution: ConvolutionMethod = .automatic,
+    backend: BackendName? = nil, precision: Precision = .float32, convolution: ConvolutionMethod = .automatic,
     threads: Int? = nil
   ) {
-    (self.backend, self.precision, self.convolution, self.threads) = (backend, precision, convolution, threads)
+    self.backend = backend ?? (precision == .float32 ? .native : .onednn)
+    (self.precision, self.convolution, self.threads) = (precision, convolution, threads)
   }
 
   /// Those of the innermost scope, or the standard ones outside of any.

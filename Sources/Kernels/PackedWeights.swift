@@ -32,7 +32,7 @@ public final class PackedWeights: @unchecked Sendable {
 
   /// The weights have changed: what was made of them must be made again, in the same memory.
   public func expire() {
-    blocks.withLock { blocks in blocks.values.forEach { $0.isGood.store(false, ordering: .relaxed) } }
+    blocks.withLock { blocks in for block in blocks.values { block.isGood.store(false, ordering: .relaxed) } }
   }
 
   /// The weights in a form of `count` floats that `make` fills in if need be.

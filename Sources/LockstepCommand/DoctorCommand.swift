@@ -26,7 +26,8 @@ struct DoctorCommand: JobCommand {
     print(
       "kernels           \(kernelLibraryVersion), \(OneDNN.hasWinograd ? "with" : "without") Winograd convolutions"
     )
-    print("instructions      \(InstructionSet.inUse.rawValue) of \(InstructionSet.available.map(\.rawValue).joined(separator: " "))")
+    let sets = InstructionSet.available.map(\.rawValue).joined(separator: " ")
+    print("instructions      \(InstructionSet.inUse.rawValue) of \(sets)")
     print("job               \(communicator.size == 1 ? "one process" : "\(communicator.size) ranks")")
     for line in hosts.lines { print(line) }
     if let sums = communicator.sumDescription { print("sums              \(sums)") }

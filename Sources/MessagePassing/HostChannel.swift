@@ -168,8 +168,8 @@ extension HostChannel {
 
   /// Whether each of the other hosts has answered once.
   var hasHeardAll: Bool {
-    answers.count >= places.count
-      && Set(answers.values.map { UInt64($0.from.sin_addr.s_addr) << 16 | UInt64($0.from.sin_port) }).count >= places.count
+    let hosts = Set(answers.values.map { UInt64($0.from.sin_addr.s_addr) << 16 | UInt64($0.from.sin_port) })
+    return hosts.count >= places.count
   }
 
   /// Answers what was asked since, and takes note of answers.

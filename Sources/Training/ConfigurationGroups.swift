@@ -133,8 +133,8 @@ public struct Reproducibility: Settings {
 
 /// How kernels compute.
 public struct KernelSettings: Settings {
-  /// Whose kernels compute; nil for oneDNN's, or in reproducible mode the native ones, which define their bits.
-  /// `reference` is slow, and settles a doubt about a kernel.
+  /// Whose kernels compute; nil for the native ones, which define their bits, or with bf16 oneDNN's. `reference` is slow, and
+  /// settles a doubt about a kernel.
   @Setting("Whose kernels compute: \(BackendName.wanted).", option: "kernels") public var backend: BackendName? = nil
   /// How convolutions are computed: `direct` where Winograd's rounding errors of 1e-3 matter.
   @Setting("automatic (Winograd where it is faster) or direct.") public var convolution = ConvolutionMethod.automatic

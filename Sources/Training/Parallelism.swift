@@ -11,14 +11,11 @@ extension Configuration {
       accumulation: self.accumulate, virtualShards: self.reproducible ? self.virtualShards : nil)
   }
 
-  /// How kernels compute. Reproducible mode has kernels that define their bits; where others are asked for, or half precision,
-  /// it has one thread at least, for on several oneDNN may add in another order.
+  /// How kernels compute. In reproducible mode oneDNN gets one thread: on several it may add in another order.
   public var kernels: KernelOptions {
-    let isNative = self.reproducible && self.precision == .float32
-    let backend = self.backend ?? (isNative ? .native : .onednn)
-    return KernelOptions(
-      backend: backend, precision: self.precision, convolution: self.convolution,
-      threads: self.reproducible && backend == .onednn ? 1 : nil)
+    var options = KernelOptions(backend: self.backend, precision: self.precision, convolution: self.convolution)
+    if self.reproducible && options.backend == .onednn { options.threads = 1 }
+    return options
   }
 
   func makeStrategy(_ replica: Replica, _ communicator: Communicator) throws -> any Strategy {

@@ -29,12 +29,13 @@ static void pool_average(
     struct range lines = seen_by(shape, 0, row % down);
     for (size_t x = 0; x < along; x++, to += channels) {
       struct range places = seen_by(shape, 1, x);
-      size_t high = lines.end - lines.first, wide = places.end - places.first, last = high ? (high - 1) * line + wide * channels : 0;
+      size_t high = lines.end - lines.first, wide = places.end - places.first;
+      size_t last = high ? (high - 1) * line + wide * channels : 0;
       const float *from = input + row / down * image + lines.first * line + places.first * channels;
       vector divisor = all(divisor_of(shape, counts_padding, lines, places));
       for (size_t c = 0; c < channels; c += width) {
         size_t count = channels - c;
-        int is_whole = count >= width || (input_end - from >= (ptrdiff_t)(last + width) && end - to >= (ptrdiff_t)(channels + width));
+        int is_whole = goes_on_behind(count, channels, last, from, input_end, to, end);
         if (is_whole && high == 2 && wide == 2)
           store(to + c, sum_of(1, width, from + c, 2, 2, line, channels) / divisor);
         else if (is_whole)
@@ -72,12 +73,13 @@ static void pool_average_back(
     struct range lines = seeing(shape, 0, down, row % shape->in_height, (struct range){0, 0}), places = {0, 0};
     for (size_t x = 0; x < shape->in_width; x++, to += channels) {
       places = seeing(shape, 1, along, x, places);
-      size_t high = lines.end - lines.first, wide = places.end - places.first, last = high ? (high - 1) * line + wide * channels : 0;
+      size_t high = lines.end - lines.first, wide = places.end - places.first;
+      size_t last = high ? (high - 1) * line + wide * channels : 0;
       const float *gradient =
           output_gradient + (row / shape->in_height * down + lines.first) * line + places.first * channels;
       for (size_t c = 0; c < channels; c += width) {
         size_t count = channels - c;
-        int is_whole = count >= width || (gradient_end - gradient >= (ptrdiff_t)(last + width) && end - to >= (ptrdiff_t)(channels + width));
+        int is_whole = goes_on_behind(count, channels, last, gradient, gradient_end, to, end);
         if (is_whole)
           store(to + c, of_means(1, width, shape, counts_padding, gradient + c, lines, places, line));
         else

@@ -27,8 +27,9 @@ static struct magnitudes magnitudes_of(size_t count, const float *values) {
   return all_of;
 }
 
-// 0 times a finite number is +0 or -0, which changes no sum but -0; and a sum, which begins at +0, is -0 only after a product so
-// small that it rounds to 0. Whether a block has none of those.
+// 0 times a finite number is +0 or -0, which changes no sum but -0. Sums begin at +0 and become -0 only where something smaller than
+// float32 has is rounded off; products of 2^-101 and more are multiples of the smallest number, as are their sums: nothing is
+// rounded to 0. Whether a block has only those.
 static int zeros_change_nothing(
     const struct native_convolution *shape, const struct block *block, const float *input, const float *gradient) {
   size_t line = native_out_extent(shape, 1) * shape->out_channels, images = block->last_image - block->first_image;
@@ -50,7 +51,7 @@ static int zeros_change_nothing(
   float a, b;
   memcpy(&a, &left.least, sizeof a);
   memcpy(&b, &right.least, sizeof b);
-  return a == 0 || b == 0 || (double)a * (double)b >= 0x1p-149;
+  return a == 0 || b == 0 || (double)a * (double)b >= 0x1p-101;
 }
 
 // The convolution of a block's images with their borders, of one group.
@@ -60,7 +61,8 @@ static struct native_convolution bordered(const struct native_convolution *shape
   it.in_channels = shape->in_channels / shape->groups;
   it.out_channels = shape->out_channels / shape->groups;
   it.groups = 1;
-  it.in_height = (block->last_line - block->first_line - 1) * shape->stride[0] + shape->dilation[0] * (shape->kernel_height - 1) + 1;
+  it.in_height = (block->last_line - block->first_line - 1) * shape->stride[0];
+  it.in_height += shape->dilation[0] * (shape->kernel_height - 1) + 1;
   it.in_width += 2 * shape->padding[1];
   it.padding[0] = it.padding[1] = 0;
   return it;

@@ -4,9 +4,14 @@
 #pragma once
 #include "convolutions.h"
 
-// Output pixels of a block, so many that sums are seldom read and written, and so few that all weights see them in a near cache;
-// elements of a cache; fewer input channels than `few_channels` share tiles with other taps.
-enum { most_pixels = 16 * panel_columns, fewest_pixels = most_pixels < 256 ? most_pixels : 256, cached_elements = 65536, few_channels = 8 };
+// Output pixels of a block, so many that sums are seldom read and written, and so few that all weights see them in a near cache,
+// which holds about so many elements. Fewer input channels than `few_channels` share tiles with other taps.
+enum {
+  most_pixels = 16 * panel_columns,
+  fewest_pixels = most_pixels < 256 ? most_pixels : 256,
+  cached_elements = 65536,
+  few_channels = 8
+};
 
 // Output pixels: lines of images.
 struct block {
@@ -20,9 +25,11 @@ struct seen {
   size_t first[2], count[2];
 };
 
-// How the input and the output gradient lie behind one another, and where sums of a tile are.
+// How inputs and output gradients lie behind one another.
 struct tile_steps {
   ptrdiff_t left_image, left_line, left_pixel, right_image, right_line;
+  // Elements from an input to one of the next block, which comes near in the meantime.
+  ptrdiff_t left_ahead;
 };
 
 INLINE size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
@@ -34,10 +41,8 @@ struct common {
 };
 
 static struct common common_of(const struct seen *seen, size_t high) {
-  struct common common = {0};
-  for (int i = 0; i < 2; i++) {
-    common.every_first[i] = common.any_end[i] = 0;
-    common.every_end[i] = common.any_first[i] = SIZE_MAX;
+  struct common common = {.every_end = {SIZE_MAX, SIZE_MAX}, .any_first = {SIZE_MAX, SIZE_MAX}};
+  for (int i = 0; i < 2; i++)
     for (size_t r = 0; r < high; r++) {
       size_t first = seen[r].first[i], end = first + seen[r].count[i];
       common.every_first[i] = larger(common.every_first[i], first);
@@ -45,7 +50,6 @@ static struct common common_of(const struct seen *seen, size_t high) {
       common.any_first[i] = smaller(common.any_first[i], first);
       common.any_end[i] = larger(common.any_end[i], end);
     }
-  }
   return common;
 }
 
@@ -56,6 +60,7 @@ INLINE void gradient_tile(
     const struct common *among, const struct tile_steps *steps, const float *left, const float *right, float *results,
     int goes_on) {
   struct common common = *among;
+  ptrdiff_t ahead = steps->left_ahead;
   vector sum[most_rows][panel_vectors];
   const float *a[most_rows];
 #pragma clang loop unroll(full)
@@ -78,6 +83,7 @@ INLINE void gradient_tile(
           for (; x < common.every_end[1]; x++, at += steps->left_pixel, b += wide * width) {
             // One index moves on and not every row's address, of which there are too many for the registers.
             __asm__("" : "+r"(at));
+            __builtin_prefetch(a[0] + at + ahead, 0, 2);
             vector factor[panel_vectors];
 #pragma clang loop unroll(full)
             for (int v = 0; v < wide; v++) factor[v] = load(b + v * width);
@@ -114,7 +120,7 @@ INLINE size_t rows_of_two_thirds(int wide) { return ((size_t)rows_of(wide) + 2) 
 // Rows of the next tile, so that no small one remains. One vector wide there is a tile of nine, the taps of a usual kernel.
 static size_t rows_next(int wide, size_t there) {
   size_t all_rows = (size_t)rows_of(wide), some = rows_of_two_thirds(wide), nines = (there + 8) / 9;
-  if (wide == 1 && all_rows > 9 && there > all_rows && nines * 9 - there <= 2) return (there + nines - 1) / nines;
+  if (wide == 1 && all_rows > 9 && there > all_rows && nines <= 3 && nines * 9 - there <= 2) return (there + nines - 1) / nines;
   return there <= all_rows ? there : there <= 2 * some ? some : all_rows;
 }
 
@@ -131,18 +137,18 @@ static __attribute__((noinline)) void gradient_tile_of(
   }
 #define GRADIENT_TILE(n, height, neighbours) \
   gradient_tile(height, n, neighbours, high, block, seen, &common, steps, left, right, results, goes_on)
-#define GRADIENT_TILES(n)                               \
-  case n:                                               \
-    if (neighbours)                                     \
-      GRADIENT_TILE(n, rows_of(n), 1);                  \
-    else if (n == 1 && high == 9)                       \
+#define GRADIENT_TILES(n)                                   \
+  case n:                                                   \
+    if (neighbours)                                         \
+      GRADIENT_TILE(n, rows_of(n), 1);                      \
+    else if (n == 1 && high == 9)                           \
       GRADIENT_TILE(n, n == 1 && most_rows > 9 ? 9 : 1, 0); \
-    else if (high > rows_of_two_thirds(n))              \
-      GRADIENT_TILE(n, rows_of(n), 0);                  \
-    else if (high > rows_of_two_thirds(n) / 2)          \
-      GRADIENT_TILE(n, rows_of_two_thirds(n), 0);       \
-    else                                                \
-      GRADIENT_TILE(n, rows_of_two_thirds(n) / 2, 0);   \
+    else if (high > rows_of_two_thirds(n))                  \
+      GRADIENT_TILE(n, rows_of(n), 0);                      \
+    else if (high > rows_of_two_thirds(n) / 2)              \
+      GRADIENT_TILE(n, rows_of_two_thirds(n), 0);           \
+    else                                                    \
+      GRADIENT_TILE(n, rows_of_two_thirds(n) / 2, 0);       \
     break
   switch (wide) {
     GRADIENT_TILES(1);
@@ -185,13 +191,14 @@ struct gradient_share {
   int mixes_taps;
 };
 
+// Equal panels, or rows.
 static struct gradient_share gradient_share_of(const struct native_convolution *shape, size_t part, size_t parts) {
   size_t channels = shape->in_channels / shape->groups, out = shape->out_channels / shape->groups;
   size_t panels = (out + panel_columns - 1) / panel_columns;
   struct gradient_share share = {.last_panel = panels, .mixes_taps = channels < few_channels};
   size_t count = share.mixes_taps ? channels * shape->kernel_height * shape->kernel_width : channels;
   share.last_row = count;
-  if (panels % parts == 0) {
+  if (panels % parts == 0 && (out % panel_columns == 0 || panels >= 4 * parts)) {
     share.first_panel = panels / parts * part;
     share.last_panel = panels / parts * (part + 1);
   } else {

@@ -43,6 +43,14 @@ INLINE struct range seeing(const struct native_pooling *shape, int i, size_t out
   return range;
 }
 
+// Whether whole vectors may be read and written where a pixel's last `count` channels are fewer: `last` is from the first sample to
+// behind the last.
+INLINE int goes_on_behind(
+    size_t count, size_t channels, size_t last, const float *from, const float *from_end, const float *to, const float *to_end) {
+  return count >= width ||
+         (from_end - from >= (ptrdiff_t)(last + width) && to_end - to >= (ptrdiff_t)(channels + width));
+}
+
 // Rows of results that a part computes.
 INLINE struct range part_of(size_t count, size_t part, size_t parts) {
   return (struct range){count * part / parts, count * (part + 1) / parts};
@@ -86,10 +94,11 @@ static void pool_maximum(
       struct range places = seen_by(shape, 1, x);
       size_t pixel = lines.first * shape->in_width + places.first, at = (row * along + x) * channels;
       const float *from = input + row / down * image + pixel * channels;
-      size_t high = lines.end - lines.first, wide = places.end - places.first, last = high ? (high - 1) * line + wide * channels : 0;
+      size_t high = lines.end - lines.first, wide = places.end - places.first;
+      size_t last = high ? (high - 1) * line + wide * channels : 0;
       for (size_t c = 0; c < channels; c += width) {
         size_t count = channels - c;
-        int is_whole = count >= width || (input_end - from >= (ptrdiff_t)(last + width) && end - (output + at) >= (ptrdiff_t)(channels + width));
+        int is_whole = goes_on_behind(count, channels, last, from, input_end, output + at, end);
         // The usual windows' loops are unrolled.
 #define MAXIMA(whole, high, wide)                                                                                      \
   maxima(whole, count, from + c, high, wide, line, channels, pixel, shape->in_width, output + at + c, winners + at + c)
@@ -141,7 +150,7 @@ static void pool_maximum_back(
       integers pixel = all_integers(place_down * shape->in_width + x);
       for (size_t c = 0; c < channels; c += width) {
         size_t count = channels - c;
-        int is_whole = count >= width || (gradient_end - gradient >= (ptrdiff_t)(last + width) && end - to >= (ptrdiff_t)(channels + width));
+        int is_whole = goes_on_behind(count, channels, last, gradient, gradient_end, to, end);
         if (is_whole)
           store(to + c, of_winners(1, width, gradient + c, winners + at + c, high, wide, line, channels, pixel));
         else

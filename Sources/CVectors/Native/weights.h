@@ -43,6 +43,7 @@ static void gradient_panel(
   if (joins) {
     left += (ptrdiff_t)block.first_image * steps.left_image + (ptrdiff_t)block.first_line * steps.left_line;
     extents[1] *= (block.last_image - block.first_image) * (block.last_line - block.first_line);
+    steps.left_ahead = (ptrdiff_t)extents[1] * steps.left_pixel;
     block = (struct block){0, 1, 0, 1};
   }
   int wide = (int)(across / width);
@@ -60,7 +61,7 @@ static void gradient_panel(
   }
 }
 
-// From rows `[kernel row, kernel column, input channel]` of a panel to `[output channel, input channel, kernel row, kernel column]`.
+// From a panel's rows `[kernel row, kernel column, input channel]` to `[output channel, input channel, kernel row, kernel column]`.
 static void unpack_gradient(
     const struct native_convolution *shape, const struct gradient_share *share, size_t count, const float *sums, float *weights) {
   size_t channels = shape->in_channels / shape->groups, taps = shape->kernel_height * shape->kernel_width;
@@ -94,7 +95,8 @@ static size_t convolve_weights_scratch_count(const struct native_convolution *sh
 // What a block adds to the sums of a group.
 static void gradient_block(
     const struct native_convolution *shape, const struct gradient_share *share, size_t group, const struct block *block,
-    int borders, const float *table, const float *input, const float *output_gradient, const float *end, float *scratch, float *sums, int goes_on) {
+    int borders, const float *table, const float *input, const float *output_gradient, const float *end, float *scratch,
+    float *sums, int goes_on) {
   size_t lines = native_out_extent(shape, 0), line = native_out_extent(shape, 1), out = shape->out_channels / shape->groups;
   size_t before = (block->first_image * lines + block->first_line) * line;
   size_t pixels = (block->last_image - block->first_image) * (block->last_line - block->first_line) * line;
@@ -111,7 +113,8 @@ static void gradient_block(
   for (size_t panel = share->first_panel; panel < share->last_panel; panel++) {
     size_t column = panel * panel_columns, count = smaller(out - column, panel_columns), across = whole_vectors(count);
     const float *right = output_gradient + before * shape->out_channels + group * out + column;
-    if (across != shape->out_channels) {
+    // Where they lie they have whole vectors, the last pixel too: a group's would go on behind the memory's end.
+    if (across != shape->out_channels || shape->groups > 1) {
       pack_pixels(pixels, count, right, shape->out_channels, scratch, end);
       right = scratch;
     }

@@ -152,7 +152,8 @@ extension Tensor {
 
   private final func operand() throws -> MatrixOperand {
     let isRows = (strides[1] == 1 || shape[1] == 1) && strides[0] >= Swift.max(shape[1], 1)
-    return .init(try pointer(), isTransposed: !isRows, rowStride: Swift.max(isRows ? strides[0] : strides[1], 1),
+    return .init(
+      try pointer(), isTransposed: !isRows, rowStride: Swift.max(isRows ? strides[0] : strides[1], 1),
       packed: storage.packed)
   }
 }

@@ -51,6 +51,7 @@ struct PackedWeightsTests {
       stride: [1, 1], padding: [1, 1], dilation: [1, 1], groups: 1)
     let images = numbers.floats(channels * 56)
     try check(channels * channels * 9) { native, weights, packed in
+      #expect(native.usesWinograd(shape) == (channels == 16))
       let (result, weights) = (GuardedBuffer(images.count), Weights(weights.pointer, packed: packed))
       if isGradient {
         try native.convolutionInputGradient(

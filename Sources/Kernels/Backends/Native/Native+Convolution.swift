@@ -44,7 +44,7 @@ extension Native {
   ) {
     let (kernels, parts, extents) = (kernels, parts(shape), shape.native)
     let (flag, cut) = (isGradient ? 1 : 0 as Int32, cuts ? 1 : 0 as Int32)
-    guard usesWinograd(shape, forWeights: false) else {
+    guard usesWinograd(shape) else {
       return withPanels(shape, weights, isGradient: isGradient) { panels in
         inParts(parts, extents) { shape, part in
           if isGradient {
@@ -66,7 +66,7 @@ extension Native {
     _ shape: ConvolutionShape, _ input: ConstantFloats, _ gradient: ConstantFloats, _ result: Floats
   ) {
     let (kernels, parts, extents) = (kernels, parts(shape), shape.native)
-    let isWinograd = usesWinograd(shape, forWeights: true)
+    let isWinograd = usesWinograd(shape)
     let scratch = withUnsafePointer(to: extents) { shape in
       isWinograd
         ? kernels.winograd_gradient_scratch_count(shape, parts)
@@ -83,16 +83,30 @@ extension Native {
 
   private func parts(_ shape: ConvolutionShape) -> Int {
     KernelThreads.parts(
-      ofWork: shape.batch * shape.outHeight * shape.outWidth * shape.weightExtents.dropFirst(shape.groups == 1 ? 0 : 1)
+      ofWork: shape.batch * shape.outHeight * shape.outWidth
+        * shape.weightExtents.dropFirst(shape.groups == 1 ? 0 : 1)
         .reduce(1, *))
   }
 
-  /// A rule of the shape alone: what is faster on the machine at hand must not decide about bits.
-  func usesWinograd(_ shape: ConvolutionShape, forWeights: Bool) -> Bool {
-    guard convolution == .automatic, shape.kernelHeight == 3, shape.kernelWidth == 3, shape.groups == 1 else { return false }
-    guard shape.stride == [1, 1], shape.dilation == [1, 1], shape.padding.allSatisfy({ $0 <= 2 }) else { return false }
-    guard shape.inChannels >= 16, shape.outChannels >= 16 else { return false }
-    return shape.outHeight * shape.outWidth >= (forWeights ? 9 : 25)
+  /// Where its products and transforms are less work than those of the definition: a rule of the shape alone, for what is faster
+  /// on the machine at hand must not decide about bits.
+  func usesWinograd(_ shape: ConvolutionShape) -> Bool {
+    guard convolution == .automatic, shape.kernelHeight == 3, shape.kernelWidth == 3, shape.groups == 1,
+      shape.stride == [1, 1], shape.dilation == [1, 1], shape.padding.allSatisfy({ $0 <= 2 })
+    else { return false }
+    let (ins, outs, height, width) = (shape.inChannels, shape.outChannels, shape.outHeight, shape.outWidth)
+    guard ins >= 16, outs >= 16, height * width >= 16 else { return false }
+    let tiles = ((height + 3) / 4) * ((width + 3) / 4)
+    let pixels = taps(height, of: shape.inHeight, shape.padding[0]) * taps(width, of: shape.inWidth, shape.padding[1])
+    return pixels * ins * outs > 36 * tiles * (ins * outs + 8 * (ins + outs))
+  }
+
+  /// Along an axis, how many pairs of an output and one of its three taps meet the input.
+  private func taps(_ outputs: Int, of inputs: Int, _ padding: Int) -> Int {
+    (0..<3).reduce(0) { sum, tap in
+      let (first, end) = (max(0, padding - tap), min(outputs, inputs + padding - tap))
+      return sum + max(0, end - first)
+    }
   }
 }
 
@@ -102,7 +116,9 @@ extension Native {
   private func inParts(
     _ parts: Int, _ extents: native_convolution, _ body: (UnsafePointer<native_convolution>, Int) -> Void
   ) {
-    KernelThreads.run(parts) { part in withUnsafePointer(to: extents) { body($0, part) } }
+    KernelMeter.convolutions.measure {
+      KernelThreads.run(parts) { part in withUnsafePointer(to: extents) { body($0, part) } }
+    }
   }
 
   /// The same with so many floats of scratch memory for each part.

@@ -6,6 +6,7 @@ extension Native {
     _ pooling: Pooling, _ shape: PoolingShape, input: ConstantFloats, output: Floats,
     workspace: UnsafeMutableRawPointer
   ) throws {
+    if pooling.isOfTiles(shape) { return inTiles(shape) { $0.forward(input + $1, output + $2) } }
     let kernels = kernels
     reading(input, shape.input, shape.layout) { input in
       writing(output, shape.output, shape.layout) { output in
@@ -25,6 +26,7 @@ extension Native {
     _ pooling: Pooling, _ shape: PoolingShape, outputGradient: ConstantFloats, inputGradient: Floats,
     workspace: UnsafeMutableRawPointer
   ) throws {
+    if pooling.isOfTiles(shape) { return inTiles(shape) { $0.backward(outputGradient + $2, inputGradient + $1) } }
     let kernels = kernels
     reading(outputGradient, shape.output, shape.layout) { gradient in
       writing(inputGradient, shape.input, shape.layout) { result in
@@ -43,6 +45,17 @@ extension Native {
   /// A pixel for each maximum.
   public func poolingWorkspaceByteCount(_ pooling: Pooling, _ shape: PoolingShape) throws -> Int {
     pooling == .maximum ? shape.output.elementCount(.channelsLast) * MemoryLayout<Int32>.stride : 0
+  }
+
+  /// Calls `body` on threads with a few images each, and where they begin in input and output.
+  private func inTiles(_ shape: PoolingShape, _ body: (_ tiles: AverageTiles, _ input: Int, _ output: Int) -> Void) {
+    let (inputs, outputs) = (shape.input.imageCount(.channelsLast), shape.output.imageCount(.channelsLast))
+    let parts = KernelThreads.parts(ofWork: 8 * shape.batch * inputs)
+    KernelThreads.share(shape.batch, inParts: parts, multiplesOf: 1) { images in
+      var some = shape
+      some.batch = images.count
+      body(AverageTiles(some), images.lowerBound * inputs, images.lowerBound * outputs)
+    }
   }
 
   private func inParts(

@@ -21,8 +21,7 @@ public struct Native: Backend {
     accumulating: Bool
   ) throws {
     let factor = MatrixFactor(right, inner: inner, columns: columns)
-    // Read where they lie, rows far apart are slow beside a left factor whose rows are, too.
-    if right.isTransposed || right.packed != nil || left.isTransposed && inner > 512 {
+    if right.isTransposed || right.packed != nil {
       withFactor(factor, uses: 1) { multiply(rows: rows, left, $0, into: result, accumulating: accumulating) }
     } else {
       multiply(rows: rows, left, factor, into: result, accumulating: accumulating)

@@ -81,11 +81,6 @@ extension OneDNN {
 }
 
 extension Pooling {
-  /// Whether `AverageTiles` computes it.
-  fileprivate func isOfTiles(_ shape: PoolingShape) -> Bool {
-    self == .average && shape.isTiling && shape.layout == .channelsLast
-  }
-
   fileprivate var algorithm: dnnl_alg_kind_t {
     switch self {
     case .maximum: dnnl_pooling_max

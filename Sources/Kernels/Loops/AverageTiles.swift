@@ -1,7 +1,8 @@
 /// Average pooling of windows that tile a channels-last input.
 ///
-/// oneDNN walks one pixel's channels at a time, which with LeNet's 6 channels leaves most of a vector empty: 4.5 and 12 µs
-/// an example forward and backward. Here whole rows are added first, in about 1 µs each.
+/// A window's rows are added first, then the sums of its columns, and multiplied with the reciprocal of their number. Kernels that
+/// walk one pixel's channels at a time leave most of a vector empty with LeNet's 6 channels: oneDNN's take 4.5 and 12 µs
+/// an example forward and backward, whole rows about 1 µs each.
 struct AverageTiles {
   private let shape: PoolingShape
   private let inRow: Int  // elements in a row of the input
@@ -94,5 +95,12 @@ struct AverageTiles {
       start += 4
     }
     quad(shape.channels - 4)
+  }
+}
+
+extension Pooling {
+  /// Whether `AverageTiles` computes it.
+  func isOfTiles(_ shape: PoolingShape) -> Bool {
+    self == .average && shape.isTiling && shape.layout == .channelsLast
   }
 }
