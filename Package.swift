@@ -71,9 +71,10 @@ let torture: Target = .executableTarget(
 
 let tests: [Target] = [
   support, torture,
-  .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"]),
+  .testTarget(name: "KernelsTests", dependencies: ["CVectors", "Kernels", "TestSupport"]),
   .testTarget(
-    name: "TensorsTests", dependencies: ["Kernels", "Tensors", "TestSupport"], resources: [.copy("Fixtures")]),
+    name: "TensorsTests", dependencies: ["Kernels", "Tensors", "Optimizers", "TestSupport"],
+    resources: [.copy("Fixtures")]),
   .testTarget(name: "NetworksTests", dependencies: ["Networks", "TestSupport"], resources: [.copy("Fixtures")]),
   .testTarget(name: "OptimizersTests", dependencies: ["Optimizers", "TestSupport"], resources: [.copy("Fixtures")]),
   .testTarget(name: "MessagePassingTests", dependencies: ["MessagePassing", "TestSupport"]),

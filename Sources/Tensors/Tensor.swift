@@ -116,8 +116,10 @@ extension Tensor {
     try requireWritable("withFloats")
     OpenDebts.ofThread.settleReaders(of: storage)
     let source = isContiguous ? self : detached().packed()
+    // Before an error, too, some may have been changed.
+    defer { if source.storage === storage { storage.version &+= 1 } }
     let result = try body(UnsafeMutableBufferPointer(start: source.pointer(Float.self), count: elementCount))
-    if source.storage === storage { storage.version &+= 1 } else { assign(source) }
+    if source.storage !== storage { assign(source) }
     return result
   }
 

@@ -28,11 +28,12 @@ COMPILER = shutil.which("cc") or "clang"  # Swift brings the latter.
 AT_ONCE = {"OMPI_MCA_odls_base_sigkill_timeout": "0"}
 
 
-def run(*arguments, ranks=None, cwd=None):
-    """Runs lockstep, on `ranks` ranks through launch/local or as one process without MPI."""
+def run(*arguments, ranks=None, cwd=None, variables=None):
+    """Runs lockstep, on `ranks` ranks through launch/local or as one process without MPI, with `variables` in its environment."""
     command = [BINARY] if ranks is None else [ROOT / "launch" / "local", ranks, "--"]
     words = [str(word) for word in [*command, *arguments]]
-    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, timeout=TIME_LIMIT, env={**os.environ, **AT_ONCE})
+    environment = {**os.environ, **AT_ONCE, **(variables or {})}
+    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, timeout=TIME_LIMIT, env=environment)
 
 
 def small_dataset(path, images=603, tests=101, size=28, seed=0):

@@ -5,37 +5,37 @@ import Testing
 
 @Suite("Activations and loops against the reference")
 struct ElementwiseTests {
-  @Test("Activations over random lengths and the whole range", arguments: Activation.allCases)
-  func activations(_ activation: Activation) throws {
+  @Test("Activations over random lengths and the whole range", arguments: BackendName.fast, Activation.allCases)
+  func activations(backend: BackendName, _ activation: Activation) throws {
     var numbers = SeededNumbers(11)
     for count in [1, 2, 7, 8, 15, 16, 17, 31, 100, 1000] {
       for range: ClosedRange<Float> in [-1...1, -20...20, -1e-3...1e-3] {
         let input = numbers.floats(count, in: range)
         let (result, wanted) = (GuardedBuffer(count), GuardedBuffer(count))
-        try OneDNN().apply(activation, input.pointer, into: result.pointer, count: count)
+        try backend.kernels.apply(activation, input.pointer, into: result.pointer, count: count)
         try Reference().apply(activation, input.pointer, into: wanted.pointer, count: count)
-        expectNear(result, wanted, tolerance: 2e-6, "\(activation) of \(count) in \(range)")
+        expectNear(result, wanted, tolerance: 2e-6, "\(backend): \(activation) of \(count) in \(range)")
       }
     }
   }
 
-  @Test("Activations of extreme numbers", arguments: Activation.allCases)
-  func extremes(_ activation: Activation) throws {
+  @Test("Activations of extreme numbers", arguments: BackendName.fast, Activation.allCases)
+  func extremes(backend: BackendName, _ activation: Activation) throws {
     let input = GuardedBuffer([0, -0.0, 80, -80, 200, -200, 1e30, -1e30, .infinity, -.infinity, 2e-38])
     let (result, wanted) = (GuardedBuffer(input.count), GuardedBuffer(input.count))
-    try OneDNN().apply(activation, input.pointer, into: result.pointer, count: input.count)
+    try backend.kernels.apply(activation, input.pointer, into: result.pointer, count: input.count)
     try Reference().apply(activation, input.pointer, into: wanted.pointer, count: input.count)
-    expectNear(result, wanted, tolerance: 1e-5, "\(activation) of extremes")
+    expectNear(result, wanted, tolerance: 1e-5, "\(backend): \(activation) of extremes")
   }
 
-  @Test("NaN stays NaN, so that a diverged training shows", arguments: Activation.allCases)
-  func notANumber(_ activation: Activation) throws {
+  @Test("NaN stays NaN, so that a diverged training shows", arguments: BackendName.fast, Activation.allCases)
+  func notANumber(backend: BackendName, _ activation: Activation) throws {
     for count in [1, 5, 16, 33] {
       let input = GuardedBuffer([Float](repeating: .nan, count: count))
       let result = GuardedBuffer([Float](repeating: 0, count: count))
-      try OneDNN().apply(activation, input.pointer, into: result.pointer, count: count)
+      try backend.kernels.apply(activation, input.pointer, into: result.pointer, count: count)
       let kept = result.values.filter { $0.isNaN }.count
-      #expect(kept == count, "\(activation) of NaN: \(result.values)")
+      #expect(kept == count, "\(backend): \(activation) of NaN: \(result.values)")
     }
   }
 

@@ -10,31 +10,31 @@ final class GuardedBuffer {
 
   let count: Int
   private let memory: UnsafeMutablePointer<Float>
+  private let before: Int
 
-  /// Filled with NaN, so that what a kernel leaves unwritten shows.
-  init(_ count: Int) {
+  /// Filled with NaN, so that what a kernel leaves unwritten shows; `skew` floats behind a multiple of 64 bytes.
+  init(_ count: Int, skew: Int = 0) {
     self.count = count
-    let total = count + 2 * Self.guardCount
+    before = Self.guardCount + skew
+    let total = before + count + Self.guardCount
     let raw = UnsafeMutableRawPointer.allocate(byteCount: total * 4, alignment: 64)
     memory = raw.bindMemory(to: Float.self, capacity: total)
     memory.initialize(repeating: Self.sentinel, count: total)
   }
 
-  convenience init(_ values: [Float]) {
-    self.init(values.count)
+  convenience init(_ values: [Float], skew: Int = 0) {
+    self.init(values.count, skew: skew)
     for (index, value) in values.enumerated() { pointer[index] = value }
   }
 
   deinit { memory.deallocate() }
 
-  var pointer: UnsafeMutablePointer<Float> { memory + Self.guardCount }
+  var pointer: UnsafeMutablePointer<Float> { memory + before }
   var values: [Float] { [Float](UnsafeBufferPointer(start: pointer, count: count)) }
 
   var guardsAreIntact: Bool {
-    (0..<Self.guardCount).allSatisfy { index in
-      memory[index].bitPattern == Self.sentinel.bitPattern
-        && pointer[count + index].bitPattern == Self.sentinel.bitPattern
-    }
+    let places = Array(0..<before) + (before + count..<before + count + Self.guardCount)
+    return places.allSatisfy { memory[$0].bitPattern == Self.sentinel.bitPattern }
   }
 }
 
@@ -54,6 +54,13 @@ func expectNear(
       "\(what()): element \(wrong) is \(actual.pointer[wrong]), not \(expected.pointer[wrong])",
       sourceLocation: sourceLocation)
   }
+}
+
+extension BackendName {
+  /// What is held against the reference.
+  static let fast = allCases.filter { $0 != .reference }
+  /// Its kernels with the standard options.
+  var kernels: any Backend { KernelOptions(backend: self).kernels }
 }
 
 extension SeededNumbers {

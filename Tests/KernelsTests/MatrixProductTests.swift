@@ -5,8 +5,8 @@ import Testing
 
 @Suite("Matrix product against the reference")
 struct MatrixProductTests {
-  @Test("Random shapes, strides and transposes", arguments: 0..<6)
-  func randomShapes(seed: Int) throws {
+  @Test("Random shapes, strides and transposes", arguments: BackendName.fast, 0..<6)
+  func randomShapes(backend: BackendName, seed: Int) throws {
     var numbers = SeededNumbers(UInt64(seed))
     for _ in 0..<60 {
       let (rows, columns, inner) = (numbers.int(1...40), numbers.int(1...40), numbers.int(0...40))
@@ -16,13 +16,13 @@ struct MatrixProductTests {
         let start = numbers.floats(rows * columns)
         let (result, wanted) = (GuardedBuffer(start.values), GuardedBuffer(start.values))
         if !accumulating { result.pointer.update(repeating: .nan, count: rows * columns) }
-        try OneDNN().multiply(
+        try backend.kernels.multiply(
           rows: rows, columns: columns, inner: inner, left.operand, right.operand, into: result.pointer,
           accumulating: accumulating)
         try Reference().multiply(
           rows: rows, columns: columns, inner: inner, left.operand, right.operand, into: wanted.pointer,
           accumulating: accumulating)
-        expectNear(result, wanted, tolerance: 2e-5, "[\(rows), \(inner)] · [\(inner), \(columns)] \(accumulating)")
+        expectNear(result, wanted, tolerance: 2e-5, "\(backend): [\(rows), \(inner)] · [\(inner), \(columns)]")
         #expect(left.buffer.guardsAreIntact && right.buffer.guardsAreIntact)
       }
     }
@@ -33,7 +33,7 @@ struct MatrixProductTests {
     let (rows, columns, inner) = extents
     let (left, right) = (GuardedBuffer(rows * inner), GuardedBuffer(inner * columns))
     let result = GuardedBuffer(rows * columns)
-    try KernelOptions(backend: backend).kernels.multiply(
+    try backend.kernels.multiply(
       rows: rows, columns: columns, inner: inner,
       .init(left.pointer, isTransposed: false, rowStride: max(inner, 1)),
       .init(right.pointer, isTransposed: false, rowStride: max(columns, 1)), into: result.pointer,
@@ -41,12 +41,13 @@ struct MatrixProductTests {
     #expect(result.values == [Float](repeating: 0, count: rows * columns) && result.guardsAreIntact)
   }
 
-  @Test("Transposition", arguments: [(1, 1), (3, 5), (17, 33), (0, 4)])
-  func transposes(rows: Int, columns: Int) throws {
+  @Test("Transposition", arguments: BackendName.fast, [(1, 1), (3, 5), (17, 33), (0, 4)])
+  func transposes(backend: BackendName, extents: (rows: Int, columns: Int)) throws {
     var numbers = SeededNumbers(9)
+    let (rows, columns) = extents
     let matrix = numbers.floats(rows * columns)
     let (result, wanted) = (GuardedBuffer(matrix.count), GuardedBuffer(matrix.count))
-    try OneDNN().transpose(rows: rows, columns: columns, matrix.pointer, into: result.pointer)
+    try backend.kernels.transpose(rows: rows, columns: columns, matrix.pointer, into: result.pointer)
     try Reference().transpose(rows: rows, columns: columns, matrix.pointer, into: wanted.pointer)
     #expect(result.values == wanted.values && result.guardsAreIntact && wanted.guardsAreIntact)
   }

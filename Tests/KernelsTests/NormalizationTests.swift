@@ -5,8 +5,12 @@ import Testing
 
 @Suite("Batch normalisation against the reference")
 struct NormalizationTests {
-  @Test("All passes", arguments: [(1, 1), (7, 3), (50, 6), (33, 64), (200, 65)], [false, true])
-  func passes(extents: (rows: Int, channels: Int), thenReLU: Bool) {
+  @Test("All passes", arguments: [(1, 1), (7, 3), (50, 6), (33, 64), (200, 65)], BackendName.fast)
+  func passes(extents: (rows: Int, channels: Int), backend: BackendName) {
+    for thenReLU in [false, true] { check(extents, backend, thenReLU: thenReLU) }
+  }
+
+  private func check(_ extents: (rows: Int, channels: Int), _ backend: BackendName, thenReLU: Bool) {
     var numbers = SeededNumbers(8)
     let batch = NormalizedBatch(rows: extents.rows, channels: extents.channels)
     let (input, gradient) = (numbers.floats(batch.rows * batch.channels), numbers.floats(batch.rows * batch.channels))
@@ -25,8 +29,8 @@ struct NormalizationTests {
       }
       return totals + [output, back]
     }
-    for (index, (found, wanted)) in zip(run(OneDNN()), run(Reference())).enumerated() {
-      expectNear(found, wanted, tolerance: 2e-5, "result \(index) of \(batch)")
+    for (index, (found, wanted)) in zip(run(backend.kernels), run(Reference())).enumerated() {
+      expectNear(found, wanted, tolerance: 2e-5, "\(backend): result \(index) of \(batch)")
     }
   }
 }

@@ -46,8 +46,11 @@ struct RecurrenceTests {
       #expect(memory.guardsAreIntact)
       return [outputs, toGates, products, toHidden, toWeight] + (cell == .lstm ? [cells, toCell] : [])
     }
-    for (index, (found, wanted)) in zip(try run(OneDNN()), try run(Reference())).enumerated() {
-      expectNear(found, wanted, tolerance: 2e-5, "result \(index) of \(recurrence), state \(hasState)")
+    let wanted = try run(Reference())
+    for backend in BackendName.fast {
+      for (index, (found, wanted)) in zip(try run(backend.kernels), wanted).enumerated() {
+        expectNear(found, wanted, tolerance: 2e-5, "\(backend): result \(index) of \(recurrence), state \(hasState)")
+      }
     }
   }
 }

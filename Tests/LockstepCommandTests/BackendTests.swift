@@ -5,30 +5,31 @@ import Zoo
 
 @testable import TestSupport
 
-/// Models, one step: what the reference kernels and oneDNN's make of the same weights and samples. The networks of large
+/// Models, one step: what the native kernels, oneDNN's and the reference make of the same weights and samples. The networks of large
 /// images are compared by the tests of commands, in a release build: the naive loops are slow in this one.
 @Suite("Backends on whole models")
 struct BackendTests {
   private static let large: Set = ["alexnet", "vgg11", "nin", "googlenet", "resnet18"]
   private static let entries = Zoo.models.filter { !large.contains($0.name) }
 
-  @Test("One step, reference against oneDNN", arguments: entries.map(\.name))
-  func agree(name: String) throws {
+  @Test("One step against the reference", arguments: entries.map(\.name), [BackendName.native, .onednn])
+  func agree(name: String, backend: BackendName) throws {
     let entry = try #require(Self.entries.first { $0.name == name })
     var configuration = entry.recipe
     configuration.batchSize = 2
     let (dataset, objective) = try entry.task.synthetic(for: entry, configuration)
     let batch = try dataset.batch([0, 1])
-    let found = try step(entry, batch, objective, KernelOptions(convolution: .direct))
+    let found = try step(entry, batch, objective, KernelOptions(backend: backend, convolution: .direct))
     let wanted = try step(entry, batch, objective, KernelOptions(backend: .reference))
-    #expect(abs(found.loss - wanted.loss) <= 1e-4 * max(1, abs(wanted.loss)), "\(name): \(found.loss), \(wanted.loss)")
+    let isNear = abs(found.loss - wanted.loss) <= 1e-4 * max(1, abs(wanted.loss))
+    #expect(isNear, "\(name), \(backend): \(found.loss), \(wanted.loss)")
     #expect(found.gradients.count == wanted.gradients.count && !found.gradients.isEmpty)
     // What is zero in mathematics, such as a bias before batch normalisation, is noise on either side.
     let largest = wanted.gradients.flatMap { $0.values.map(abs) }.max() ?? 0
     for (mine, theirs) in zip(found.gradients, wanted.gradients) {
       let scale = max(theirs.values.map(abs).max() ?? 0, largest / 50)
       let off = zip(mine.values, theirs.values).map { abs($0 - $1) }.max() ?? 0
-      #expect(off <= 5e-3 * scale, "\(name), \(mine.name): off by \(off) of \(scale)")
+      #expect(off <= 5e-3 * scale, "\(name), \(backend), \(mine.name): off by \(off) of \(scale)")
     }
   }
 

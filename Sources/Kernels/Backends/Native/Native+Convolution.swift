@@ -197,7 +197,7 @@ extension Native {
 }
 
 extension ConvolutionShape {
-  fileprivate var native: native_convolution {
+  var native: native_convolution {
     native_convolution(
       batch: batch, in_channels: inChannels, in_height: inHeight, in_width: inWidth, out_channels: outChannels,
       kernel_height: kernelHeight, kernel_width: kernelWidth, stride: (stride[0], stride[1]),

@@ -61,10 +61,7 @@ extension Native {
   private func inParts(
     _ shape: PoolingShape, _ body: (_ extents: UnsafePointer<native_pooling>, _ part: Int, _ parts: Int) -> Void
   ) {
-    let extents = native_pooling(
-      batch: shape.batch, channels: shape.channels, in_height: shape.inHeight, in_width: shape.inWidth,
-      kernel: (shape.kernel[0], shape.kernel[1]), stride: (shape.stride[0], shape.stride[1]),
-      padding: (shape.padding[0], shape.padding[1]))
+    let extents = shape.native
     let parts = KernelThreads.parts(ofWork: 8 * shape.input.elementCount(.channelsLast))
     KernelThreads.run(parts) { part in withUnsafePointer(to: extents) { body($0, part, parts) } }
   }
@@ -72,4 +69,12 @@ extension Native {
 
 extension Pooling {
   fileprivate var countsPadding: Int32 { self == .average ? 1 : 0 }
+}
+
+extension PoolingShape {
+  var native: native_pooling {
+    native_pooling(
+      batch: batch, channels: channels, in_height: inHeight, in_width: inWidth, kernel: (kernel[0], kernel[1]),
+      stride: (stride[0], stride[1]), padding: (padding[0], padding[1]))
+  }
 }
