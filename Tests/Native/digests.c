@@ -58,12 +58,10 @@ static void products(void) {
 
 static struct native_convolution convolution_shape(void) {
   struct native_convolution shape;
-  // A long line of channels, whose weights are cut into blocks of kernel rows; and now and then a wide kernel.
-  static const struct native_convolution large = {1, 256, 2, 3, 70, 5, 4, {1, 1}, {2, 2}, {1, 1}, 1};
-  if (below(40) == 0) return large;
   for (;;) {
     size_t groups = below(4) ? 1 : few(4), in = groups * few(below(4) ? 20 : 80), out = groups * few(below(4) ? 20 : 140);
     shape = (struct native_convolution){few(5), in, few(12), few(18), out, few(5), few(5), {1, 1}, {0, 0}, {1, 1}, groups};
+    // Now and then a wide kernel.
     if (below(16) == 0) shape.kernel_width = 11;
     for (int i = 0; i < 2; i++) {
       if (below(2)) shape.stride[i] = few(4);
@@ -122,14 +120,22 @@ static void convolution(struct native_convolution shape, enum pass pass, int is_
   take_floats(result, count);
 }
 
+// What is cut into blocks: many channels by rows of the kernel, large images by lines; few channels have borders of zeros.
+static const struct native_convolution larges[] = {
+    {1, 256, 2, 3, 70, 5, 4, {1, 1}, {2, 2}, {1, 1}, 1},
+    {1, 36, 40, 50, 70, 2, 1, {1, 1}, {0, 0}, {1, 1}, 1},
+    {2, 3, 40, 60, 20, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1},
+    // Two groups' channels together are one vector, of one group half of it.
+    {1, 4, 4, 4, 8, 3, 3, {1, 1}, {1, 1}, {1, 1}, 2},
+};
+
 static void convolutions(void) {
   static const char *const names[] = {"convolution", "convolution, input gradient", "convolution, weights gradient"};
   for (int pass = 0; pass < 3; pass++)
     for (int are_special = 0; are_special < 2; are_special++) {
       begin(10 + (uint64_t)pass);
-      // A border of zeros around few channels would change the sign of a sum that is -0.
-      static const struct native_convolution first = {2, 3, 12, 12, 20, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1};
-      convolution(first, (enum pass)pass, 0, are_special ? 30 : 0);
+      for (size_t i = 0; i < sizeof larges / sizeof *larges; i++)
+        convolution(larges[i], (enum pass)pass, 0, are_special ? 30 : 0);
       for (int i = 0; i < 200; i++) convolution(convolution_shape(), (enum pass)pass, 0, are_special ? 30 : 0);
       end_of(names[pass], are_special);
     }
