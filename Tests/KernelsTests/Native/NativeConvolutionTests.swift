@@ -80,4 +80,24 @@ struct NativeConvolutionTests {
     var numbers = SeededNumbers(5)
     Self.check(shape, kind, &numbers)
   }
+
+  /// Two products that leave less than the smallest number: the sum is -0, which a product with a border's zero would make +0.
+  @Test("A sum that is -0 where taps meet the padding", arguments: [1, 20])
+  func minusZero(outChannels: Int) {
+    var numbers = SeededNumbers(9)
+    let shape = Self.shape(1, 1, (2, 2), outChannels, (3, 3), padding: [1, 1])
+    let definition = ConvolutionDefinition(shape, .usual, &numbers)
+    for (pixel, value) in [Float(1), 0x1p-75, 1, -0x1.00001p-75].enumerated() {
+      definition.input.pointer[pixel] = value
+      for out in 0..<outChannels {
+        definition.gradient.pointer[pixel * outChannels + out] = [0x1p-74, 1, 0x1p-74, 1][pixel]
+      }
+    }
+    let wanted = definition.weightsGradient()
+    #expect(wanted.pointer[5].bitPattern == Float(-0.0).bitPattern)
+    for instructions in InstructionSet.available {
+      let kernels = NativeConvolution(definition, instructions, parts: 1)
+      expectSame(kernels.weightsGradient(&numbers), wanted, "\(instructions)")
+    }
+  }
 }
