@@ -15,7 +15,8 @@ public final class PackedWeights: @unchecked Sendable {
 
   private final class Block: @unchecked Sendable {
     let memory: Floats
-    let isGood = Atomic(false)
+    /// Held while the memory is filled in: nobody reads half of it.
+    let isGood = Mutex(false)
 
     /// Aligned as the processor's cache lines.
     init(_ count: Int) {
@@ -32,7 +33,7 @@ public final class PackedWeights: @unchecked Sendable {
 
   /// The weights have changed: what was made of them must be made again, in the same memory.
   public func expire() {
-    blocks.withLock { blocks in for block in blocks.values { block.isGood.store(false, ordering: .relaxed) } }
+    blocks.withLock { blocks in for block in blocks.values { block.isGood.withLock { $0 = false } } }
   }
 
   /// The weights in a form of `count` floats that `make` fills in if need be.
@@ -42,7 +43,10 @@ public final class PackedWeights: @unchecked Sendable {
       blocks[form] = block
       return block
     }
-    if !block.isGood.exchange(true, ordering: .relaxed) { make(block.memory) }
+    block.isGood.withLock { isGood in
+      if !isGood { make(block.memory) }
+      isGood = true
+    }
     return ConstantFloats(block.memory)
   }
 }
