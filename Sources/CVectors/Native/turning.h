@@ -20,8 +20,7 @@ INLINE void turn_four(const float *from, size_t from_step, float *to, size_t to_
   memcpy(to + 3 * to_step, &row3, sizeof row3);
 }
 
-// `to[t · to_step + column] = from[column · from_step + t]`, zeros behind the columns that there are.
-static void turn(
+static void turn_some(
     size_t taps, size_t count, const float *from, size_t from_step, float *to, size_t to_step, size_t across) {
   size_t column = 0;
   for (; column + 4 <= count; column += 4) {
@@ -32,4 +31,13 @@ static void turn(
   }
   for (; column < across; column++)
     for (size_t t = 0; t < taps; t++) to[t * to_step + column] = column < count ? from[column * from_step + t] : 0;
+}
+
+// `to[t · to_step + column] = from[column · from_step + t]`, zeros behind the columns that there are; a few rows at a time, which
+// stay in the nearest cache while all columns go to them.
+static void turn(
+    size_t taps, size_t count, const float *from, size_t from_step, float *to, size_t to_step, size_t across) {
+  enum { together = 32 };
+  for (size_t t = 0; t < taps; t += together)
+    turn_some(taps - t < together ? taps - t : together, count, from + t, from_step, to + t * to_step, to_step, across);
 }
