@@ -2,7 +2,7 @@
 // computed here and rounded once. Two numbers whose sum is meant are called the value and its `rest`.
 #pragma once
 #include "isa.h"
-#include "turns.h"
+#include "angles.h"
 
 enum { half = width / 2 };
 typedef double doubles __attribute__((vector_size(half * sizeof(double))));

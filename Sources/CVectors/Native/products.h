@@ -25,8 +25,7 @@ static void pack(size_t inner, size_t across, struct native_matrix right, float 
 static void multiply_block(
     size_t height, size_t across, size_t inner, struct native_matrix left, struct native_panels right, float *result,
     size_t stride, int goes_on) {
-  struct chain chain = {
-      .count = 1, .length = inner, .left_step = left.column_step, .right_step = (ptrdiff_t)right.row_step};
+  struct chain chain = {.length = inner, .left_step = left.column_step, .right_step = (ptrdiff_t)right.row_step};
   for (size_t i = 0; i < height; i += rows) {
     size_t high = height - i < rows ? height - i : rows;
     const float *each[rows];

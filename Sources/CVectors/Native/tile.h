@@ -5,13 +5,10 @@
 // AVX2's tiles of six rows begin between two cache lines, and lose by it.
 enum { places_ahead = width == 16 ? 16 : 0 };
 
-// Where a chain's factors lie, in `count` stretches of `length` each:
-//   left of stretch s, row r, place k:     left[r] + left_starts[s] + k · left_step
-//   right of stretch s, place k:           right + right_starts[s] + k · right_step, and the `columns` behind it
-// Starts may be NULL where there is one stretch, which begins at 0.
+// Where a chain's factors lie: the left one of row r and place k at `left[r] + k · left_step`, the right ones at
+// `right + k · right_step` and the `columns` behind it.
 struct chain {
-  const ptrdiff_t *left_starts, *right_starts;
-  size_t count, length;
+  size_t length;
   ptrdiff_t left_step, right_step;
 };
 
@@ -24,45 +21,27 @@ INLINE void tile_of(
   for (int r = 0; r < height; r++)
 #pragma clang loop unroll(full)
     for (int v = 0; v < wide; v++) sum[r][v] = goes_on ? load(result + r * stride + v * width) : all(0);
-  for (size_t s = 0; s < chain->count; s++) {
-    ptrdiff_t start = chain->left_starts ? chain->left_starts[s] : 0;
-    const float *b = right + (chain->right_starts ? chain->right_starts[s] : 0);
-    const float *a[rows];
+  const float *a[rows];
 #pragma clang loop unroll(full)
-    for (int r = 0; r < height; r++) a[r] = left[r] + start;
-    ptrdiff_t at = 0;
-    for (size_t k = 0; k < chain->length; k++) {
-      vector factor[vectors];
+  for (int r = 0; r < height; r++) a[r] = left[r];
+  ptrdiff_t at = 0;
+  for (size_t k = 0; k < chain->length; k++, at += chain->left_step, right += chain->right_step) {
+    vector factor[vectors];
 #pragma clang loop unroll(full)
-      for (int v = 0; v < wide; v++) factor[v] = load(b + v * width);
+    for (int v = 0; v < wide; v++) factor[v] = load(right + v * width);
 #pragma clang loop unroll(full)
-      for (int r = 0; r < height; r++) {
-        vector x = all(a[r][at]);
+    for (int r = 0; r < height; r++) {
+      vector x = all(a[r][at]);
 #pragma clang loop unroll(full)
-        for (int v = 0; v < wide; v++) sum[r][v] = fused(x, factor[v], sum[r][v]);
-      }
-      // A left factor of columns far apart: no processor guesses where the next one is.
-      if (places_ahead > 0) __builtin_prefetch(a[0] + at + places_ahead * chain->left_step);
-      at += chain->left_step;
-      b += chain->right_step;
+      for (int v = 0; v < wide; v++) sum[r][v] = fused(x, factor[v], sum[r][v]);
     }
+    // A left factor of columns far apart: no processor guesses where the next one is.
+    if (places_ahead > 0) __builtin_prefetch(a[0] + at + places_ahead * chain->left_step);
   }
 #pragma clang loop unroll(full)
   for (int r = 0; r < height; r++)
 #pragma clang loop unroll(full)
     for (int v = 0; v < wide; v++) store(result + r * stride + v * width, sum[r][v]);
-}
-
-// The same for a part of a tile: `height` rows and `across` columns at most. `right` must have whole vectors.
-static void part_of_tile(
-    size_t height, size_t across, const struct chain *chain, const float *const *left, const float *right,
-    float *result, ptrdiff_t stride, int goes_on);
-
-static void tile(
-    size_t height, size_t across, const struct chain *chain, const float *const *left, const float *right,
-    float *result, ptrdiff_t stride, int goes_on) {
-  if (height == rows && across == columns) return tile_of(rows, vectors, chain, left, right, result, stride, goes_on);
-  part_of_tile(height, across, chain, left, right, result, stride, goes_on);
 }
 
 // Results beside the matrix are computed too, in memory aside; rows that are not there are the last one once more.
@@ -98,4 +77,12 @@ static void part_of_tile(
     if (wide == vectors && vectors > 1) tile_of(rows / 2, vectors, chain, each, right, aside, columns, goes_on);
   }
   for (size_t r = 0; r < height; r++) memcpy(result + r * stride, aside + r * columns, across * sizeof(float));
+}
+
+// At most `rows` rows and `columns` columns of results. `right` must have whole vectors.
+static void tile(
+    size_t height, size_t across, const struct chain *chain, const float *const *left, const float *right,
+    float *result, ptrdiff_t stride, int goes_on) {
+  if (height == rows && across == columns) return tile_of(rows, vectors, chain, left, right, result, stride, goes_on);
+  part_of_tile(height, across, chain, left, right, result, stride, goes_on);
 }

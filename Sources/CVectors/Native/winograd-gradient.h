@@ -107,7 +107,7 @@ static void output_gradient_tiles(
 static void gradient_products(
     size_t outs, size_t count, size_t across, const float *gradients, const float *inputs, float *sums, int goes_on,
     struct fetch *next_input, struct fetch *next_gradient) {
-  struct chain chain = {.count = 1, .length = count, .left_step = width, .right_step = (ptrdiff_t)across};
+  struct chain chain = {.length = count, .left_step = width, .right_step = (ptrdiff_t)across};
   for (size_t out = 0; out < outs; out += rows) {
     const float *left[rows];
     size_t high = outs - out < rows ? outs - out : rows;

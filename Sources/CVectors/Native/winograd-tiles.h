@@ -1,6 +1,7 @@
 // The tiles of Winograd's convolutions: where they lie, and their way in and out.
 #pragma once
 #include "tile.h"
+#include "turning.h"
 #include "winograd-transforms.h"
 
 // A convolution as its tiles see it: of each image a grid of 4 × 4 outputs, and in the order of images all are one list.
@@ -174,30 +175,12 @@ INLINE void output_tile(
   }
 }
 
-// A square of 4 × 4, turned.
-INLINE void turn_square(const float *from, size_t from_step, float *to, size_t to_step) {
-  typedef float four __attribute__((vector_size(16)));
-  four a, b, c, d;
-  memcpy(&a, from, sizeof a);
-  memcpy(&b, from + from_step, sizeof b);
-  memcpy(&c, from + 2 * from_step, sizeof c);
-  memcpy(&d, from + 3 * from_step, sizeof d);
-  four ac = __builtin_shufflevector(a, c, 0, 4, 1, 5), bd = __builtin_shufflevector(b, d, 0, 4, 1, 5);
-  four ca = __builtin_shufflevector(a, c, 2, 6, 3, 7), db = __builtin_shufflevector(b, d, 2, 6, 3, 7);
-  a = __builtin_shufflevector(ac, bd, 0, 4, 1, 5), b = __builtin_shufflevector(ac, bd, 2, 6, 3, 7);
-  c = __builtin_shufflevector(ca, db, 0, 4, 1, 5), d = __builtin_shufflevector(ca, db, 2, 6, 3, 7);
-  memcpy(to, &a, sizeof a);
-  memcpy(to + to_step, &b, sizeof b);
-  memcpy(to + 2 * to_step, &c, sizeof c);
-  memcpy(to + 3 * to_step, &d, sizeof d);
-}
-
 // The nine weights of each of `count` lanes, `lane_step` apart, to vectors.
 INLINE void gather_weights(const float *from, size_t lane_step, size_t count, float kernel[9][width]) {
   size_t lane = 0;
   for (; lane + 4 <= count; lane += 4, from += 4 * lane_step) {
-    turn_square(from, lane_step, kernel[0] + lane, width);
-    turn_square(from + 4, lane_step, kernel[4] + lane, width);
+    turn_four(from, lane_step, kernel[0] + lane, width);
+    turn_four(from + 4, lane_step, kernel[4] + lane, width);
     for (size_t i = 0; i < 4; i++) kernel[8][lane + i] = from[i * lane_step + 8];
   }
   for (; lane < count; lane++, from += lane_step)
@@ -208,8 +191,8 @@ INLINE void gather_weights(const float *from, size_t lane_step, size_t count, fl
 INLINE void scatter_weights(const float kernel[9][width], size_t count, float *to) {
   size_t lane = 0;
   for (; lane + 4 <= count; lane += 4, to += 4 * 9) {
-    turn_square(kernel[0] + lane, width, to, 9);
-    turn_square(kernel[4] + lane, width, to + 4, 9);
+    turn_four(kernel[0] + lane, width, to, 9);
+    turn_four(kernel[4] + lane, width, to + 4, 9);
     for (size_t i = 0; i < 4; i++) to[i * 9 + 8] = kernel[8][lane + i];
   }
   for (; lane < count; lane++, to += 9)

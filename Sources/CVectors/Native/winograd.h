@@ -75,7 +75,7 @@ static void block_at(
 static void block_products(
     size_t channels, size_t count, size_t across, const float *inputs, const float *panel, float *sums,
     struct fetch *next_input, struct fetch *output) {
-  struct chain chain = {.count = 1, .length = channels, .left_step = 1, .right_step = (ptrdiff_t)across};
+  struct chain chain = {.length = channels, .left_step = 1, .right_step = (ptrdiff_t)across};
   size_t tile_step = vectors_of(channels) * width;
   for (size_t place = 0; place < places; place++)
     for (size_t t = 0; t < count; t += rows) {
