@@ -26,6 +26,11 @@ public enum InstructionSet: String, Sendable, CaseIterable {
   /// Those that compute: the chosen ones, or the plain ones where there was an error that nobody asked for.
   public static let inUse = (try? chosen.get()) ?? .plain
 
+  /// Looked up once: every kernel's call asks. Tables are constants of the program.
+  private nonisolated(unsafe) static let tables = available.reduce(
+    into: [InstructionSet: UnsafePointer<native_kernels>]()
+  ) { $0[$1] = native_kernels_named($1.rawValue) }
+
   /// Its kernels; the plain ones where the processor has none of that name.
-  var kernels: UnsafePointer<native_kernels> { native_kernels_named(rawValue) ?? native_plain_kernels() }
+  var kernels: UnsafePointer<native_kernels> { Self.tables[self] ?? native_plain_kernels() }
 }
