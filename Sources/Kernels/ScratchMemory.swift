@@ -22,4 +22,9 @@ final class ScratchMemory: @unchecked Sendable {
     defer { idle.withLock { $0.append(used) } }
     return try body(used.memory)
   }
+
+  /// The same with room for so many floats.
+  static func floats<Result>(_ count: Int, _ body: (Floats) throws -> Result) rethrows -> Result {
+    try with(max(count, 16) * MemoryLayout<Float>.stride) { try body($0.assumingMemoryBound(to: Float.self)) }
+  }
 }

@@ -127,8 +127,7 @@ extension Native {
     _ body: (UnsafePointer<native_convolution>, Int, Floats) -> Void
   ) {
     let room = (count + 15) / 16 * 16
-    ScratchMemory.with(max(parts * room, 16) * MemoryLayout<Float>.stride) { memory in
-      let floats = memory.assumingMemoryBound(to: Float.self)
+    ScratchMemory.floats(parts * room) { floats in
       inParts(parts, extents) { body($0, $1, floats + $1 * room) }
     }
   }
@@ -138,7 +137,8 @@ extension Native {
   ) {
     let (kernels, extents, flag) = (kernels, shape.native, isGradient ? 1 : 0 as Int32)
     let count = withUnsafePointer(to: extents) { native_packed_convolution_count(instructions.kernels, $0, flag) }
-    withForm(weights, isGradient ? .convolutionGradient : .convolution, shape, count, body) { panels in
+    let form = form(isGradient ? .convolutionGradient : .convolution, of: weights, shape)
+    withForm(form, weights.packed, count: count, body) { panels in
       withUnsafePointer(to: extents) { kernels.pack_convolution($0, flag, weights.data, panels) }
     }
   }
@@ -149,27 +149,18 @@ extension Native {
     let (kernels, extents, flag) = (kernels, shape.native, isGradient ? 1 : 0 as Int32)
     let count = withUnsafePointer(to: extents) { native_winograd_count(instructions.kernels, $0, flag) }
     let parts = KernelThreads.parts(ofWork: 8 * count)
-    withForm(weights, isGradient ? .winogradGradient : .winograd, shape, count, body) { packed in
+    let form = form(isGradient ? .winogradGradient : .winograd, of: weights, shape)
+    withForm(form, weights.packed, count: count, body) { packed in
       inParts(parts, extents) { kernels.winograd_pack($0, flag, weights.data, packed, $1, parts) }
     }
   }
 
-  /// Calls `body` with what `make` makes of weights; kept where there is a place for it.
-  private func withForm(
-    _ weights: Weights, _ kind: PackedWeights.Form.Kind, _ shape: ConvolutionShape, _ count: Int,
-    _ body: (ConstantFloats) -> Void, make: (Floats) -> Void
-  ) {
-    if let packed = weights.packed {
-      let form = PackedWeights.Form(
-        instructions: instructions, kind: kind,
-        extents: [Int(bitPattern: weights.data), shape.groups] + shape.weightExtents)
-      return body(packed.form(form, count: count, make: make))
-    }
-    ScratchMemory.with(max(count, 16) * MemoryLayout<Float>.stride) { memory in
-      let floats = memory.assumingMemoryBound(to: Float.self)
-      make(floats)
-      body(floats)
-    }
+  private func form(
+    _ kind: PackedWeights.Form.Kind, of weights: Weights, _ shape: ConvolutionShape
+  ) -> PackedWeights.Form {
+    .init(
+      instructions: instructions, kind: kind,
+      extents: [Int(bitPattern: weights.data), shape.groups] + shape.weightExtents)
   }
 
   /// Calls `body` with images channels-last.
@@ -177,8 +168,7 @@ extension Native {
     _ images: ConstantFloats, _ extents: ImageExtents, _ layout: ImageLayout, _ body: (ConstantFloats) -> Void
   ) {
     guard layout == .blocked else { return body(images) }
-    ScratchMemory.with(max(extents.elementCount(.blocked), 16) * MemoryLayout<Float>.stride) { memory in
-      let plain = memory.assumingMemoryBound(to: Float.self)
+    ScratchMemory.floats(extents.elementCount(.blocked)) { plain in
       plain.update(from: images, count: extents.elementCount(.blocked))
       extents.unblock(plain)
       body(plain)
@@ -188,8 +178,7 @@ extension Native {
   /// Calls `body` with memory for images channels-last, and puts what it leaves there where it belongs.
   func writing(_ images: Floats, _ extents: ImageExtents, _ layout: ImageLayout, _ body: (Floats) -> Void) {
     guard layout == .blocked else { return body(images) }
-    ScratchMemory.with(max(extents.elementCount(.channelsLast), 16) * MemoryLayout<Float>.stride) { memory in
-      let plain = memory.assumingMemoryBound(to: Float.self)
+    ScratchMemory.floats(extents.elementCount(.channelsLast)) { plain in
       body(plain)
       extents.block(plain, into: images)
     }

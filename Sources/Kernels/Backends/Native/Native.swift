@@ -35,17 +35,25 @@ public struct Native: Backend {
     let (operand, inner, columns) = (factor.operand, factor.inner, factor.columns)
     if factor.isPacked { return try body(factor) }
     let count = native_packed_count(instructions.kernels, inner, columns)
-    if let packed = operand.packed {
-      let form = PackedWeights.Form(
-        instructions: instructions, kind: operand.isTransposed ? .turnedFactor : .factor,
-        extents: [Int(bitPattern: operand.data), operand.rowStride, inner, columns])
-      let panels = packed.form(form, count: count) { pack(operand, inner, columns, into: $0) }
-      return try body(MatrixFactor(packed: panels, inner: inner, columns: columns))
-    }
-    return try ScratchMemory.with(max(count, 16) * MemoryLayout<Float>.stride) { memory in
-      let panels = memory.assumingMemoryBound(to: Float.self)
+    let form = PackedWeights.Form(
+      instructions: instructions, kind: operand.isTransposed ? .turnedFactor : .factor,
+      extents: [Int(bitPattern: operand.data), operand.rowStride, inner, columns])
+    return try withForm(form, operand.packed, count: count) { panels in
+      try body(MatrixFactor(packed: panels, inner: inner, columns: columns))
+    } make: { panels in
       pack(operand, inner, columns, into: panels)
-      return try body(MatrixFactor(packed: panels, inner: inner, columns: columns))
+    }
+  }
+
+  /// Calls `body` with the floats that `make` makes of weights; kept where there is a place for them.
+  func withForm<Outcome>(
+    _ form: PackedWeights.Form, _ packed: PackedWeights?, count: Int, _ body: (ConstantFloats) throws -> Outcome,
+    make: (Floats) -> Void
+  ) rethrows -> Outcome {
+    if let packed { return try body(packed.form(form, count: count, make: make)) }
+    return try ScratchMemory.floats(count) { floats in
+      make(floats)
+      return try body(floats)
     }
   }
 
@@ -71,8 +79,7 @@ public struct Native: Backend {
     let panels = native_panels(data: factor.operand.data, panel_step: width, row_step: factor.operand.rowStride)
     if whole > 0 { multiply(rows, whole, inner, left, panels, result, stride: columns, accumulating) }
     if whole == columns { return }
-    ScratchMemory.with(max(width * inner, 16) * MemoryLayout<Float>.stride) { memory in
-      let panel = memory.assumingMemoryBound(to: Float.self)
+    ScratchMemory.floats(width * inner) { panel in
       kernels.pack(inner, columns - whole, factor.operand.matrix(column: whole), panel)
       let panels = native_panels(data: panel, panel_step: width * inner, row_step: width)
       multiply(rows, columns - whole, inner, left, panels, result + whole, stride: columns, accumulating)

@@ -78,8 +78,7 @@ struct ColumnFold {
   private func withBuffers(
     _ body: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>) throws -> Void
   ) throws {
-    try ScratchMemory.with((weightCount + folded.outChannels) * MemoryLayout<Float>.stride) { memory in
-      let weights = memory.assumingMemoryBound(to: Float.self)
+    try ScratchMemory.floats(weightCount + folded.outChannels) { weights in
       try body(weights, weights + weightCount)
     }
   }
