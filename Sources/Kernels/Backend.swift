@@ -90,6 +90,13 @@ public protocol Backend: Sendable {
   func recurrenceWeightGradient(
     _ recurrence: Recurrence, products: ConstantFloats, outputs: ConstantFloats, hidden: ConstantFloats?,
     into result: Floats) throws
+
+  /// Scaled dot-product attention.
+  func attend(_ shape: Attention, _ inputs: Attention.Inputs, into outputs: Attention.Outputs)
+  /// The derivatives of queries, keys and values, from what `attend` came to and the output's gradient.
+  func attentionGradient(
+    _ shape: Attention, _ inputs: Attention.Inputs, _ outputs: Attention.Outputs, outputGradient: Attention.Heads,
+    into derivatives: Attention.Derivatives)
 }
 
 /// Memory that a kernel writes to.
@@ -163,5 +170,17 @@ extension Backend {
   ) throws {
     try RecurrentSteps(recurrence, self).weightDerivative(
       products: products, outputs: outputs, hidden: hidden, into: result)
+  }
+
+  /// The native kernels: no library has attention in blocks for every shape.
+  public func attend(_ shape: Attention, _ inputs: Attention.Inputs, into outputs: Attention.Outputs) {
+    Native().attend(shape, inputs, into: outputs)
+  }
+
+  public func attentionGradient(
+    _ shape: Attention, _ inputs: Attention.Inputs, _ outputs: Attention.Outputs, outputGradient: Attention.Heads,
+    into derivatives: Attention.Derivatives
+  ) {
+    Native().attentionGradient(shape, inputs, outputs, outputGradient: outputGradient, into: derivatives)
   }
 }
