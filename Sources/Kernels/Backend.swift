@@ -86,10 +86,6 @@ public protocol Backend: Sendable {
   func recurrenceGradient(
     _ recurrence: Recurrence, _ inputs: Recurrence.Inputs, outputs: ConstantFloats, memory: ConstantFloats,
     ofOutputs: ConstantFloats, ofCell: ConstantFloats?, into result: Recurrence.Derivatives) throws
-  /// The derivative of the weight, `[gates · hidden, hidden]`, from those of its products.
-  func recurrenceWeightGradient(
-    _ recurrence: Recurrence, products: ConstantFloats, outputs: ConstantFloats, hidden: ConstantFloats?,
-    into result: Floats) throws
 
   /// Scaled dot-product attention.
   func attend(_ shape: Attention, _ inputs: Attention.Inputs, into outputs: Attention.Outputs)
@@ -162,14 +158,6 @@ extension Backend {
   ) throws {
     try RecurrentSteps(recurrence, self).backward(
       inputs, outputs: outputs, memory: memory, ofOutputs: ofOutputs, ofCell: ofCell, into: result)
-  }
-
-  public func recurrenceWeightGradient(
-    _ recurrence: Recurrence, products: ConstantFloats, outputs: ConstantFloats, hidden: ConstantFloats?,
-    into result: Floats
-  ) throws {
-    try RecurrentSteps(recurrence, self).weightDerivative(
-      products: products, outputs: outputs, hidden: hidden, into: result)
   }
 
   /// The native kernels: no library has attention in blocks for every shape.
