@@ -87,7 +87,8 @@ private func drawHeads(_ page: Page, _ network: EncoderDecoder, _ pairs: BookPai
   }
   for (block, weights) in decoder.headWeights.enumerated() {
     page.compare("block \(block): weights add up to", weights.source.sum(-1).mean(), notes: 1, within: 1e-5)
-    page.compare("and leave the padding out", weights.source[.all, .all, .all, words.count...].max(), notes: 0, within: 0)
+    page.compare(
+      "and leave the padding out", weights.source[.all, .all, .all, words.count...].max(), notes: 0, within: 0)
     if written.count > 1 {
       page.compare("nobody sees the future", weights.own[.all, .all, 0, 1...].max(), notes: 0, within: 0)
     }

@@ -269,7 +269,8 @@ extension Tensor {
   fileprivate final func heads(_ heads: Int) -> Tensor {
     let width = shape[2] / heads
     return view(
-      [shape[0], heads, shape[1], width], strides: [strides[0], width * strides[2], strides[1], strides[2]], offset: offset)
+      [shape[0], heads, shape[1], width], strides: [strides[0], width * strides[2], strides[1], strides[2]],
+      offset: offset)
   }
 
   /// Queries, keys and values that lie side by side, by heads. Views.

@@ -88,7 +88,8 @@ extension Tensor {
       }
       if let weight {
         let (ofWeight, ofBias) = (
-          try Tensor(uninitialized: weight.shape, .float32), try bias.map { try Tensor(uninitialized: $0.shape, .float32) }
+          try Tensor(uninitialized: weight.shape, .float32),
+          try bias.map { try Tensor(uninitialized: $0.shape, .float32) }
         )
         try rows.parameterGradients(
           input.pointer(), gradient.pointer(), statistics: statistics.pointer(), weight: ofWeight.pointer(),
