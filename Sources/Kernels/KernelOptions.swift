@@ -13,8 +13,8 @@ public enum BackendName: String, Codable, Sendable, CaseIterable {
 
 /// How convolutions are computed where there is a choice. All ranks must agree, as the choices differ in their rounding.
 public enum ConvolutionMethod: String, Codable, Sendable, CaseIterable {
-  /// Winograd's F(4×4, 3×3) where it measures faster: a quarter of the multiplications of a 3×3 kernel, rounding errors of
-  /// 1e-3 on deep networks. oneDNN 2 has it for AVX-512, oneDNN 3 has none.
+  /// Winograd where it is less work, F(4×4, 3×3) and F(2×2, 5×5): a quarter of the multiplications of a 3×3 kernel, some third
+  /// of a 5×5 one's, rounding errors of 1e-3 on deep networks. oneDNN 2 has the first for AVX-512, oneDNN 3 neither.
   case automatic
   /// A sum of products, as convolution is defined.
   case direct

@@ -141,18 +141,17 @@ static void convolutions(void) {
     }
 }
 
-static void winograd(void) {
-  static const char *const names[] = {"Winograd", "Winograd, input gradient", "Winograd, weights gradient"};
+static void winograd(uint32_t taps, const char *const names[3]) {
   for (int pass = 0; pass < 3; pass++)
     for (int are_special = 0; are_special < 2; are_special++) {
-      begin(20 + (uint64_t)pass);
+      begin((taps == 3 ? 20 : 23) + (uint64_t)pass);
       // More tiles than one chain of the weights' gradient has.
-      struct native_convolution shape = {50, 2, 10, 10, 3, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1};
+      struct native_convolution shape = {50, 2, 10, 10, 3, taps, taps, {1, 1}, {1, 1}, {1, 1}, 1};
       convolution(shape, (enum pass)pass, 1, are_special ? 1000 : 0);
       for (int i = 0; i < 60; i++) {
         shape.batch = few(3), shape.in_height = few(14), shape.in_width = few(14);
         shape.in_channels = few(60), shape.out_channels = few(60);
-        shape.padding[0] = below(3), shape.padding[1] = below(3);
+        shape.padding[0] = below(taps), shape.padding[1] = below(taps);
         if (output_count(&shape) > 0) convolution(shape, (enum pass)pass, 1, are_special ? 300 : 0);
       }
       end_of(names[pass], are_special);
@@ -408,7 +407,8 @@ int main(int count, char **words) {
   }
   products();
   convolutions();
-  winograd();
+  winograd(3, (const char *const[]){"Winograd", "Winograd, input gradient", "Winograd, weights gradient"});
+  winograd(5, (const char *const[]){"Winograd 5×5", "Winograd 5×5, input gradient", "Winograd 5×5, weights gradient"});
   poolings();
   functions();
   powers();

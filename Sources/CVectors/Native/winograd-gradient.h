@@ -43,26 +43,26 @@ static size_t winograd_gradient_scratch_count(const struct native_convolution *s
 
 // `count` channels, from `channel` on, of a tile's output gradient to 36 places.
 INLINE void output_gradient_tile(
-    const float *const pixels[out_places], const float *const next[out_places], size_t channel, size_t count, float *to,
-    size_t step) {
-  vector halves[tile_in][tile_out];
+    int taps, const float *const pixels[], const float *const next[], size_t channel, size_t count, float *to, size_t step) {
+  int tile_out = tile_out_of(taps);
+  vector halves[tile_in][most_out];
 #pragma clang loop unroll(full)
   for (int j = 0; j < tile_out; j++) {
-    vector line[tile_out], six[tile_in];
+    vector line[most_out], six[tile_in];
 #pragma clang loop unroll(full)
     for (int i = 0; i < tile_out; i++) {
       const float *pixel = pixels[i * tile_out + j] + channel;
       line[i] = count == width ? load(pixel) : load_part(pixel, count);
       __builtin_prefetch(next[i * tile_out + j] + channel);
     }
-    transform_output_gradient(line, six);
+    transform_output_gradient(taps, line, six);
 #pragma clang loop unroll(full)
     for (int i = 0; i < tile_in; i++) halves[i][j] = six[i];
   }
 #pragma clang loop unroll(full)
   for (int i = 0; i < tile_in; i++) {
     vector six[tile_in];
-    transform_output_gradient(halves[i], six);
+    transform_output_gradient(taps, halves[i], six);
 #pragma clang loop unroll(full)
     for (int j = 0; j < tile_in; j++) {
       float *place = to + (size_t)(i * tile_in + j) * step;
@@ -75,31 +75,32 @@ INLINE void output_gradient_tile(
 // Pixels of a block of tiles, and those of its input that no earlier block has seen.
 struct gradient_block {
   size_t first, count, new_count;
-  const float *inputs[gradient_tiles][places], *gradients[gradient_tiles][out_places], *news[gradient_tiles * places];
+  const float *inputs[gradient_tiles][places], *gradients[gradient_tiles * most_out_places], *news[gradient_tiles * places];
 };
 
-static void gradient_block_at(
-    struct gradient_block *block, const struct winograd *grid, size_t first, const float *images,
+INLINE void gradient_block_at(
+    int taps, struct gradient_block *block, const struct winograd *grid, size_t first, const float *images,
     const float *output_gradient, const float *zeros) {
-  size_t left = grid->tiles - first;
+  size_t left = grid->tiles - first, out_places = (size_t)(tile_out_of(taps) * tile_out_of(taps));
   block->first = first, block->count = left < gradient_tiles ? left : gradient_tiles, block->new_count = 0;
   for (size_t t = 0; t < block->count; t++) {
-    output_pixels(grid, output_gradient, first + t, zeros, block->gradients[t]);
+    output_pixels(taps, grid, output_gradient, first + t, zeros, block->gradients + t * out_places);
     block->new_count = new_pixels(grid, images, first + t, zeros, block->inputs[t], block->news, block->new_count);
   }
 }
 
 // The output gradients of `count` tiles, [vector][place][tile][lane].
-static void output_gradient_tiles(
-    const float *(*pixels)[out_places], size_t count, size_t start, size_t end, float *to) {
-  for (size_t t = 0; t < count; t++, to += width) {
-    const float **these = pixels[t], **next = pixels[t + 1 < count ? t + 1 : t];
+INLINE void output_gradient_tiles(
+    int taps, const float *const *pixels, size_t count, size_t start, size_t end, float *to) {
+  size_t out_places = (size_t)(tile_out_of(taps) * tile_out_of(taps));
+  for (size_t t = 0; t < count; t++, to += width, pixels += out_places) {
+    const float *const *next = t + 1 < count ? pixels + out_places : pixels;
     float *place = to;
     for (size_t channel = start; channel < end; channel += width, place += places * gradient_step(width))
       if (channel + width <= end)
-        output_gradient_tile(these, next, channel, width, place, gradient_step(width));
+        output_gradient_tile(taps, pixels, next, channel, width, place, gradient_step(width));
       else
-        output_gradient_tile(these, next, channel, end - channel, place, gradient_step(width));
+        output_gradient_tile(taps, pixels, next, channel, end - channel, place, gradient_step(width));
   }
 }
 
@@ -123,39 +124,40 @@ static void gradient_products(
 }
 
 // One output channel's weights for `count` input channels from their sums, `step` elements apart.
-INLINE void weights_gradient_tile(const float *sums, size_t step, size_t count, float *to, int goes_on) {
-  vector halves[3][tile_in];
+INLINE void weights_gradient_tile(int taps, const float *sums, size_t step, size_t count, float *to, int goes_on) {
+  vector halves[most_taps][tile_in];
 #pragma clang loop unroll(full)
   for (int j = 0; j < tile_in; j++) {
-    vector line[tile_in], three[3];
+    vector line[tile_in], weights[most_taps];
 #pragma clang loop unroll(full)
     for (int i = 0; i < tile_in; i++) {
       const float *place = sums + (size_t)(i * tile_in + j) * step;
       line[i] = load(place);
       __builtin_prefetch(place + 2 * width);
     }
-    transform_weights_gradient(line, three);
+    transform_weights_gradient(taps, line, weights);
 #pragma clang loop unroll(full)
-    for (int i = 0; i < 3; i++) halves[i][j] = three[i];
+    for (int i = 0; i < taps; i++) halves[i][j] = weights[i];
   }
-  float kernel[9][width];
-  if (goes_on) gather_weights(to, 9, count, kernel);
+  float kernel[most_taps * most_taps][width];
+  if (goes_on) gather_weights(taps, to, (size_t)(taps * taps), count, kernel);
 #pragma clang loop unroll(full)
-  for (int i = 0; i < 3; i++) {
-    vector three[3];
-    transform_weights_gradient(halves[i], three);
+  for (int i = 0; i < taps; i++) {
+    vector weights[most_taps];
+    transform_weights_gradient(taps, halves[i], weights);
 #pragma clang loop unroll(full)
-    for (int j = 0; j < 3; j++) {
-      float *tap = kernel[i * 3 + j];
-      store(tap, goes_on ? load(tap) + three[j] : three[j]);
+    for (int j = 0; j < taps; j++) {
+      float *tap = kernel[i * taps + j];
+      store(tap, goes_on ? load(tap) + weights[j] : weights[j]);
     }
   }
-  scatter_weights((const float(*)[width])kernel, count, to);
+  scatter_weights(taps, (const float(*)[width])kernel, count, to);
 }
 
 // What chains have come to, transformed back, is the gradient or is added to it.
-static void weights_from_sums(
-    const struct winograd *grid, const struct channel_share *share, const float *sums, float *weights_gradient, int goes_on) {
+INLINE void weights_from_sums(
+    int taps, const struct winograd *grid, const struct channel_share *share, const float *sums, float *weights_gradient,
+    int goes_on) {
   size_t lanes = share->in_end - share->in_start, outs = share_end(share->out_end, grid->out) - share->out_start * width;
   for (size_t panel = 0; panel < panels_of(lanes); panel++) {
     size_t start = panel_start(lanes, panel) * width, across = panel_start(lanes, panel + 1) * width - start;
@@ -163,8 +165,8 @@ static void weights_from_sums(
     for (size_t out = 0; out < outs; out++)
       for (size_t lane = 0; lane < across; lane += width, from += width) {
         size_t in = share->in_start * width + start + lane, count = grid->in - in < width ? grid->in - in : width;
-        float *to = weights_gradient + ((share->out_start * width + out) * grid->in + in) * 9;
-        weights_gradient_tile(from, outs * across, count, to, goes_on);
+        float *to = weights_gradient + ((share->out_start * width + out) * grid->in + in) * (size_t)(taps * taps);
+        weights_gradient_tile(taps, from, outs * across, count, to, goes_on);
       }
   }
 }
@@ -182,15 +184,16 @@ static void winograd_weights_gradient(
   float *sums = gradients + out_lanes * places * gradient_step(width), *zeros = sums + places * outs * lanes * width;
   memset(zeros, 0, (grid.in > grid.out ? grid.in : grid.out) * sizeof(float));
   struct gradient_block blocks[2];
-  gradient_block_at(&blocks[0], &grid, 0, images, output_gradient, zeros);
+  BY_TAPS(&grid, gradient_block_at, &blocks[0], &grid, 0, images, output_gradient, zeros);
   size_t blocks_of_chain = chain_tiles / gradient_tiles;
   // Where there are no tiles, sums are zeros.
   for (size_t turn = 0; turn == 0 || blocks[turn % 2].count > 0; turn++) {
     struct gradient_block *block = &blocks[turn % 2], *next = &blocks[(turn + 1) % 2];
-    output_gradient_tiles(block->gradients, block->count, out_start, out_end, gradients);
-    gradient_block_at(next, &grid, block->first + block->count, images, output_gradient, zeros);
+    BY_TAPS(&grid, output_gradient_tiles, block->gradients, block->count, out_start, out_end, gradients);
+    BY_TAPS(&grid, gradient_block_at, next, &grid, block->first + block->count, images, output_gradient, zeros);
     size_t steps = places * ((outs + rows - 1) / rows);
-    struct fetch next_gradient = fetch_of(next->gradients[0], next->count * out_places, out_start, outs, steps * panels);
+    size_t next_pixels = next->count * grid.tile_out * grid.tile_out;
+    struct fetch next_gradient = fetch_of(next->gradients, next_pixels, out_start, outs, steps * panels);
     for (size_t panel = 0; panel < panels; panel++) {
       size_t start = in_start + panel_start(lanes, panel) * width, end = in_start + panel_start(lanes, panel + 1) * width;
       size_t across = end - start;
@@ -204,6 +207,6 @@ static void winograd_weights_gradient(
             sums + (places * (start - in_start) + place * across) * outs, turn % blocks_of_chain > 0, &next_input, &next_gradient);
     }
     if (next->count == 0 || (turn + 1) % blocks_of_chain == 0)
-      weights_from_sums(&grid, &share, sums, weights_gradient, turn >= blocks_of_chain);
+      BY_TAPS(&grid, weights_from_sums, &grid, &share, sums, weights_gradient, turn >= blocks_of_chain);
   }
 }

@@ -4,21 +4,31 @@
 #include "turning.h"
 #include "winograd-transforms.h"
 
-// A convolution as its tiles see it: of each image a grid of 4 × 4 outputs, and in the order of images all are one list.
+// What depends on a tile's size is inlined for either, so that the compiler knows it.
+#define BY_TAPS(grid, function, ...) ((grid)->taps == 5 ? function(5, __VA_ARGS__) : function(3, __VA_ARGS__))
+
+// A convolution as its tiles see it: of each image a grid of 4 × 4 or 2 × 2 outputs, and in the order of images all are one list.
 struct winograd {
+  int taps;
+  size_t tile_out;
   size_t in, in_height, in_width, out, out_height, out_width, padding[2];
   size_t tile_rows, tile_columns, tiles;
 };
 
 static struct winograd winograd_of(const struct native_convolution *shape, int is_gradient) {
+  int taps = (int)shape->kernel_height;
+  size_t tile_out = (size_t)tile_out_of(taps), most_padding = (size_t)taps - 1;
   struct winograd grid = {
+      .taps = taps, .tile_out = tile_out,
       .in = shape->in_channels, .in_height = shape->in_height, .in_width = shape->in_width, .out = shape->out_channels,
       .out_height = native_out_extent(shape, 0), .out_width = native_out_extent(shape, 1),
       .padding = {shape->padding[0], shape->padding[1]}};
   if (is_gradient)
     grid = (struct winograd){
+        .taps = taps, .tile_out = tile_out,
         .in = grid.out, .in_height = grid.out_height, .in_width = grid.out_width, .out = grid.in,
-        .out_height = grid.in_height, .out_width = grid.in_width, .padding = {2 - grid.padding[0], 2 - grid.padding[1]}};
+        .out_height = grid.in_height, .out_width = grid.in_width,
+        .padding = {most_padding - grid.padding[0], most_padding - grid.padding[1]}};
   grid.tile_rows = (grid.out_height + tile_out - 1) / tile_out;
   grid.tile_columns = (grid.out_width + tile_out - 1) / tile_out;
   grid.tiles = shape->batch * grid.tile_rows * grid.tile_columns;
@@ -39,7 +49,7 @@ struct corner {
 static struct corner corner_of(const struct winograd *grid, size_t tile) {
   size_t row = tile / grid->tile_columns;
   return (struct corner){
-      row / grid->tile_rows, row % grid->tile_rows * tile_out, tile % grid->tile_columns * tile_out};
+      row / grid->tile_rows, row % grid->tile_rows * grid->tile_out, tile % grid->tile_columns * grid->tile_out};
 }
 
 // Where a square of pixels lies, `extent` high and wide. Those outside of the image are `outside`.
@@ -64,12 +74,12 @@ static void input_pixels(
       corner.row - grid->padding[0], corner.column - grid->padding[1], tile_in, zeros, pixels);
 }
 
-static void output_pixels(
-    const struct winograd *grid, const float *images, size_t tile, const float *outside, const float *pixels[out_places]) {
+INLINE void output_pixels(
+    int taps, const struct winograd *grid, const float *images, size_t tile, const float *outside, const float *pixels[]) {
   struct corner corner = corner_of(grid, tile);
   square_pixels(
       images + corner.image * grid->out_height * grid->out_width * grid->out, grid->out_height, grid->out_width, grid->out,
-      corner.row, corner.column, tile_out, outside, pixels);
+      corner.row, corner.column, (size_t)tile_out_of(taps), outside, pixels);
 }
 
 // The pixels of a tile's input; those that no earlier tile has seen join a list, whose new length is the result.
@@ -78,8 +88,9 @@ static size_t new_pixels(
     const float *news[], size_t count) {
   input_pixels(grid, images, tile, zeros, pixels);
   struct corner corner = corner_of(grid, tile);
-  for (size_t i = corner.row ? tile_in - tile_out : 0; i < tile_in; i++)
-    for (size_t j = corner.column ? tile_in - tile_out : 0; j < tile_in; j++)
+  size_t seen = tile_in - grid->tile_out;
+  for (size_t i = corner.row ? seen : 0; i < tile_in; i++)
+    for (size_t j = corner.column ? seen : 0; j < tile_in; j++)
       if (pixels[i * tile_in + j] != zeros) news[count++] = pixels[i * tile_in + j];
   return count;
 }
@@ -106,7 +117,7 @@ static void fetch_some(struct fetch *fetch) {
 }
 
 // `count` channels, from `channel` on, of a tile's input to 36 places. Of the tile that comes next, most often the one on the
-// right, four columns are new.
+// right, four columns at most are new.
 INLINE void input_tile(
     const float *const pixels[places], const float *const next[places], size_t channel, size_t count, float *to, size_t step) {
   vector square[tile_in][tile_in];
@@ -117,7 +128,7 @@ INLINE void input_tile(
     for (int i = 0; i < tile_in; i++) {
       const float *pixel = pixels[i * tile_in + j] + channel;
       line[i] = count == width ? load(pixel) : load_part(pixel, count);
-      if (j >= tile_in - tile_out) __builtin_prefetch(next[i * tile_in + j] + channel);
+      if (j >= tile_in - most_out) __builtin_prefetch(next[i * tile_in + j] + channel);
     }
     transform_input(line);
 #pragma clang loop unroll(full)
@@ -146,25 +157,26 @@ static void input_tiles(
 // The output of a tile for one vector of channels, from its sums `step` elements apart. A bias of -0 and a floor of minus
 // infinity change no value, and where `is_plain` there is neither and all lanes are channels.
 INLINE void output_tile(
-    const float *sums, size_t step, const float *const pixels[out_places], size_t channel, size_t count, int is_plain,
+    int taps, const float *sums, size_t step, const float *const pixels[], size_t channel, size_t count, int is_plain,
     vector bias, vector floor) {
-  vector halves[tile_out][tile_in];
+  int tile_out = tile_out_of(taps);
+  vector halves[most_out][tile_in];
 #pragma clang loop unroll(full)
   for (int j = 0; j < tile_in; j++) {
-    vector line[tile_in], four[tile_out];
+    vector line[tile_in], values[most_out];
 #pragma clang loop unroll(full)
     for (int i = 0; i < tile_in; i++) line[i] = load(sums + (size_t)(i * tile_in + j) * step);
-    transform_output(line, four);
+    transform_output(taps, line, values);
 #pragma clang loop unroll(full)
-    for (int i = 0; i < tile_out; i++) halves[i][j] = four[i];
+    for (int i = 0; i < tile_out; i++) halves[i][j] = values[i];
   }
 #pragma clang loop unroll(full)
   for (int i = 0; i < tile_out; i++) {
-    vector four[tile_out];
-    transform_output(halves[i], four);
+    vector values[most_out];
+    transform_output(taps, halves[i], values);
 #pragma clang loop unroll(full)
     for (int j = 0; j < tile_out; j++) {
-      vector value = four[j];
+      vector value = values[j];
       if (!is_plain) {
         value += bias;
         value = (vector)((integers)value & ~(integers)(value < floor));
@@ -175,26 +187,26 @@ INLINE void output_tile(
   }
 }
 
-// The nine weights of each of `count` lanes, `lane_step` apart, to vectors.
-INLINE void gather_weights(const float *from, size_t lane_step, size_t count, float kernel[9][width]) {
-  size_t lane = 0;
+// The weights of each of `count` lanes, `lane_step` apart, to vectors.
+INLINE void gather_weights(int taps, const float *from, size_t lane_step, size_t count, float kernel[][width]) {
+  size_t lane = 0, last = (size_t)(taps * taps - 1);
   for (; lane + 4 <= count; lane += 4, from += 4 * lane_step) {
-    turn_four(from, lane_step, kernel[0] + lane, width);
-    turn_four(from + 4, lane_step, kernel[4] + lane, width);
-    for (size_t i = 0; i < 4; i++) kernel[8][lane + i] = from[i * lane_step + 8];
+#pragma clang loop unroll(full)
+    for (size_t tap = 0; tap < last; tap += 4) turn_four(from + tap, lane_step, kernel[tap] + lane, width);
+    for (size_t i = 0; i < 4; i++) kernel[last][lane + i] = from[i * lane_step + last];
   }
   for (; lane < count; lane++, from += lane_step)
-    for (size_t tap = 0; tap < 9; tap++) kernel[tap][lane] = from[tap];
+    for (size_t tap = 0; tap <= last; tap++) kernel[tap][lane] = from[tap];
 }
 
 // And back, where the lanes lie side by side.
-INLINE void scatter_weights(const float kernel[9][width], size_t count, float *to) {
-  size_t lane = 0;
-  for (; lane + 4 <= count; lane += 4, to += 4 * 9) {
-    turn_four(kernel[0] + lane, width, to, 9);
-    turn_four(kernel[4] + lane, width, to + 4, 9);
-    for (size_t i = 0; i < 4; i++) to[i * 9 + 8] = kernel[8][lane + i];
+INLINE void scatter_weights(int taps, const float kernel[][width], size_t count, float *to) {
+  size_t lane = 0, last = (size_t)(taps * taps - 1), weights = last + 1;
+  for (; lane + 4 <= count; lane += 4, to += 4 * weights) {
+#pragma clang loop unroll(full)
+    for (size_t tap = 0; tap < last; tap += 4) turn_four(kernel[tap] + lane, width, to + tap, weights);
+    for (size_t i = 0; i < 4; i++) to[i * weights + last] = kernel[last][lane + i];
   }
-  for (; lane < count; lane++, to += 9)
-    for (size_t tap = 0; tap < 9; tap++) to[tap] = kernel[tap][lane];
+  for (; lane < count; lane++, to += weights)
+    for (size_t tap = 0; tap < weights; tap++) to[tap] = kernel[tap][lane];
 }

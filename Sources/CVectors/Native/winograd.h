@@ -1,4 +1,4 @@
-// 3×3 convolutions of stride 1 by Winograd's F(4×4, 3×3): forward, and the input's gradient, which is the same with turned weights.
+// 3×3 and 5×5 convolutions of stride 1 by Winograd: forward, and the input's gradient, which is the same with turned weights.
 #pragma once
 #include "winograd-tiles.h"
 
@@ -19,25 +19,44 @@ static size_t winograd_scratch_count(const struct native_convolution *shape, int
 }
 
 // The weights of one input channel and a vector of output channels, `lane_step` apart, to 36 places.
-INLINE void weights_tile(const float *from, size_t lane_step, size_t count, int is_turned, float *to, size_t step) {
-  float kernel[9][width] = {};
-  gather_weights(from, lane_step, count, kernel);
-  vector halves[tile_in][3];
+INLINE void weights_tile(
+    int taps, const float *from, size_t lane_step, size_t count, int is_turned, float *to, size_t step) {
+  int weights = taps * taps;
+  float kernel[most_taps * most_taps][width];
+  memset(kernel, 0, (size_t)weights * sizeof *kernel);
+  gather_weights(taps, from, lane_step, count, kernel);
+  vector halves[tile_in][most_taps];
 #pragma clang loop unroll(full)
-  for (int j = 0; j < 3; j++) {
-    vector line[3], six[tile_in];
+  for (int j = 0; j < taps; j++) {
+    vector line[most_taps], six[tile_in];
 #pragma clang loop unroll(full)
-    for (int i = 0; i < 3; i++) line[i] = load(kernel[is_turned ? 8 - i * 3 - j : i * 3 + j]);
-    transform_weights(line, six);
+    for (int i = 0; i < taps; i++) line[i] = load(kernel[is_turned ? weights - 1 - i * taps - j : i * taps + j]);
+    transform_weights(taps, line, six);
 #pragma clang loop unroll(full)
     for (int i = 0; i < tile_in; i++) halves[i][j] = six[i];
   }
 #pragma clang loop unroll(full)
   for (int i = 0; i < tile_in; i++) {
     vector six[tile_in];
-    transform_weights(halves[i], six);
+    transform_weights(taps, halves[i], six);
 #pragma clang loop unroll(full)
     for (int j = 0; j < tile_in; j++) store(to + (size_t)(i * tile_in + j) * step, six[j]);
+  }
+}
+
+INLINE void pack_weights(
+    int taps, const struct winograd *grid, int is_gradient, const float *weights, float *packed, size_t part, size_t parts) {
+  size_t lanes = vectors_of(grid->out), panels = panels_of(lanes), kernel = (size_t)(taps * taps);
+  size_t in_step = is_gradient ? grid->out * kernel : kernel, out_step = is_gradient ? kernel : grid->in * kernel;
+  for (size_t panel = panels * part / parts; panel < panels * (part + 1) / parts; panel++) {
+    size_t start = panel_start(lanes, panel) * width, across = panel_start(lanes, panel + 1) * width - start;
+    float *to = packed + places * grid->in * start;
+    for (size_t in = 0; in < grid->in; in++)
+      for (size_t lane = 0; lane < across; lane += width, to += width) {
+        size_t out = start + lane, count = grid->out - out < width ? grid->out - out : width;
+        const float *from = weights + in * in_step + out * out_step;
+        weights_tile(taps, from, out_step, count, is_gradient, to, grid->in * across);
+      }
   }
 }
 
@@ -45,23 +64,13 @@ INLINE void weights_tile(const float *from, size_t lane_step, size_t count, int 
 static void winograd_pack(
     const struct native_convolution *shape, int is_gradient, const float *weights, float *packed, size_t part, size_t parts) {
   struct winograd grid = winograd_of(shape, is_gradient);
-  size_t lanes = vectors_of(grid.out), panels = panels_of(lanes);
-  size_t in_step = is_gradient ? grid.out * 9 : 9, out_step = is_gradient ? 9 : grid.in * 9;
-  for (size_t panel = panels * part / parts; panel < panels * (part + 1) / parts; panel++) {
-    size_t start = panel_start(lanes, panel) * width, across = panel_start(lanes, panel + 1) * width - start;
-    float *to = packed + places * grid.in * start;
-    for (size_t in = 0; in < grid.in; in++)
-      for (size_t lane = 0; lane < across; lane += width, to += width) {
-        size_t out = start + lane, count = grid.out - out < width ? grid.out - out : width;
-        weights_tile(weights + in * in_step + out * out_step, out_step, count, is_gradient, to, grid.in * across);
-      }
-  }
+  BY_TAPS(&grid, pack_weights, &grid, is_gradient, weights, packed, part, parts);
 }
 
 // Pixels of a block of tiles, and those of its input that no earlier block has seen.
 struct tile_block {
   size_t first, count, new_count;
-  const float *inputs[block_tiles][places], *outputs[block_tiles][out_places], *news[block_tiles * places];
+  const float *inputs[block_tiles][places], *outputs[block_tiles * most_out_places], *news[block_tiles * places];
 };
 
 static void block_at(
@@ -89,19 +98,28 @@ static void block_products(
     }
 }
 
+// Where the outputs of a block lie, tile by tile.
+INLINE void block_output_pixels(
+    int taps, struct tile_block *block, const struct winograd *grid, const float *output, const float *sink) {
+  int out = tile_out_of(taps);
+  for (size_t t = 0; t < block->count; t++)
+    output_pixels(taps, grid, output, block->first + t, sink, block->outputs + t * (size_t)(out * out));
+}
+
 // Of a block the output channels from `start` on.
-static void block_outputs(
-    const struct tile_block *block, const float *sums, size_t start, size_t across, size_t channels,
+INLINE void block_outputs(
+    int taps, const struct tile_block *block, const float *sums, size_t start, size_t across, size_t channels,
     const float *bias, int cuts) {
   vector floor = all(cuts ? 0 : -INFINITY);
-  for (size_t t = 0; t < block->count; t++)
+  const float *const *pixels = block->outputs;
+  for (size_t t = 0; t < block->count; t++, pixels += tile_out_of(taps) * tile_out_of(taps))
     for (size_t lane = 0; lane < across; lane += width, sums += width) {
       size_t channel = start + lane, there = channels - channel < width ? channels - channel : width;
       if (there == width && !bias && !cuts) {
-        output_tile(sums, place_step(across), block->outputs[t], channel, width, 1, all(0), all(0));
+        output_tile(taps, sums, place_step(across), pixels, channel, width, 1, all(0), all(0));
       } else {
         vector added = bias ? load_part(bias + channel, there) : all(-0.f);
-        output_tile(sums, place_step(across), block->outputs[t], channel, there, 0, added, floor);
+        output_tile(taps, sums, place_step(across), pixels, channel, there, 0, added, floor);
       }
     }
 }
@@ -120,16 +138,16 @@ static void winograd_convolve(
   for (size_t turn = 0; blocks[turn % 2].count > 0; turn++) {
     struct tile_block *block = &blocks[turn % 2], *next = &blocks[(turn + 1) % 2];
     input_tiles(block->inputs, block->count, 0, grid.in, scratch, place_step(channels), channels);
-    for (size_t t = 0; t < block->count; t++) output_pixels(&grid, output, block->first + t, sink, block->outputs[t]);
+    BY_TAPS(&grid, block_output_pixels, block, &grid, output, sink);
     block_at(next, &grid, block->first + block->count, end, images, zeros);
     size_t steps = places * ((block->count + rows - 1) / rows);
     struct fetch next_input = fetch_of(next->news, next->new_count, 0, grid.in, steps * panels);
     for (size_t panel = 0; panel < panels; panel++) {
       size_t start = panel_start(lanes, panel) * width, across = panel_start(lanes, panel + 1) * width - start;
-      struct fetch outputs = fetch_of(block->outputs[0], block->count * out_places, start, across, steps);
+      struct fetch outputs = fetch_of(block->outputs, block->count * grid.tile_out * grid.tile_out, start, across, steps);
       const float *weights = packed + places * grid.in * start;
       block_products(grid.in, block->count, across, scratch, weights, sums, &next_input, &outputs);
-      block_outputs(block, sums, start, across, grid.out, bias, cuts);
+      BY_TAPS(&grid, block_outputs, block, sums, start, across, grid.out, bias, cuts);
     }
   }
 }

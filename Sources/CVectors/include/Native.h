@@ -163,9 +163,9 @@ struct native_kernels {
       const struct native_pooling *shape, int counts_padding, const float *output_gradient, float *input_gradient, size_t part,
       size_t parts);
 
-  /// 3×3 convolutions with stride 1, dilation 1, one group and padding up to 2 by Winograd's F(4×4, 3×3), whose transforms
-  /// `winograd-transforms.h` states. The input's gradient is the same convolution, of the output's gradient by turned weights.
-  /// This transforms the weights; each part fills its share.
+  /// Convolutions with stride 1, dilation 1 and one group by Winograd, whose transforms `winograd-transforms.h` states: 3×3 with
+  /// padding up to 2 by F(4×4, 3×3), 5×5 with padding up to 4 by F(2×2, 5×5). The input's gradient is the same convolution, of
+  /// the output's gradient by turned weights. This transforms the weights; each part fills its share.
   void (*winograd_pack)(
       const struct native_convolution *shape, int is_gradient, const float *weights, float *packed, size_t part, size_t parts);
   /// Elements of the scratch memory of one part.
@@ -175,7 +175,7 @@ struct native_kernels {
   void (*winograd_convolve)(
       const struct native_convolution *shape, int is_gradient, const float *images, const float *packed,
       const float *_Nullable bias, int cuts, float *output, float *scratch, size_t part, size_t parts);
-  /// The weights' gradient `[out, in, 3, 3]`: of every 384 tiles (image, row, column) 36 chains `sum = fma(image, gradient, sum)` of
+  /// The weights' gradient: of every 384 tiles (image, row, column) 36 chains `sum = fma(image, gradient, sum)` of
   /// transformed factors from +0, ascending, transformed back; from the second on they are added. Parts share the channels; the
   /// scratch memory is that of one part.
   size_t (*winograd_gradient_scratch_count)(const struct native_convolution *shape, size_t parts);

@@ -3,13 +3,21 @@ import CVectors
 @testable import Kernels
 @testable import TestSupport
 
-/// Winograd's convolutions as they are defined: transforms down the columns and along the rows of a tile, between them 36
-/// chains over the channels or, for the weights' gradient, over the tiles.
+/// Winograd's convolutions as they are defined, F(4×4, 3×3) and F(2×2, 5×5): transforms down the columns and along the rows of
+/// a tile, between them 36 chains over the channels or, for the weights' gradient, over the tiles.
 struct WinogradDefinition {
   let convolution: ConvolutionDefinition
   private var shape: ConvolutionShape { convolution.shape }
+  /// Of the weights and of a tile's output, along an axis.
+  private let taps, tile: Int
+  private let transforms: WinogradTransforms
 
-  init(_ convolution: ConvolutionDefinition) { self.convolution = convolution }
+  init(_ convolution: ConvolutionDefinition) {
+    self.convolution = convolution
+    taps = convolution.shape.kernelHeight
+    tile = 7 - taps
+    transforms = WinogradTransforms(isLarge: taps == 5)
+  }
 
   /// Images as tiles see them: zeros all around.
   private struct Images {
@@ -34,35 +42,35 @@ struct WinogradDefinition {
     Images(buffer: convolution.gradient, height: shape.outHeight, width: shape.outWidth, channels: shape.outChannels)
   }
 
-  /// Of images so large, the first pixels of all tiles of 4 × 4.
+  /// Of images so large, the first pixels of all tiles.
   private func corners(_ height: Int, _ width: Int) -> [(image: Int, y: Int, x: Int)] {
     (0..<shape.batch).flatMap { image in
-      stride(from: 0, to: height, by: 4).flatMap { y in stride(from: 0, to: width, by: 4).map { (image, y, $0) } }
+      stride(from: 0, to: height, by: tile).flatMap { y in stride(from: 0, to: width, by: tile).map { (image, y, $0) } }
     }
   }
 
   /// Forward or, of the output's gradient with turned weights, the input's gradient.
   func pass(isGradient: Bool, hasBias: Bool, cuts: Bool) -> GuardedBuffer {
     let (from, to) = isGradient ? (gradient, input) : (input, gradient)
-    let padding = shape.padding.map { isGradient ? 2 - $0 : $0 }
-    let result = GuardedBuffer(to.buffer.count)
+    let padding = shape.padding.map { isGradient ? taps - 1 - $0 : $0 }
+    let (result, count) = (GuardedBuffer(to.buffer.count), taps * taps)
     let weights = (0..<to.channels).map { out in
       (0..<from.channels).map { channel in
-        let first = (isGradient ? channel * to.channels + out : out * from.channels + channel) * 9
-        let kernel = (0..<9).map { convolution.weights.pointer[first + (isGradient ? 8 - $0 : $0)] }
-        return transformed(kernel, 3, 6, WinogradTransforms.weights)
+        let first = (isGradient ? channel * to.channels + out : out * from.channels + channel) * count
+        let kernel = (0..<count).map { convolution.weights.pointer[first + (isGradient ? count - 1 - $0 : $0)] }
+        return transformed(kernel, taps, 6, transforms.weights)
       }
     }
     for corner in corners(to.height, to.width) {
       let images = (0..<from.channels).map { channel in
         let seen = (corner.image, corner.y - padding[0], corner.x - padding[1])
-        return transformed(from.square(seen, channel, extent: 6), 6, 6, WinogradTransforms.input)
+        return transformed(from.square(seen, channel, extent: 6), 6, 6, transforms.input)
       }
       for out in 0..<to.channels {
         var sums = [Float](repeating: 0, count: 36)
         for channel in 0..<from.channels { Self.add(images[channel], weights[out][channel], to: &sums) }
-        for (place, sum) in transformed(sums, 6, 4, WinogradTransforms.output).enumerated() {
-          let (y, x) = (corner.y + place / 4, corner.x + place % 4)
+        for (place, sum) in transformed(sums, 6, tile, transforms.output).enumerated() {
+          let (y, x) = (corner.y + place / tile, corner.x + place % tile)
           guard y < to.height, x < to.width else { continue }
           let value = hasBias ? sum + convolution.bias.pointer[out] : sum
           let index = ((corner.image * to.height + y) * to.width + x) * to.channels + out
@@ -82,18 +90,18 @@ struct WinogradDefinition {
       let images = (0..<shape.inChannels).map { channel in
         tiles.map { corner in
           let seen = (corner.image, corner.y - shape.padding[0], corner.x - shape.padding[1])
-          return transformed(input.square(seen, channel, extent: 6), 6, 6, WinogradTransforms.input)
+          return transformed(input.square(seen, channel, extent: 6), 6, 6, transforms.input)
         }
       }
       for out in 0..<shape.outChannels {
         let gradients = tiles.map {
-          transformed(gradient.square($0, out, extent: 4), 4, 6, WinogradTransforms.outputGradient)
+          transformed(gradient.square($0, out, extent: tile), tile, 6, transforms.outputGradient)
         }
         for channel in 0..<shape.inChannels {
           var sums = [Float](repeating: 0, count: 36)
           for (image, gradient) in zip(images[channel], gradients) { Self.add(image, gradient, to: &sums) }
-          let to = result.pointer + (out * shape.inChannels + channel) * 9
-          for (tap, sum) in transformed(sums, 6, 3, WinogradTransforms.weightsGradient).enumerated() {
+          let to = result.pointer + (out * shape.inChannels + channel) * taps * taps
+          for (tap, sum) in transformed(sums, 6, taps, transforms.weightsGradient).enumerated() {
             to[tap] = first == 0 ? sum : to[tap] + sum
           }
         }
@@ -116,57 +124,64 @@ struct WinogradDefinition {
 }
 
 /// The steps of each transform, at the points 0, ±5/8, ±3/2 and infinity.
-enum WinogradTransforms {
-  private static let (a, b): (Float, Float) = (0.625, 1.5)
-  private static let (a2, a3, b2, b3): (Float, Float, Float, Float) = (0.390625, 0.244140625, 2.25, 3.375)
+struct WinogradTransforms {
+  /// Of 5×5 weights and not 3×3.
+  let isLarge: Bool
+
+  private let (a, b): (Float, Float) = (0.625, 1.5)
+  private let (a2, a3, b2, b3): (Float, Float, Float, Float) = (0.390625, 0.244140625, 2.25, 3.375)
   private static let (scaleOfA, scaleOfB) = (1 / (2 * 0.390625 * (0.390625 - 2.25)), 1 / (2 * 2.25 * (2.25 - 0.390625)))
-  private static let scale = Float(1 / (0.390625 * 2.25))
-  private static let inA = (0..<3).map { Float([1, 0.625, 0.390625][$0] * scaleOfA) }
-  private static let inB = (0..<3).map { Float([1, 1.5, 2.25][$0] * scaleOfB) }
+  private let scale = Float(1 / (0.390625 * 2.25))
+  private let inA = [1, 0.625, 0.390625, 0.244140625, 0.152587890625].map { Float($0 * Self.scaleOfA) }
+  private let inB = [1, 1.5, 2.25, 3.375, 5.0625].map { Float($0 * Self.scaleOfB) }
 
   /// `x · y + z`, rounded once.
-  private static func fma(_ x: Float, _ y: Float, _ z: Float) -> Float { z.addingProduct(x, y) }
+  private func fma(_ x: Float, _ y: Float, _ z: Float) -> Float { z.addingProduct(x, y) }
 
-  static func input(_ d: [Float]) -> [Float] {
-    let (evenA, oddA, evenB, oddB) = (
-      fma(-b2, d[2], d[4]), fma(-b2, d[1], d[3]), fma(-a2, d[2], d[4]), fma(-a2, d[1], d[3])
-    )
-    return [
-      fma(a2 * b2, d[0], fma(-(a2 + b2), d[2], d[4])),
-      fma(a, oddA, evenA), fma(-a, oddA, evenA), fma(b, oddB, evenB), fma(-b, oddB, evenB),
-      fma(a2 * b2, d[1], fma(-(a2 + b2), d[3], d[5])),
-    ]
+  /// The four finite points but 0: what is even and what is odd in them.
+  private func atPoints(_ evenA: Float, _ oddA: Float, _ evenB: Float, _ oddB: Float) -> [Float] {
+    [fma(a, oddA, evenA), fma(-a, oddA, evenA), fma(b, oddB, evenB), fma(-b, oddB, evenB)]
   }
 
-  static func output(_ m: [Float]) -> [Float] {
+  func input(_ d: [Float]) -> [Float] {
+    let points = atPoints(fma(-b2, d[2], d[4]), fma(-b2, d[1], d[3]), fma(-a2, d[2], d[4]), fma(-a2, d[1], d[3]))
+    return [fma(a2 * b2, d[0], fma(-(a2 + b2), d[2], d[4]))] + points
+      + [fma(a2 * b2, d[1], fma(-(a2 + b2), d[3], d[5]))]
+  }
+
+  func output(_ m: [Float]) -> [Float] {
     let (evenA, oddA, evenB, oddB) = (m[1] + m[2], m[1] - m[2], m[3] + m[4], m[3] - m[4])
+    let first = m[0] + (evenA + evenB)
+    if isLarge { return [first, fma(a, oddA, fma(b, oddB, m[5]))] }
+    return [first, fma(b, oddB, a * oddA), fma(b2, evenB, a2 * evenA), fma(a3, oddA, fma(b3, oddB, m[5]))]
+  }
+
+  func weights(_ g: [Float]) -> [Float] {
+    let (oneA, twoA) = isLarge ? (fma(a2, g[3], g[1]), fma(a2, g[4], g[2])) : (g[1], g[2])
+    let (oneB, twoB) = isLarge ? (fma(b2, g[3], g[1]), fma(b2, g[4], g[2])) : (g[1], g[2])
+    let (evenA, evenB) = (fma(inA[2], twoA, inA[0] * g[0]), fma(inB[2], twoB, inB[0] * g[0]))
     return [
-      m[0] + (evenA + evenB), fma(b, oddB, a * oddA), fma(b2, evenB, a2 * evenA), fma(a3, oddA, fma(b3, oddB, m[5])),
+      scale * g[0], fma(inA[1], oneA, evenA), fma(-inA[1], oneA, evenA), fma(inB[1], oneB, evenB),
+      fma(-inB[1], oneB, evenB), g[g.count - 1],
     ]
   }
 
-  static func weights(_ g: [Float]) -> [Float] {
-    let (evenA, evenB) = (fma(inA[2], g[2], inA[0] * g[0]), fma(inB[2], g[2], inB[0] * g[0]))
-    return [
-      scale * g[0], fma(inA[1], g[1], evenA), fma(-inA[1], g[1], evenA), fma(inB[1], g[1], evenB),
-      fma(-inB[1], g[1], evenB), g[2],
-    ]
+  func outputGradient(_ y: [Float]) -> [Float] {
+    let points =
+      isLarge
+      ? atPoints(y[0], y[1], y[0], y[1])
+      : atPoints(fma(a2, y[2], y[0]), fma(a2, y[3], y[1]), fma(b2, y[2], y[0]), fma(b2, y[3], y[1]))
+    return [y[0]] + points + [y[y.count - 1]]
   }
 
-  static func outputGradient(_ y: [Float]) -> [Float] {
-    let (evenA, oddA, evenB, oddB) = (
-      fma(a2, y[2], y[0]), fma(a2, y[3], y[1]), fma(b2, y[2], y[0]), fma(b2, y[3], y[1])
-    )
-    return [
-      y[0], fma(a, oddA, evenA), fma(-a, oddA, evenA), fma(b, oddB, evenB), fma(-b, oddB, evenB), y[3],
-    ]
-  }
-
-  static func weightsGradient(_ u: [Float]) -> [Float] {
+  func weightsGradient(_ u: [Float]) -> [Float] {
     let (evenA, oddA, evenB, oddB) = (u[1] + u[2], u[1] - u[2], u[3] + u[4], u[3] - u[4])
+    let first = fma(scale, u[0], fma(inB[0], evenB, inA[0] * evenA))
+    let second = fma(inB[1], oddB, inA[1] * oddA)
+    if !isLarge { return [first, second, fma(inB[2], evenB, fma(inA[2], evenA, u[5]))] }
     return [
-      fma(scale, u[0], fma(inB[0], evenB, inA[0] * evenA)), fma(inB[1], oddB, inA[1] * oddA),
-      fma(inB[2], evenB, fma(inA[2], evenA, u[5])),
+      first, second, fma(inB[2], evenB, inA[2] * evenA), fma(inB[3], oddB, inA[3] * oddA),
+      fma(inB[4], evenB, fma(inA[4], evenA, u[5])),
     ]
   }
 }

@@ -91,19 +91,23 @@ extension Native {
   /// Where its products and transforms are less work than those of the definition: a rule of the shape alone, for what is faster
   /// on the machine at hand must not decide about bits.
   func usesWinograd(_ shape: ConvolutionShape) -> Bool {
-    guard convolution == .automatic, shape.kernelHeight == 3, shape.kernelWidth == 3, shape.groups == 1,
-      shape.stride == [1, 1], shape.dilation == [1, 1], shape.padding.allSatisfy({ $0 <= 2 })
+    let taps = shape.kernelHeight
+    guard convolution == .automatic, taps == 3 || taps == 5, shape.kernelWidth == taps, shape.groups == 1,
+      shape.stride == [1, 1], shape.dilation == [1, 1], shape.padding.allSatisfy({ $0 < taps })
     else { return false }
     let (ins, outs, height, width) = (shape.inChannels, shape.outChannels, shape.outHeight, shape.outWidth)
     guard ins >= 16, outs >= 16, height * width >= 16 else { return false }
-    let tiles = ((height + 3) / 4) * ((width + 3) / 4)
-    let pixels = taps(height, of: shape.inHeight, shape.padding[0]) * taps(width, of: shape.inWidth, shape.padding[1])
+    let extent = 7 - taps
+    let tiles = ((height + extent - 1) / extent) * ((width + extent - 1) / extent)
+    let pixels =
+      pairs(height, taps, of: shape.inHeight, shape.padding[0])
+      * pairs(width, taps, of: shape.inWidth, shape.padding[1])
     return pixels * ins * outs > 36 * tiles * (ins * outs + 8 * (ins + outs))
   }
 
-  /// Along an axis, how many pairs of an output and one of its three taps meet the input.
-  private func taps(_ outputs: Int, of inputs: Int, _ padding: Int) -> Int {
-    (0..<3).reduce(0) { sum, tap in
+  /// Along an axis, how many pairs of an output and one of its taps meet the input.
+  private func pairs(_ outputs: Int, _ taps: Int, of inputs: Int, _ padding: Int) -> Int {
+    (0..<taps).reduce(0) { sum, tap in
       let (first, end) = (max(0, padding - tap), min(outputs, inputs + padding - tap))
       return sum + max(0, end - first)
     }
