@@ -12,8 +12,8 @@ extension ConvertCommand {
         pairs are of any text as it is.
         """)
 
-    @Argument(help: "The text file.") var input: String?
-    @Option(help: "The text file, as an option.") var source: String?
+    @Argument(help: "The text file.", completion: .file()) var input: String?
+    @Option(help: "The text file, as an option.", completion: .file()) var source: String?
     @Flag(help: "Cleans as the notes do: all but a…z becomes a blank, capitals become small.") var letters = false
     @Flag(help: "Leaves the text as it is, line breaks and all; bytes and bpe do so in any case.") var raw = false
     @OptionGroup var options: TextOptions
@@ -40,8 +40,9 @@ extension ConvertCommand {
         Trainings take its first 10,000 characters or words, as the book's, unless --max-tokens says otherwise.
         """)
 
-    @Option(help: "The text; by default timemachine.txt in the folder that LOCKSTEP_DATASETS names.") var source:
-      String?
+    @Option(
+      help: "The text; by default timemachine.txt in the folder that LOCKSTEP_DATASETS names.", completion: .file())
+    var source: String?
     @OptionGroup var options: TextOptions
 
     func run() throws { try options.convert(TextConverter.timeMachine(source: source, kind: options.token)) }
@@ -50,8 +51,10 @@ extension ConvertCommand {
 
 /// What may be said about a text of any origin.
 struct TextOptions: ParsableArguments {
-  @Option(help: "The HDF5 file to write.") var output: String
-  @Option(help: "A held-out text, for /validation: it is given the training text's vocabulary.") var validation: String?
+  @Option(help: "The HDF5 file to write.", completion: .hdf5) var output: String
+  @Option(
+    help: "A held-out text, for /validation: it is given the training text's vocabulary.", completion: .file())
+  var validation: String?
   @Option(help: "What a token is: char, word, byte or bpe (byte pairs that are merged as GPT-2's).") var token =
     TokenKind.char
   @Option(parsing: .unconditional, help: "Tokens that bpe learns, the 256 bytes and <unk> included; 4096 unless given.")

@@ -12,7 +12,7 @@ struct GenerateCommand<Tool: LockstepTool>: SoloCommand {
         """)
   }
 
-  @Argument(help: "A checkpoint file, or a folder of them.") var checkpoint: String
+  @Argument(help: "A checkpoint file, or a folder of them.", completion: .hdf5) var checkpoint: String
   @Option(help: "The text to continue.") var prefix: String
   @Option(parsing: .unconditional, help: "How many tokens to add.") var length = 50
   @Option(parsing: .unconditional, help: "Draws tokens: below 1 more probable ones, above 1 more surprising ones.")
