@@ -13,8 +13,7 @@ extension InspectCommand {
       let part = try text.part(name)
       let start = try part.tokens(0..<min(text.kind == .char || text.kind == .byte ? 60 : 12, part.count))
       let count = name == "train" ? "" : ": \(part.count) \(unit)"
-      let shown = text.tokenizer.decode(start.map(Int.init)).debugDescription.dropLast()
-      print("/\(name)/tokens\(count): \(shown) …\"")
+      print("/\(name)/tokens\(count): \"\(oneLine(text.tokenizer.decode(start.map(Int.init)))) …\"")
     }
     if let count = text.trainingTokens { print("trainings take the first \(count) unless --max-tokens says otherwise") }
   }
@@ -60,8 +59,12 @@ extension InspectCommand {
     }
   }
 
+  private func oneLine(_ text: String) -> String {
+    text.replacing("\n", with: "\\n").replacing("\r", with: "\\r")
+  }
+
   /// The beginning of a vocabulary.
   private func first(_ words: [String]) -> String {
-    words.prefix(20).map(\.debugDescription).joined(separator: ", ") + (words.count > 20 ? ", …" : "")
+    words.prefix(20).map { "\"\(oneLine($0))\"" }.joined(separator: ", ") + (words.count > 20 ? ", …" : "")
   }
 }

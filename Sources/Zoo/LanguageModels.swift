@@ -11,3 +11,10 @@ public func characterModel(
     Recurrent(cell, sizes.vocabulary, 256, layers: layers, isBidirectional: isBidirectional),
     vocabulary: sizes.vocabulary)
 }
+
+/// nanoGPT's, of sizes that one may choose; those of its recipe for processors unless said otherwise.
+public func gpt(_ sizes: ModelSizes) -> GPT {
+  GPT(
+    vocabulary: sizes.vocabulary, context: sizes.context ?? 64, layers: sizes.layers ?? 4, heads: sizes.heads ?? 4,
+    width: sizes.width, dropout: sizes.dropout ?? 0)
+}

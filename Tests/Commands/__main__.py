@@ -14,6 +14,7 @@ from .converting import Converting
 from .details import Details
 from .encoded import Encoded
 from .faults import Faults
+from .generating import Generating
 from .hostile import Hostile
 from .images import Images
 from .jobs import Jobs
@@ -30,8 +31,8 @@ from .texts import Texts
 from .translating import Translating
 
 __all__ = [
-    "Arrays", "BadInput", "Backends", "Book", "Cluster", "Commands", "Converting", "Details", "Encoded", "Faults", "Hostile",
-    "Images", "Jobs", "Launching", "OwnTool", "Python", "Saving", "Scaling", "Sending", "Tables", "Texts",
+    "Arrays", "BadInput", "Backends", "Book", "Cluster", "Commands", "Converting", "Details", "Encoded", "Faults", "Generating",
+    "Hostile", "Images", "Jobs", "Launching", "OwnTool", "Python", "Saving", "Scaling", "Sending", "Tables", "Texts",
     "Translating"]
 
 
