@@ -47,7 +47,7 @@ struct BytePairCase: Decodable, Sendable, CustomTestStringConvertible {
     ("It's here", ["It", "'s", " here"]),
     ("they'll we've I'm he'd", ["they", "'ll", " we", "'ve", " I", "'m", " he", "'d"]),
     ("a  b\n\nc", ["a", " ", " b", "\n", "\n", "c"]), ("x \n\t", ["x", " \n\t"]), ("12ab,;c", ["12", "ab", ",;", "c"]),
-    ("''s 'S", ["'", "'s", " '", "S"]), ("  ", ["  "]), (" ", [" "]), ("'", ["'"]), ("学而，时", ["学而", "，", "时"]),
+    ("''s 'S", ["''", "s", " '", "S"]), ("  ", ["  "]), (" ", [" "]), ("'", ["'"]), ("学而，时", ["学而", "，", "时"]),
   ]) func wordsOfAText(_ text: String, _ expected: [String]) {
     #expect(words(Array(text.utf8)).map { String(decoding: $0, as: UTF8.self) } == expected)
   }

@@ -36,7 +36,7 @@ import Testing
     let (found, wanted) = (try shares(sampling), softmax(temperature, among: tokens))
     for token in found.indices {
       // Five deviations of so many draws.
-      let bound = 5 * (wanted[token] * (1 - wanted[token]) / 4000).squareRoot()
+      let bound = 5 * (wanted[token] * (1 - wanted[token]) / 4000).squareRoot() + 1e-9
       #expect(abs(found[token] - wanted[token]) <= bound, "token \(token): \(found[token]), not \(wanted[token])")
     }
   }
