@@ -53,7 +53,9 @@ struct ClassAnswers {
   /// How many samples of each class (row) are taken for each class (column). A model may know more classes than the data have.
   var counts: [[Int]] {
     var counts = [[Int]](repeating: [Int](repeating: 0, count: names.count), count: names.count)
-    for (label, found) in zip(labels, predicted) where found < names.count { counts[Int(label)][found] += 1 }
+    for (label, found) in zip(labels, predicted) where found < names.count && Int(label) < names.count {
+      counts[Int(label)][found] += 1
+    }
     return counts
   }
 }
@@ -97,7 +99,7 @@ struct ClassReport: Encodable {
       [Int](repeating: 0, count: answers.names.count), [Int](repeating: 0, count: answers.names.count),
       [Int](repeating: 0, count: answers.names.count)
     )
-    for (label, found) in zip(answers.labels, answers.predicted) {
+    for (label, found) in zip(answers.labels, answers.predicted) where Int(label) < support.count {
       support[Int(label)] += 1
       if found < taken.count { taken[found] += 1 }
       if found == Int(label) { hits[found] += 1 }

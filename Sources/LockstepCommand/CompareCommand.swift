@@ -7,8 +7,8 @@ struct CompareCommand: SoloCommand {
     commandName: "compare", abstract: "Compares trainings: a table of their figures, and their curves in one picture.",
     discussion: "RUN is a checkpoint or a folder of them, a file of --metrics, or a folder of --logger jsonl.")
 
-  @Argument(help: ArgumentHelp("The trainings.", valueName: "run")) var runs: [String]
-  @Option(help: "Draws the curves of all of them to this .svg or .png file.") var plot: String?
+  @Argument(help: ArgumentHelp("The trainings.", valueName: "run"), completion: .file()) var runs: [String]
+  @Option(help: "Draws the curves of all of them to this .svg or .png file.", completion: .picture) var plot: String?
 
   func run() throws {
     if let plot { try Gnuplot.check(plot) }
@@ -64,11 +64,11 @@ struct CompareCommand: SoloCommand {
   ) -> [String] {
     var lines = ["set multiplot layout 1,\(max(groups.count, 1))"]
     for (index, group) in groups.enumerated() {
-      let curves = runs.flatMap { name, history in
+      let curves = runs.enumerated().flatMap { number, run in
         group.figures.map { figure in
           CurvePicture.Curve(
-            "\(name), \(figure.split)", history.points(figure),
-            isDashed: figure.split == "train" && group.figures.count > 1)
+            "\(run.name), \(figure.split)", run.history.points(figure),
+            isDashed: figure.split == "train" && group.figures.count > 1, color: number)
         }
       }
       lines += CurvePicture(group.name, curves).script("panel\(index)_")

@@ -9,15 +9,18 @@ struct EvaluateCommand<Tool: LockstepTool>: JobCommand {
       commandName: "evaluate", abstract: "Loss and accuracy of a checkpoint on a dataset; each sample counts once.")
   }
 
-  @Argument(help: "A checkpoint file, or a folder of them.") var checkpoint: String
-  @Option(help: "The HDF5 dataset.") var data: String
+  @Argument(help: "A checkpoint file, or a folder of them.", completion: .hdf5) var checkpoint: String
+  @Option(help: "The HDF5 dataset.", completion: .hdf5) var data: String
   @Option(help: "The split to use; without it /test, or /train of data that have no other.") var split: String?
   @Option(parsing: .unconditional, help: "Also counts a sample as right whose class is among so many best answers.")
   var topK: Int?
   @Flag(help: "Prints precision, recall and F1 of each class.") var report = false
   @Flag(help: "Prints how many samples of each class are taken for which, for up to 50 classes.") var confusion = false
-  @Option(help: "Writes all figures, those of each class included, to this JSON file.") var output: String?
-  @Option(help: "Draws the confusion matrix to this .svg or .png file.") var plot: String?
+  @Option(
+    help: "Writes all figures, those of each class included, to this JSON file.",
+    completion: .file(extensions: ["json"]))
+  var output: String?
+  @Option(help: "Draws the confusion matrix to this .svg or .png file.", completion: .picture) var plot: String?
 
   func run() throws {
     let communicator = try joinJob()

@@ -9,7 +9,9 @@ extension LogFormat: ExpressibleByArgument {}
 struct LoggerOptions: ParsableArguments {
   @Option(help: "Logs the training as \(LogFormat.wanted): steps, epochs, the learning rate, the gradient's norm.")
   var logger: LogFormat?
-  @Option(help: "The folder of the log; runs/MODEL-DATE unless given. tensorboard --logdir runs shows them all.")
+  @Option(
+    help: "The folder of the log; runs/MODEL-DATE unless given. tensorboard --logdir runs shows them all.",
+    completion: .directory)
   var loggerFolder: String?
   @Option(parsing: .unconditional, help: "Logs a step of so many, and the first; 50 unless given.") var logEvery: Int?
   @Flag(help: "Logs after each epoch how the weights are spread.") var logHistograms = false

@@ -10,10 +10,15 @@ public struct CurvePicture {
     public let isRight: Bool
     /// Whether it is dashed.
     public let isDashed: Bool
+    /// Curves of one number have one colour; nil for a colour of its own.
+    public let color: Int?
 
     /// A curve on the left axis, unless said otherwise.
-    public init(_ title: String, _ points: [(Double, Double)], isRight: Bool = false, isDashed: Bool = false) {
+    public init(
+      _ title: String, _ points: [(Double, Double)], isRight: Bool = false, isDashed: Bool = false, color: Int? = nil
+    ) {
       (self.title, self.points, self.isRight, self.isDashed) = (title, points, isRight, isDashed)
+      self.color = color
     }
   }
 
@@ -48,12 +53,13 @@ public struct CurvePicture {
       // One epoch is a point, in the middle of the picture.
       lines += ["set xrange [\(first - 1):\(first + 1)]", "set xtics (\(first))"]
     } else {
-      lines += ["set xrange [\(first):\(last)]", "set xtics autofreq"]
+      lines += ["set xrange [\(first):\(last)]", last - first <= 10 ? "set xtics 1" : "set xtics autofreq"]
     }
     for (index, curve) in curves.enumerated() { lines += Gnuplot.block("\(name)\(index)", curve.points) }
     let style = first == last ? "points pointtype 7" : "linespoints linewidth 2"
     let plots = curves.enumerated().map { index, curve in
-      "$\(name)\(index) axes \(curve.isRight ? "x1y2" : "x1y1") with \(style)\(curve.isDashed ? " dashtype 2" : "") "
+      "$\(name)\(index) axes \(curve.isRight ? "x1y2" : "x1y1") with \(style)"
+        + (curve.isDashed ? " dashtype 2 " : " ") + (curve.color.map { "linecolor \($0 + 1) " } ?? "")
         + "title '\(Gnuplot.quoted(curve.title, most: 60))' noenhanced"
     }
     return lines + ["plot " + plots.joined(separator: ", ")]

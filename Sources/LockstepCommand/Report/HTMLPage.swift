@@ -77,8 +77,8 @@ struct HTMLPage {
     .heat thead th { writing-mode: vertical-rl; transform: rotate(180deg); padding: 6px 2px; text-align: left; }
     .heat .full { color: var(--card); }
     .pictures { display: flex; flex-wrap: wrap; gap: 12px; }
-    .pictures figure { margin: 0; width: 104px; }
-    .pictures img { width: 104px; image-rendering: pixelated; border: 1px solid var(--line); }
+    .pictures figure { margin: 0; width: 112px; }
+    .pictures img { display: block; max-width: 112px; image-rendering: pixelated; outline: 1px solid var(--line); }
     figcaption { font-size: 12px; line-height: 1.35; overflow-wrap: anywhere; }
     figcaption b { font-weight: 600; }
     figcaption i { font-style: normal; color: var(--c1); }

@@ -78,7 +78,7 @@ struct Scale {
     if low == high {
       (low, high) = isWhole ? (low - 1, high + 1) : (low - max(abs(low) / 2, 0.5), high + max(abs(high) / 2, 0.5))
     }
-    let rough = (high - low) / 5
+    let rough = max((high - low) / 5, 1e-300)
     let power = pow(10, floor(log10(rough)))
     let factor = [1, 2, 5, 10].first { $0 * power >= rough } ?? 10
     step = isWhole ? max(1, (factor * power).rounded()) : factor * power

@@ -11,7 +11,7 @@ enum ReportSections {
     let speed = history.epochs.last?.values.first { $0.key.hasSuffix("_per_second") }
     var tiles =
       [("epochs", "\(history.epochs.last?.number ?? 0)"), ("time", ProgressPrinter.clock(history.seconds))] + last
-    if let ranks = history.epochs.last?.values["ranks"] { tiles.append(("ranks", "\(Int(ranks))")) }
+    if let ranks = history.epochs.last?.values["ranks"] { tiles.append(("ranks", ProgressPrinter.grouped(ranks))) }
     if let speed {
       tiles.append((speed.key.replacingOccurrences(of: "_", with: " "), ProgressPrinter.grouped(speed.value)))
     }
@@ -97,9 +97,9 @@ enum ReportSections {
     guard pictures.count == worst.count else { return }
     let figures = zip(worst, pictures).map { sample, picture in
       let (label, found) = (answers.name(Int(answers.labels[sample])), answers.name(answers.predicted[sample]))
-      let factor = max(1, 84 / max(picture.size.height, picture.size.width, 1))
+      let factor = max(1, 112 / max(picture.size.height, picture.size.width, 1))
       return "<figure>\(HTMLPage.image(picture.enlarged(by: factor), "sample \(sample): \(label)"))<figcaption>"
-        + "<b>\(HTMLPage.escaped(label))</b><br><i>\(HTMLPage.escaped(found))</i>, "
+        + "<b>\(HTMLPage.escaped(label))</b><br><i>\(HTMLPage.escaped(found))</i><br>"
         + "\(Int((answers.certainty(sample) * 100).rounded())) % sure</figcaption></figure>"
     }
     page.add("Worst mistakes", "<div class=\"pictures\">\n\(figures.joined(separator: "\n"))\n</div>")
@@ -112,7 +112,9 @@ enum ReportSections {
     _ network: any SequenceModel, _ file: TextFile, _ words: [String], _ kind: String?, to page: inout HTMLPage
   ) throws {
     let separator = kind == TokenKind.word.rawValue ? " " : ""
-    func text(_ tokens: some Sequence<Int>) -> String { tokens.map { words[$0] }.joined(separator: separator) }
+    func text(_ tokens: some Sequence<Int>) -> String {
+      tokens.map { words.indices.contains($0) ? words[$0] : Vocabulary.unknown }.joined(separator: separator)
+    }
     let quotes = try (0..<3).compactMap { part -> String? in
       let start = file.count / 3 * part
       let prefix = try file.tokens(start..<min(start + 16, file.count)).map(Int.init)

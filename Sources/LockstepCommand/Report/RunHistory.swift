@@ -61,10 +61,10 @@ struct RunHistory {
   /// Figures by their names in metrics, `loss` before others and training before tests.
   var figures: [Figure] { Set(epochs.flatMap { $0.values.keys }).compactMap { Figure($0) }.sorted() }
 
-  /// What a figure was after each epoch.
+  /// What a figure was after each epoch, where it was of any size that can be drawn.
   func points(_ figure: Figure) -> [(Double, Double)] {
     epochs.compactMap { epoch in
-      epoch.values[figure.key].flatMap { $0.isFinite ? (Double(epoch.number), $0) : nil }
+      epoch.values[figure.key].flatMap { abs($0) < 1e30 ? (Double(epoch.number), $0) : nil }
     }
   }
 

@@ -29,7 +29,7 @@ def event_file():
     yield summary(300, Value(tag="loss/step", simple_value=0.25), Value(tag="learning_rate", simple_value=0.1))
     yield summary(
         300, Value(tag="weights/0.bias", histo=HistogramProto(
-            min=-1, max=3, num=4, sum=4, sum_squares=12, bucket_limit=[-1, 1, 3], bucket=[0, 2, 2])))
+            min=-1, max=3, num=4, sum=4, sum_squares=14, bucket_limit=[-1, 1, 3], bucket=[0, 2, 2])))
 
 
 print(json.dumps([record(event) for event in event_file()], indent=0))
