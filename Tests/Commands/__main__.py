@@ -6,6 +6,7 @@ import time
 import unittest
 
 from .arrays import Arrays
+from .around import Around
 from .bad_input import BadInput
 from .backends import Backends
 from .book import Book
@@ -31,8 +32,8 @@ from .texts import Texts
 from .translating import Translating
 
 __all__ = [
-    "Arrays", "BadInput", "Backends", "Book", "Cluster", "Commands", "Converting", "Details", "Encoded", "Faults", "Generating",
-    "Hostile", "Images", "Jobs", "Launching", "OwnTool", "Python", "Saving", "Scaling", "Sending", "Tables", "Texts",
+    "Around", "Arrays", "BadInput", "Backends", "Book", "Cluster", "Commands", "Converting", "Details", "Encoded", "Faults",
+    "Generating", "Hostile", "Images", "Jobs", "Launching", "OwnTool", "Python", "Saving", "Scaling", "Sending", "Tables", "Texts",
     "Translating"]
 
 
