@@ -123,17 +123,18 @@ struct WinogradDefinition {
   }
 }
 
+// The finite points but 0 and their powers; what the weights take in.
+private let (a, b): (Float, Float) = (0.625, 1.5)
+private let (a2, a3, b2, b3): (Float, Float, Float, Float) = (0.390625, 0.244140625, 2.25, 3.375)
+private let (scaleOfA, scaleOfB) = (1 / (2 * 0.390625 * (0.390625 - 2.25)), 1 / (2 * 2.25 * (2.25 - 0.390625)))
+private let scale = Float(1 / (0.390625 * 2.25))
+private let inA = [1, 0.625, 0.390625, 0.244140625, 0.152587890625].map { Float($0 * scaleOfA) }
+private let inB = [1, 1.5, 2.25, 3.375, 5.0625].map { Float($0 * scaleOfB) }
+
 /// The steps of each transform, at the points 0, ±5/8, ±3/2 and infinity.
 struct WinogradTransforms {
   /// Of 5×5 weights and not 3×3.
   let isLarge: Bool
-
-  private let (a, b): (Float, Float) = (0.625, 1.5)
-  private let (a2, a3, b2, b3): (Float, Float, Float, Float) = (0.390625, 0.244140625, 2.25, 3.375)
-  private static let (scaleOfA, scaleOfB) = (1 / (2 * 0.390625 * (0.390625 - 2.25)), 1 / (2 * 2.25 * (2.25 - 0.390625)))
-  private let scale = Float(1 / (0.390625 * 2.25))
-  private let inA = [1, 0.625, 0.390625, 0.244140625, 0.152587890625].map { Float($0 * Self.scaleOfA) }
-  private let inB = [1, 1.5, 2.25, 3.375, 5.0625].map { Float($0 * Self.scaleOfB) }
 
   /// `x · y + z`, rounded once.
   private func fma(_ x: Float, _ y: Float, _ z: Float) -> Float { z.addingProduct(x, y) }
