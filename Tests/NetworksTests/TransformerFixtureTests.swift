@@ -67,7 +67,9 @@ struct ModuleCase: Decodable, Sendable, CustomTestStringConvertible {
       return attention.attend(all[0], all[1], all[2], lengths: lengths)
     case (_, let network as EncoderDecoder):
       return try network.logits(source: tokens[0].tensor(), lengths: lengths, inputs: tokens[1].tensor())
-    default: return try #require(module)(x[0])
+    default:
+      let layer = try #require(module)
+      return layer(x[0])
     }
   }
 
