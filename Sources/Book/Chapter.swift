@@ -61,6 +61,9 @@ public enum Book {
       "attention-pooling", "Attention as a weighted mean: Nadaraya-Watson, fixed and learnt", attentionPoolingChapter),
     Chapter("attention-scoring", "Masked softmax, additive and dot-product attention", attentionScoringChapter),
     Chapter("bahdanau", "A decoder that attends to the sentence it translates", bahdanauChapter),
+    Chapter(
+      "optimization", "Gradient descent, momentum, Adagrad, RMSProp, Adadelta, Adam; learning rates over a training",
+      optimizationChapter),
   ]
 
   /// The chapter of that name, nil for no such one.

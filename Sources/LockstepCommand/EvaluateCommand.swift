@@ -11,12 +11,13 @@ struct EvaluateCommand<Tool: LockstepTool>: JobCommand {
   @Argument(help: "A checkpoint file, or a folder of them.") var checkpoint: String
   @Option(help: "The HDF5 dataset.") var data: String
   @Option(help: "The split to use; without it /test, or /train of data that have no other.") var split: String?
+  @Flag(help: "Evaluates the moving average of the weights, of a training with --ema.") var ema = false
   @Flag(help: "Prints how many samples of each class are taken for which, for up to 50 classes.") var confusion = false
 
   func run() throws {
     let communicator = try joinJob()
     let (model, opened, name, dataset) = try communicator.agreeing("start", at: .starting) {
-      let model = try OpenedModel(checkpoint, Tool.registry())
+      let model = try OpenedModel(checkpoint, Tool.registry(), averaged: ema)
       let opened = try model.open(data)
       let name = split ?? (opened.splitNames == ["train"] ? "train" : "test")
       if opened.splitNames.contains(name) && !opened.isLabelled(name) {

@@ -5,12 +5,16 @@ import Kernels
 public protocol SettingValue: Codable, Sendable, Equatable {
   /// Nil for a text that is no such value.
   init?(text: String)
+  /// The same where a text may leave some of the old value as it is.
+  init?(text: String, over old: Self)
   /// What `init(text:)` reads again.
   var text: String { get }
   /// What a text must be, as `… must be` goes on.
   static var wanted: String { get }
   /// What a range is compared with; nil for what is no number.
   var number: Double? { get }
+  /// The same where it is several.
+  var numbers: [Double] { get }
   /// Whether a wrong text is refused as a wrong number is.
   static var isNumber: Bool { get }
   /// Whether it stands for a setting that is not set.
@@ -18,7 +22,9 @@ public protocol SettingValue: Codable, Sendable, Equatable {
 }
 
 extension SettingValue {
+  public init?(text: String, over old: Self) { self.init(text: text) }
   public var number: Double? { nil }
+  public var numbers: [Double] { number.map { [$0] } ?? [] }
   public static var isNumber: Bool { false }
   public var isNone: Bool { false }
 }
@@ -58,6 +64,7 @@ extension Optional: SettingValue where Wrapped: SettingValue {
   public var text: String { self?.text ?? "none" }
   public static var wanted: String { Wrapped.wanted }
   public var number: Double? { self?.number }
+  public var numbers: [Double] { self?.numbers ?? [] }
   public static var isNumber: Bool { Wrapped.isNumber }
   public var isNone: Bool { self == nil }
 }

@@ -1,4 +1,4 @@
-"""The book's chapters on sequences: each fails where a result is not the notes'."""
+"""The book's chapters on sequences and optimization: each fails where a result is not the notes'."""
 
 from .support import CommandTest
 
@@ -15,6 +15,7 @@ CHAPTERS = {
     "attention-pooling": ["attention-fixed-weights", "attention-learnt", "attention-learnt-weights"],
     "attention-scoring": ["attention-additive", "attention-dot-product"],
     "bahdanau": ["loss-seq2seq-attention", "attention-translation"],
+    "optimization": ["gradient-descent", "optimization-valley", "optimization-algorithms", "learning-rate-schedules"],
 }
 
 
