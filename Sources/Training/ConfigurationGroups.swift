@@ -14,7 +14,8 @@ public struct Optimization: Settings {
   @Setting("Samples of one optimizer step, over all ranks together.", .from(1, to: 1 << 30), staysInEpoch: true)
   public var batchSize = 256
   /// Whether batch size and learning rate were grown with the ranks when the training began (`scaled`).
-  @Setting("Grows the batch and the learning rate with the ranks, with a warm-up.") public var scaleBatch = false
+  @Setting("Multiplies the batch and the learning rate by the number of ranks, with a warm-up.") public var scaleBatch =
+    false
   /// The optimizer's step size, which the schedule's factor scales.
   @Setting(
     """
@@ -58,7 +59,8 @@ public struct Optimization: Settings {
   /// The Euclidean norm of all parameters' gradients together that larger ones are scaled down to; nil for no clipping.
   @Setting("Scales gradients down to this common norm.", .finite(above: 0)) public var clipNorm: Double? = nil
   /// A skipped step counts as a step of the epoch and of the schedule, but not as one of the optimizer's.
-  @Setting("Where loss, gradient or update is not finite: stop, or skip the step.") public var onNan = OnNan.stop
+  @Setting("Where loss, gradient or update is not finite: stop (the default), or skip the step.") public var onNan =
+    OnNan.stop
   /// The average is what is evaluated, and is saved beside the model; nil for none.
   @Setting(
     "How much of the weights' moving average stays from step to step, such as 0.999: it is evaluated instead of them.",
@@ -203,9 +205,11 @@ public struct KernelSettings: Settings {
   /// settles a doubt about a kernel.
   @Setting("Whose kernels compute: \(BackendName.wanted).", option: "kernels") public var backend: BackendName? = nil
   /// How convolutions are computed: `direct` where Winograd's rounding errors of 1e-3 matter.
-  @Setting("automatic (Winograd where it is faster) or direct.") public var convolution = ConvolutionMethod.automatic
+  @Setting("How convolutions are computed: automatic (Winograd where it is faster) or direct.") public var convolution =
+    ConvolutionMethod.automatic
   /// In which numbers convolutions and dense layers multiply; bf16 needs a processor with AVX-512 BF16.
-  @Setting("float32, or bf16 for convolutions and dense layers.") public var precision = Precision.float32
+  @Setting("What layers multiply in: float32, or bf16 for convolutions and dense layers.") public var precision =
+    Precision.float32
   /// More gain nothing once a slice fills the cache.
   @Setting("Samples that go through the network at once.", .from(1)) public var sliceSize = Int.max
 

@@ -3,18 +3,19 @@ import Datasets
 /// How samples are read from a file, and in which order an epoch takes them.
 public struct LoadingSettings: Settings {
   /// What is larger is read while it is trained on. On one host the ranks share what they keep.
-  @Setting("How much of a data set a rank may keep in memory, such as 256MB or 4GB.", .from(1))
+  @Setting("How much of a data set a rank may keep in memory, such as 4GB; 256MB unless given.", .from(1))
   public var memory = ByteCount(256_000_000)
   /// nil until the data are known: full where they fit the memory, else windowed.
   @Setting(
-    "full: any order of the samples, which takes all of them in memory; windowed: chunks, then samples within a window.",
+    "An epoch's order: full (any, which takes all samples in memory) or windowed (chunks, then samples within a window).",
     staysInEpoch: true)
   public var shuffle: Shuffling? = nil
   /// nil for what suits the data: a tenth of them, 16 MiB at most.
-  @Setting("How much of the data a window has.", .from(1), staysInEpoch: true) public var window: ByteCount? = nil
+  @Setting("How much of the data a window of --shuffle windowed has, such as 16MB.", .from(1), staysInEpoch: true)
+  public var window: ByteCount? = nil
 
   /// Left out samples are told at the end of each epoch.
-  @Setting("Where samples can't be read: stop, or skip them; others of their window take their place.")
+  @Setting("Where samples can't be read: stop (the default), or skip them; others of their window take their place.")
   public var onBadChunk = OnBadChunk.stop
 
   /// What becomes of a training whose samples can't all be read.
