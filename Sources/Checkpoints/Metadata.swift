@@ -21,6 +21,8 @@ public struct Metadata: Codable, Sendable, Equatable {
   public var steps: Int?
   /// The digest of what was trained on.
   public var trainingData: String?
+  /// What each epoch of the training came to, lines of JSON as metrics have them.
+  public var history: [String]?
 
   /// Nothing is known of the data.
   public init() {}
@@ -34,6 +36,7 @@ public struct Metadata: Codable, Sendable, Equatable {
     case targetVocabulary = "target_vocabulary"
     case steps
     case trainingData = "training_data"
+    case history
   }
 }
 
@@ -59,12 +62,14 @@ extension Metadata {
     self.init()
     for (name, path) in Self.lists { self[keyPath: path] = texts[name] }
     for (name, path) in Self.words { self[keyPath: path] = texts[name]?.first }
+    history = texts[CodingKeys.history.rawValue]
   }
 
   var texts: [String: [String]] {
     var result: [String: [String]] = [:]
     for (name, path) in Self.lists { result[name] = self[keyPath: path] }
     for (name, path) in Self.words { result[name] = self[keyPath: path].map { [$0] } }
+    result[CodingKeys.history.rawValue] = history
     return result
   }
 }

@@ -102,7 +102,10 @@ struct OpenedModel {
     }
     let sharding = Sharding(
       rank: communicator.rank, rankCount: communicator.size, sliceSize: min(configuration.sliceSize, 256))
-    return Evaluator(network, objective, sharding, communicator, configuration.kernels)
+    var evaluator = Evaluator(network, objective, sharding, communicator, configuration.kernels)
+    let line = WorkLine("computing", isShown: communicator.isRoot && isShownOnTerminal)
+    evaluator.progress = { line.draw($0) }
+    return evaluator
   }
 }
 

@@ -103,7 +103,8 @@ extension TrainCommand {
       throw ConfigurationError("\(option) is for language models, not \(model)")
     }
     if !images.given.isEmpty && !takes(ImageSettings.self) {
-      throw ConfigurationError("random-crop, random-flip and normalize are for images, which \(model) does not take")
+      throw ConfigurationError(
+        "random-crop, random-flip, augment and normalize are for images, which \(model) does not take")
     }
   }
 

@@ -52,6 +52,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   @OptionGroup(title: "Reproducibility") var reproducibility: SettingOptions<Reproducibility>
   @OptionGroup(title: "Ranks") var distribution: SettingOptions<DistributionSettings>
   @OptionGroup(title: "Kernels") var kernelling: SettingOptions<KernelSettings>
+  @OptionGroup(title: "Log") var logging: LoggerOptions
   @OptionGroup(title: "Trace") var tracing: TraceOptions
 
   /// What the options say of the configuration.
@@ -94,8 +95,12 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let recorder = try tracing.begin(over: communicator, from: [data])
     let trainer = try prepareTrainer(job, communicator)
     (trainer.checks.numerics, trainer.checks.reportsSteps) = (checkNumerics, verbose)
+    trainer.checks.gradientNormInterval = logging.interval
     if simulateRanks != nil { trainer.checks.verificationInterval = 1 }
     trainer.observers = job.observers.filter { validated == nil || !($0 is CurvePlotter) }
+    if let logger = job.observers.lazy.compactMap({ $0 as? RunLogger }).first {
+      logger.begin(trainer, pictures: Picture(firstOf: job.train, job.configuration))
+    }
     recorder?.open(trainer)
     do {
       try trainer.fit(
@@ -225,7 +230,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
       "resume \(start ?? "none")", "check-numerics \(checkNumerics)", "folds \(folds ?? 0)",
       "submission \(submission ?? "none")", "dry-run \(dryRun)", "build \(try Build.digest())",
       "training data \(try train.digest)", "test data \(try test?.digest ?? "none")",
-    ] + tracing.identity
+    ] + tracing.identity + logging.identity
   }
 
   /// Where the training goes on from; nil for one that begins.
@@ -283,10 +288,13 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
       result.append(try CurvePlotter(plot, title: "\(model), batch \(job.configuration.batchSize)", warn: Console.warn))
     }
     let samples = (job.train as? Weighted)?.whole ?? job.train
-    if let data = samples as? Streamed { result.append(BadChunkTeller(data, warn: Console.warn)) }
+    if let data = ((samples as? Mixed)?.whole ?? samples) as? Streamed {
+      result.append(BadChunkTeller(data, warn: Console.warn))
+    }
+    let position = job.resumed?.checkpoint.position
+    if let logger = try logging.open(model, job.objective, resumingAt: position) { result.append(logger) }
     // Last, as it empties the file of an earlier training.
     if let metrics {
-      let position = job.resumed?.checkpoint.position
       result.append(try MetricsWriter(metrics, resumingAt: position, warn: Console.warn))
     }
     return result
@@ -298,7 +306,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     Console.show(
       "\(model) on \(ranks): \(job.train.count) training samples\(held), \(job.test?.count ?? 0) test samples")
     if communicator.sumsInBackground, let sums = communicator.sumDescription { Console.show("sums: \(sums)") }
-    if let text = try? job.configuration.json() { Console.show(text) }
+    for line in job.configuration.tableLines { Console.show(line) }
     if job.configuration.scaleBatch {
       Console.show(job.configuration.scalingText(by: job.resumed == nil ? communicator.size : nil))
     }

@@ -42,10 +42,14 @@ public struct Splits {
   public let test: (any DigestedDataset)?
   /// How much each sample of `train` counts; nil where all count alike.
   public let weights: [Float]?
+  /// How samples are blended in training; 0 for not at all.
+  private let mixup: Double
+  private let seed: UInt64
 
   /// - Throws: `ConfigurationError` for a split that leaves nothing, or that the data don't allow.
   public init(_ data: any TaskData, _ configuration: Configuration) throws {
     let settings = configuration.splitting
+    (mixup, seed) = (configuration.images.augment?.mixup ?? 0, configuration.seed)
     train = try data.split("train", configuration, isTraining: true)
     let isTested = data.splitNames.contains("test") && data.isLabelled("test")
     let test = isTested ? try data.split("test", configuration, isTraining: false) : nil
@@ -81,8 +85,11 @@ public struct Splits {
     }
   }
 
-  /// The samples to learn from with their weights.
-  public var weighted: any DigestedDataset { weights.map { Weighted(train, $0) } ?? train }
+  /// The samples to learn from, blended where that is asked for, with their weights.
+  public var weighted: any DigestedDataset {
+    let samples: any DigestedDataset = mixup > 0 ? Mixed(train, alpha: mixup, seed: seed) : train
+    return weights.map { Weighted(samples, $0) } ?? samples
+  }
 }
 
 /// Which of the first samples are held back, a function of the settings and the seed.

@@ -111,6 +111,7 @@ extension Trainer {
     if old?.scheduleMetric != configuration.scheduleMetric {
       (position.plateau.epochs, position.plateau.best) = (0, nil)
     }
+    metadata.history = checkpoint.metadata.history
     try checkpoint.carried.map { try objective.memory?.restore($0) }
   }
 

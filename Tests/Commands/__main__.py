@@ -6,6 +6,7 @@ import time
 import unittest
 
 from .arrays import Arrays
+from .around import Around
 from .bad_input import BadInput
 from .backends import Backends
 from .book import Book
@@ -31,7 +32,7 @@ from .translating import Translating
 from .tuning import Tuning
 
 __all__ = [
-    "Arrays", "BadInput", "Backends", "Book", "Cluster", "Commands", "Converting", "Details", "Encoded", "Faults", "Hostile",
+    "Around", "Arrays", "BadInput", "Backends", "Book", "Cluster", "Commands", "Converting", "Details", "Encoded", "Faults", "Hostile",
     "Images", "Jobs", "Launching", "OwnTool", "Python", "Saving", "Scaling", "Sending", "Tables", "Texts",
     "Translating", "Tuning"]
 
