@@ -27,7 +27,8 @@ struct TuneRateCommand<Tool: LockstepTool>: JobCommand {
       ("checkpoint", training.checkpoint != nil), ("resume", training.resume != nil),
       ("metrics", training.metrics != nil), ("folds", training.folds != nil),
       ("submission", training.submission != nil), ("simulate-ranks", training.simulateRanks != nil),
-      ("trace", training.tracing.trace != nil), ("logger", training.logging.logger != nil), ("dry-run", training.dryRun),
+      ("trace", training.tracing.trace != nil), ("logger", training.logging.logger != nil),
+      ("dry-run", training.dryRun),
     ]
     if let (name, _) = refused.first(where: { $0.1 }) {
       throw ValidationError("--\(name) is for train; tune-rate leaves nothing behind")
