@@ -84,7 +84,8 @@ let tests: [Target] = [
   .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
   .testTarget(
     name: "TrainingTests", dependencies: ["Training", "Kernels", "TestSupport"], resources: [.copy("Fixtures")]),
-  .testTarget(name: "ZooTests", dependencies: ["Training", "Zoo", "TestSupport"]),
+  .testTarget(
+    name: "ZooTests", dependencies: ["Training", "Zoo", "TestSupport"], resources: [.copy("Fixtures")]),
   .testTarget(name: "LockstepTests", dependencies: ["Lockstep", "TestSupport"]),
   .testTarget(name: "LockstepCommandTests", dependencies: ["LockstepCommand", "Kernels", "Tool", "TestSupport"]),
 ]

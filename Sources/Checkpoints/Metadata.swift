@@ -13,8 +13,10 @@ public struct Metadata: Codable, Sendable, Equatable {
   public var preparation: String?
   /// Of a text, and what its tokens are.
   public var vocabulary: [String]?
-  /// Of a text: `char` or `word`.
+  /// Of a text: `char`, `word`, `byte` or `bpe`.
   public var token: String?
+  /// Of a text of byte pairs: what is merged, in this order.
+  public var merges: [String]?
   /// Of sentences and their translations.
   public var sourceVocabulary, targetVocabulary: [String]?
   /// Tokens of a sentence, padding included.
@@ -31,7 +33,7 @@ public struct Metadata: Codable, Sendable, Equatable {
     case classNames = "class_names"
     case featureNames = "feature_names"
     case targetName = "target_name"
-    case preparation, vocabulary, token
+    case preparation, vocabulary, token, merges
     case sourceVocabulary = "source_vocabulary"
     case targetVocabulary = "target_vocabulary"
     case steps
@@ -45,6 +47,7 @@ extension Metadata {
   /// The lists, by the names that they have in datasets and checkpoints.
   public static let lists: KeyValuePairs<String, WritableKeyPath<Metadata, [String]?> & Sendable> = [
     "class_names": \.classNames, "feature_names": \.featureNames, "vocabulary": \.vocabulary,
+    "merges": \.merges,
     "source_vocabulary": \.sourceVocabulary, "target_vocabulary": \.targetVocabulary,
   ]
   static let words: KeyValuePairs<String, WritableKeyPath<Metadata, String?> & Sendable> = [

@@ -28,7 +28,8 @@ struct EvaluateCommand<Tool: LockstepTool>: JobCommand {
     let (model, opened, name, dataset) = try communicator.agreeing("start", at: .starting) {
       let model = try OpenedModel(checkpoint, Tool.registry(), averaged: ema)
       let opened = try model.open(data)
-      let name = split ?? (opened.splitNames == ["train"] ? "train" : "test")
+      let usual = ["test", "validation"].first(where: opened.splitNames.contains) ?? "test"
+      let name = split ?? (opened.splitNames == ["train"] ? "train" : usual)
       if opened.splitNames.contains(name) && !opened.isLabelled(name) {
         throw InputError(data, "/\(name) has no labels: it can be predicted, but not evaluated")
       }

@@ -58,6 +58,7 @@ struct OpenedModel {
         )
       }
     }
+    try checkChoices(sizes, longest, tensors: model.count, path)
     let hidden = sizes.hidden ?? []
     let inputs = sizes.inputCount(or: 1)
     guard (1...max(longest, 1)).contains(inputs), hidden.count <= model.count,
@@ -65,6 +66,19 @@ struct OpenedModel {
     else {
       throw CheckpointError(
         path, "inputs and hidden are \(sizes.inputs ?? []) and \(hidden) in its configuration, but not in its tensors")
+    }
+  }
+
+  /// The sizes of a Transformer.
+  private static func checkChoices(_ sizes: ModelSizes, _ longest: Int, tensors: Int, _ path: String) throws {
+    let (layers, heads, context) = (sizes.layers ?? 1, sizes.heads ?? 1, sizes.context ?? 1)
+    guard (1...max(tensors, 1)).contains(layers), (1...max(longest, 1)).contains(context), heads >= 1,
+      sizes.width % heads == 0, (0..<1).contains(sizes.dropout ?? 0)
+    else {
+      throw CheckpointError(
+        path,
+        "layers, heads, context and dropout are \(layers), \(heads), \(context) and \(sizes.dropout ?? 0) in its "
+          + "configuration, which its tensors are not of")
     }
   }
 

@@ -32,8 +32,6 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   @Option(help: "Predicts /test after the training, as a CSV file for Kaggle: Id,SalePrice.", completion: .csv)
   var submission: String?
   @Option(help: "Reads options from a YAML file.", completion: .file(extensions: ["yaml", "yml"])) var config: String?
-  @Option(parsing: .unconditional, help: "Multiplies vgg11's channels: 4 has those of the paper.") var width: Int?
-  @Option(help: "Units of the hidden layers of mlp, such as 64,32; 256 unless given.") var hidden: String?
   @Flag(help: "Resumes also what was saved in another mode (--reproducible or not) or with other --virtual-shards.")
   var allowModeChange = false
   @Option(help: "Plays a job of so many ranks in one process, for debugging.") var simulateRanks: Int?
@@ -43,6 +41,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   @Flag(help: "Loads all, takes one step, evaluates one batch of each split, says what would run, and writes nothing.")
   var dryRun = false
   @Flag(help: "Prints nothing but errors.") var quiet = false
+  @OptionGroup(title: "Model") var sizing: SizeOptions
   @OptionGroup(title: "Optimization") var optimization: SettingOptions<Optimization>
   @OptionGroup(title: "Learning rate") var scheduling: SettingOptions<Scheduling>
   @OptionGroup(title: "Loading") var loading: SettingOptions<LoadingSettings>
@@ -185,13 +184,10 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
         try CheckpointFolder.load(path) { if communicator.isRoot { Console.warn($0) } }
       }
     var configuration = try configure(entry, resumed, ranks: communicator.size)
+    configuration.sizes = try sizing.applied(to: configuration.sizes, of: entry)
     let opened = try entry.open(data, configuration)
     try resumed.map { try opened.checkVocabularies(data, against: $0.checkpoint.metadata, of: $0.path) }
-    let knownWidth = resumed == nil ? 1 : configuration.sizes.width
-    let hidden = try ModelSizes.checked(hidden: hidden, entry) ?? configuration.sizes.hidden
-    configuration.sizes = opened.sizes
-    configuration.sizes.hidden = hidden
-    configuration.sizes.width = try ModelSizes.checked(width: width ?? knownWidth)
+    configuration.sizes = configuration.sizes.fitted(to: opened.sizes)
     try checkTableOptions(entry, opened)
     if !images.given.isEmpty { try opened.complete(&configuration) }
     let splits = try Splits(opened, configuration)

@@ -30,6 +30,9 @@ public struct Evaluator {
 
   /// The totals over all samples and ranks, added slice by slice in the order of the data.
   public func evaluate(_ dataset: any Dataset) throws -> Totals {
+    // A training goes on from its own states.
+    let carried = objective.memory?.snapshot
+    defer { if let carried { objective.memory?.goBack(to: carried) } }
     var slices: [SliceTotals] = []
     try forEachSlice(of: dataset) { slice in
       guard let first = slice.samples.first else { return }

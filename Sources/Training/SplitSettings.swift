@@ -30,13 +30,20 @@ public struct SplitSettings: Settings {
   public var classWeights = ClassWeights.none
 
   public init() {}
+
+  /// Whether there is nothing that can't be done with a text.
+  var isForTexts: Bool {
+    var others = self
+    others.validation = 0
+    return others == SplitSettings()
+  }
 }
 
 /// The samples of a training.
 public struct Splits {
   /// What is learnt from.
   public var train: any DigestedDataset
-  /// Samples of the same split that were held back; nil where none were asked for.
+  /// Samples of the same split that were held back, or a split of their own; nil where there are none.
   public let validation: (any DigestedDataset)?
   /// A split of its own; nil where the file has none with answers.
   public let test: (any DigestedDataset)?
@@ -53,13 +60,16 @@ public struct Splits {
     train = try data.split("train", configuration, isTraining: true)
     let isTested = data.splitNames.contains("test") && data.isLabelled("test")
     let test = isTested ? try data.split("test", configuration, isTraining: false) : nil
-    guard settings != SplitSettings() else {
-      (validation, weights, self.test) = (nil, nil, test)
+    // What was held back before, or by the data themselves.
+    let isGiven = data.splitNames.contains("validation") && data.isLabelled("validation")
+    let given = isGiven ? try data.split("validation", configuration, isTraining: false) : nil
+    if settings == SplitSettings() || !data.isDivisible {
+      guard settings.isForTexts || data.isDivisible else {
+        throw ConfigurationError(
+          "train-first, limit, stratify and class-weights are for samples that stand by themselves, not for a text")
+      }
+      (validation, weights, self.test) = (given, nil, test)
       return
-    }
-    guard data.isDivisible else {
-      throw ConfigurationError(
-        "validation, train-first, limit and class-weights are for samples that stand by themselves, not for a text")
     }
     let count = min(train.count, settings.trainFirst ?? .max, settings.limit ?? .max)
     let classes = settings.stratify || settings.classWeights == .balanced
@@ -76,7 +86,7 @@ public struct Splits {
     // As they are, without what is changed at random for training.
     validation =
       held.validation.isEmpty
-      ? nil : try data.split("train", configuration, isTraining: false).choosing(held.validation, isTraining: false)
+      ? given : try data.split("train", configuration, isTraining: false).choosing(held.validation, isTraining: false)
     self.test = try test.map { all in
       try all.choosing(Array(0..<min(all.count, settings.limit ?? .max)), isTraining: false)
     }

@@ -15,6 +15,7 @@ from .converting import Converting
 from .details import Details
 from .encoded import Encoded
 from .faults import Faults
+from .generating import Generating
 from .hostile import Hostile
 from .images import Images
 from .jobs import Jobs
@@ -32,8 +33,8 @@ from .translating import Translating
 from .tuning import Tuning
 
 __all__ = [
-    "Around", "Arrays", "BadInput", "Backends", "Book", "Cluster", "Commands", "Converting", "Details", "Encoded", "Faults", "Hostile",
-    "Images", "Jobs", "Launching", "OwnTool", "Python", "Saving", "Scaling", "Sending", "Tables", "Texts",
+    "Around", "Arrays", "BadInput", "Backends", "Book", "Cluster", "Commands", "Converting", "Details", "Encoded", "Faults",
+    "Generating", "Hostile", "Images", "Jobs", "Launching", "OwnTool", "Python", "Saving", "Scaling", "Sending", "Tables", "Texts",
     "Translating", "Tuning"]
 
 

@@ -27,7 +27,7 @@ public struct RandomKey: Hashable, Sendable {
   /// What the numbers are for; each use has numbers of its own.
   public enum Purpose: UInt8, Sendable {
     /// Numbers of one purpose are independent of those of another.
-    case general, initialization, shuffling, dropout, augmentation, synthesis, splitting
+    case general, initialization, shuffling, dropout, augmentation, synthesis, splitting, generation
   }
 
   /// The training's.
