@@ -4,9 +4,9 @@ extension Tensor {
   /// The elements along the given axes from the last to the first: PyTorch's `flip`.
   public final func flipped(_ axes: [Int]) -> Tensor {
     attempt {
-      let axes = try axes.map { try shape.axis($0, for: "flip") }
-      guard Set(axes).count == axes.count else { throw TensorError("flip", "\(axes) names an axis twice") }
-      return axes.reduce(self) { $0.selected((0..<$0.shape[$1]).reversed(), axis: $1) }
+      let resolved = try axes.map { try shape.axis($0, for: "flip") }
+      guard Set(resolved).count == axes.count else { throw TensorError("flip", "\(axes) names an axis twice") }
+      return resolved.reduce(self) { $0.selected((0..<$0.shape[$1]).reversed(), axis: $1) }
     }
   }
 
