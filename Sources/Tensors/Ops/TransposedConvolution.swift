@@ -10,7 +10,8 @@ extension Tensor {
   /// convolution of g for the input, the weights' derivative of that convolution, and the sum of g for the bias.
   ///
   /// - Parameters:
-  ///   - weights, bias: float32.
+  ///   - weights: float32.
+  ///   - bias: what is added to each output channel.
   ///   - stride: how far apart the elements of the input are put.
   ///   - padding: what is cut off around the output.
   ///   - outputPadding: what the output has more below and right; less than the stride.
