@@ -44,11 +44,16 @@ struct ToolCommand<Tool: LockstepTool>: ParsableCommand {
       commandName: Console.tool,
       abstract:
         "Distributed data-parallel deep learning: the models of Dive into Deep Learning, on one process or many.",
+      discussion: """
+        convert makes a dataset, train learns from it and keeps a checkpoint, evaluate, predict, show, generate and translate \
+        use that. Under mpirun, or what doctor names, the same commands run on many ranks.
+        """,
       version: Build.version,
       subcommands: [
         ConvertCommand.self, ModelsCommand<Tool>.self, SummaryCommand<Tool>.self, TrainCommand<Tool>.self,
-        EvaluateCommand<Tool>.self, PredictCommand<Tool>.self, ShowCommand<Tool>.self, GenerateCommand<Tool>.self,
-        TranslateCommand<Tool>.self, InspectCommand.self, BenchmarkCommand<Tool>.self, ScaleCommand<Tool>.self,
+        TuneRateCommand<Tool>.self, EvaluateCommand<Tool>.self, PredictCommand<Tool>.self, ShowCommand<Tool>.self,
+        GenerateCommand<Tool>.self, TranslateCommand<Tool>.self, CompareCommand.self, ReportCommand<Tool>.self,
+        InspectCommand.self, BenchmarkCommand<Tool>.self, ScaleCommand<Tool>.self,
         BookCommand.self, DoctorCommand.self,
       ])
   }

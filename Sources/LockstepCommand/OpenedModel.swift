@@ -9,13 +9,14 @@ struct OpenedModel {
   let path: String
   let metadata: Metadata
 
-  init(_ path: String, _ registry: Registry) throws {
+  /// - Parameter averaged: whether the moving average of the weights takes their place.
+  init(_ path: String, _ registry: Registry, averaged: Bool = false) throws {
     let (file, checkpoint) = try CheckpointFolder.load(path) { Console.warn($0) }
     configuration = try Configuration(json: checkpoint.configuration, path: file)
     guard let entry = registry[configuration.model] else {
       throw CheckpointError(file, "is of a model \"\(configuration.model)\" that this \(Console.tool) does not know")
     }
-    if let fault = try Checkpoint.firstNotFinite(checkpoint.model) {
+    if let fault = try Checkpoint.firstNotFinite(averaged ? checkpoint.average : checkpoint.model) {
       throw CheckpointError(file, "\(fault): it can't answer anything", kind: .internalError)
     }
     (self.entry, self.path, metadata) = (entry, file, checkpoint.metadata)
@@ -24,6 +25,16 @@ struct OpenedModel {
     network = entry.make(configuration.sizes)
     do {
       try network.load(Dictionary(uniqueKeysWithValues: checkpoint.model))
+      if averaged {
+        if checkpoint.average.isEmpty {
+          throw ConfigurationError("\(file) holds no average: it was trained without --ema")
+        }
+        let average = WeightAverage(of: network.namedParameters, decay: 0)
+        try average.restore(checkpoint.average)
+        average.use()
+      }
+    } catch let error as ConfigurationError {
+      throw error
     } catch {
       throw CheckpointError(file, "\(error)")
     }
@@ -47,6 +58,7 @@ struct OpenedModel {
         )
       }
     }
+    try checkChoices(sizes, longest, tensors: model.count, path)
     let hidden = sizes.hidden ?? []
     let inputs = sizes.inputCount(or: 1)
     guard (1...max(longest, 1)).contains(inputs), hidden.count <= model.count,
@@ -54,6 +66,19 @@ struct OpenedModel {
     else {
       throw CheckpointError(
         path, "inputs and hidden are \(sizes.inputs ?? []) and \(hidden) in its configuration, but not in its tensors")
+    }
+  }
+
+  /// The sizes of a Transformer.
+  private static func checkChoices(_ sizes: ModelSizes, _ longest: Int, tensors: Int, _ path: String) throws {
+    let (layers, heads, context) = (sizes.layers ?? 1, sizes.heads ?? 1, sizes.context ?? 1)
+    guard (1...max(tensors, 1)).contains(layers), (1...max(longest, 1)).contains(context), heads >= 1,
+      sizes.width % heads == 0, (0..<1).contains(sizes.dropout ?? 0)
+    else {
+      throw CheckpointError(
+        path,
+        "layers, heads, context and dropout are \(layers), \(heads), \(context) and \(sizes.dropout ?? 0) in its "
+          + "configuration, which its tensors are not of")
     }
   }
 
@@ -91,7 +116,10 @@ struct OpenedModel {
     }
     let sharding = Sharding(
       rank: communicator.rank, rankCount: communicator.size, sliceSize: min(configuration.sliceSize, 256))
-    return Evaluator(network, objective, sharding, communicator, configuration.kernels)
+    var evaluator = Evaluator(network, objective, sharding, communicator, configuration.kernels)
+    let line = WorkLine("computing", isShown: communicator.isRoot && isShownOnTerminal)
+    evaluator.progress = { line.draw($0) }
+    return evaluator
   }
 }
 

@@ -32,15 +32,16 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   @Option(help: "Predicts /test after the training, as a CSV file for Kaggle: Id,SalePrice.", completion: .csv)
   var submission: String?
   @Option(help: "Reads options from a YAML file.", completion: .file(extensions: ["yaml", "yml"])) var config: String?
-  @Option(parsing: .unconditional, help: "Multiplies vgg11's channels: 4 has those of the paper.") var width: Int?
-  @Option(help: "Units of the hidden layers of mlp, such as 64,32; 256 unless given.") var hidden: String?
   @Flag(help: "Resumes also what was saved in another mode (--reproducible or not) or with other --virtual-shards.")
   var allowModeChange = false
   @Option(help: "Plays a job of so many ranks in one process, for debugging.") var simulateRanks: Int?
   @Flag(help: "Prints each step's samples, loss and gradient norm, rank by rank.") var verbose = false
   @Flag(help: "Names the first operation, layer, step, rank and samples of a number that is not finite.")
   var checkNumerics = false
+  @Flag(help: "Loads all, takes one step, evaluates one batch of each split, says what would run, and writes nothing.")
+  var dryRun = false
   @Flag(help: "Prints nothing but errors.") var quiet = false
+  @OptionGroup(title: "Model") var sizing: SizeOptions
   @OptionGroup(title: "Optimization") var optimization: SettingOptions<Optimization>
   @OptionGroup(title: "Learning rate") var scheduling: SettingOptions<Scheduling>
   @OptionGroup(title: "Loading") var loading: SettingOptions<LoadingSettings>
@@ -50,6 +51,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   @OptionGroup(title: "Reproducibility") var reproducibility: SettingOptions<Reproducibility>
   @OptionGroup(title: "Ranks") var distribution: SettingOptions<DistributionSettings>
   @OptionGroup(title: "Kernels") var kernelling: SettingOptions<KernelSettings>
+  @OptionGroup(title: "Log") var logging: LoggerOptions
   @OptionGroup(title: "Trace") var tracing: TraceOptions
 
   /// What the options say of the configuration.
@@ -87,25 +89,17 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     }
     if communicator.isRoot, let crowd = Threads.crowd(of: communicator) { Console.warn(crowd) }
     if communicator.isRoot && !quiet { announce(job, communicator) }
+    if dryRun { return try rehearse(job, prepareTrainer(job, communicator), communicator) }
     let validated = try folds.map { try crossValidate($0, job, communicator) }
     let recorder = try tracing.begin(over: communicator, from: [data])
-    let trainer = try Trainer(drawing: job.network, job.objective, job.configuration, on: communicator)
-    trainer.metadata = job.metadata
-    if let resumed = job.resumed {
-      try communicator.agreeing("resume", at: .starting) {
-        do {
-          if let change = job.configuration.optimizerChange(from: resumed.checkpoint), communicator.isRoot {
-            Console.warn("\(resumed.path): \(change)")
-          }
-          try trainer.resume(from: resumed.checkpoint)
-        } catch let error as TensorError {
-          throw CheckpointError(resumed.path, "\(error)")
-        }
-      }
-    }
+    let trainer = try prepareTrainer(job, communicator)
     (trainer.checks.numerics, trainer.checks.reportsSteps) = (checkNumerics, verbose)
+    trainer.checks.gradientNormInterval = logging.interval
     if simulateRanks != nil { trainer.checks.verificationInterval = 1 }
     trainer.observers = job.observers.filter { validated == nil || !($0 is CurvePlotter) }
+    if let logger = job.observers.lazy.compactMap({ $0 as? RunLogger }).first {
+      logger.begin(trainer, pictures: Picture(firstOf: job.train, job.configuration))
+    }
     recorder?.open(trainer)
     do {
       try trainer.fit(
@@ -124,6 +118,24 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     try communicator.agreeing("observe") {
       if let failure = job.observers.lazy.compactMap(\.failure).first { throw failure }
     }
+  }
+
+  /// A trainer at its beginning, or where the training that is resumed had come to.
+  private func prepareTrainer(_ job: Job, _ communicator: Communicator) throws -> Trainer {
+    let trainer = try Trainer(drawing: job.network, job.objective, job.configuration, on: communicator)
+    trainer.metadata = job.metadata
+    guard let resumed = job.resumed else { return trainer }
+    try communicator.agreeing("resume", at: .starting) {
+      do {
+        if let change = job.configuration.optimizerChange(from: resumed.checkpoint), communicator.isRoot {
+          Console.warn("\(resumed.path): \(change)")
+        }
+        try trainer.resume(from: resumed.checkpoint)
+      } catch let error as TensorError {
+        throw CheckpointError(resumed.path, "\(error)")
+      }
+    }
+    return trainer
   }
 
   /// All that a rank needs before the first collective of the training.
@@ -148,7 +160,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   }
 
   /// Two calls: what is in the files decides how much memory the data need, and what is in memory whose they are.
-  private func makeJob(_ communicator: Communicator) throws -> Job {
+  func makeJob(_ communicator: Communicator) throws -> Job {
     let recovered = try recovered(communicator)
     var job = try communicator.agreeing("start", at: .starting) { try prepare(communicator, recovered) }
     let identity = try communicator.agreeing("start", at: .starting) {
@@ -172,13 +184,10 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
         try CheckpointFolder.load(path) { if communicator.isRoot { Console.warn($0) } }
       }
     var configuration = try configure(entry, resumed, ranks: communicator.size)
+    configuration.sizes = try sizing.applied(to: configuration.sizes, of: entry)
     let opened = try entry.open(data, configuration)
     try resumed.map { try opened.checkVocabularies(data, against: $0.checkpoint.metadata, of: $0.path) }
-    let knownWidth = resumed == nil ? 1 : configuration.sizes.width
-    let hidden = try ModelSizes.checked(hidden: hidden, entry) ?? configuration.sizes.hidden
-    configuration.sizes = opened.sizes
-    configuration.sizes.hidden = hidden
-    configuration.sizes.width = try ModelSizes.checked(width: width ?? knownWidth)
+    configuration.sizes = configuration.sizes.fitted(to: opened.sizes)
     try checkTableOptions(entry, opened)
     if !images.given.isEmpty { try opened.complete(&configuration) }
     let splits = try Splits(opened, configuration)
@@ -215,9 +224,9 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
       "overwrite \(overwrite)", "keep \(keep ?? 0)", "keep-every \(keepEvery ?? "none")",
       "keep-best \(keepBest ?? "default")", "snapshot-every \(snapshotEvery ?? "default")",
       "resume \(start ?? "none")", "check-numerics \(checkNumerics)", "folds \(folds ?? 0)",
-      "submission \(submission ?? "none")", "build \(try Build.digest())",
+      "submission \(submission ?? "none")", "dry-run \(dryRun)", "build \(try Build.digest())",
       "training data \(try train.digest)", "test data \(try test?.digest ?? "none")",
-    ] + tracing.identity
+    ] + tracing.identity + logging.identity
   }
 
   /// Where the training goes on from; nil for one that begins.
@@ -248,9 +257,10 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let older = try self.interval("keep-every", keepEvery)
     let folder = CheckpointFolder(checkpoint)
     if communicator.isRoot {
-      try folder.prepare()
+      if dryRun { try folder.check() } else { try folder.prepare() }
       if !overwrite && !isRecovered { try folder.checkOwned(resuming: place(resumed)) }
     }
+    if dryRun { return nil }
     return CheckpointPlan(folder, every: interval, keep: keep, keepEvery: older, keepBest: keepBest)
   }
 
@@ -265,15 +275,22 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   private func observers(_ job: Job, _ communicator: Communicator) throws -> [any TrainingObserver] {
     var result: [any TrainingObserver] = verbose ? [StepPrinter()] : []
     guard communicator.isRoot else { return result }
+    if dryRun {
+      try checkPlaces()
+      return result
+    }
     if !quiet { result.append(ProgressPrinter()) }
     if let plot {
       result.append(try CurvePlotter(plot, title: "\(model), batch \(job.configuration.batchSize)", warn: Console.warn))
     }
     let samples = (job.train as? Weighted)?.whole ?? job.train
-    if let data = samples as? Streamed { result.append(BadChunkTeller(data, warn: Console.warn)) }
+    if let data = ((samples as? Mixed)?.whole ?? samples) as? Streamed {
+      result.append(BadChunkTeller(data, warn: Console.warn))
+    }
+    let position = job.resumed?.checkpoint.position
+    if let logger = try logging.open(model, job.objective, resumingAt: position) { result.append(logger) }
     // Last, as it empties the file of an earlier training.
     if let metrics {
-      let position = job.resumed?.checkpoint.position
       result.append(try MetricsWriter(metrics, resumingAt: position, warn: Console.warn))
     }
     return result
@@ -285,7 +302,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     Console.show(
       "\(model) on \(ranks): \(job.train.count) training samples\(held), \(job.test?.count ?? 0) test samples")
     if communicator.sumsInBackground, let sums = communicator.sumDescription { Console.show("sums: \(sums)") }
-    if let text = try? job.configuration.json() { Console.show(text) }
+    for line in job.configuration.tableLines { Console.show(line) }
     if job.configuration.scaleBatch {
       Console.show(job.configuration.scalingText(by: job.resumed == nil ? communicator.size : nil))
     }
@@ -293,6 +310,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
 
   private func conclude(_ trainer: Trainer) {
     let position = trainer.position
+    if let reason = trainer.earlyStop { Console.show(reason) }
     if position.stepInEpoch > 0 {
       Console.show("stopped at step \(position.step), \(position.stepInEpoch) steps into epoch \(position.epoch + 1)")
     }

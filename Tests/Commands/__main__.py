@@ -6,6 +6,7 @@ import time
 import unittest
 
 from .arrays import Arrays
+from .around import Around
 from .bad_input import BadInput
 from .backends import Backends
 from .book import Book
@@ -14,6 +15,7 @@ from .converting import Converting
 from .details import Details
 from .encoded import Encoded
 from .faults import Faults
+from .generating import Generating
 from .hostile import Hostile
 from .images import Images
 from .jobs import Jobs
@@ -28,11 +30,12 @@ from .support import BINARY
 from .tables import Tables
 from .texts import Texts
 from .translating import Translating
+from .tuning import Tuning
 
 __all__ = [
-    "Arrays", "BadInput", "Backends", "Book", "Cluster", "Commands", "Converting", "Details", "Encoded", "Faults", "Hostile",
-    "Images", "Jobs", "Launching", "OwnTool", "Python", "Saving", "Scaling", "Sending", "Tables", "Texts",
-    "Translating"]
+    "Around", "Arrays", "BadInput", "Backends", "Book", "Cluster", "Commands", "Converting", "Details", "Encoded", "Faults",
+    "Generating", "Hostile", "Images", "Jobs", "Launching", "OwnTool", "Python", "Saving", "Scaling", "Sending", "Tables", "Texts",
+    "Translating", "Tuning"]
 
 
 class TimedResult(unittest.TextTestResult):
