@@ -30,11 +30,12 @@ from .support import BINARY
 from .tables import Tables
 from .texts import Texts
 from .translating import Translating
+from .tuning import Tuning
 
 __all__ = [
     "Around", "Arrays", "BadInput", "Backends", "Book", "Cluster", "Commands", "Converting", "Details", "Encoded", "Faults",
     "Generating", "Hostile", "Images", "Jobs", "Launching", "OwnTool", "Python", "Saving", "Scaling", "Sending", "Tables", "Texts",
-    "Translating"]
+    "Translating", "Tuning"]
 
 
 class TimedResult(unittest.TextTestResult):
