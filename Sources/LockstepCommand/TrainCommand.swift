@@ -39,6 +39,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   @Flag(help: "Prints nothing but errors.") var quiet = false
   @OptionGroup(title: "Optimization") var optimization: SettingOptions<Optimization>
   @OptionGroup(title: "Learning rate") var scheduling: SettingOptions<Scheduling>
+  @OptionGroup(title: "Fine-tuning") var fineTuning: SettingOptions<FineTuning>
   @OptionGroup(title: "Loading") var loading: SettingOptions<LoadingSettings>
   @OptionGroup(title: "Samples") var splitting: SettingOptions<SplitSettings>
   @OptionGroup(title: "Texts") var sequences: SettingOptions<SequenceSettings>
@@ -51,7 +52,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   /// What the options say of the configuration.
   var given: [String: String] {
     [
-      optimization.given, scheduling.given, loading.given, splitting.given, sequences.given, images.given,
+      optimization.given, scheduling.given, fineTuning.given, loading.given, splitting.given, sequences.given, images.given,
       reproducibility.given, distribution.given, kernelling.given,
     ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
   }
@@ -85,7 +86,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     if communicator.isRoot && !quiet { announce(job, communicator) }
     let validated = try folds.map { try crossValidate($0, job, communicator) }
     let recorder = try tracing.begin(over: communicator, from: [data])
-    let trainer = try Trainer(drawing: job.network, job.objective, job.configuration, on: communicator)
+    let trainer = try Trainer(job.network, job.objective, job.configuration, on: communicator)
     trainer.metadata = job.metadata
     if let resumed = job.resumed {
       try communicator.agreeing("resume", at: .starting) {
@@ -136,6 +137,8 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let validation: (any DigestedDataset)?
     let test: (any DigestedDataset)?
     let resumed: (path: String, checkpoint: Checkpoint)?
+    /// What was taken of the weights that it begins with, and what is frozen.
+    let weightLines: [String]
     /// Whether the job goes on by itself from where an earlier start of it had come to.
     let isRecovered: Bool
     let saving: CheckpointPlan?
@@ -151,7 +154,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
       try job.resumed.map { try checkSamples(of: $0, job.train) }
       job.metadata.trainingData = try job.train.digest
       job.observers = try observers(job, communicator)
-      return communicator.size > 1 ? try self.identity(job.train, job.test, job.resumed?.checkpoint) : []
+      return communicator.size > 1 ? try self.identity(job) : []
     }
     // Only what is the same on all ranks may be shared by them.
     try Replicas.agree(identity, over: communicator)
@@ -167,10 +170,11 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
       ?? resumedPlace.map { path in
         try CheckpointFolder.load(path) { if communicator.isRoot { Console.warn($0) } }
       }
-    var configuration = try configure(entry, resumed, ranks: communicator.size)
+    let weights = try startingWeights(resumed, isRecovered: recovered != nil)
+    var configuration = try configure(entry, resumed, weights, ranks: communicator.size)
     let opened = try entry.open(data, configuration)
     try resumed.map { try opened.checkVocabularies(data, against: $0.checkpoint.metadata, of: $0.path) }
-    let knownWidth = resumed == nil ? 1 : configuration.sizes.width
+    let knownWidth = resumed == nil && weights == nil ? 1 : configuration.sizes.width
     let hidden = try ModelSizes.checked(hidden: hidden, entry) ?? configuration.sizes.hidden
     configuration.sizes = opened.sizes
     configuration.sizes.hidden = hidden
@@ -193,26 +197,27 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let network = entry.make(configuration.sizes)
     try entry.task.check(network, model, train, configuration.sizes)
     try checkStatistics(of: network, configuration, samples)
+    network.initializeAll(seed: configuration.seed)
+    let lines = try begin(network, configuration, weights, warns: communicator.isRoot)
     return Job(
       entry: entry, data: opened, configuration: configuration, asked: asked, network: network,
       objective: opened.objective, metadata: opened.metadata, train: train, validation: splits.validation,
-      test: splits.test, resumed: resumed,
+      test: splits.test, resumed: resumed, weightLines: lines,
       isRecovered: recovered != nil,
       saving: try savingPlan(resumed, isRecovered: recovered != nil, communicator), snapshots: try snapshotPlan())
   }
 
   /// Options beside the configuration, and inputs, that must be the same on all ranks.
-  private func identity(_ train: any DigestedDataset, _ test: (any DigestedDataset)?, _ resumed: Checkpoint?) throws
-    -> [String]
-  {
-    let start = try resumed.map { "step \($0.position.step) with model \(try $0.modelDigest())" }
+  private func identity(_ job: Job) throws -> [String] {
+    let start = try job.resumed.map { "step \($0.checkpoint.position.step) with model \(try $0.checkpoint.modelDigest())" }
+    let weights = job.weightLines.isEmpty ? "none" : try Checkpoint.digest(job.network.state)
     return [
       "checkpoint \(checkpoint ?? "none")", "checkpoint-every \(checkpointEvery ?? "default")",
       "overwrite \(overwrite)", "keep \(keep ?? 0)", "keep-every \(keepEvery ?? "none")",
       "keep-best \(keepBest ?? "default")", "snapshot-every \(snapshotEvery ?? "default")",
       "resume \(start ?? "none")", "check-numerics \(checkNumerics)", "folds \(folds ?? 0)",
       "submission \(submission ?? "none")", "build \(try Build.digest())",
-      "training data \(try train.digest)", "test data \(try test?.digest ?? "none")",
+      "training data \(try job.train.digest)", "test data \(try job.test?.digest ?? "none")", "weights \(weights)",
     ] + tracing.identity
   }
 
@@ -282,6 +287,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
       "\(model) on \(ranks): \(job.train.count) training samples\(held), \(job.test?.count ?? 0) test samples")
     if communicator.sumsInBackground, let sums = communicator.sumDescription { Console.show("sums: \(sums)") }
     if let text = try? job.configuration.json() { Console.show(text) }
+    for line in job.weightLines { Console.show(line) }
     if job.configuration.scaleBatch {
       Console.show(job.configuration.scalingText(by: job.resumed == nil ? communicator.size : nil))
     }

@@ -113,7 +113,9 @@ extension Tensor {
       }
     }
     let whole = shape
-    return view(Shape(extents), strides: steps, offset: start).recorded([self], function: "subscript") { gradient in
+    return view(Shape(extents), strides: steps, offset: start).recorded(
+      [self], function: "subscript", as: .slice(selections, of: whole)
+    ) { gradient in
       let result = Tensor.zeros(whole, gradient.dtype)
       result.selecting(selections).assign(gradient)
       return [result]
@@ -144,7 +146,9 @@ extension Tensor {
       }
     }
     let whole = shape
-    return result.recorded([self], function: "selected") { gradient in
+    return result.recorded(
+      [self], function: "selected", as: TracedOperation("Gather", ["axis": .int(axis), "indices": .ints(positions)])
+    ) { gradient in
       let sum = Tensor.zeros(whole, gradient.dtype)
       for (index, position) in positions.enumerated() {
         let all = [TensorSelection](repeating: .all, count: axis)
@@ -177,7 +181,9 @@ extension Tensor {
     let offsets = gatherOffsets(positions, indices.shape, axis)
     let result = try dtype.perform(PickElements(source: packed(), offsets: offsets, shape: indices.shape))
     let whole = shape
-    return result.recorded([self], function: "gathered") { gradient in
+    return result.recorded(
+      [self], function: "gathered", as: TracedOperation("GatherElements", ["axis": .int(axis)]), with: [indices]
+    ) { gradient in
       let sum = Tensor.zeros(whole, gradient.dtype)
       try gradient.dtype.perform(AddElements(target: sum, offsets: offsets, values: gradient.packed()))
       return [sum]
@@ -192,6 +198,33 @@ extension Tensor {
       for other in taken.indices where other != axis { offset += flat / theirs[other] % taken[other] * mine[other] }
       return offset
     }
+  }
+}
+
+extension TracedOperation {
+  /// A part of each axis that isn't taken whole; `squeezed` are the axes of which one position is left, and go away.
+  fileprivate static func slice(_ selections: [TensorSelection], of shape: Shape) -> TracedOperation {
+    var (starts, ends, axes, steps, squeezed): ([Int], [Int], [Int], [Int], [Int]) = ([], [], [], [], [])
+    for (axis, selection) in selections.enumerated() {
+      func part(_ start: Int, _ end: Int, _ step: Int) {
+        (starts, ends, axes, steps) = (starts + [start], ends + [end], axes + [axis], steps + [step])
+      }
+      switch selection {
+      case .one(let index):
+        // The last one is so of any extent.
+        part(index, index == -1 ? Int.max : index + 1, 1)
+        squeezed.append(axis)
+      case .range(let start, let end, let step):
+        let isWhole = start == 0 && step == 1 && (end ?? shape[axis]) == shape[axis]
+        if !isWhole { part(start, end.map { $0 == shape[axis] ? Int.max : $0 } ?? Int.max, step) }
+      }
+    }
+    return TracedOperation(
+      "Slice",
+      [
+        "starts": .ints(starts), "ends": .ints(ends), "axes": .ints(axes), "steps": .ints(steps),
+        "squeezed": .ints(squeezed),
+      ])
   }
 }
 

@@ -48,6 +48,13 @@ public struct ModelEntry: Sendable {
     self.recipe = recipe
   }
 
+  /// Of one sample, for a network of such sizes.
+  public func shape(of sizes: ModelSizes) -> [Int] {
+    if let inputs = sizes.inputs { return inputs }
+    if inputShape.count == 3 { return [sizes.channels] + inputShape.dropFirst() }
+    return inputShape.count == 1 && sizes.features > 1 ? [sizes.features] : inputShape
+  }
+
   /// Opens the dataset at `path` and checks that it fits this model.
   public func open(_ path: String, _ configuration: Configuration? = nil) throws -> any TaskData {
     try task.open(path, for: self, configuration ?? recipe)
