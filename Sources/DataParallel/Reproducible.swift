@@ -29,6 +29,9 @@ public final class Reproducible: Strategy {
     try reducer.begin(replica.summed)
   }
 
+  /// A slice's gradients of dense layers are small work and large memory: the tree's sums are computed without them.
+  public var addsOwedGradients: Bool { ledger?.isOpen != true }
+
   /// Not where the ledger will want to see what the slice came to.
   public func gradientReady(_ tensor: Tensor) throws {
     if ledger?.isOpen != true { try reducer.gradientReady(tensor) }

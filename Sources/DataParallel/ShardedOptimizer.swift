@@ -35,6 +35,7 @@ public final class ShardedOptimizer: Strategy {
     }
   }
 
+  public var addsOwedGradients: Bool { inner.addsOwedGradients }
   public func beginStep() throws { try inner.beginStep() }
   public func gradientReady(_ tensor: Tensor) throws { try inner.gradientReady(tensor) }
   public func endSlice(_ sums: [Double]) throws { try inner.endSlice(sums) }

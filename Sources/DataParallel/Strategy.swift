@@ -22,6 +22,9 @@ public protocol Strategy: AnyObject {
 
   // MARK: Gradients
 
+  /// Whether slices' gradients are added to each other later than `endSlice`: backward may owe them until then.
+  var addsOwedGradients: Bool { get }
+
   /// Forgets what a step that failed has left behind.
   func beginStep() throws
   /// Takes note that backward is done with a tensor, in the step's last slice.
@@ -82,6 +85,7 @@ public enum StatisticsScope {
 /// What most strategies do alike: every rank has the whole replica and optimizer, and the same gradients after `reduce`.
 extension Strategy {
   public var ledger: GradientLedger? { nil }
+  public var addsOwedGradients: Bool { false }
   public func gradientNorm() throws -> Double { try Optimizers.gradientNorm(of: replica.parameters) }
   public func clip(_ limit: Double) throws { try clipGradients(replica.parameters, norm: limit) }
   public func gradientSize() throws -> GradientSize { try GradientSize(of: replica.summed) }

@@ -1,3 +1,4 @@
+import Kernels
 import MessagePassing
 import Tensors
 
@@ -54,7 +55,7 @@ public final class TreeReducer {
     given.insert(ObjectIdentifier(tensor))
     var sum = tensor.gradient ?? .zeros(tensor.shape)
     // As `add` would: each sum that waits is the left sibling of what is behind it.
-    for left in waiting.reversed() { sum = left.gradients[place] + sum }
+    for left in waiting.reversed() { sum = left.gradients[place].owingSum(with: sum) ?? left.gradients[place] + sum }
     tensor.gradient = sum
     try pairs.gradientReady(tensor)
   }
@@ -164,15 +165,19 @@ public final class TreeReducer {
 private final class LocalSum {
   private(set) var node: Range<Int>
   /// In the order of the tensors; memory of nobody else.
-  let gradients: [Tensor]
+  private(set) var gradients: [Tensor]
 
   init(node: Range<Int>, gradients: [Tensor]) { (self.node, self.gradients) = (node, gradients) }
 
   /// Becomes the sum of this node and its right sibling. Two numbers add to the same bits in either order.
   func absorb(_ right: LocalSum) throws {
-    for (own, other) in zip(gradients, right.gradients) {
+    for (index, (own, other)) in zip(gradients, right.gradients).enumerated() {
+      if let sum = own.owingSum(with: other) {
+        gradients[index] = sum
+        continue
+      }
       try own.withElements(as: Float.self, reading: other) { count, own, _, other in
-        for i in 0..<count { own[i] += other[i] }
+        PairSum.add(other, to: own, count: count)
       }
     }
     node = node.lowerBound..<right.node.upperBound
@@ -195,7 +200,10 @@ private struct SumMessage {
 
   init(_ left: LocalSum, plus right: LocalSum) throws {
     try self.init(like: left.gradients)
-    try fill(zip(left.gradients, right.gradients).map { [$0, $1] })
+    try fill(
+      zip(left.gradients, right.gradients).map { left, right in
+        left.owingSum(with: right).map { [$0] } ?? [left, right]
+      })
   }
 
   /// Writes the sum of one or two gradients for each tensor.

@@ -86,10 +86,6 @@ public protocol Backend: Sendable {
   func recurrenceGradient(
     _ recurrence: Recurrence, _ inputs: Recurrence.Inputs, outputs: ConstantFloats, memory: ConstantFloats,
     ofOutputs: ConstantFloats, ofCell: ConstantFloats?, into result: Recurrence.Derivatives) throws
-  /// The derivative of the weight, `[gates · hidden, hidden]`, from those of its products.
-  func recurrenceWeightGradient(
-    _ recurrence: Recurrence, products: ConstantFloats, outputs: ConstantFloats, hidden: ConstantFloats?,
-    into result: Floats) throws
 }
 
 /// Memory that a kernel writes to.
@@ -155,13 +151,5 @@ extension Backend {
   ) throws {
     try RecurrentSteps(recurrence, self).backward(
       inputs, outputs: outputs, memory: memory, ofOutputs: ofOutputs, ofCell: ofCell, into: result)
-  }
-
-  public func recurrenceWeightGradient(
-    _ recurrence: Recurrence, products: ConstantFloats, outputs: ConstantFloats, hidden: ConstantFloats?,
-    into result: Floats
-  ) throws {
-    try RecurrentSteps(recurrence, self).weightDerivative(
-      products: products, outputs: outputs, hidden: hidden, into: result)
   }
 }

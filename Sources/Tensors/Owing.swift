@@ -1,4 +1,5 @@
 import Glibc
+import Kernels
 
 // Fusion is invisible: a convolution or a batch normalisation owes its result until somebody looks, and a ReLU that comes
 // before anybody has joins its kernel.
@@ -14,6 +15,8 @@ final class Debt {
   /// What the kernel will read, as it was when it was asked for.
   private let sources: [Storage]
   private let versions: Int
+  /// What is owed, if it is products that may be added to others.
+  let products: (products: OwedProducts, kernels: any Backend)?
 
   init(
     _ sources: [Tensor], result: @escaping () throws -> Tensor, joined: @escaping () throws -> Tensor
@@ -21,6 +24,15 @@ final class Debt {
     (self.result, self.joined) = (result, joined)
     self.sources = sources.map(\.storage)
     versions = self.sources.reduce(0) { $0 &+ $1.version }
+    products = nil
+  }
+
+  /// Of products, which no ReLU joins.
+  init(_ products: OwedProducts, _ kernels: any Backend, result: @escaping () throws -> Tensor) {
+    (self.result, joined) = (result, result)
+    sources = products.factors.map(\.storage)
+    versions = sources.reduce(0) { $0 &+ $1.version }
+    self.products = (products, kernels)
   }
 
   fileprivate func reads(_ storage: Storage) -> Bool { sources.contains { $0 === storage } }

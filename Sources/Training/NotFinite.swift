@@ -61,8 +61,11 @@ public struct NotFiniteError: Failure, Equatable {
 final class GradientWatch {
   private var odd: Set<ObjectIdentifier> = []
 
+  /// Products that are owed are finite if their factors are, unless numbers overflow: that shows in the sum over all ranks.
   func look(at tensor: Tensor) throws {
-    if let gradient = tensor.gradient, try !gradient.isFinite() { odd.insert(ObjectIdentifier(tensor)) }
+    guard let gradient = tensor.gradient else { return }
+    let parts = gradient.owedFactors ?? [gradient]
+    if try !parts.allSatisfy({ try $0.isFinite() }) { odd.insert(ObjectIdentifier(tensor)) }
   }
 
   var isFinite: Bool { odd.isEmpty }

@@ -155,9 +155,11 @@ public final class Trainer {
     addingTo own: inout Totals
   ) throws {
     let isFinal = isLast && !checks.numerics
-    try loss?.sum.backward(seed: 1 / Double(batch.globalWeight)) { [strategy] tensor in
-      try watch?.look(at: tensor)
-      if isFinal { try strategy.gradientReady(tensor) }
+    try OwedGradients.run(strategy.addsOwedGradients) {
+      try loss?.sum.backward(seed: 1 / Double(batch.globalWeight)) { [strategy] tensor in
+        try watch?.look(at: tensor)
+        if isFinal { try strategy.gradientReady(tensor) }
+      }
     }
     let sums = try loss?.totals.values(of: own.names) ?? [Double](repeating: 0, count: own.names.count)
     own += Totals(own.names, sums)

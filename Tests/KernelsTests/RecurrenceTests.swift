@@ -33,18 +33,15 @@ struct RecurrenceTests {
         recurrence, inputs, gates: own.pointer, outputs: outputs.pointer, cells: cells.pointer,
         memory: memory.pointer)
       let (toGates, toProducts) = (GuardedBuffer(gates.count), GuardedBuffer(gates.count))
-      let (toHidden, toCell, toWeight) = (GuardedBuffer(states), GuardedBuffer(states), GuardedBuffer(weight.count))
+      let (toHidden, toCell) = (GuardedBuffer(states), GuardedBuffer(states))
       let products = cell == .gru ? toProducts : toGates
       try kernels.recurrenceGradient(
         recurrence, inputs, outputs: outputs.pointer, memory: memory.pointer, ofOutputs: ofOutputs.pointer,
         ofCell: cell == .lstm ? UnsafePointer(ofCell.pointer) : nil,
         into: .init(
           gates: toGates.pointer, products: products.pointer, hidden: toHidden.pointer, cell: toCell.pointer))
-      try kernels.recurrenceWeightGradient(
-        recurrence, products: products.pointer, outputs: outputs.pointer, hidden: inputs.hidden,
-        into: toWeight.pointer)
       #expect(memory.guardsAreIntact)
-      return [outputs, toGates, products, toHidden, toWeight] + (cell == .lstm ? [cells, toCell] : [])
+      return [outputs, toGates, products, toHidden] + (cell == .lstm ? [cells, toCell] : [])
     }
     let wanted = try run(Reference())
     for backend in BackendName.fast {

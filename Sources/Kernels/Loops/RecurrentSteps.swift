@@ -65,24 +65,6 @@ struct RecurrentSteps<Kernels: Backend> {
       into: result.hidden, accumulating: cell == .gru)
   }
 
-  /// The derivative of the weight, `[gates · hidden, hidden]`: one product over all steps.
-  func weightDerivative(
-    products: UnsafePointer<Float>, outputs: UnsafePointer<Float>, hidden first: UnsafePointer<Float>?,
-    into result: Floats
-  ) throws {
-    let pairs = (steps - 1) * batch
-    try kernels.multiply(
-      rows: gateWidth, columns: hidden, inner: pairs,
-      .init(products + (recurrence.isReversed ? 0 : gatesCount), isTransposed: true, rowStride: gateWidth),
-      .init(outputs + (recurrence.isReversed ? stateCount : 0), isTransposed: false, rowStride: hidden), into: result,
-      accumulating: false)
-    guard let first else { return }
-    try kernels.multiply(
-      rows: gateWidth, columns: hidden, inner: batch,
-      .init(products + step(0) * gatesCount, isTransposed: true, rowStride: gateWidth),
-      .init(first, isTransposed: false, rowStride: hidden), into: result, accumulating: true)
-  }
-
   /// The hidden state that the `index`-th computed step started from; nil for zeros.
   func previous(
     _ outputs: UnsafePointer<Float>, _ index: Int, _ first: UnsafePointer<Float>?

@@ -135,3 +135,13 @@ public enum ColumnSum {
     }
   }
 }
+
+/// Sums of two numbers each.
+public enum PairSum {
+  /// `target[i] += source[i]`, by all threads: adding is a matter of memory.
+  public static func add(_ source: ConstantFloats, to target: Floats, count: Int) {
+    KernelThreads.share(count, inParts: KernelThreads.parts(ofWork: count), multiplesOf: 16) { range in
+      for i in range { target[i] += source[i] }
+    }
+  }
+}

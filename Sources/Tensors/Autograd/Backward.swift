@@ -33,7 +33,8 @@ extension Tensor {
     guard gradient.dtype.isFloat else { throw TensorError("backward", "a gradient is float, not \(gradient.dtype)") }
     try withoutGradient {
       guard let root = node else {
-        accumulate(gradient.to(dtype), intoLeaf: self)
+        var own: Tensor? = gradient.to(dtype)
+        accumulate(&own, intoLeaf: self)
         try ready?(self)
         return
       }
@@ -63,10 +64,11 @@ public func accumulate(_ derivative: Tensor, into sum: inout Tensor?) {
 }
 
 /// Adds `derivative` to the gradient of `leaf`, in memory of its own: clipping and reducing change gradients in place, and
-/// a rule may hand the same tensor to both of its inputs, or a view of what it was given.
-private func accumulate(_ derivative: consuming Tensor, intoLeaf leaf: Tensor) {
-  if leaf.gradient != nil { return accumulate(derivative, into: &leaf.gradient) }
-  var own = derivative
+/// a rule may hand the same tensor to both of its inputs, or a view of what it was given. Taken from its place, so that what
+/// nobody else refers to is kept without a copy.
+private func accumulate(_ derivative: inout Tensor?, intoLeaf leaf: Tensor) {
+  guard var own = derivative.take() else { return }
+  if leaf.gradient != nil { return accumulate(own, into: &leaf.gradient) }
   let isOwn = isKnownUniquelyReferenced(&own) && isKnownUniquelyReferenced(&own.storage) && own.storage.isWritable
   leaf.gradient = isOwn && own.isContiguous ? own : own.copy()
   leaf.gradient?.isDerivative = true
@@ -119,14 +121,13 @@ private struct BackwardPass {
       watch?.derives(derivatives, at: node.place)
       if !keepingGraph { node.release() }
       for (index, input) in inputs.enumerated() {
-        // Taken out, so that a derivative of which there is no other reference can be kept without a copy.
-        let derivative = index < derivatives.count ? derivatives[index].take() : nil
-        try derivative?.check()
+        // Without a look: it may be owed.
+        if index < derivatives.count, let error = derivatives[index]?.fault { throw error }
         if let source = input.node {
-          guard let derivative else { continue }
+          guard index < derivatives.count, let derivative = derivatives[index].take() else { continue }
           accumulate(derivative, into: &source.arrived)
         } else if input.requiresGradient {
-          if let derivative { accumulate(derivative, intoLeaf: input) }
+          if index < derivatives.count { accumulate(&derivatives[index], intoLeaf: input) }
           input.pendingUses -= 1
           if input.pendingUses == 0 { try ready?(input) }
         }

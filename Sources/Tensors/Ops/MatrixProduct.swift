@@ -87,14 +87,14 @@ extension Tensor {
     ) { gradient in
       [
         self.tracksGradient ? try gradient.multiplied(weight, kernels) : nil,
-        weight.tracksGradient ? try gradient.turned.multiplied(self, kernels) : nil,
+        weight.tracksGradient ? try .products([(gradient.turned, self)], weight.shape, kernels) : nil,
         bias?.tracksGradient ?? false ? gradient.sum(0) : nil,
       ]
     }
   }
 
   /// A matrix's transpose as a view. Not recorded.
-  private final var turned: Tensor {
+  final var turned: Tensor {
     view([shape[1], shape[0]], strides: [strides[1], strides[0]], offset: offset)
   }
 
@@ -147,13 +147,13 @@ extension Tensor {
   }
 
   /// This matrix, copied if neither its rows nor its columns are without gaps.
-  private final func withUnitStride() -> Tensor {
+  final func withUnitStride() -> Tensor {
     let isRows = (strides[1] == 1 || shape[1] == 1) && strides[0] >= Swift.max(shape[1], 1)
     let isColumns = (strides[0] == 1 || shape[0] == 1) && strides[1] >= Swift.max(shape[0], 1)
     return isRows || isColumns ? self : packed()
   }
 
-  private final func operand() throws -> MatrixOperand {
+  final func operand() throws -> MatrixOperand {
     let isRows = (strides[1] == 1 || shape[1] == 1) && strides[0] >= Swift.max(shape[1], 1)
     return .init(
       try pointer(), isTransposed: !isRows, rowStride: Swift.max(isRows ? strides[0] : strides[1], 1),

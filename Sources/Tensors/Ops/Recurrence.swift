@@ -189,17 +189,16 @@ private final class RecurrentCall {
     let gates = try Tensor(uninitialized: gateShape, .float32)
     let products = hasOwnBias ? try Tensor(uninitialized: gateShape, .float32) : gates
     let first = try [Tensor(uninitialized: stateShape, .float32), Tensor(uninitialized: stateShape, .float32)]
-    let weight = try Tensor(uninitialized: weights.hidden.shape, .float32)
     try withInputs {
       try kernels.recurrenceGradient(
         loop, $0, outputs: outputs.pointer(), memory: memory.pointer(), ofOutputs: gradient.pointer(),
         ofCell: ofCell.map { UnsafePointer(try $0.pointer(Float.self)) },
         into: .init(
           gates: gates.pointer(), products: products.pointer(), hidden: first[0].pointer(), cell: first[1].pointer()))
-      try kernels.recurrenceWeightGradient(
-        loop, products: products.pointer(), outputs: outputs.pointer(), hidden: $0.hidden, into: weight.pointer())
     }
-    return try [ofInput(gates), ofInputWeight(gates), weight, gates.sum(0), products.sum(0)]
+    return try [
+      ofInput(gates), ofInputWeight(gates), ofHiddenWeight(products, outputs), gates.sum(0), products.sum(0),
+    ]
       + (state == nil ? [] : [first[0]]) + (cellState == nil ? [] : [first[1]])
   }
 
@@ -209,10 +208,24 @@ private final class RecurrentCall {
     needsInputDerivative ? try gates.product(weights.input, kernels).reshaped(input.shape) : nil
   }
 
+  /// One product over all steps but the first, whose state before is another tensor.
+  private func ofHiddenWeight(_ products: Tensor, _ outputs: Tensor) throws -> Tensor {
+    let (batch, pairs) = (loop.batch, (loop.steps - 1) * loop.batch)
+    let states = outputs.reshaped([loop.steps * batch, loop.hidden])
+    let (later, earlier) = loop.isReversed ? (0, batch) : (batch, 0)
+    var factors = [(left: products[later..<later + pairs].turned, right: states[earlier..<earlier + pairs])]
+    if let state {
+      let first = loop.isReversed ? pairs : 0
+      factors.append((left: products[first..<first + batch].turned, right: state))
+    }
+    return try .products(factors, weights.hidden.shape, kernels)
+  }
+
   /// One product; with tokens, each row is added to its token's.
   private func ofInputWeight(_ gates: Tensor) throws -> Tensor {
     guard let tokens else {
-      return try gates.transposed().product(input.reshaped([gateShape[0], input.shape[2]]), kernels)
+      return try .products(
+        [(gates.turned, input.reshaped([gateShape[0], input.shape[2]]))], weights.input.shape, kernels)
     }
     return try gates.addedToRows(tokens, of: weights.input.shape[1]).transposed()
   }

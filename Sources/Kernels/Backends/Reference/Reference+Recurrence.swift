@@ -56,26 +56,6 @@ extension Reference {
       for i in 0..<count { result.hidden[i] = Float(straight[i] + recurrence.returned(i, step, inputs, result)) }
     }
   }
-
-  public func recurrenceWeightGradient(
-    _ recurrence: Recurrence, products: ConstantFloats, outputs: ConstantFloats, hidden: ConstantFloats?,
-    into result: Floats
-  ) throws {
-    let (width, units) = (recurrence.gateWidth, recurrence.hidden)
-    for gate in 0..<width {
-      for unit in 0..<units {
-        var sum = 0.0
-        for index in 0..<recurrence.steps {
-          guard let before = recurrence.before(outputs, index, hidden) else { continue }
-          let own = products + recurrence.step(index) * recurrence.gatesCount
-          for row in 0..<recurrence.batch {
-            sum += Double(own[row * width + gate]) * Double(before[row * units + unit])
-          }
-        }
-        result[gate * units + unit] = Float(sum)
-      }
-    }
-  }
 }
 
 extension Recurrence {
