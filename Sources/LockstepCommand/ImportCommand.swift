@@ -13,7 +13,8 @@ struct ImportCommand<Tool: LockstepTool>: SoloCommand {
         """)
   }
 
-  @Argument(help: "A .safetensors file, a .safetensors.index.json, an HDF5 file, or a folder with one of the first two.")
+  @Argument(
+    help: "A .safetensors file, a .safetensors.index.json, an HDF5 file, or a folder with one of the first two.")
   var file: String
   @Option(help: "The model that the weights are of; `lockstep models` lists them.") var model: String
   @Option(help: "The checkpoint to make: a file such as model.h5, or a folder.") var output: String
@@ -25,7 +26,7 @@ struct ImportCommand<Tool: LockstepTool>: SoloCommand {
   var map: [String] = []
   @Option(help: "A dataset such as the model was trained on.") var data: String?
   @Option(help: "How the images are normalised that the model was trained on: means:deviations.") var normalize: String?
-  @OptionGroup(title: "Sizes of the model") var sizing: SizeOptions
+  @OptionGroup(title: "Sizes of the model") var sizing: DataSizeOptions
 
   func run() throws {
     let entry = try Tool.registry().find(model)
@@ -77,8 +78,8 @@ struct ImportCommand<Tool: LockstepTool>: SoloCommand {
   }
 }
 
-/// The sizes of a model, where no data say them.
-struct SizeOptions: ParsableArguments {
+/// The sizes of a model that data decide, where there are none.
+struct DataSizeOptions: ParsableArguments {
   @Option(help: "Classes that it tells apart.") var classes: Int?
   @Option(help: "Channels of an image.") var channels: Int?
   @Option(help: "Columns of a table.") var features: Int?
@@ -98,7 +99,9 @@ struct SizeOptions: ParsableArguments {
     ]
     for (name, (given, size)) in all {
       guard let given else { continue }
-      guard (1...1 << 20).contains(given) else { throw ConfigurationError("\(name) is \(given), but must be in 1…\(1 << 20)") }
+      guard (1...1 << 20).contains(given) else {
+        throw ConfigurationError("\(name) is \(given), but must be in 1…\(1 << 20)")
+      }
       sizes[keyPath: size] = given
     }
     if let inputs {
@@ -108,7 +111,8 @@ struct SizeOptions: ParsableArguments {
       else {
         throw ConfigurationError(
           entry.flattens
-            ? "inputs is '\(inputs)', but must be a shape such as 3,32,32" : "inputs is for models of any shape, not \(entry.name)")
+            ? "inputs is '\(inputs)', but must be a shape such as 3,32,32"
+            : "inputs is for models of any shape, not \(entry.name)")
       }
       sizes.inputs = extents
     }

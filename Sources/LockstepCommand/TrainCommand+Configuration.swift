@@ -83,7 +83,9 @@ extension TrainCommand {
     }
     var base = old ?? entry.recipe
     // A checkpoint of this model knows how wide it is.
-    if let json = weights?.checkpoint?.configuration, let known = try? Configuration(json: json, path: ""), known.model == model {
+    if let json = weights?.checkpoint?.configuration, let known = try? Configuration(json: json, path: ""),
+      known.model == model
+    {
       base.sizes = known.sizes
     }
     // The optimizer steps wanted are those of this command, not of the one that was stopped.

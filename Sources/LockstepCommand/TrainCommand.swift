@@ -52,7 +52,8 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   /// What the options say of the configuration.
   var given: [String: String] {
     [
-      optimization.given, scheduling.given, fineTuning.given, loading.given, splitting.given, sequences.given, images.given,
+      optimization.given, scheduling.given, fineTuning.given, loading.given, splitting.given, sequences.given,
+      images.given,
       reproducibility.given, distribution.given, kernelling.given,
     ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
   }
@@ -209,7 +210,9 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
 
   /// Options beside the configuration, and inputs, that must be the same on all ranks.
   private func identity(_ job: Job) throws -> [String] {
-    let start = try job.resumed.map { "step \($0.checkpoint.position.step) with model \(try $0.checkpoint.modelDigest())" }
+    let start = try job.resumed.map {
+      "step \($0.checkpoint.position.step) with model \(try $0.checkpoint.modelDigest())"
+    }
     let weights = job.weightLines.isEmpty ? "none" : try Checkpoint.digest(job.network.state)
     return [
       "checkpoint \(checkpoint ?? "none")", "checkpoint-every \(checkpointEvery ?? "default")",

@@ -83,14 +83,17 @@ extension Configuration {
     let names = network.namedParameters.map(\.name)
     let meant = patterns.map { $0.among(names) }
     if let idle = zip(patterns, meant).first(where: { !names.contains(where: $0.1.matches) })?.0 {
-      throw ConfigurationError("freeze '\(idle.text)' means no parameter of \(model), which has \(names.listed(atMost: 40))")
+      throw ConfigurationError(
+        "freeze '\(idle.text)' means no parameter of \(model), which has \(names.listed(atMost: 40))")
     }
     let frozen = network.freeze { name in meant.contains { $0.matches(name) } }
     if frozen.count == names.count {
       throw ConfigurationError("freeze '\(self.freeze.text)' leaves nothing to train of \(model)")
     }
     let counts = network.namedParameters.reduce(into: (trained: 0, frozen: 0)) { counts, entry in
-      if entry.tensor.requiresGradient { counts.trained += entry.tensor.elementCount } else {
+      if entry.tensor.requiresGradient {
+        counts.trained += entry.tensor.elementCount
+      } else {
         counts.frozen += entry.tensor.elementCount
       }
     }

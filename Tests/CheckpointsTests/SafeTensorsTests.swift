@@ -41,7 +41,8 @@ func fixture(_ name: String) -> String {
     let folder = try TemporaryFolder()
     let odd = [0, -0.0, .leastNonzeroMagnitude, .greatestFiniteMagnitude, 1 / 3, Float(bitPattern: 0x7FC1_2345)]
     let state: [(name: String, tensor: Tensor)] = [
-      ("flags", Tensor([true, false, true])), ("0.weight", Tensor(odd, shape: [2, 3])), ("a \"b\"\\\n", Tensor([Int64.min])),
+      ("flags", Tensor([true, false, true])), ("0.weight", Tensor(odd, shape: [2, 3])),
+      ("a \"b\"\\\n", Tensor([Int64.min])),
       ("transposed", Tensor(odd, shape: [2, 3]).transposed()), ("scalar", Tensor(Float(2))), ("none", .zeros([3, 0])),
     ]
     try SafeTensors.save(state, to: folder.file("w.safetensors"))
@@ -61,7 +62,8 @@ func fixture(_ name: String) -> String {
   @Test(.enabled(if: Python.withSafeTensors != nil)) func pythonReadsIt() throws {
     let folder = try TemporaryFolder()
     let state: [(name: String, tensor: Tensor)] = [
-      ("0.weight", Tensor([Float(1), 2, 3, 4], shape: [2, 2])), ("steps", Tensor(Int64(7))), ("ä", Tensor([Float(0.5)])),
+      ("0.weight", Tensor([Float(1), 2, 3, 4], shape: [2, 2])), ("steps", Tensor(Int64(7))),
+      ("ä", Tensor([Float(0.5)])),
     ]
     try SafeTensors.save(state, to: folder.file("w.safetensors"))
     let printed = try Python.run(
@@ -110,9 +112,11 @@ func fixture(_ name: String) -> String {
 
   private static let one = #""a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}"#
   private static let lies: [(header: String, data: Int, words: String)] = [
-    ("{\(one)", 8, "expected '}', found the end"), ("[]", 0, "expected '{', found '['"), ("", 0, "expected '{', found the end"),
+    ("{\(one)", 8, "expected '}', found the end"), ("[]", 0, "expected '{', found '['"),
+    ("", 0, "expected '{', found the end"),
     ("{\(one),\(one)}", 8, #"a second "a""#), ("{\(one)}x", 8, "expected the end"),
-    ("{\(one)}", 7, "a lies at 0…8, but the tensors have 7 bytes"), ("{\(one)}", 12, "the last 4 bytes belong to no tensor"),
+    ("{\(one)}", 7, "a lies at 0…8, but the tensors have 7 bytes"),
+    ("{\(one)}", 12, "the last 4 bytes belong to no tensor"),
     ("{}", 1, "the last 1 bytes belong to no tensor"),
     (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#, 8, "4 bytes before a belong to no tensor"),
     (#"{\#(one),"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}"#, 12, "b begins within a"),
@@ -124,7 +128,10 @@ func fixture(_ name: String) -> String {
     (#"{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}}"#, 8, "absurd shape"),
     (#"{"a":{"dtype":"F32","shape":[4611686018427387904,0],"data_offsets":[0,0]}}"#, 0, "absurd shape"),
     (#"{"a":{"dtype":"F32","shape":[0,4611686018427387904],"data_offsets":[0,0]}}"#, 0, "absurd shape"),
-    (#"{"a":{"dtype":"U8","shape":[\#([String](repeating: "1", count: 33).joined(separator: ","))],"data_offsets":[0,1]}}"#, 1, "absurd shape"),
+    (
+      #"{"a":{"dtype":"U8","shape":[\#([String](repeating: "1", count: 33).joined(separator: ","))],"data_offsets":[0,1]}}"#,
+      1, "absurd shape"
+    ),
     (#"{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}"#, 8, "expected a whole number from 0 on, found '-'"),
     (#"{"a":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}}"#, 8, "expected a whole number from 0 on"),
     (#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,9223372036854775808]}}"#, 8, "a number past 2^63"),
@@ -136,7 +143,8 @@ func fixture(_ name: String) -> String {
     (#"{"a":{"more":\#(String(repeating: #"{"x":"#, count: 100_000))}}"#, 0, "nested deeper than 32"),
     (#"{"a":{"more":nothing}}"#, 0, "expected a value"), (#"{"__metadata__":{"a":1}}"#, 0, "expected '\"'"),
     (#"{"__metadata__":{"a":"\ud800"}}"#, 0, "half a character"), (#"{"__metadata__":{"a":"\x"}}"#, 0, "an escape"),
-    (#"{"__metadata__":{"a":"\u00g0"}}"#, 0, "four hexadecimal digits"), ("{\"__metadata__\":{\"a\n\":\"\"}}", 0, "byte 10 within"),
+    (#"{"__metadata__":{"a":"\u00g0"}}"#, 0, "four hexadecimal digits"),
+    ("{\"__metadata__\":{\"a\n\":\"\"}}", 0, "byte 10 within"),
     (#"{"a"#, 0, "a text without its end"),
   ]
 
@@ -152,7 +160,9 @@ func fixture(_ name: String) -> String {
     }
     try refuse([], "0 bytes, not even its header's length")
     try refuse([1, 2, 3], "3 bytes, not even its header's length")
-    try refuse(bytes(Array("{\"".utf8) + [0xFF, 0xFE] + Array("\":{}}".utf8), 0), "byte 9, in the header: a text that is no UTF-8")
+    try refuse(
+      bytes(Array("{\"".utf8) + [0xFF, 0xFE] + Array("\":{}}".utf8), 0),
+      "byte 9, in the header: a text that is no UTF-8")
   }
 
   /// A header that would fill the memory is refused by its length alone.

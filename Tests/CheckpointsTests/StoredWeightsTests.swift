@@ -31,7 +31,8 @@ import Testing
   @Test func namesBecomeOthers() throws {
     let map = try NameMap(["encoder.*.w=features.*.weight,teacher.*=", "old=new", "*.gamma.*=*.weight.*"])
     let pairs: KeyValuePairs<String, String?> = [
-      "encoder.0.w": "features.0.weight", "encoder.0.b": "encoder.0.b", "teacher.0.w": nil, "old": "new", "old.x": "old.x",
+      "encoder.0.w": "features.0.weight", "encoder.0.b": "encoder.0.b", "teacher.0.w": nil, "old": "new",
+      "old.x": "old.x",
       "a.gamma.b": "a.weight.b", "a.b.gamma.c.d": "a.b.weight.c.d",
     ]
     for (old, new) in pairs { #expect(map.name(of: old) == new, "\(old)") }
@@ -54,7 +55,8 @@ import Testing
       "w", [entry("0.weight", [2, 3]), entry("0.bias", [3]), entry("2.weight", [1, 2]), entry("extra\n", [1])])
     let misfits = WeightFit(weights, perceptron()).misfits
     #expect(
-      misfits == "the model lacks \"extra\\n [1]\"; the file lacks 2.bias [1]; of another shape: 0.bias is [3], but the model's is [2]"
+      misfits
+        == "the model lacks \"extra\\n [1]\"; the file lacks 2.bias [1]; of another shape: 0.bias is [3], but the model's is [2]"
     )
   }
 

@@ -27,11 +27,12 @@ from .support import BINARY
 from .tables import Tables
 from .texts import Texts
 from .translating import Translating
+from .weights import Weights
 
 __all__ = [
     "Arrays", "BadInput", "Backends", "Book", "Cluster", "Commands", "Converting", "Details", "Encoded", "Faults", "Hostile",
     "Images", "Jobs", "Launching", "OwnTool", "Saving", "Scaling", "Sending", "Tables", "Texts",
-    "Translating"]
+    "Translating", "Weights"]
 
 
 class TimedResult(unittest.TextTestResult):

@@ -12,9 +12,12 @@ import Testing
 
   @Test func frozenParametersHaveNoGradient() throws {
     let network = network()
-    #expect(network.freeze { $0.hasPrefix("0.") || $0.hasPrefix("1.") } == ["0.weight", "0.bias", "1.weight", "1.bias"])
+    #expect(
+      network.freeze { $0.hasPrefix("0.") || $0.hasPrefix("1.") } == ["0.weight", "0.bias", "1.weight", "1.bias"])
     try network(.ones([5, 3])).sum().backward()
-    for (name, tensor) in network.namedParameters { #expect((tensor.gradient == nil) == !name.hasPrefix("3."), "\(name)") }
+    for (name, tensor) in network.namedParameters {
+      #expect((tensor.gradient == nil) == !name.hasPrefix("3."), "\(name)")
+    }
     #expect(network.freeze { _ in false }.isEmpty)
   }
 

@@ -76,7 +76,8 @@ import Testing
     }
     #expect(
       idle?.description
-        == "freeze 'features.*' means no parameter of small, which has 1.weight, 1.bias, 2.weight, 2.bias, 5.weight, 5.bias")
+        == "freeze 'features.*' means no parameter of small, which has 1.weight, 1.bias, 2.weight, 2.bias, 5.weight, 5.bias"
+    )
     let all = #expect(throws: ConfigurationError.self) { try Self.configuration(["*"]).freezeParameters(of: network) }
     #expect(all?.description == "freeze '*' leaves nothing to train of small")
     #expect(
@@ -86,7 +87,9 @@ import Testing
 
   /// As any setting: in the checkpoint's JSON, in the options, in what ranks compare.
   @Test func settings() throws {
-    let configuration = try smallConfiguration().with(["freeze": "a.*,b", "replace-head": "true", "from": "w.safetensors"])
+    let configuration = try smallConfiguration().with([
+      "freeze": "a.*,b", "replace-head": "true", "from": "w.safetensors",
+    ])
     #expect(configuration.freeze == ["a.*", "b"] && configuration.replaceHead && configuration.from == "w.safetensors")
     #expect(try Configuration(json: configuration.json(), path: "") == configuration)
     #expect(try configuration.with(["freeze": "none"]).freeze == [])

@@ -22,7 +22,8 @@ import Zoo
     #expect(file.irVersion == 8 && file.operatorSet == 17)
     #expect(
       file.nodes.map(\.type) == [
-        "Conv", "Sigmoid", "AveragePool", "Conv", "Sigmoid", "AveragePool", "Reshape", "Gemm", "Sigmoid", "Gemm", "Sigmoid",
+        "Conv", "Sigmoid", "AveragePool", "Conv", "Sigmoid", "AveragePool", "Reshape", "Gemm", "Sigmoid", "Gemm",
+        "Sigmoid",
         "Gemm", "Identity",
       ])
     #expect(file.nodes[0].name == "0.Conv" && file.nodes[0].inputs == ["input", "0.weight", "0.bias"])
@@ -73,7 +74,8 @@ import Zoo
     #expect(file.firstUnknown == nil)
     #expect(
       file.nodes.map(\.type) == [
-        "Mul", "Add", "Exp", "ReduceSum", "Log", "Clip", "Shape", "Gather", "Concat", "Expand", "Slice", "Concat", "Greater",
+        "Mul", "Add", "Exp", "ReduceSum", "Log", "Clip", "Shape", "Gather", "Concat", "Expand", "Slice", "Concat",
+        "Greater",
         "Mul", "Where", "Transpose", "Slice", "Squeeze", "Softmax", "Identity",
       ])
     #expect(file.outputs == ["output": ["batch"]])

@@ -48,6 +48,13 @@ extension ONNXWriter {
     case "Expand":
       return graph.add("Expand", [inputs[0], try shape(Self.extents(step.one.result, step.two.result))])
     case "Slice": return try slice(step, inputs[0])
+    case "Attention": return try attention(step, inputs)
+    case "SelfAttention": return try selfAttention(step, inputs)
+    case "Gelu": return try gelu(inputs[0])
+    case "GeluTanh": return try geluTanh(inputs[0])
+    case "Silu": return graph.add("Mul", [inputs[0], graph.add("Sigmoid", inputs)])
+    case "LayerNorm": return try layerNormalization(step, inputs)
+    case "RMSNorm": return try rootMeanSquare(step, inputs)
     default: return graph.add(step.operation.name, inputs, step.operation.settings)
     }
   }
@@ -65,7 +72,8 @@ extension ONNXWriter {
 
   private mutating func argument(_ step: ONNXStep, _ inputs: [String]) throws -> String {
     graph.add(
-      step.operation.name, inputs, step.settings(without: "axes").merging(["axis": .int(step.ints("axes")?.first ?? 0)]) { $1 })
+      step.operation.name, inputs,
+      step.settings(without: "axes").merging(["axis": .int(step.ints("axes")?.first ?? 0)]) { $1 })
   }
 
   /// A shape of which one extent may be left to be computed, -1: the only one that depends on the number of samples, but for

@@ -80,7 +80,8 @@ struct JSONReader {
       (value, overflows) = (sum, overflows || tooMany || tooLarge)
       next += 1
     }
-    let isFraction = next < bytes.count && [UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E")].contains(bytes[next])
+    let isFraction =
+      next < bytes.count && [UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E")].contains(bytes[next])
     if next == start || isFraction {
       next = start
       throw unexpected("a whole number from 0 on")

@@ -40,7 +40,8 @@ public struct NameMap: Sendable {
   /// Throws for a rule that no name fits, with the names there are.
   func checkUse(in names: [String], of path: String) throws {
     for rule in rules where !names.contains(where: { rule.from.captures(in: $0) != nil }) {
-      throw NameMapError("map '\(rule.from.text)=\(rule.to)' fits no tensor of \(path), which has \(names.listed(atMost: 20))")
+      throw NameMapError(
+        "map '\(rule.from.text)=\(rule.to)' fits no tensor of \(path), which has \(names.listed(atMost: 20))")
     }
   }
 }

@@ -94,7 +94,8 @@ public enum SafeTensors {
         let start = reader.place
         let file = try reader.string()
         guard isWithinFolder(file) else {
-          throw reader.failure(at: start, "\(tensor.inOneLine) is in \"\(file.inOneLine)\", not a file of the index's folder")
+          throw reader.failure(
+            at: start, "\(tensor.inOneLine) is in \"\(file.inOneLine)\", not a file of the index's folder")
         }
         files.append((tensor, file))
       }

@@ -28,7 +28,8 @@ struct SafeTensorsHeader {
   init(of file: InputFile) throws {
     let start = try file.bytes(at: 0, count: 8)
     guard start.count == 8 else {
-      throw CheckpointError(file.path, "is no safetensors file: it has \(start.count) bytes, not even its header's length")
+      throw CheckpointError(
+        file.path, "is no safetensors file: it has \(start.count) bytes, not even its header's length")
     }
     let stated = start.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     guard let count = Int(exactly: stated), count <= file.byteCount - 8 else {
@@ -97,12 +98,15 @@ struct SafeTensorsHeader {
   }
 
   private static func sideBySide(_ entries: [Entry], _ data: Range<Int>, _ path: String) throws -> [Entry] {
-    let sorted = entries.sorted { ($0.bytes.lowerBound, $0.bytes.upperBound) < ($1.bytes.lowerBound, $1.bytes.upperBound) }
+    let sorted = entries.sorted {
+      ($0.bytes.lowerBound, $0.bytes.upperBound) < ($1.bytes.lowerBound, $1.bytes.upperBound)
+    }
     var end = data.lowerBound
     for (index, entry) in sorted.enumerated() {
       if entry.bytes.lowerBound < end {
         throw CheckpointError(
-          path, "byte \(entry.bytes.lowerBound): \(entry.name.inOneLine) begins within \(sorted[index - 1].name.inOneLine)")
+          path,
+          "byte \(entry.bytes.lowerBound): \(entry.name.inOneLine) begins within \(sorted[index - 1].name.inOneLine)")
       }
       if entry.bytes.lowerBound > end {
         throw CheckpointError(

@@ -60,7 +60,8 @@ public struct StoredWeights {
     }
     if start.starts(with: Array("PK".utf8)) || start.starts(with: [0x80, 0x02]) {
       throw CheckpointError(
-        path, "is a pickle of PyTorch's or a zip file, which could run code: write it anew by safetensors.torch.save_file")
+        path,
+        "is a pickle of PyTorch's or a zip file, which could run code: write it anew by safetensors.torch.save_file")
     }
     if start.first(where: { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }) == UInt8(ascii: "{") {
       return StoredWeights(path, try SafeTensors.entries(ofIndex: path))

@@ -35,7 +35,9 @@ extension Tensor {
     _ inputs: @autoclosure () -> [Tensor], as operation: @autoclosure () -> TracedOperation,
     function: StaticString = #function
   ) -> Tensor {
-    if let watch = LayerWatch.current, watch.tracesOperations { watch.traces(self, of: inputs(), operation(), function) }
+    if let watch = LayerWatch.current, watch.tracesOperations {
+      watch.traces(self, of: inputs(), operation(), function)
+    }
     return self
   }
 }

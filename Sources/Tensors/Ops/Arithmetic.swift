@@ -7,7 +7,9 @@ extension Tensor {
   /// of 1 repeat themselves: `[batch, steps, width] + [steps, width]`.
   public static func + (left: Tensor, right: Tensor) -> Tensor {
     left.attempt(right, as: left.shape.stretched(with: right.shape)) {
-      try left.combined(right, Sum.self).recorded([left, right], as: TracedOperation("Add")) { [left.unbroadcast($0), right.unbroadcast($0)] }
+      try left.combined(right, Sum.self).recorded([left, right], as: TracedOperation("Add")) {
+        [left.unbroadcast($0), right.unbroadcast($0)]
+      }
     }
   }
 

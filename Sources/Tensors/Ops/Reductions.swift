@@ -148,7 +148,8 @@ extension Tensor {
 extension TracedOperation {
   /// Over some axes, or all of them.
   static func reduction(_ name: String, _ axes: [Int]?, _ keepingAxes: Bool) -> TracedOperation {
-    TracedOperation(name, ["keepdims": .int(keepingAxes ? 1 : 0)].merging(axes.map { ["axes": .ints($0)] } ?? [:]) { $1 })
+    TracedOperation(
+      name, ["keepdims": .int(keepingAxes ? 1 : 0)].merging(axes.map { ["axes": .ints($0)] } ?? [:]) { $1 })
   }
 }
 

@@ -48,7 +48,7 @@ extension Tensor {
   static func randomTokens(_ extents: [Int], below count: Int, from first: Int = 0) -> Tensor {
     let shape = Shape(extents)
     let key = RandomKey(seed: UInt64(shape.elementCount), .synthesis)
-    let room = max(count - first, 1)
+    let room = Swift.max(count - first, 1)
     return Tensor((0..<shape.elementCount).map { Int64(first + key.bounded(room, draw: $0)) }, shape: shape)
   }
 }
