@@ -2,7 +2,8 @@
 #
 # Other hosts are reached as mpirun reaches them: by ssh, or by what OMPI_MCA_plm_rsh_agent (Open MPI 4) or
 # PRTE_MCA_plm_ssh_agent (5) name.
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source-path=SCRIPTDIR source=program.bash
+source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/program.bash"
 own_name=$(uname -n)
 seconds_to_answer=5
 # The one that was lost last: it may be there again, but nobody waits long for it.
@@ -10,8 +11,6 @@ lost_host=''
 hosts=() slots=()
 # The hosts of the present start, by their numbers, and those of the start before.
 present=() before=()
-
-tool=$(basename "$0")
 
 # Reads "NAME [slots=N]" line by line from a file, where # begins a comment, or NAME[:N] from a list with commas.
 read_hosts() {

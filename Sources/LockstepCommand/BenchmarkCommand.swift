@@ -8,11 +8,11 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
       commandName: "benchmark", abstract: "Measures training steps (fetch, forward, backward, allreduce, update).")
   }
 
-  @Argument(help: "A model; `lockstep models` lists them.") var model: String
+  @Argument(help: "A model; `lockstep models` lists them.", completion: .models(of: Tool.self)) var model: String
   @Option(help: "Steps that are measured, after a few that are not.") var steps = 30
   @Option(help: "Samples of one step, over all ranks together.") var batchSize: Int?
-  @Option(help: "Measures one shuffled epoch of this dataset through the loader alone, no training.") var loader:
-    String?
+  @Option(help: "Measures one shuffled epoch of this dataset through the loader alone, no training.", completion: .hdf5)
+  var loader: String?
   @Flag(help: "Measures reproducible mode.") var reproducible = false
   @Flag(help: "Also prints how fast the bare convolutions would be, and how close the model comes.") var roof = false
   @Flag(help: "Prints one line of JSON.") var json = false

@@ -8,10 +8,12 @@ struct BookCommand: SoloCommand {
   static let configuration = CommandConfiguration(
     commandName: "book", abstract: "Reruns the book's chapters and compares with the notes' results.")
 
-  @Argument(help: "Names of chapters, or all.") var chapters: [String] = []
+  @Argument(
+    help: "Names of chapters, or all; without any they are listed.",
+    completion: .list(["all"] + Book.chapters.map(\.name))) var chapters: [String] = []
   @Flag(help: "Lists the chapters.") var list = false
   @Flag(help: "Cuts long trainings short.") var quick = false
-  @Option(help: "A folder for the chapters' pictures.") var pictures: String?
+  @Option(help: "A folder for the chapters' pictures.", completion: .directory) var pictures: String?
 
   func run() throws {
     let names = Book.chapters.map(\.name)

@@ -8,12 +8,14 @@ extension ConvertCommand {
       commandName: "npy", abstract: "NumPy arrays in files of their own: samples, and what is to be learnt of them.",
       discussion: "Integers for targets are classes 0…k-1, floats are numbers to predict. Types stay as they are.")
 
-    @Option(help: "The HDF5 file to write.") var output: String
-    @Option(help: "Samples, [n, …], of any type.") var inputs: String
-    @Option(help: "Integers [n] for classes, or floats [n, …] to predict.") var targets: String?
-    @Option(help: "How much each sample counts, [n].") var weights: String?
-    @Option(help: "Samples to test with.") var testInputs: String?
-    @Option(help: "What is right of them.") var testTargets: String?
+    @Option(help: "The HDF5 file to write.", completion: .hdf5) var output: String
+    @Option(help: "Samples, [n, …], of any type.", completion: .file(extensions: ["npy"])) var inputs: String
+    @Option(help: "Integers [n] for classes, or floats [n, …] to predict.", completion: .file(extensions: ["npy"]))
+    var targets: String?
+    @Option(help: "How much each sample counts, [n].", completion: .file(extensions: ["npy"])) var weights: String?
+    @Option(help: "Samples to test with.", completion: .file(extensions: ["npy"])) var testInputs: String?
+    @Option(help: "The targets of the samples to test with.", completion: .file(extensions: ["npy"])) var testTargets:
+      String?
     @Option(help: "Names of the classes, separated by commas.") var classNames: String?
     @OptionGroup var storage: StorageOptions
 
@@ -35,13 +37,13 @@ extension ConvertCommand {
       commandName: "npz", abstract: "NumPy arrays in one file, as numpy.savez and Keras write them.",
       discussion: "Without options it takes x_train, y_train, x_test and y_test; or inputs and targets; or X and y.")
 
-    @Argument(help: "The .npz file.") var file: String
-    @Option(help: "The HDF5 file to write.") var output: String
+    @Argument(help: "The .npz file.", completion: .file(extensions: ["npz"])) var file: String
+    @Option(help: "The HDF5 file to write.", completion: .hdf5) var output: String
     @Option(help: "The name of the array of samples.") var inputs: String?
-    @Option(help: "The name of the array of what is to be learnt.") var targets: String?
+    @Option(help: "The name of the array of targets: what is to be learnt.") var targets: String?
     @Option(help: "The name of the array of weights.") var weights: String?
     @Option(help: "The name of the array of samples to test with.") var testInputs: String?
-    @Option(help: "The name of the array of what is right of them.") var testTargets: String?
+    @Option(help: "The name of the array of their targets.") var testTargets: String?
     @Option(help: "Names of the classes, separated by commas.") var classNames: String?
     @OptionGroup var storage: StorageOptions
 

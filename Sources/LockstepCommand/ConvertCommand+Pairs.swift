@@ -8,7 +8,7 @@ extension ConvertCommand {
       abstract: "Sentences and their translations: a pair on each line of a UTF-8 text, with a tab between them.",
       discussion: "Further columns are ignored.")
 
-    @Argument(help: "The text file.") var input: String
+    @Argument(help: "The text file.", completion: .file()) var input: String
     @OptionGroup var options: PairsOptions
 
     func run() throws { try options.convert(PairsConverter(source: input)) }
@@ -19,7 +19,8 @@ extension ConvertCommand {
       commandName: "fra-eng", abstract: "The book's English and French sentences, the first 600 pairs.",
       discussion: "The file is that of the book's archive fra-eng.zip; --examples 0 takes all of it.")
 
-    @Option(help: "The text; by default fra.txt in the folder that LOCKSTEP_DATASETS names.") var source: String?
+    @Option(help: "The text; by default fra.txt in the folder that LOCKSTEP_DATASETS names.", completion: .file())
+    var source: String?
     @OptionGroup var options: PairsOptions
 
     func run() throws { try options.convert(PairsConverter.englishFrench(source: source)) }
@@ -28,7 +29,7 @@ extension ConvertCommand {
 
 /// What may be said about sentence pairs of any origin.
 struct PairsOptions: ParsableArguments {
-  @Option(help: "The HDF5 file to write.") var output: String
+  @Option(help: "The HDF5 file to write.", completion: .hdf5) var output: String
   @Option(
     parsing: .unconditional,
     help: "Tokens of each sentence with its <eos>: longer ones are cut, shorter ones padded. At least 2.")

@@ -9,11 +9,13 @@ extension ConvertCommand {
       commandName: "csv", abstract: "A table in a CSV file: features, and a number or a class to predict.",
       discussion: "Missing are empty fields and those that pandas takes for missing (NA, NaN, null …), without quotes.")
 
-    @Option(help: "The HDF5 file to write.") var output: String
+    @Option(help: "The HDF5 file to write.", completion: .hdf5) var output: String
     @Option(
-      name: [.customLong("train-file"), .customLong("input")], help: "The CSV file; its first row names the columns.")
+      name: [.customLong("train-file"), .customLong("input")], help: "The CSV file; its first row names the columns.",
+      completion: .csv)
     var trainFile: String
-    @Option(help: "A CSV file with the same columns, with or without the target.") var testFile: String?
+    @Option(help: "A CSV file with the same columns, with or without the target.", completion: .csv) var testFile:
+      String?
     @Option(help: "The column to predict.") var target: String
     @Flag(help: "The target's words or whole numbers are classes to tell apart, not numbers to predict.")
     var classes = false
@@ -57,8 +59,10 @@ extension ConvertCommand {
     static let configuration = CommandConfiguration(
       commandName: "house-prices", abstract: "The book's Kaggle competition, 1,460 + 1,459 houses, 331 features.")
 
-    @Option(help: "The HDF5 file to write.") var output: String
-    @Option(help: "The folder with kaggle_house_pred_train.csv and …_test.csv; by default $LOCKSTEP_DATASETS.")
+    @Option(help: "The HDF5 file to write.", completion: .hdf5) var output: String
+    @Option(
+      help: "The folder with kaggle_house_pred_train.csv and …_test.csv; by default $LOCKSTEP_DATASETS.",
+      completion: .directory)
     var source: String?
 
     func run() throws { report(try HousePricesConverter(source: source).convert(to: output), output) }
@@ -68,7 +72,7 @@ extension ConvertCommand {
     static let configuration = CommandConfiguration(
       commandName: "synthetic-linear", abstract: "The book's made-up rows: y = x · w + b and normal noise.")
 
-    @Option(help: "The HDF5 file to write.") var output: String
+    @Option(help: "The HDF5 file to write.", completion: .hdf5) var output: String
     @Option(parsing: .unconditional, help: "The weights, separated by commas.") var weights = "2,-3.4"
     @Option(parsing: .unconditional, help: "The bias.") var bias = 4.2
     @Option(parsing: .unconditional, help: "Standard deviation of the noise.") var noise = 0.01
@@ -91,7 +95,7 @@ extension ConvertCommand {
     static let configuration = CommandConfiguration(
       commandName: "synthetic-sine", abstract: "The book's noisy sine: points in a row to predict the next from.")
 
-    @Option(help: "The HDF5 file to write.") var output: String
+    @Option(help: "The HDF5 file to write.", completion: .hdf5) var output: String
     @Option(help: "How many points.") var points = 1000
     @Option(help: "How many points in a row to predict from.") var lags = 4
     @Option(help: "How many rows to train on; the others are to test with.") var trainRows = 600

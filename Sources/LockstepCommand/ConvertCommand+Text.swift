@@ -8,9 +8,9 @@ extension ConvertCommand {
     static let configuration = CommandConfiguration(
       commandName: "text", abstract: "A UTF-8 text of any alphabet as tokens.")
 
-    @Argument(help: "The text file.") var input: String?
-    @Option(help: "The text file, as an option.") var source: String?
-    @Option(help: "The HDF5 file to write.") var output: String
+    @Argument(help: "The text file.", completion: .file()) var input: String?
+    @Option(help: "The text file, as an option.", completion: .file()) var source: String?
+    @Option(help: "The HDF5 file to write.", completion: .hdf5) var output: String
     @Option(help: "What a token is: char or word.") var token = TokenKind.char
     @Option(parsing: .unconditional, help: "Keeps the first so many tokens.") var maxTokens: Int?
     @Option(parsing: .unconditional, help: "Tokens that come less often become <unk>.") var minFrequency = 0
@@ -38,9 +38,10 @@ extension ConvertCommand {
       commandName: "time-machine", abstract: "The Time Machine by H. G. Wells, cleaned as the book's chapters do.",
       discussion: "Trainings take its first 10,000 tokens, as the book's, unless --max-tokens says otherwise.")
 
-    @Option(help: "The HDF5 file to write.") var output: String
-    @Option(help: "The text; by default timemachine.txt in the folder that LOCKSTEP_DATASETS names.") var source:
-      String?
+    @Option(help: "The HDF5 file to write.", completion: .hdf5) var output: String
+    @Option(
+      help: "The text; by default timemachine.txt in the folder that LOCKSTEP_DATASETS names.", completion: .file())
+    var source: String?
     @Option(help: "What a token is: char or word.") var token = TokenKind.char
     @Option(parsing: .unconditional, help: "Keeps the first so many tokens.") var maxTokens: Int?
     @Option(parsing: .unconditional, help: "Tokens that come less often become <unk>.") var minFrequency = 0

@@ -19,8 +19,10 @@ struct ConvertCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "fashion-mnist", abstract: "Fashion-MNIST, 60,000 + 10,000 images of clothes, 28×28.")
 
-    @Option(help: "The HDF5 file to write.") var output: String
-    @Option(help: "The folder with the four gzip files; by default that of Debian's dataset-fashion-mnist.")
+    @Option(help: "The HDF5 file to write.", completion: .hdf5) var output: String
+    @Option(
+      help: "The folder with the four gzip files; by default that of Debian's dataset-fashion-mnist.",
+      completion: .directory)
     var source: String?
     @OptionGroup var storage: StorageOptions
 
@@ -39,11 +41,12 @@ struct ConvertCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "idx", abstract: "Images and labels in IDX files, plain or gzip, as MNIST's.")
 
-    @Option(help: "The HDF5 file to write.") var output: String
-    @Option(help: "Training images, [n, height, width] or [n, channels, height, width].") var trainImages: String
-    @Option(help: "Training labels, [n].") var trainLabels: String
-    @Option(help: "Test images.") var testImages: String?
-    @Option(help: "Test labels.") var testLabels: String?
+    @Option(help: "The HDF5 file to write.", completion: .hdf5) var output: String
+    @Option(help: "Training images, [n, height, width] or [n, channels, height, width].", completion: .file())
+    var trainImages: String
+    @Option(help: "Training labels, [n].", completion: .file()) var trainLabels: String
+    @Option(help: "Test images.", completion: .file()) var testImages: String?
+    @Option(help: "Test labels.", completion: .file()) var testLabels: String?
     @Option(help: "Names of the classes, separated by commas.") var classNames: String?
     @OptionGroup var storage: StorageOptions
 

@@ -12,11 +12,12 @@ extension ConvertCommand {
         A test folder may hold images of no known class, to be predicted. Under mpirun the ranks share the work.
         """)
 
-    @Argument(help: "The folder of images.") var folder: String
-    @Option(help: "The HDF5 file to write.") var output: String
-    @Option(help: "A CSV file of id,label: the names of files, with or without ending, and their classes.")
+    @Argument(help: "The folder of images.", completion: .directory) var folder: String
+    @Option(help: "The HDF5 file to write.", completion: .hdf5) var output: String
+    @Option(
+      help: "A CSV file of id,label: the names of files, with or without ending, and their classes.", completion: .csv)
     var labels: String?
-    @Option(help: "A folder of test images, where FOLDER has none.") var testFolder: String?
+    @Option(help: "A folder of test images, where FOLDER has none.", completion: .directory) var testFolder: String?
     @Option(parsing: .unconditional, help: "The share of the images that becomes the test split, such as 0.1.")
     var testFraction: Double?
     @Option(help: "Defines which images --test-fraction draws.") var seed: UInt64 = 0

@@ -60,7 +60,7 @@ enum Threads {
     let ranks = isBound ? 1 : communicator.ranksOnHost
     guard communicator.size > 1, perRank > 1, ranks * perRank > cores else { return nil }
     return "\(ranks) ranks of \(perRank) threads share \(cores) cores: OMP_NUM_THREADS=\(max(1, cores / ranks)), "
-      + "which launch/local and launch/cluster set, is faster"
+      + "which \(LaunchScript.local.command) and \(LaunchScript.cluster.command) set, is faster"
   }
 
   /// Refuses a number of threads that would break the OpenMP library, which believes any.

@@ -68,8 +68,8 @@ struct HostReport {
     let counts = hosts.map { name, ranks in (name, min(ranks.count, views[ranks[0]].all)) }
     let start =
       counts.count == 1
-      ? "launch/local \(views.count == 1 ? views[0].own : counts[0].1)"
-      : "launch/cluster " + counts.map { "\($0.0):\($0.1)" }.joined(separator: ",")
+      ? "\(LaunchScript.local.command) \(views.count == 1 ? views[0].own : counts[0].1)"
+      : "\(LaunchScript.cluster.command) " + counts.map { "\($0.0):\($0.1)" }.joined(separator: ",")
     return "\(start) -- train lenet --data fashion-mnist.h5"
   }
 

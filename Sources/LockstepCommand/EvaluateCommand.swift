@@ -8,8 +8,8 @@ struct EvaluateCommand<Tool: LockstepTool>: JobCommand {
       commandName: "evaluate", abstract: "Loss and accuracy of a checkpoint on a dataset; each sample counts once.")
   }
 
-  @Argument(help: "A checkpoint file, or a folder of them.") var checkpoint: String
-  @Option(help: "The HDF5 dataset.") var data: String
+  @Argument(help: "A checkpoint file, or a folder of them.", completion: .hdf5) var checkpoint: String
+  @Option(help: "The HDF5 dataset.", completion: .hdf5) var data: String
   @Option(help: "The split to use; without it /test, or /train of data that have no other.") var split: String?
   @Flag(help: "Prints how many samples of each class are taken for which, for up to 50 classes.") var confusion = false
 

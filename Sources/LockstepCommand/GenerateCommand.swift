@@ -8,7 +8,7 @@ struct GenerateCommand<Tool: LockstepTool>: SoloCommand {
       commandName: "generate", abstract: "Lets a language model continue a text.")
   }
 
-  @Argument(help: "A checkpoint file, or a folder of them.") var checkpoint: String
+  @Argument(help: "A checkpoint file, or a folder of them.", completion: .hdf5) var checkpoint: String
   @Option(help: "The text to continue.") var prefix: String
   @Option(parsing: .unconditional, help: "How many tokens to add.") var length = 50
 

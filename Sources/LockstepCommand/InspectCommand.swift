@@ -6,7 +6,7 @@ struct InspectCommand: SoloCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect", abstract: "Shows what a dataset or checkpoint holds.")
 
-  @Argument(help: "An HDF5 file, or a folder of checkpoints.") var file: String
+  @Argument(help: "An HDF5 file, or a folder of checkpoints.", completion: .hdf5) var file: String
   @Flag(help: "Prints the digest over all model parameters (a dataset's: over all samples) and nothing else.")
   var digest = false
   @Flag(help: "Reads all of a dataset and holds it against its checksums and digests.")

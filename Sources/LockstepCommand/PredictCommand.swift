@@ -9,16 +9,18 @@ struct PredictCommand<Tool: LockstepTool>: JobCommand {
       abstract: "Writes a model's outputs to HDF5: /logits float32 [n, classes], in the data's order.")
   }
 
-  @Argument(help: "A checkpoint file, or a folder of them.") var checkpoint: String
-  @Option(help: "The HDF5 dataset; for a model of a table's rows also a CSV file with its raw columns.")
+  @Argument(help: "A checkpoint file, or a folder of them.", completion: .hdf5) var checkpoint: String
+  @Option(
+    help: "The HDF5 dataset; for a model of a table's rows also a CSV file with its raw columns.",
+    completion: .file(extensions: ["h5", "hdf5", "csv"]))
   var data: String
   @Option(help: "The split to use.") var split = "test"
-  @Option(help: "The HDF5 file to write.") var output: String?
+  @Option(help: "The HDF5 file to write.", completion: .hdf5) var output: String?
   @Option(
     help: """
       A CSV file to write: id, the image's name or else its number from 1, and label, its class's name; for a table's rows \
       its own names, such as Id and SalePrice.
-      """)
+      """, completion: .csv)
   var csv: String?
 
   func validate() throws {

@@ -13,7 +13,7 @@ struct ScaleCommand<Tool: LockstepTool>: JobCommand {
         """)
   }
 
-  @Argument(help: "A model; `lockstep models` lists them.") var model: String
+  @Argument(help: "A model; `lockstep models` lists them.", completion: .models(of: Tool.self)) var model: String
   @Option(help: "Samples of one step, over all ranks together.") var batchSize: Int?
   @Option(help: "The most ranks that are predicted.") var ranks = 4096
   @Option(help: "Ranks of each host.") var ranksPerHost = 1
@@ -29,7 +29,7 @@ struct ScaleCommand<Tool: LockstepTool>: JobCommand {
   @Option(parsing: .unconditional, help: "Samples of an epoch.") var examples: Int?
   @Option(parsing: .unconditional, help: "The fewest hosts that see all of them in this time: 2h, 30min.")
   var within: TimeSpan?
-  @Option(help: "Draws examples per second over ranks: FILE.svg or FILE.png.") var plot: String?
+  @Option(help: "Draws examples per second over ranks: FILE.svg or FILE.png.", completion: .picture) var plot: String?
   @Option(
     parsing: .unconditional, help: "Seconds of steps that are measured, and a part of that for other shards and sums.")
   var seconds = 5.0

@@ -21,8 +21,11 @@ struct SettingOptions<Group: Settings>: ParsableArguments, CustomReflectable {
     let name = NameSpecification.customLong(named.option)
     let help = ArgumentHelp(named.setting.declaration.help)
     if named.setting.isFlag { return Flag(wrappedValue: false, name: name, help: help) }
+    let choices = named.setting.choices
     // A number may be negative, which is no option then but wrong.
-    return Option<String?>(name: name, parsing: named.setting.isNumber ? .unconditional : .next, help: help)
+    return Option<String?>(
+      name: name, parsing: named.setting.isNumber ? .unconditional : .next, help: help,
+      completion: choices.isEmpty ? nil : .list(choices))
   }
 
   init(from decoder: any Decoder) throws {

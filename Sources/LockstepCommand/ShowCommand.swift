@@ -10,13 +10,13 @@ struct ShowCommand<Tool: LockstepTool>: SoloCommand {
       abstract: "Draws images of a dataset with their labels; of a checkpoint and --data also what it takes them for.")
   }
 
-  @Argument(help: "An HDF5 dataset, or a checkpoint with --data.") var source: String
-  @Option(help: "The HDF5 dataset to show a checkpoint.") var data: String?
+  @Argument(help: "An HDF5 dataset, or a checkpoint with --data.", completion: .hdf5) var source: String
+  @Option(help: "The HDF5 dataset to show a checkpoint.", completion: .hdf5) var data: String?
   @Option(help: "The split to use: by default test for a checkpoint, train for a dataset.") var split: String?
   @Option(parsing: .unconditional, help: "How many images.") var count = 24
   @Flag(help: "The worst mistakes: wrong predictions, those of the largest loss first.") var misses = false
-  @Option(help: "The .png or .svg file to draw the images to.") var output: String?
-  @Option(help: "The .png or .svg file to draw the confusion matrix to.") var confusion: String?
+  @Option(help: "The .png or .svg file to draw the images to.", completion: .picture) var output: String?
+  @Option(help: "The .png or .svg file to draw the confusion matrix to.", completion: .picture) var confusion: String?
 
   func validate() throws {
     if !(1...400).contains(count) { throw ValidationError("--count is \(count), but must be in 1…400") }

@@ -7,7 +7,7 @@ struct SummaryCommand<Tool: LockstepTool>: SoloCommand {
       commandName: "summary", abstract: "Shows each layer's output shape and parameters.")
   }
 
-  @Argument(help: "A model; `lockstep models` lists them.") var model: String
+  @Argument(help: "A model; `lockstep models` lists them.", completion: .models(of: Tool.self)) var model: String
   @Option(help: "Batch, channels, height, width, such as 1,1,28,28.") var inputShape: String?
 
   @Option(parsing: .unconditional, help: "Multiplies vgg11's channels: 4 has those of the paper.") var width = 1

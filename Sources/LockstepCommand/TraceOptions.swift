@@ -5,7 +5,8 @@ import Lockstep
 /// A record of what all ranks do in some steps.
 struct TraceOptions: ParsableArguments {
   @Option(
-    help: "Records what each rank does: a .json file for ui.perfetto.dev or chrome://tracing, or one step as an .svg.")
+    help: "Records what each rank does: a .json file for ui.perfetto.dev or chrome://tracing, or one step as an .svg.",
+    completion: .file(extensions: ["json", "svg"]))
   var trace: String?
   @Option(help: "Steps that are recorded, after 5 that are not.") var traceSteps: Int?
 

@@ -9,29 +9,33 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
       discussion: "Options that are not given are those of the book's recipe, or of the checkpoint that is resumed.")
   }
 
-  @Argument(help: "A model; `lockstep models` lists them.") var model: String
-  @Option(help: "The HDF5 dataset.") var data: String
-  @Option(help: "Folder for checkpoints, one file per save.") var checkpoint: String?
-  @Option(help: "How often to save: 1epoch, 100steps.") var checkpointEvery: String?
+  @Argument(help: "A model; `lockstep models` lists them.", completion: .models(of: Tool.self)) var model: String
+  @Option(help: "The HDF5 dataset.", completion: .hdf5) var data: String
+  @Option(help: "Folder for checkpoints, one file per save.", completion: .directory) var checkpoint: String?
+  @Option(help: "How often to save: 1epoch unless given, or such as 100steps.") var checkpointEvery: String?
   @Option(parsing: .unconditional, help: "How many of the newest checkpoints stay; all, unless said.") var keep: Int?
-  @Option(help: "Which of the older ones stay as well: 10epochs, 1000steps.") var keepEvery: String?
+  @Option(help: "Which of the older ones stay as well, such as those after each 10epochs or 1000steps.") var keepEvery:
+    String?
   @Option(help: "The metric, such as test_accuracy, that tells the best checkpoint, best.h5; with --keep the loss.")
   var keepBest: String?
   @Option(help: "How often a job that may start again (--max-restarts) keeps its state in memory; 20steps.")
   var snapshotEvery: String?
-  @Flag(help: "Removes another run's checkpoints from the folder for checkpoints.") var overwrite = false
+  @Flag(help: "Removes the checkpoints of an earlier run from the folder of --checkpoint.") var overwrite = false
   @Option(
-    help: "Goes on from a checkpoint, or the newest good one of a folder; auto: of --checkpoint, once it has one.")
+    help: "Goes on from a checkpoint, or the newest good one of a folder; auto: of --checkpoint, once it has one.",
+    completion: .hdf5)
   var resume: String?
-  @Option(help: "Writes a line of JSON per epoch to this file.") var metrics: String?
-  @Option(help: "Draws the training curve to this .svg or .png file.") var plot: String?
+  @Option(help: "Writes a line of JSON per epoch to this file.", completion: .file()) var metrics: String?
+  @Option(help: "Draws the training curve to this .svg or .png file.", completion: .picture) var plot: String?
   @Option(parsing: .unconditional, help: "Cross-validates with so many folds of /train before training on all of it.")
   var folds: Int?
-  @Option(help: "Predicts /test after the training, as a CSV file for Kaggle: Id,SalePrice.") var submission: String?
-  @Option(help: "Reads options from a YAML file.") var config: String?
+  @Option(help: "Predicts /test after the training, as a CSV file for Kaggle: Id,SalePrice.", completion: .csv)
+  var submission: String?
+  @Option(help: "Reads options from a YAML file.", completion: .file(extensions: ["yaml", "yml"])) var config: String?
   @Option(parsing: .unconditional, help: "Multiplies vgg11's channels: 4 has those of the paper.") var width: Int?
   @Option(help: "Units of the hidden layers of mlp, such as 64,32; 256 unless given.") var hidden: String?
-  @Flag(help: "Lets a checkpoint of another mode or number of virtual shards be resumed.") var allowModeChange = false
+  @Flag(help: "Resumes also what was saved in another mode (--reproducible or not) or with other --virtual-shards.")
+  var allowModeChange = false
   @Option(help: "Plays a job of so many ranks in one process, for debugging.") var simulateRanks: Int?
   @Flag(help: "Prints each step's samples, loss and gradient norm, rank by rank.") var verbose = false
   @Flag(help: "Names the first operation, layer, step, rank and samples of a number that is not finite.")

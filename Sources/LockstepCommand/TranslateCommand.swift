@@ -10,7 +10,7 @@ struct TranslateCommand<Tool: LockstepTool>: SoloCommand {
       abstract: "Translates sentences, or says how well the pairs of a dataset are translated.")
   }
 
-  @Argument(help: "A checkpoint file, or a folder of them.") var checkpoint: String
+  @Argument(help: "A checkpoint file, or a folder of them.", completion: .hdf5) var checkpoint: String
   @Argument(help: "Sentences to translate, each in quotes.") var sentences: [String] = []
   @Option(parsing: .unconditional, help: "How many beginnings to go on with at each step; 1 is greedy search.")
   var beam = 1
@@ -18,9 +18,11 @@ struct TranslateCommand<Tool: LockstepTool>: SoloCommand {
   var lengthPenalty = 0.75
   @Option(help: "The translation wanted of one sentence: shows how near it comes (BLEU, runs of up to 2 words).")
   var reference: String?
-  @Option(help: "Draws how each word looked at the sentence, for a model with attention: an .svg or .png file.")
+  @Option(
+    help: "Draws how each word looked at the sentence, for a model with attention: an .svg or .png file.",
+    completion: .picture)
   var attention: String?
-  @Option(help: "An HDF5 dataset of pairs: shows the mean BLEU of its first ones.") var data: String?
+  @Option(help: "An HDF5 dataset of pairs: shows the mean BLEU of its first ones.", completion: .hdf5) var data: String?
   @Option(parsing: .unconditional, help: "How many pairs of --data to translate.") var first = 100
 
   /// The notes count runs of one and two words.

@@ -14,7 +14,8 @@ public struct Optimization: Settings {
   @Setting("Samples of one optimizer step, over all ranks together.", .from(1, to: 1 << 30), staysInEpoch: true)
   public var batchSize = 256
   /// Whether batch size and learning rate were grown with the ranks when the training began (`scaled`).
-  @Setting("Grows the batch and the learning rate with the ranks, with a warm-up.") public var scaleBatch = false
+  @Setting("Multiplies the batch and the learning rate by the number of ranks, with a warm-up.") public var scaleBatch =
+    false
   /// The optimizer's step size, which the schedule's factor scales.
   @Setting("Step size of the optimizer.", .finite(from: 0)) public var learningRate = 0.1
   /// SGD unless set. With Adam a learning rate of 0.001 to 0.01 is usual, not SGD's 0.1.
@@ -137,9 +138,11 @@ public struct KernelSettings: Settings {
   /// settles a doubt about a kernel.
   @Setting("Whose kernels compute: \(BackendName.wanted).", option: "kernels") public var backend: BackendName? = nil
   /// How convolutions are computed: `direct` where Winograd's rounding errors of 1e-3 matter.
-  @Setting("automatic (Winograd where it is faster) or direct.") public var convolution = ConvolutionMethod.automatic
+  @Setting("How convolutions are computed: automatic (Winograd where it is faster) or direct.") public var convolution =
+    ConvolutionMethod.automatic
   /// In which numbers convolutions and dense layers multiply; bf16 needs a processor with AVX-512 BF16.
-  @Setting("float32, or bf16 for convolutions and dense layers.") public var precision = Precision.float32
+  @Setting("What layers multiply in: float32, or bf16 for convolutions and dense layers.") public var precision =
+    Precision.float32
   /// More gain nothing once a slice fills the cache.
   @Setting("Samples that go through the network at once.", .from(1)) public var sliceSize = Int.max
 

@@ -14,7 +14,7 @@ public enum Gnuplot {
     }
     try AtomicFile.check(path, as: .other)
     guard executable != nil else {
-      throw FileError(.missing, path: "gnuplot", "is not installed; launch/setup installs it")
+      throw FileError(.missing, path: "gnuplot", "is not installed; apt-get install gnuplot-nox brings it")
     }
   }
 

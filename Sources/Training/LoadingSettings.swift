@@ -3,7 +3,7 @@ import Datasets
 /// How samples are read from a file, and in which order an epoch takes them.
 public struct LoadingSettings: Settings {
   /// What is larger is read while it is trained on. On one host the ranks share what they keep.
-  @Setting("How much of a data set a rank may keep in memory, such as 256MB or 4GB.", .from(1))
+  @Setting("How much of a data set a rank may keep in memory, such as 4GB; 256MB unless given.", .from(1))
   public var memory = ByteCount(256_000_000)
   /// nil until the data are known: full where they fit the memory, else windowed.
   @Setting(
@@ -11,7 +11,8 @@ public struct LoadingSettings: Settings {
     staysInEpoch: true)
   public var shuffle: Shuffling? = nil
   /// nil for what suits the data: a tenth of them, 16 MiB at most.
-  @Setting("How much of the data a window has.", .from(1), staysInEpoch: true) public var window: ByteCount? = nil
+  @Setting("How much of the data a window of --shuffle windowed has, such as 16MB.", .from(1), staysInEpoch: true)
+  public var window: ByteCount? = nil
 
   /// Left out samples are told at the end of each epoch.
   @Setting("Where samples can't be read: stop, or skip them; others of their window take their place.")

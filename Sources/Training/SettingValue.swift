@@ -11,6 +11,8 @@ public protocol SettingValue: Codable, Sendable, Equatable {
   static var wanted: String { get }
   /// What a range is compared with; nil for what is no number.
   var number: Double? { get }
+  /// All that a text may be, where that is one of a few names; else nothing.
+  static var choices: [String] { get }
   /// Whether a wrong text is refused as a wrong number is.
   static var isNumber: Bool { get }
   /// Whether it stands for a setting that is not set.
@@ -19,6 +21,7 @@ public protocol SettingValue: Codable, Sendable, Equatable {
 
 extension SettingValue {
   public var number: Double? { nil }
+  public static var choices: [String] { [] }
   public static var isNumber: Bool { false }
   public var isNone: Bool { false }
 }
@@ -58,6 +61,7 @@ extension Optional: SettingValue where Wrapped: SettingValue {
   public var text: String { self?.text ?? "none" }
   public static var wanted: String { Wrapped.wanted }
   public var number: Double? { self?.number }
+  public static var choices: [String] { Wrapped.choices }
   public static var isNumber: Bool { Wrapped.isNumber }
   public var isNone: Bool { self == nil }
 }
@@ -68,8 +72,9 @@ public protocol SettingName: SettingValue, CaseIterable, RawRepresentable where 
 extension SettingName {
   public init?(text: String) { self.init(rawValue: text) }
   public var text: String { rawValue }
+  public static var choices: [String] { allCases.map(\.rawValue) }
   public static var wanted: String {
-    let names = allCases.map(\.rawValue)
+    let names = choices
     return names.count == 1 ? names[0] : names.dropLast().joined(separator: ", ") + " or " + names[names.count - 1]
   }
 }

@@ -68,6 +68,8 @@ public protocol AnySetting {
   var declaration: SettingDeclaration { get }
   /// As the command line has it, and as ranks compare it; nil where it is not set.
   var text: String? { get }
+  /// All that its option's value may be, where that is one of a few names; else nothing.
+  var choices: [String] { get }
   /// Whether its option takes no value.
   var isFlag: Bool { get }
   /// Whether its option takes a number.
@@ -89,6 +91,7 @@ public protocol AnySetting {
 
 extension Setting: AnySetting {
   public var text: String? { wrappedValue.isNone ? nil : wrappedValue.text }
+  public var choices: [String] { Value.choices }
   public var isFlag: Bool { Value.self == Bool.self }
   public var isNumber: Bool { Value.isNumber }
 

@@ -17,7 +17,7 @@ public struct SplitSettings: Settings {
     .within(0..<1), staysInEpoch: true)
   public var validation = 0.0
   /// Whether each class gives the same share.
-  @Setting("Draws it from each class alike.", staysInEpoch: true) public var stratify = false
+  @Setting("Draws --validation from each class alike.", staysInEpoch: true) public var stratify = false
   /// Before any are held back; nil for all.
   @Setting("Trains on the first so many samples of /train.", .from(1), staysInEpoch: true)
   public var trainFirst: Int? = nil

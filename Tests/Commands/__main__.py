@@ -19,6 +19,7 @@ from .images import Images
 from .jobs import Jobs
 from .launching import Launching
 from .own_tool import OwnTool
+from .python import Python
 from .saving import Saving
 from .scaling import Scaling
 from .sending import Sending
@@ -31,7 +32,7 @@ from .weights import Weights
 
 __all__ = [
     "Arrays", "BadInput", "Backends", "Book", "Cluster", "Commands", "Converting", "Details", "Encoded", "Faults", "Hostile",
-    "Images", "Jobs", "Launching", "OwnTool", "Saving", "Scaling", "Sending", "Tables", "Texts",
+    "Images", "Jobs", "Launching", "OwnTool", "Python", "Saving", "Scaling", "Sending", "Tables", "Texts",
     "Translating", "Weights"]
 
 
