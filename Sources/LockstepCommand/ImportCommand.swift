@@ -107,7 +107,7 @@ struct DataSizeOptions: ParsableArguments {
     if let inputs {
       let extents = inputs.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
       guard entry.flattens, extents.allSatisfy({ (1...1 << 16).contains($0) }),
-        extents.reduce(1.0, { $0 * Double($1) }) <= 1 << 24
+        extents.reduce(1.0, { $0 * Double($1) }) <= 1e7
       else {
         throw ConfigurationError(
           entry.flattens
