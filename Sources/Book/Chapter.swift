@@ -45,6 +45,7 @@ public enum Book {
     Chapter("modern-networks", "AlexNet, VGG, NiN and GoogLeNet, layer by layer", modernNetworksChapter),
     Chapter("batch-normalization", "Batch normalisation, from scratch and concise", batchNormalizationChapter),
     Chapter("residual", "Residual blocks and ResNet", residualChapter),
+    Chapter("densenet", "Blocks that read all that came before", denseNetChapter),
     Chapter("sequence-models", "A noisy sine, one step ahead and many", sequenceModelsChapter),
     Chapter("text-preprocessing", "A text as lines, tokens and numbers", textPreprocessingChapter),
     Chapter("language-models", "How often words come; sequences of a text", languageModelsChapter),
@@ -61,6 +62,9 @@ public enum Book {
       "attention-pooling", "Attention as a weighted mean: Nadaraya-Watson, fixed and learnt", attentionPoolingChapter),
     Chapter("attention-scoring", "Masked softmax, additive and dot-product attention", attentionScoringChapter),
     Chapter("bahdanau", "A decoder that attends to the sentence it translates", bahdanauChapter),
+    Chapter("multi-head-attention", "Several attentions side by side", multiHeadAttentionChapter),
+    Chapter("positions", "Self-attention does not know where a step is: sines and cosines", positionsChapter),
+    Chapter("transformer", "A Transformer learns to translate", transformerChapter),
   ]
 
   /// The chapter of that name, nil for no such one.

@@ -12,6 +12,22 @@ func residualChapter(_ page: Page) {
     notes: [[64, 56, 56], [64, 56, 56], [128, 28, 28], [256, 14, 14], [512, 7, 7], [512, 1, 1], [512], [10]])
 }
 
+/// A dense block adds channels, a transition halves the image.
+func denseNetChapter(_ page: Page) {
+  let input = Tensor.uniform([4, 3, 8, 8], key: RandomKey(seed: 5, .synthesis))
+  let grown = DenseBlock(2, 3, growth: 10)(input)
+  page.expect("a block of two convolutions adds 20 channels", grown.shape == [4, 23, 8, 8], "\(grown.shape)")
+  page.compare("the first of which are its input", distance(grown[.all, ..<3], input), notes: 0, within: 0)
+  let halved = transitionBlock(23, 10)(grown).shape
+  page.expect("a transition leaves 10, and half the size", halved == [4, 10, 4, 4], "\(halved)")
+  compareShapes(
+    page, "DenseNet at 96", denseNet(), 96,
+    notes: [
+      [64, 24, 24], [192, 24, 24], [96, 12, 12], [224, 12, 12], [112, 6, 6], [240, 6, 6], [120, 3, 3], [248, 3, 3],
+      [248, 3, 3], [248, 3, 3], [248, 1, 1], [248], [10],
+    ])
+}
+
 /// The shapes that the notes print for the large networks.
 func modernNetworksChapter(_ page: Page) {
   compareShapes(

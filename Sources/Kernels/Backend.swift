@@ -86,6 +86,13 @@ public protocol Backend: Sendable {
   func recurrenceGradient(
     _ recurrence: Recurrence, _ inputs: Recurrence.Inputs, outputs: ConstantFloats, memory: ConstantFloats,
     ofOutputs: ConstantFloats, ofCell: ConstantFloats?, into result: Recurrence.Derivatives) throws
+
+  /// Scaled dot-product attention.
+  func attend(_ shape: Attention, _ inputs: Attention.Inputs, into outputs: Attention.Outputs)
+  /// The derivatives of queries, keys and values, from what `attend` came to and the output's gradient.
+  func attentionGradient(
+    _ shape: Attention, _ inputs: Attention.Inputs, _ outputs: Attention.Outputs, outputGradient: Attention.Heads,
+    into derivatives: Attention.Derivatives)
 }
 
 /// Memory that a kernel writes to.
@@ -151,5 +158,17 @@ extension Backend {
   ) throws {
     try RecurrentSteps(recurrence, self).backward(
       inputs, outputs: outputs, memory: memory, ofOutputs: ofOutputs, ofCell: ofCell, into: result)
+  }
+
+  /// The native kernels: no library has attention in blocks for every shape.
+  public func attend(_ shape: Attention, _ inputs: Attention.Inputs, into outputs: Attention.Outputs) {
+    Native().attend(shape, inputs, into: outputs)
+  }
+
+  public func attentionGradient(
+    _ shape: Attention, _ inputs: Attention.Inputs, _ outputs: Attention.Outputs, outputGradient: Attention.Heads,
+    into derivatives: Attention.Derivatives
+  ) {
+    Native().attentionGradient(shape, inputs, outputs, outputGradient: outputGradient, into: derivatives)
   }
 }

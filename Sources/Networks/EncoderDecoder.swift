@@ -31,9 +31,13 @@ public struct DecoderState {
   public let encoding: Encoding
   /// The decoder's own state.
   public var recurrent: RecurrentState
+  /// What its attentions look at, the steps so far and the source, in an order of the decoder's own; empty where it has none.
+  public var attended: [KeysAndValues]
 
   /// A state after some steps.
-  public init(encoding: Encoding, recurrent: RecurrentState) { (self.encoding, self.recurrent) = (encoding, recurrent) }
+  public init(encoding: Encoding, recurrent: RecurrentState, attended: [KeysAndValues] = []) {
+    (self.encoding, self.recurrent, self.attended) = (encoding, recurrent, attended)
+  }
 }
 
 /// Predicts each next token of a sequence from those before and an encoding.

@@ -15,6 +15,10 @@ CHAPTERS = {
     "attention-pooling": ["attention-fixed-weights", "attention-learnt", "attention-learnt-weights"],
     "attention-scoring": ["attention-additive", "attention-dot-product"],
     "bahdanau": ["loss-seq2seq-attention", "attention-translation"],
+    "densenet": [],
+    "multi-head-attention": ["attention-heads"],
+    "positions": ["positional-encoding", "positional-encoding-all"],
+    "transformer": ["loss-transformer", "transformer-source-block1-head0", "transformer-encoder-block0-head3"],
 }
 
 

@@ -295,6 +295,107 @@ static void powers(void) {
   end("power of float64");
 }
 
+// MARK: Smooth activations and rows
+
+static void smooth_activations(void) {
+  static const char *const names[] = {"GELU", "GELU by tanh", "SiLU"};
+  for (int kind = 0; kind < 3; kind++) {
+    begin(60);
+    float *from = floats(), *gradient = filled(count_32, 100), *to = empty(count_32);
+    kernels->smooth((enum native_smooth)kind, from, to, count_32);
+    take_floats(to, count_32);
+    to = empty(count_32);
+    kernels->smooth_back((enum native_smooth)kind, from, gradient, to, count_32);
+    take_floats(to, count_32);
+    for (size_t count = 0; count < 40; count++)
+      kernels->smooth((enum native_smooth)kind, from + 40 * count, from + 40 * count, count);
+    take_floats(from, 40 * 40);
+    free(gradient);
+    end(names[kind]);
+  }
+}
+
+static void rows_of(size_t count, size_t extent, size_t odds) {
+  struct native_rows shape = {count, extent, below(2) == 0, 1e-5};
+  float *input = filled(count * extent, odds), *gradient = filled(count * extent, odds), *weight = filled(extent, odds);
+  float *bias = filled(extent, odds), *output = empty(count * extent), *back = empty(count * extent);
+  float *means = empty(count), *inverses = empty(count), *products = empty(extent), *sums = empty(extent);
+  int has_weight = below(3) > 0, has_bias = below(2) == 0;
+  size_t middle = below(extent + 1) / 16 * 16;
+  kernels->normalize_rows(&shape, input, has_weight ? weight : NULL, has_weight && has_bias ? bias : NULL, output, means, inverses);
+  kernels->normalize_rows_back(&shape, input, gradient, has_weight ? weight : NULL, means, inverses, back);
+  kernels->normalize_rows_sums(&shape, input, gradient, means, inverses, products, has_bias ? sums : NULL, 0, middle);
+  kernels->normalize_rows_sums(&shape, input, gradient, means, inverses, products, has_bias ? sums : NULL, middle, extent);
+  free(input), free(gradient), free(weight), free(bias);
+  take_floats(output, count * extent), take_floats(back, count * extent), take_floats(means, count);
+  take_floats(inverses, count), take_floats(products, extent);
+  if (has_bias) take_floats(sums, extent);
+  else free(sums);
+}
+
+static void normalized_rows(void) {
+  for (int are_special = 0; are_special < 2; are_special++) {
+    begin(61);
+    rows_of(3, 10000, are_special ? 1000 : 0);
+    rows_of(200, 7, are_special ? 1000 : 0);
+    for (int i = 0; i < 100; i++) rows_of(few(20), few(100), are_special ? 300 : 0);
+    end_of("normalised rows", are_special);
+  }
+}
+
+// MARK: Attention
+
+static void attention(size_t queries, size_t keys, size_t odds) {
+  size_t batch = few(2), heads = few(3), extent = few(40), value_extent = few(40), parts = few(4), needed;
+  size_t all_heads = batch * heads;
+  float *q = filled(all_heads * queries * extent, odds), *k = filled(all_heads * keys * extent, odds);
+  float *v = filled(all_heads * keys * value_extent, odds), *output = empty(all_heads * queries * value_extent);
+  float *mask = filled(all_heads * queries * keys, odds), *gradient = filled(all_heads * queries * value_extent, odds);
+  float *largest = empty(all_heads * queries), *sums = empty(all_heads * queries), *products = empty(all_heads * queries);
+  float *of_q = empty(all_heads * queries * extent), *of_k = empty(all_heads * keys * extent);
+  float *of_v = empty(all_heads * keys * value_extent);
+  int32_t *limits = malloc(batch * queries * sizeof(int32_t));
+  for (size_t i = 0; i < batch * queries; i++) limits[i] = (int32_t)(below(4) ? keys : below(keys + 1));
+  struct native_draws draws[3];
+  for (uint32_t i = 0; i < 3; i++) draws[i] = (struct native_draws){next(), i, 3, 0x305, 1 << 22, 4 / 3.f};
+#define HEADS(data, steps, width) \
+  (struct native_heads) { data, (ptrdiff_t)(heads * (steps) * (width)), (ptrdiff_t)((steps) * (width)), (ptrdiff_t)(width) }
+  struct native_attention shape = {
+      .batch = batch, .head_count = heads, .query_count = queries, .key_count = keys, .extent = extent,
+      .value_extent = value_extent, .scale = 1.5f, .queries = HEADS(q, queries, extent), .keys = HEADS(k, keys, extent),
+      .values = HEADS(v, keys, value_extent), .output = HEADS(output, queries, value_extent), .limits = limits,
+      .draws = below(2) ? draws : NULL, .largest = largest, .sums = sums, .products = products,
+      .output_gradient = HEADS(gradient, queries, value_extent), .queries_gradient = HEADS(of_q, queries, extent),
+      .keys_gradient = HEADS(of_k, keys, extent), .values_gradient = HEADS(of_v, keys, value_extent)};
+  if (below(2)) shape.mask = HEADS(mask, queries, keys);
+  for (size_t part = 0; part < parts; part++) {
+    needed = kernels->attend_scratch_count(&shape);
+    float *scratch = empty(needed);
+    kernels->attend(&shape, scratch, part, parts);
+    free(scratch);
+  }
+  for (size_t part = 0; part < parts; part++) {
+    needed = kernels->attend_back_scratch_count(&shape);
+    float *scratch = empty(needed);
+    kernels->attend_back(&shape, scratch, part, parts);
+    free(scratch);
+  }
+  free(q), free(k), free(v), free(mask), free(gradient), free(products), free(limits);
+  take_floats(output, all_heads * queries * value_extent);
+  take_floats(largest, all_heads * queries), take_floats(sums, all_heads * queries);
+  take_floats(of_q, all_heads * queries * extent), take_floats(of_k, all_heads * keys * extent);
+  take_floats(of_v, all_heads * keys * value_extent);
+}
+
+static void attentions(void) {
+  for (int are_special = 0; are_special < 2; are_special++) {
+    begin(70);
+    attention(70, 300, are_special ? 3000 : 0);
+    for (int i = 0; i < 60; i++) attention(few(60), few(150), are_special ? 1000 : 0);
+    end_of("attention", are_special);
+  }
+}
+
 int main(int count, char **words) {
   if (count != 2) {
     fprintf(stderr, "digests: which instruction set? avx512, avx2, neon or plain\n");
@@ -311,4 +412,7 @@ int main(int count, char **words) {
   poolings();
   functions();
   powers();
+  smooth_activations();
+  normalized_rows();
+  attentions();
 }

@@ -34,8 +34,6 @@ INLINE size_t columns_next(size_t count) {
   return count < some ? count : some;
 }
 
-INLINE size_t whole_vectors(size_t count) { return (count + width - 1) / width * width; }
-
 // Of few channels narrower instructions do as much, and more of them at a time.
 #ifdef NATIVE_NARROWER
 extern const struct native_kernels NATIVE_NARROWER;

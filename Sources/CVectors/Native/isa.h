@@ -50,3 +50,6 @@ INLINE void store_part(float *to, vector value, size_t count) {
   store(aside, value);
   copy_part(to, aside, count);
 }
+
+// With what fills the last vector.
+INLINE size_t whole_vectors(size_t count) { return (count + width - 1) / width * width; }

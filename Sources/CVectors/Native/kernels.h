@@ -1,8 +1,11 @@
 // All kernels of an instruction set, whose name and vectors the including file has given.
 #pragma once
+#include "attention-gradient.h"
 #include "averages.h"
 #include "functions.h"
 #include "products.h"
+#include "rows.h"
+#include "smooth.h"
 #include "weights.h"
 #include "winograd-gradient.h"
 #include "winograd.h"
@@ -20,4 +23,8 @@
       .winograd_convolve = winograd_convolve,                                                             \
       .winograd_gradient_scratch_count = winograd_gradient_scratch_count,                                 \
       .winograd_weights_gradient = winograd_weights_gradient,                                             \
+      .smooth = smooth, .smooth_back = smooth_back, .normalize_rows = normalize_rows,                     \
+      .normalize_rows_back = normalize_rows_back, .normalize_rows_sums = normalize_rows_sums,             \
+      .attend_scratch_count = attend_scratch_count, .attend = attend,                                     \
+      .attend_back_scratch_count = attend_back_scratch_count, .attend_back = attend_back,                 \
   }

@@ -60,6 +60,51 @@ struct native_pooling {
   size_t kernel[2], stride[2], padding[2];
 };
 
+/// Activations that are smooth everywhere: `x Φ(x)`, the same by tanh, and `x / (1 + e⁻ˣ)`.
+enum native_smooth { native_gelu, native_gelu_tanh, native_silu };
+
+/// Rows that are normalised by themselves: their mean is taken off if they are centred, their root mean square is made 1.
+struct native_rows {
+  size_t count, extent;
+  int is_centred;
+  /// Added to the mean square.
+  double epsilon;
+};
+
+/// What the heads of an attention read or write: elements from one sequence to the next, from one head to the next, and from one
+/// step to the next; the numbers of a step lie side by side.
+struct native_heads {
+  const float *_Nullable data;
+  ptrdiff_t sequence_step, head_step, row_step;
+};
+
+/// Of a sequence: which weights of attention are left out, by counter-based random numbers.
+struct native_draws {
+  uint64_t seed;
+  uint32_t sample, time, purpose;
+  /// Those whose 24 random bits are below it become 0; the others are multiplied with `kept`.
+  uint32_t dropped;
+  float kept;
+};
+
+/// Scaled dot-product attention: `softmax(queries · keysᵀ · scale + mask) · values` for each head of each sequence.
+struct native_attention {
+  size_t batch, head_count, query_count, key_count, extent, value_extent;
+  float scale;
+  struct native_heads queries, keys, values, output;
+  /// `[batch, query_count]`, how many keys a query may see, from the first on.
+  const int32_t *limits;
+  /// Added to the scores; no data for none.
+  struct native_heads mask;
+  /// Of each sequence; NULL for no dropout.
+  const struct native_draws *_Nullable draws;
+  /// Of each sequence, head and query, for the gradient: the largest score, and the sum of the powers of e above it.
+  float *largest, *sums;
+  /// For the gradient: memory of the same extent, and where derivatives are read and written.
+  float *_Nullable products;
+  struct native_heads output_gradient, queries_gradient, keys_gradient, values_gradient;
+};
+
 /// The kernels of one instruction set.
 struct native_kernels {
   /// As `LOCKSTEP_ISA` names it.
@@ -137,6 +182,29 @@ struct native_kernels {
   void (*winograd_weights_gradient)(
       const struct native_convolution *shape, const float *images, const float *output_gradient, float *weights_gradient,
       float *scratch, size_t part, size_t parts);
+
+  /// `to[i] = f(from[i])`, and `to[i] = gradient[i] · f'(from[i])`.
+  void (*smooth)(enum native_smooth kind, const float *from, float *to, size_t count);
+  void (*smooth_back)(enum native_smooth kind, const float *from, const float *gradient, float *to, size_t count);
+
+  /// `output = (input - mean) · inverse · weight + bias` of each row, with the `means` (0 where rows are not centred) and
+  /// `inverses` of the root mean squares kept. Weight and bias may be NULL, or the bias alone.
+  void (*normalize_rows)(
+      const struct native_rows *shape, const float *input, const float *_Nullable weight, const float *_Nullable bias,
+      float *output, float *means, float *inverses);
+  void (*normalize_rows_back)(
+      const struct native_rows *shape, const float *input, const float *gradient, const float *_Nullable weight,
+      const float *means, const float *inverses, float *input_gradient);
+  /// The derivatives of weight and bias, columns `first` up to `next`.
+  void (*normalize_rows_sums)(
+      const struct native_rows *shape, const float *input, const float *gradient, const float *means, const float *inverses,
+      float *weight_gradient, float *_Nullable bias_gradient, size_t first, size_t next);
+
+  /// The article states the order of the operations. A part needs so many elements of scratch memory.
+  size_t (*attend_scratch_count)(const struct native_attention *shape);
+  void (*attend)(const struct native_attention *shape, float *scratch, size_t part, size_t parts);
+  size_t (*attend_back_scratch_count)(const struct native_attention *shape);
+  void (*attend_back)(const struct native_attention *shape, float *scratch, size_t part, size_t parts);
 };
 
 /// Elements of a right factor's panels.

@@ -15,6 +15,22 @@ public final class Tanh: Module {
   public override func forward(_ input: Tensor) -> Tensor { input.tanh() }
 }
 
+/// `x Φ(x)`, Φ(x) the share of a normal distribution below x, or a tanh that is near it.
+public final class GELU: Module {
+  /// Whether Φ is approximated by tanh, as in GPT-2.
+  public let approximate: Bool
+
+  /// By the error function unless said otherwise.
+  public init(approximate: Bool = false) { self.approximate = approximate }
+
+  public override func forward(_ input: Tensor) -> Tensor { input.gelu(approximate: approximate) }
+}
+
+/// `x / (1 + exp(-x))`.
+public final class SiLU: Module {
+  public override func forward(_ input: Tensor) -> Tensor { input.silu() }
+}
+
 /// Zeros elements with the given probability while training; hands its input on in evaluation.
 public final class Dropout: Module {
   /// That an element becomes 0.

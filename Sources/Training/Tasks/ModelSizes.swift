@@ -1,4 +1,5 @@
-/// What a data set decides about a model. Kept in checkpoints, so that the same network can be built again.
+/// What a data set decides about a model, and what one chooses of models that come in many sizes. Kept in checkpoints, so that the
+/// same network can be built again.
 public struct ModelSizes: Codable, Sendable, Equatable {
   /// What a classifier tells apart; nil where the model's own number is right.
   public var classes = 10
@@ -12,12 +13,16 @@ public struct ModelSizes: Codable, Sendable, Equatable {
   public var vocabulary = 28
   /// Words of the language that is translated into.
   public var targetVocabulary = 28
-  /// Divides or multiplies the channels of a network that comes in several widths.
+  /// Divides or multiplies the channels of a network that comes in several widths; of a Transformer the width itself.
   public var width = 1
   /// The shape of a sample, of models that take any; nil for the one that the model was made for.
   public var inputs: [Int]? = nil
   /// Units of each hidden layer, of models that let one choose; nil for as many as the model has by itself.
   public var hidden: [Int]? = nil
+  /// Blocks of a Transformer, the heads of its attention, and how many tokens it looks back on; nil of models that have no such.
+  public var layers: Int? = nil, heads: Int? = nil, context: Int? = nil
+  /// The probability that a value becomes 0 in training, of models that let one choose.
+  public var dropout: Double? = nil
 
   /// As the book has it.
   public init() {}
@@ -35,6 +40,18 @@ public struct ModelSizes: Codable, Sendable, Equatable {
     outputs = try value(.outputs, or: outputs)
     inputs = try fields.decodeIfPresent([Int].self, forKey: .inputs)
     hidden = try fields.decodeIfPresent([Int].self, forKey: .hidden)
+    layers = try fields.decodeIfPresent(Int.self, forKey: .layers)
+    heads = try fields.decodeIfPresent(Int.self, forKey: .heads)
+    context = try fields.decodeIfPresent(Int.self, forKey: .context)
+    dropout = try fields.decodeIfPresent(Double.self, forKey: .dropout)
+  }
+
+  /// The same for data that decide otherwise: what was chosen stays.
+  public func fitted(to data: ModelSizes) -> ModelSizes {
+    var result = data
+    (result.width, result.hidden, result.layers, result.heads) = (width, hidden, layers, heads)
+    (result.context, result.dropout) = (context, dropout)
+    return result
   }
 
   /// Numbers of a sample as a dense layer takes them, of models that take any shape.

@@ -100,7 +100,8 @@ extension DecoderState {
     let taken = Encoding(
       outputs: encoding.outputs.selected(places, axis: 1), state: encoding.state.rows(places),
       lengths: encoding.lengths?.selected(places))
-    return DecoderState(encoding: taken, recurrent: recurrent.rows(places))
+    return DecoderState(
+      encoding: taken, recurrent: recurrent.rows(places), attended: attended.map { $0.rows(places) })
   }
 }
 
