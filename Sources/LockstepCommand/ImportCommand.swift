@@ -55,7 +55,7 @@ struct ImportCommand<Tool: LockstepTool>: SoloCommand {
     var metadata = Metadata()
     if let data {
       let opened = try entry.open(data, configuration)
-      (configuration.sizes, metadata) = (opened.sizes, opened.metadata)
+      (configuration.sizes, metadata) = (configuration.sizes.fitted(to: opened.sizes), opened.metadata)
       if configuration.normalization == .ofData { try opened.complete(&configuration) }
     }
     configuration.sizes = try sizing.laid(over: configuration.sizes, of: entry)
@@ -116,8 +116,8 @@ struct DataSizeOptions: ParsableArguments {
       }
       sizes.inputs = extents
     }
-    sizes.hidden = try ModelSizes.checked(hidden: hidden, entry) ?? entry.sizes.hidden
-    sizes.width = try ModelSizes.checked(width: width ?? 1)
+    sizes.hidden = try ModelSizes.checked(hidden: hidden, entry) ?? sizes.hidden
+    if let width { sizes.width = try ModelSizes.checked(width: width) }
     return sizes
   }
 }

@@ -18,17 +18,17 @@ extension Module {
     train(isTraining)
     return frozen.map(\.name)
   }
+}
 
-  /// The last layer, or the last block of them, with parameters: what turns features into answers, and what fine-tuning for other
-  /// answers draws anew. Nil where nothing has parameters.
-  public final var head: (name: String, module: Module)? {
-    guard let last = children.entries.last(where: { $0.value.parameterCount > 0 }) else {
-      return parameters.entries.isEmpty ? nil : ("", self)
-    }
-    // A block of layers is the head as a whole; of a larger piece only what comes last in it.
-    guard !(last.value is Sequential), let inner = last.value.head, !inner.name.isEmpty else {
-      return (last.key, last.value)
-    }
-    return (last.key + "." + inner.name, inner.module)
+/// The last layer of a network, or its last block of them, with parameters: what turns features into answers, and what fine-tuning for
+/// other answers draws anew. Nil where nothing has parameters.
+public func lastLayer(of network: Module) -> (name: String, module: Module)? {
+  guard let last = network.children.entries.last(where: { $0.value.parameterCount > 0 }) else {
+    return network.parameters.entries.isEmpty ? nil : ("", network)
   }
+  // A block of layers counts as a whole; of a larger piece only what comes last in it.
+  guard !(last.value is Sequential), let inner = lastLayer(of: last.value), !inner.name.isEmpty else {
+    return (last.key, last.value)
+  }
+  return (last.key + "." + inner.name, inner.module)
 }

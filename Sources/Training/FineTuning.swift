@@ -59,7 +59,7 @@ extension Configuration {
   ///
   /// - Throws: `CheckpointError` where nothing fits, or a number is not finite.
   public func begin(_ network: Module, with weights: StoredWeights) throws -> WeightsTaken {
-    let head = self.replaceHead ? network.head.map { NamePattern($0.name) } : nil
+    let head = self.replaceHead ? lastLayer(of: network).map { NamePattern($0.name) } : nil
     let isOfHead = { (name: String) in head?.matches(name) ?? false }
     let fit = WeightFit(weights, network, leavingOut: isOfHead)
     try fit.apply()

@@ -41,16 +41,16 @@ import Testing
   }
 
   @Test func heads() {
-    #expect(network().head?.name == "3")
+    #expect(lastLayer(of: network())?.name == "3")
     // A block of layers is a head as a whole.
     let block = Sequential(Linear(1, 1), Sequential(Linear(1, 2), ReLU(), Linear(2, 2)), Flatten())
-    #expect(block.head?.name == "1")
-    #expect(Sequential(Flatten()).head == nil)
-    #expect(Linear(1, 1).head?.name == "")
+    #expect(lastLayer(of: block)?.name == "1")
+    #expect(lastLayer(of: Sequential(Flatten())) == nil)
+    #expect(lastLayer(of: Linear(1, 1))?.name == "")
     let model = LanguageModel(Recurrent(.gru, 3, 4), vocabulary: 3)
-    #expect(model.head?.name == "linear")
+    #expect(lastLayer(of: model)?.name == "linear")
     let attention = AttentionDecoder(vocabulary: 3, width: 2, hidden: 2, layers: 1)
     let pair = EncoderDecoder(Seq2SeqEncoder(vocabulary: 3, width: 2, hidden: 2, layers: 1), attention)
-    #expect(pair.head?.name == "decoder.dense")
+    #expect(lastLayer(of: pair)?.name == "decoder.dense")
   }
 }
