@@ -22,7 +22,7 @@ extension ConvertCommand {
     @Option(help: "Columns to leave out, separated by commas.") var drop: String?
     @Option(help: "A column that names the rows, such as Id: kept for submissions, no feature.") var id: String?
     @Flag(help: "Numbers get mean 0 and standard deviation 1, over both files together.") var standardize = false
-    @Flag(help: "The target, too; predict gives numbers in its own unit.") var standardizeTarget = false
+    @Flag(help: "Scales the target alike; predict gives numbers in its own unit.") var standardizeTarget = false
     @Flag(help: "Columns of words become a column of 0 and 1 per word, and one for missing ones.") var oneHot = false
     @Option(parsing: .unconditional, help: "What stands in for missing numbers: mean, or a number.") var fill = "mean"
     @Option(help: "What separates fields: a character, '\\t' for a tab.") var separator = ","

@@ -21,7 +21,8 @@ extension ConvertCommand {
     @Option(parsing: .unconditional, help: "The share of the images that becomes the test split, such as 0.1.")
     var testFraction: Double?
     @Option(help: "Defines which images --test-fraction draws.") var seed: UInt64 = 0
-    @Option(parsing: .unconditional, help: "1 for grey, 3 for colour; by default grey if all images are.")
+    @Option(
+      parsing: .unconditional, help: "Channels of all images: 1 for grey, 3 for colour; by default grey if all are.")
     var channels: Int?
     @Option(parsing: .unconditional, help: "Resizes all images to H,W pixels, without keeping their proportions.")
     var size: String?

@@ -44,6 +44,10 @@ struct ToolCommand<Tool: LockstepTool>: ParsableCommand {
       commandName: Console.tool,
       abstract:
         "Distributed data-parallel deep learning: the models of Dive into Deep Learning, on one process or many.",
+      discussion: """
+        convert makes a dataset, train learns from it and keeps a checkpoint, evaluate, predict, show, generate and translate \
+        use that. Under mpirun, or what doctor names, the same commands run on many ranks.
+        """,
       version: Build.version,
       subcommands: [
         ConvertCommand.self, ModelsCommand<Tool>.self, SummaryCommand<Tool>.self, TrainCommand<Tool>.self,

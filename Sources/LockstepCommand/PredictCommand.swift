@@ -6,7 +6,8 @@ struct PredictCommand<Tool: LockstepTool>: JobCommand {
   static var configuration: CommandConfiguration {
     CommandConfiguration(
       commandName: "predict",
-      abstract: "Writes a model's outputs to HDF5: /logits float32 [n, classes], in the data's order.")
+      abstract: "Writes what a model makes of each sample, in the data's order: to HDF5, or to a CSV file.",
+      discussion: "In HDF5 it is /logits, float32 [n, classes], or /predictions of models that predict numbers.")
   }
 
   @Argument(help: "A checkpoint file, or a folder of them.", completion: .hdf5) var checkpoint: String

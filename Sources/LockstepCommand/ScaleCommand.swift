@@ -17,9 +17,9 @@ struct ScaleCommand<Tool: LockstepTool>: JobCommand {
   @Option(help: "Samples of one step, over all ranks together.") var batchSize: Int?
   @Option(help: "The most ranks that are predicted.") var ranks = 4096
   @Option(help: "Ranks of each host.") var ranksPerHost = 1
-  @Option(parsing: .unconditional, help: "What a message between hosts takes however short: 50us.")
+  @Option(parsing: .unconditional, help: "What a message between hosts takes however short, such as 50us.")
   var latency: TimeSpan?
-  @Option(parsing: .unconditional, help: "What a host sends and receives: 1gbit, 12.5MB.")
+  @Option(parsing: .unconditional, help: "What a host sends and receives in a second, such as 1gbit or 12.5MB.")
   var bandwidth: Bandwidth?
   @Option(help: "How ranks add up: as lockstep does, ring, tree, hierarchical, or whichever is fastest.")
   var algorithm = SumChoice.lockstep
@@ -27,7 +27,8 @@ struct ScaleCommand<Tool: LockstepTool>: JobCommand {
   @Option(parsing: .unconditional, help: "Epochs of the training that --within is about; the recipe's unless given.")
   var epochs: Int?
   @Option(parsing: .unconditional, help: "Samples of an epoch.") var examples: Int?
-  @Option(parsing: .unconditional, help: "The fewest hosts that see all of them in this time: 2h, 30min.")
+  @Option(
+    parsing: .unconditional, help: "Tells the fewest hosts that see all samples within this time, such as 2h or 30min.")
   var within: TimeSpan?
   @Option(help: "Draws examples per second over ranks: FILE.svg or FILE.png.", completion: .picture) var plot: String?
   @Option(

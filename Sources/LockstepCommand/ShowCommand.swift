@@ -14,7 +14,7 @@ struct ShowCommand<Tool: LockstepTool>: SoloCommand {
   @Option(help: "The HDF5 dataset to show a checkpoint.", completion: .hdf5) var data: String?
   @Option(help: "The split to use: by default test for a checkpoint, train for a dataset.") var split: String?
   @Option(parsing: .unconditional, help: "How many images.") var count = 24
-  @Flag(help: "The worst mistakes: wrong predictions, those of the largest loss first.") var misses = false
+  @Flag(help: "Shows the worst mistakes: wrong predictions, those of the largest loss first.") var misses = false
   @Option(help: "The .png or .svg file to draw the images to.", completion: .picture) var output: String?
   @Option(help: "The .png or .svg file to draw the confusion matrix to.", completion: .picture) var confusion: String?
 

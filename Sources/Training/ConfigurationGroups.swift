@@ -31,7 +31,8 @@ public struct Optimization: Settings {
   /// The Euclidean norm of all parameters' gradients together that larger ones are scaled down to; nil for no clipping.
   @Setting("Scales gradients down to this common norm.", .finite(above: 0)) public var clipNorm: Double? = nil
   /// A skipped step counts as a step of the epoch and of the schedule, but not as one of the optimizer's.
-  @Setting("Where loss, gradient or update is not finite: stop, or skip the step.") public var onNan = OnNan.stop
+  @Setting("Where loss, gradient or update is not finite: stop (the default), or skip the step.") public var onNan =
+    OnNan.stop
 
   public init() {}
 }

@@ -7,7 +7,7 @@ public struct LoadingSettings: Settings {
   public var memory = ByteCount(256_000_000)
   /// nil until the data are known: full where they fit the memory, else windowed.
   @Setting(
-    "full: any order of the samples, which takes all of them in memory; windowed: chunks, then samples within a window.",
+    "An epoch's order: full (any, which takes all samples in memory) or windowed (chunks, then samples within a window).",
     staysInEpoch: true)
   public var shuffle: Shuffling? = nil
   /// nil for what suits the data: a tenth of them, 16 MiB at most.
@@ -15,7 +15,7 @@ public struct LoadingSettings: Settings {
   public var window: ByteCount? = nil
 
   /// Left out samples are told at the end of each epoch.
-  @Setting("Where samples can't be read: stop, or skip them; others of their window take their place.")
+  @Setting("Where samples can't be read: stop (the default), or skip them; others of their window take their place.")
   public var onBadChunk = OnBadChunk.stop
 
   /// What becomes of a training whose samples can't all be read.

@@ -156,7 +156,7 @@ def root(command, version):
     parts = subcommands(command)
     result.section("SYNOPSIS", "\\fBlockstep\\fR \\fIcommand\\fR [\\fIarguments\\fR]\n.br\n"
                    "\\fBlockstep\\-local\\fR \\fIranks\\fR \\fB\\-\\-\\fR \\fIcommand\\fR [\\fIarguments\\fR]")
-    result.section("DESCRIPTION", paragraphs(command["abstract"]) + "\n.PP\n"
+    result.section("DESCRIPTION", described(command) + "\n.PP\n"
                    "Datasets and checkpoints are HDF5 files. \\fBlockstep\\-local\\fR(1) runs a command on several ranks of this "
                    "machine, \\fBlockstep\\-cluster\\fR(1) on several machines; under SLURM /usr/share/lockstep/slurm.sbatch does.")
     result.section("COMMANDS", items(
