@@ -31,7 +31,8 @@ struct ImportCommand<Tool: LockstepTool>: SoloCommand {
   func run() throws {
     let entry = try Tool.registry().find(model)
     let map = try NameMap(map)
-    try AtomicFile.check(output.hasSuffix(".h5") ? output : output + "/checkpoint", from: [file])
+    let isFolder = !output.hasSuffix(".h5")
+    try isFolder ? CheckpointFolder(output).checkOwned() : AtomicFile.check(output, from: [file])
     let weights = try StoredWeights.open(file) { Console.warn($0) }.renamed(by: map)
     let (configuration, metadata) = try configure(entry)
     let network = entry.make(configuration.sizes)
