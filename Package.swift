@@ -83,8 +83,10 @@ let tests: [Target] = [
   .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "TestSupport"], resources: [.copy("Fixtures")]),
   .testTarget(
     name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"], resources: [.copy("Fixtures")]),
-  .testTarget(name: "TrainingTests", dependencies: ["Training", "Kernels", "TestSupport"]),
-  .testTarget(name: "ZooTests", dependencies: ["Training", "Zoo", "TestSupport"]),
+  .testTarget(
+    name: "TrainingTests", dependencies: ["Training", "Kernels", "TestSupport"], resources: [.copy("Fixtures")]),
+  .testTarget(
+    name: "ZooTests", dependencies: ["Training", "Zoo", "TestSupport"], resources: [.copy("Fixtures")]),
   .testTarget(name: "LockstepTests", dependencies: ["Lockstep", "TestSupport"]),
   .testTarget(name: "LockstepCommandTests", dependencies: ["LockstepCommand", "Kernels", "Tool", "TestSupport"]),
 ]

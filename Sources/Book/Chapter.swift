@@ -46,6 +46,9 @@ public enum Book {
     Chapter("batch-normalization", "Batch normalisation, from scratch and concise", batchNormalizationChapter),
     Chapter("residual", "Residual blocks and ResNet", residualChapter),
     Chapter("densenet", "Blocks that read all that came before", denseNetChapter),
+    Chapter(
+      "image-augmentation", "Images changed at random: crops, flips, turns, colours, cut-out, mixup",
+      imageAugmentationChapter),
     Chapter("sequence-models", "A noisy sine, one step ahead and many", sequenceModelsChapter),
     Chapter("text-preprocessing", "A text as lines, tokens and numbers", textPreprocessingChapter),
     Chapter("language-models", "How often words come; sequences of a text", languageModelsChapter),

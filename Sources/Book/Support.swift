@@ -117,15 +117,33 @@ func squaredLoss(_ prediction: Tensor, _ target: Tensor) -> Tensor {
 
 /// Fashion-MNIST, converted once for all chapters that need it.
 enum FashionMNIST {
-  private static let splits = Result { () throws -> (train: ImageDataset, test: ImageDataset) in
+  private static let splits = Result { () throws -> (train: ImageSplit, test: ImageSplit) in
     let path = NSTemporaryDirectory() + "lockstep-book-\(getpid()).h5"
     defer { unlink(path) }
     _ = try FashionMNISTConverter().convert(to: path)
     let file = try ClassificationFile.open(path)
-    return (ImageDataset(try file.split("train")), ImageDataset(try file.split("test")))
+    return (try file.split("train"), try file.split("test"))
   }
 
-  static func load() throws -> (train: ImageDataset, test: ImageDataset) { try splits.get() }
+  static func load() throws -> (train: ImageDataset, test: ImageDataset) {
+    let (train, test) = try splits.get()
+    return (ImageDataset(train), ImageDataset(test))
+  }
+
+  /// The first images of both splits, for a transform of one's own.
+  static func first(_ trainCount: Int, _ testCount: Int) throws -> (train: ImageSplit, test: ImageSplit) {
+    let (train, test) = try splits.get()
+    return (train.first(trainCount), test.first(testCount))
+  }
+}
+
+extension ImageSplit {
+  fileprivate func first(_ count: Int) -> ImageSplit {
+    let count = min(count, self.count)
+    return ImageSplit(
+      images: Array(images.prefix(count * imageBytes)), labels: Array(labels.prefix(count)), channels: channels,
+      height: height, width: width)
+  }
 }
 
 /// Which share of a data set's images a classifier gets right.

@@ -13,14 +13,18 @@ public struct Metadata: Codable, Sendable, Equatable {
   public var preparation: String?
   /// Of a text, and what its tokens are.
   public var vocabulary: [String]?
-  /// Of a text: `char` or `word`.
+  /// Of a text: `char`, `word`, `byte` or `bpe`.
   public var token: String?
+  /// Of a text of byte pairs: what is merged, in this order.
+  public var merges: [String]?
   /// Of sentences and their translations.
   public var sourceVocabulary, targetVocabulary: [String]?
   /// Tokens of a sentence, padding included.
   public var steps: Int?
   /// The digest of what was trained on.
   public var trainingData: String?
+  /// What each epoch of the training came to, lines of JSON as metrics have them.
+  public var history: [String]?
 
   /// Nothing is known of the data.
   public init() {}
@@ -29,11 +33,12 @@ public struct Metadata: Codable, Sendable, Equatable {
     case classNames = "class_names"
     case featureNames = "feature_names"
     case targetName = "target_name"
-    case preparation, vocabulary, token
+    case preparation, vocabulary, token, merges
     case sourceVocabulary = "source_vocabulary"
     case targetVocabulary = "target_vocabulary"
     case steps
     case trainingData = "training_data"
+    case history
   }
 }
 
@@ -42,6 +47,7 @@ extension Metadata {
   /// The lists, by the names that they have in datasets and checkpoints.
   public static let lists: KeyValuePairs<String, WritableKeyPath<Metadata, [String]?> & Sendable> = [
     "class_names": \.classNames, "feature_names": \.featureNames, "vocabulary": \.vocabulary,
+    "merges": \.merges,
     "source_vocabulary": \.sourceVocabulary, "target_vocabulary": \.targetVocabulary,
   ]
   static let words: KeyValuePairs<String, WritableKeyPath<Metadata, String?> & Sendable> = [
@@ -59,12 +65,14 @@ extension Metadata {
     self.init()
     for (name, path) in Self.lists { self[keyPath: path] = texts[name] }
     for (name, path) in Self.words { self[keyPath: path] = texts[name]?.first }
+    history = texts[CodingKeys.history.rawValue]
   }
 
   var texts: [String: [String]] {
     var result: [String: [String]] = [:]
     for (name, path) in Self.lists { result[name] = self[keyPath: path] }
     for (name, path) in Self.words { result[name] = self[keyPath: path].map { [$0] } }
+    result[CodingKeys.history.rawValue] = history
     return result
   }
 }

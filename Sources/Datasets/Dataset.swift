@@ -11,6 +11,17 @@ public struct Continuation: Sendable {
   public init(rows: [Int], isStart: Bool) { (self.rows, self.isStart) = (rows, isStart) }
 }
 
+/// Samples that are blends of two: of themselves, and of others.
+public struct Mixture: Sendable {
+  /// The targets of the others, as a batch has its own.
+  public let targets: Tensor
+  /// How much of each sample, and of its loss, is its own: float32 `[batch]`.
+  public let shares: Tensor
+
+  /// One of each for every sample of a batch.
+  public init(targets: Tensor, shares: Tensor) { (self.targets, self.shares) = (targets, shares) }
+}
+
 /// Inputs and targets of some samples.
 public struct Batch: Sendable {
   /// What the model is given: the batch is the first axis.
@@ -25,6 +36,8 @@ public struct Batch: Sendable {
   public var inputLengths, targetLengths: Tensor?
   /// How much each sample's loss counts, float32 `[batch]`, with the mean 1 over the data set; nil where all count the same.
   public var weights: Tensor?
+  /// Set where samples are blends of two.
+  public var mixture: Mixture?
 
   /// One sample for each entry of the tensors' first axes.
   public init(inputs: Tensor, targets: Tensor, samples: [Int]) {
@@ -34,7 +47,7 @@ public struct Batch: Sendable {
   /// The same samples under other numbers.
   func numbered(_ samples: [Int]) -> Batch {
     var batch = Batch(inputs: inputs, targets: targets, samples: samples)
-    (batch.continuation, batch.weights) = (continuation, weights)
+    (batch.continuation, batch.weights, batch.mixture) = (continuation, weights, mixture)
     (batch.inputLengths, batch.targetLengths) = (inputLengths, targetLengths)
     return batch
   }
@@ -58,6 +71,9 @@ public protocol Dataset: Sendable {
   func batch(_ samples: [Int]) throws -> Batch
   /// The same in an epoch of a training, for data sets that change their samples at random; the others don't say it.
   func batch(_ samples: [Int], epoch: Int) throws -> Batch
+  /// The same at known positions of an epoch's order, for data sets in which a sample depends on those beside it; the others don't
+  /// say it.
+  func batch(_ samples: [Int], at positions: Range<Int>, of order: SampleOrder, epoch: Int) throws -> Batch
   /// How much samples count in the mean of the losses: one each, unless a data set counts tokens. Gradients are divided
   /// by it, so the objective's sum `.weight` must come to the same.
   func weight(of samples: [Int]) -> Int
@@ -74,12 +90,15 @@ public protocol Dataset: Sendable {
 
 extension Dataset {
   public func batch(_ samples: [Int], epoch: Int) throws -> Batch { try batch(samples) }
+  public func batch(_ samples: [Int], at positions: Range<Int>, of order: SampleOrder, epoch: Int) throws -> Batch {
+    try batch(samples, epoch: epoch)
+  }
   public func weight(of samples: [Int]) -> Int { samples.count }
   public func arranged(epoch: Int, batchSize: Int, seed: UInt64) -> any Dataset { self }
   public var rows: Int? { nil }
   public var ordering: Ordering { rows == nil ? .shuffled : .inOrder }
   public func pass(_ order: SampleOrder, from position: Int, epoch: Int) throws -> any DatasetPass {
-    DirectPass(self, epoch: epoch)
+    DirectPass(self, order, epoch: epoch)
   }
 }
 
@@ -96,11 +115,16 @@ public protocol DatasetPass: Sendable {
 /// Of samples that can be had at any time.
 struct DirectPass: DatasetPass {
   private let dataset: any Dataset
+  private let order: SampleOrder
   private let epoch: Int
 
-  init(_ dataset: any Dataset, epoch: Int) { (self.dataset, self.epoch) = (dataset, epoch) }
+  init(_ dataset: any Dataset, _ order: SampleOrder, epoch: Int) {
+    (self.dataset, self.order, self.epoch) = (dataset, order, epoch)
+  }
 
-  func batch(_ samples: [Int], at positions: Range<Int>) throws -> Batch { try dataset.batch(samples, epoch: epoch) }
+  func batch(_ samples: [Int], at positions: Range<Int>) throws -> Batch {
+    try dataset.batch(samples, at: positions, of: order, epoch: epoch)
+  }
   func advance(to position: Int) {}
   func finish() {}
 }

@@ -70,8 +70,9 @@ public final class Loader {
     _ index: Int, of dataset: any Dataset, _ sampler: Sampler, epoch: Int,
     slices: @escaping @Sendable (Int) -> [Range<Int>]
   ) throws -> StepBatch {
-    try Work(dataset: dataset, sampler: sampler, order: sampler.order(epoch: epoch), slices: slices)
-      .load(index, DirectPass(dataset, epoch: epoch))
+    let order = sampler.order(epoch: epoch)
+    return try Work(dataset: dataset, sampler: sampler, order: order, slices: slices)
+      .load(index, DirectPass(dataset, order, epoch: epoch))
   }
 
   /// The next step's batch, nil at the end of the epoch and once cancelled.

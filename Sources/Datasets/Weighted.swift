@@ -25,6 +25,9 @@ public struct Weighted: DigestedDataset, SharedDataset {
 
   public func batch(_ samples: [Int]) throws -> Batch { try weighted(whole.batch(samples)) }
   public func batch(_ samples: [Int], epoch: Int) throws -> Batch { try weighted(whole.batch(samples, epoch: epoch)) }
+  public func batch(_ samples: [Int], at positions: Range<Int>, of order: SampleOrder, epoch: Int) throws -> Batch {
+    try weighted(whole.batch(samples, at: positions, of: order, epoch: epoch))
+  }
   public func weight(of samples: [Int]) -> Int { whole.weight(of: samples) }
 
   public func pass(_ order: SampleOrder, from position: Int, epoch: Int) throws -> any DatasetPass {

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A text that grows line by line: a file, or a device or pipe that is written through.
+/// A text that grows line by line, or records of bytes: a file, or a device or pipe that is written through.
 public final class LineFile {
   /// The file that is written.
   public let path: String
@@ -25,10 +25,13 @@ public final class LineFile {
   deinit { close(descriptor) }
 
   /// One more line, whole or not at all.
-  public func append(_ line: String) throws {
+  public func append(_ line: String) throws { try append(Array((line + "\n").utf8)) }
+
+  /// Bytes behind all that is there, whole or not at all.
+  public func append(_ bytes: [UInt8]) throws {
     let size = isStream ? -1 : lseek(descriptor, 0, SEEK_END)
     do {
-      try Array((line + "\n").utf8).withUnsafeBytes { try AtomicFile.write(all: $0, to: descriptor, path: path) }
+      try bytes.withUnsafeBytes { try AtomicFile.write(all: $0, to: descriptor, path: path) }
     } catch {
       if size >= 0 { _ = ftruncate(descriptor, size) }
       throw error

@@ -78,3 +78,11 @@ enum KernelThreads {
     }
   }
 }
+
+/// Elements of which each is computed by itself, shared out among the threads that kernels may use.
+public enum ElementShares {
+  /// Calls `body` with ranges that make up `0..<count` and begin at multiples of 16; with all of it where there is little to do.
+  public static func run(_ count: Int, _ body: (Range<Int>) -> Void) {
+    KernelThreads.share(count, inParts: KernelThreads.parts(ofWork: count), multiplesOf: 16, body)
+  }
+}

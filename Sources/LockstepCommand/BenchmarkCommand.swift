@@ -16,6 +16,7 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
   @Flag(help: "Measures reproducible mode.") var reproducible = false
   @Flag(help: "Also prints how fast the bare convolutions would be, and how close the model comes.") var roof = false
   @Flag(help: "Prints one line of JSON.") var json = false
+  @OptionGroup(title: "Model") var sizing: SizeOptions
   @OptionGroup(title: "Loading") var loading: SettingOptions<LoadingSettings>
   @OptionGroup(title: "Ranks") var distribution: SettingOptions<DistributionSettings>
   @OptionGroup(title: "Kernels") var kernelling: SettingOptions<KernelSettings>
@@ -35,7 +36,8 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
     let communicator = try joinJob()
     var configuration = try entry.recipe.with(kernelling.given).with(loading.given).with(distribution.given)
     if let batchSize { configuration.batchSize = batchSize }
-    guard configuration.batchSize <= (1 << 30) / entry.inputShape.reduce(1, *) else {
+    configuration.sizes = try sizing.applied(to: configuration.sizes, of: entry)
+    guard configuration.batchSize <= (1 << 30) / entry.inputShape(configuration.sizes).reduce(1, *) else {
       throw ConfigurationError(
         "batch-size is \(configuration.batchSize), but must be less than 1 GiB of \(model)'s inputs")
     }
@@ -49,7 +51,7 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
     }
     let (dataset, objective) = try entry.task.synthetic(for: entry, configuration)
     let recorder = try tracing.begin(over: communicator)
-    let trainer = try Trainer(entry.make(entry.sizes), objective, configuration, on: communicator)
+    let trainer = try Trainer(entry.make(configuration.sizes), objective, configuration, on: communicator)
     recorder?.open(trainer)
     let (stepSeconds, times) = try measure(trainer, dataset)
     try tracing.write(recorder, over: communicator, quiet: json)

@@ -79,7 +79,7 @@ struct ConvertCommand: ParsableCommand {
   static func withLine<Summary>(
     _ name: String, _ convert: (@escaping @Sendable (Double) -> Void) throws -> Summary
   ) rethrows -> Summary {
-    let line = ConversionLine(name)
+    let line = WorkLine(name)
     defer { line.clear() }
     return try convert { line.draw($0) }
   }

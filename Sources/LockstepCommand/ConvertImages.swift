@@ -103,7 +103,7 @@ extension ConvertCommand {
     ) throws {
       let ranks = communicator.size
       let threads = ranks == 1 ? Threads.cores : 1
-      let line = ConversionLine("images", isShown: communicator.isRoot && isShownOnTerminal)
+      let line = WorkLine("images", isShown: communicator.isRoot && isShownOnTerminal)
       defer { line.clear() }
       func convert(_ writer: ImageFolderWriter?) throws {
         for block in converter.blocks(size, channels: channels, threads: ranks * threads) {

@@ -26,7 +26,8 @@ struct ImportCommand<Tool: LockstepTool>: SoloCommand {
   var map: [String] = []
   @Option(help: "A dataset such as the model was trained on.") var data: String?
   @Option(help: "How the images are normalised that the model was trained on: means:deviations.") var normalize: String?
-  @OptionGroup(title: "Sizes of the model") var sizing: DataSizeOptions
+  @OptionGroup(title: "Model") var sizing: SizeOptions
+  @OptionGroup(title: "Data") var dataSizes: DataSizeOptions
 
   func run() throws {
     let entry = try Tool.registry().find(model)
@@ -52,6 +53,7 @@ struct ImportCommand<Tool: LockstepTool>: SoloCommand {
   /// The recipe with the sizes of the data, and those that were given.
   private func configure(_ entry: ModelEntry) throws -> (Configuration, Metadata) {
     var configuration = entry.recipe
+    configuration.sizes = try sizing.applied(to: configuration.sizes, of: entry)
     if let normalize { configuration = try configuration.with(["normalize": normalize]) }
     var metadata = Metadata()
     if let data {
@@ -59,7 +61,7 @@ struct ImportCommand<Tool: LockstepTool>: SoloCommand {
       (configuration.sizes, metadata) = (configuration.sizes.fitted(to: opened.sizes), opened.metadata)
       if configuration.normalization == .ofData { try opened.complete(&configuration) }
     }
-    configuration.sizes = try sizing.laid(over: configuration.sizes, of: entry)
+    configuration.sizes = try dataSizes.laid(over: configuration.sizes, of: entry)
     if configuration.normalization == .ofData {
       throw ConfigurationError("normalize is data, which needs --data")
     }
@@ -88,8 +90,6 @@ struct DataSizeOptions: ParsableArguments {
   @Option(help: "Tokens of a text, or words of the source language.") var vocabulary: Int?
   @Option(help: "Words of the language that it translates into.") var targetVocabulary: Int?
   @Option(help: "The shape of a sample, of models that take any, such as 3,32,32.") var inputs: String?
-  @Option(help: "Multiplies vgg11's channels: 4 has those of the paper.") var width: Int?
-  @Option(help: "Units of the hidden layers of mlp, such as 64,32.") var hidden: String?
 
   func laid(over sizes: ModelSizes, of entry: ModelEntry) throws -> ModelSizes {
     var sizes = sizes
@@ -117,8 +117,6 @@ struct DataSizeOptions: ParsableArguments {
       }
       sizes.inputs = extents
     }
-    sizes.hidden = try ModelSizes.checked(hidden: hidden, entry) ?? sizes.hidden
-    if let width { sizes.width = try ModelSizes.checked(width: width) }
     return sizes
   }
 }

@@ -36,7 +36,7 @@ extension InspectCommand {
 
   /// Reads everything and holds it against its checksums and digests.
   func verifyAll() throws {
-    let line = ConversionLine("verifying")
+    let line = WorkLine("verifying")
     defer { line.clear() }
     try Verification(file) { line.draw($0) }.run { Console.show($0) }
   }

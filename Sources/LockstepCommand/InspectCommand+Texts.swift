@@ -4,21 +4,32 @@ import Lockstep
 /// Texts and sentence pairs.
 extension InspectCommand {
   func show(_ text: TextFile) throws {
-    if digest {
-      var hash = SHA256()
-      hash.update("\(text.kind.rawValue)\n")
-      for token in text.vocabulary.tokens { hash.update("\(token)\n") }
-      for start in stride(from: 0, to: text.count, by: 1 << 20) {
-        try text.tokens(start..<min(start + (1 << 20), text.count)).withUnsafeBytes { hash.update($0) }
-      }
-      return print(hash.digest)
-    }
-    let (words, unit) = (text.vocabulary.tokens, text.kind == .char ? "characters" : "words")
+    if digest { return print(try contentDigest(of: text)) }
+    let (words, unit) = (text.vocabulary.tokens, text.kind.plural)
     print("dataset for language modelling, \(text.count) \(unit), \(words.count) different with \(words[0])")
     print("vocabulary: \(first(words))")
-    let start = try text.tokens(0..<min(text.kind == .char ? 60 : 12, text.count)).map { words[Int($0)] }
-    print("/train/tokens: \"\(start.joined(separator: text.kind == .char ? "" : " ")) …\"")
+    if let merges = text.tokenizer.merges { print("merges: \(merges.count): \(first(merges))") }
+    for name in text.splitNames {
+      let part = try text.part(name)
+      let start = try part.tokens(0..<min(text.kind == .char || text.kind == .byte ? 60 : 12, part.count))
+      let count = name == "train" ? "" : ": \(part.count) \(unit)"
+      print("/\(name)/tokens\(count): \"\(oneLine(text.tokenizer.decode(start.map(Int.init)))) …\"")
+    }
     if let count = text.trainingTokens { print("trainings take the first \(count) unless --max-tokens says otherwise") }
+  }
+
+  private func contentDigest(of text: TextFile) throws -> String {
+    var hash = SHA256()
+    hash.update("\(text.kind.rawValue)\n")
+    for token in text.vocabulary.tokens + (text.tokenizer.merges ?? []) { hash.update("\(token)\n") }
+    for name in text.splitNames {
+      if name != "train" { hash.update("\(name)\n") }
+      let part = try text.part(name)
+      for start in stride(from: 0, to: part.count, by: 1 << 20) {
+        try part.tokens(start..<min(start + (1 << 20), part.count)).withUnsafeBytes { hash.update($0) }
+      }
+    }
+    return hash.digest
   }
 
   func show(_ file: PairsFile) throws {
@@ -48,8 +59,12 @@ extension InspectCommand {
     }
   }
 
+  private func oneLine(_ text: String) -> String {
+    text.replacing("\n", with: "\\n").replacing("\r", with: "\\r")
+  }
+
   /// The beginning of a vocabulary.
   private func first(_ words: [String]) -> String {
-    words.prefix(20).map { "\"\($0)\"" }.joined(separator: ", ") + (words.count > 20 ? ", …" : "")
+    words.prefix(20).map { "\"\(oneLine($0))\"" }.joined(separator: ", ") + (words.count > 20 ? ", …" : "")
   }
 }

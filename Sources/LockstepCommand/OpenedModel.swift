@@ -47,6 +47,7 @@ struct OpenedModel {
         )
       }
     }
+    try checkChoices(sizes, longest, tensors: model.count, path)
     let hidden = sizes.hidden ?? []
     let inputs = sizes.inputCount(or: 1)
     guard (1...max(longest, 1)).contains(inputs), hidden.count <= model.count,
@@ -54,6 +55,19 @@ struct OpenedModel {
     else {
       throw CheckpointError(
         path, "inputs and hidden are \(sizes.inputs ?? []) and \(hidden) in its configuration, but not in its tensors")
+    }
+  }
+
+  /// The sizes of a Transformer.
+  private static func checkChoices(_ sizes: ModelSizes, _ longest: Int, tensors: Int, _ path: String) throws {
+    let (layers, heads, context) = (sizes.layers ?? 1, sizes.heads ?? 1, sizes.context ?? 1)
+    guard (1...max(tensors, 1)).contains(layers), (1...max(longest, 1)).contains(context), heads >= 1,
+      sizes.width % heads == 0, (0..<1).contains(sizes.dropout ?? 0)
+    else {
+      throw CheckpointError(
+        path,
+        "layers, heads, context and dropout are \(layers), \(heads), \(context) and \(sizes.dropout ?? 0) in its "
+          + "configuration, which its tensors are not of")
     }
   }
 
@@ -91,7 +105,10 @@ struct OpenedModel {
     }
     let sharding = Sharding(
       rank: communicator.rank, rankCount: communicator.size, sliceSize: min(configuration.sliceSize, 256))
-    return Evaluator(network, objective, sharding, communicator, configuration.kernels)
+    var evaluator = Evaluator(network, objective, sharding, communicator, configuration.kernels)
+    let line = WorkLine("computing", isShown: communicator.isRoot && isShownOnTerminal)
+    evaluator.progress = { line.draw($0) }
+    return evaluator
   }
 }
 

@@ -17,6 +17,9 @@ struct ShowCommand<Tool: LockstepTool>: SoloCommand {
   @Flag(help: "Shows the worst mistakes: wrong predictions, those of the largest loss first.") var misses = false
   @Option(help: "The .png or .svg file to draw the images to.", completion: .picture) var output: String?
   @Option(help: "The .png or .svg file to draw the confusion matrix to.", completion: .picture) var confusion: String?
+  @Option(help: "Draws each image as 7 epochs with these changes would have it, such as crop:4,flip,mixup:0.2.")
+  var augment: String?
+  @Option(help: "Defines how --augment changes images, as that of a training does.") var seed: UInt64 = 0
 
   func validate() throws {
     if !(1...400).contains(count) { throw ValidationError("--count is \(count), but must be in 1…400") }
@@ -26,6 +29,7 @@ struct ShowCommand<Tool: LockstepTool>: SoloCommand {
     if data == nil && (misses || confusion != nil) {
       throw ValidationError("--misses and --confusion are for a checkpoint with --data")
     }
+    if data != nil && augment != nil { throw ValidationError("--augment is for a dataset, without --data") }
   }
 
   func run() throws {
@@ -43,10 +47,12 @@ struct ShowCommand<Tool: LockstepTool>: SoloCommand {
     let evaluator = try model.evaluator(of: samples, opened.objective, .alone)
     guard let (logits, width) = try evaluator.predict(samples) else { return }
     let classNames = model.metadata.classNames ?? file.classNames
-    let answers = Answers(logits, width, images, classNames)
-    if let output { try draw(answers.order(misses: misses), of: images, answers: answers, split, to: output) }
+    let answers = ClassAnswers(logits, width, images.labels, classNames)
+    if !images.isLabelled && (misses || confusion != nil) {
+      throw InputError(data, "/\(split) has no labels to compare with")
+    }
+    if let output { try draw(answers, of: images, split, to: output) }
     if let confusion {
-      try answers.requireLabels(data, split)
       try Gnuplot.draw(
         ConfusionMatrix(answers.counts, classNames).script(title: "\(model.entry.name) on \(split)"), to: confusion,
         size: ConfusionMatrix.size(classNames.count))
@@ -59,19 +65,20 @@ struct ShowCommand<Tool: LockstepTool>: SoloCommand {
     let file = try ClassificationFile.open(source)
     let split = split ?? "train"
     let images = try file.split(split)
+    if let augment { return try show(augment, of: images, file.classNames, split, to: output) }
     let names = try file.names(split)
     try draw(Array(0..<images.count), of: images, split, to: output) { sample in
       images.isLabelled ? file.classNames[Int(images.labels[sample])] : names?[sample] ?? "\(sample + 1)"
     }
   }
 
-  private func draw(
-    _ order: [Int], of images: ImageSplit, answers: Answers, _ split: String, to path: String
-  ) throws {
-    if misses { try answers.requireLabels(data ?? "", split) }
-    try draw(
-      order, of: images, split, to: path,
-      isWrong: { images.isLabelled && answers.predicted[$0] != images.labels[$0] }, title: answers.title)
+  private func draw(_ answers: ClassAnswers, of images: ImageSplit, _ split: String, to path: String) throws {
+    func isWrong(_ sample: Int) -> Bool { images.isLabelled && answers.predicted[sample] != Int(images.labels[sample]) }
+    try draw(misses ? answers.mistakes : Array(0..<images.count), of: images, split, to: path, isWrong: isWrong) {
+      sample in
+      let found = answers.name(answers.predicted[sample])
+      return images.isLabelled ? "\(answers.name(Int(images.labels[sample])))\n\(found)" : found
+    }
   }
 
   private func draw(
@@ -91,54 +98,42 @@ struct ShowCommand<Tool: LockstepTool>: SoloCommand {
     try Gnuplot.draw(grid.script, to: path, size: grid.size)
     print("\(path): \(shown.count) images of /\(split)")
   }
-}
 
-/// What a model says of labelled images.
-private struct Answers {
-  /// The class of each image's largest logit.
-  let predicted: [Int32]
-  private let losses: [Double]
-  private let images: ImageSplit
-  private let classNames: [String]
-
-  init(_ logits: [Float], _ width: Int, _ images: ImageSplit, _ classNames: [String]) {
-    predicted = Classification.classes(of: logits, width).map { Int32($0) }
-    losses = images.labels.indices.map { row in
-      let values = logits[row * width..<(row + 1) * width].map(Double.init)
-      let most = values.max() ?? 0
-      return most + log(values.reduce(0) { $0 + exp($1 - most) }) - values[Int(images.labels[row])]
+  /// A row for each image: as it is, and in the first epochs of a training with that seed.
+  private func show(
+    _ text: String, of images: ImageSplit, _ names: [String], _ split: String, to path: String
+  ) throws {
+    guard let augmentation = Augmentation(text: text) else {
+      throw ConfigurationError("augment is '\(text)', but must be \(Augmentation.wanted)")
     }
-    (self.images, self.classNames) = (images, classNames)
-  }
-
-  var hits: Int { zip(predicted, images.labels).count { $0 == $1 } }
-
-  func requireLabels(_ path: String, _ split: String) throws {
-    if !images.isLabelled { throw InputError(path, "/\(split) has no labels to compare with") }
-  }
-
-  /// The data's order, or mistakes, those of the largest loss first.
-  func order(misses: Bool) -> [Int] {
-    guard misses else { return Array(losses.indices) }
-    return losses.indices.filter { predicted[$0] != images.labels[$0] }
-      .sorted { (-losses[$0], $0) < (-losses[$1], $1) }
-  }
-
-  func title(_ sample: Int) -> String {
-    let found = name(predicted[sample])
-    return images.isLabelled ? "\(name(images.labels[sample]))\n\(found)" : found
-  }
-
-  private func name(_ label: Int32) -> String {
-    classNames.indices.contains(Int(label)) ? classNames[Int(label)] : "\(label)"
-  }
-
-  /// How many images of each class (row) are taken for each class (column).
-  var counts: [[Int]] {
-    var counts = [[Int]](repeating: [Int](repeating: 0, count: classNames.count), count: classNames.count)
-    for (label, found) in zip(images.labels, predicted) where Int(found) < classNames.count {
-      counts[Int(label)][Int(found)] += 1
+    let shown = Array(0..<min(max(count / 8, 1), images.count))
+    guard !shown.isEmpty else { throw InputError(source, "/\(split) has no image to show") }
+    let size = ImageSize(images.height, images.width)
+    let changed = try ImageDataset(images, ImageTransform(augmentation: augmentation, seed: seed))
+    let data: any Dataset =
+      augmentation.mixup > 0 ? Mixed(changed, alpha: augmentation.mixup, seed: seed) : changed
+    let sampler = Sampler(of: data, batchSize: images.count, seed: seed)
+    var grid = ImageGrid(channels: images.channels, size)
+    let epochs = try (0..<7).map { epoch in try Self.pictures(of: shown, data, sampler.order(epoch: epoch), epoch) }
+    for sample in shown {
+      let pixels = Array(images.images[sample * images.imageBytes..<(sample + 1) * images.imageBytes])
+      let label = images.isLabelled ? names[Int(images.labels[sample])] : "\(sample + 1)"
+      grid.add(pixels, label, isMarked: false)
+      for epoch in epochs { grid.add(epoch[sample].pixels, "", isMarked: false) }
     }
-    return counts
+    try Gnuplot.draw(grid.script, to: path, size: grid.size)
+    print("\(path): \(shown.count) images of /\(split) and 7 epochs of each, changed by \(augmentation.text)")
+  }
+
+  /// Some samples of an epoch, wherever in its order they are.
+  private static func pictures(
+    of samples: [Int], _ data: any Dataset, _ order: SampleOrder, _ epoch: Int
+  ) throws -> [Picture] {
+    let all = order.samples
+    return try samples.flatMap { sample -> [Picture] in
+      let place = all.firstIndex(of: sample) ?? 0
+      let batch = try data.batch([sample], at: place..<place + 1, of: order, epoch: epoch)
+      return Picture.pictures(try batch.inputs.floats(), batch.inputs.shape, nil)
+    }
   }
 }

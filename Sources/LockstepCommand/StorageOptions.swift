@@ -20,24 +20,3 @@ struct StorageOptions: ParsableArguments {
     return storage
   }
 }
-
-/// The live line of a conversion: how much of it is done, and how long the rest takes.
-struct ConversionLine {
-  private let line: TerminalLine
-  private let name: String
-  private let start = monotonicSeconds()
-
-  init(_ name: String, isShown: Bool = isShownOnTerminal) {
-    (self.name, line) = (name, TerminalLine(isShown: isShown))
-  }
-
-  func draw(_ share: Double) {
-    line.draw {
-      let left = share > 0 ? (monotonicSeconds() - start) / share * max(1 - share, 0) : .infinity
-      let bar = TerminalLine.bar(share)
-      return "\(name) \(bar) \(Int(min(share, 1) * 100)) %, \(ProgressPrinter.clock(left)) left"
-    }
-  }
-
-  func clear() { line.clear() }
-}

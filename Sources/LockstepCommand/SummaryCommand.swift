@@ -9,16 +9,12 @@ struct SummaryCommand<Tool: LockstepTool>: SoloCommand {
 
   @Argument(help: "A model; `lockstep models` lists them.", completion: .models(of: Tool.self)) var model: String
   @Option(help: "Batch, channels, height, width, such as 1,1,28,28.") var inputShape: String?
-
-  @Option(parsing: .unconditional, help: "Multiplies vgg11's channels: 4 has those of the paper.") var width = 1
-  @Option(help: "Units of the hidden layers of mlp, such as 64,32.") var hidden: String?
+  @OptionGroup(title: "Model") var sizing: SizeOptions
 
   func run() throws {
     let entry = try Tool.registry().find(model)
-    var sizes = entry.sizes
-    sizes.width = try ModelSizes.checked(width: width)
-    sizes.hidden = try ModelSizes.checked(hidden: hidden, entry) ?? sizes.hidden
-    let shape = try inputShape.map(parse) ?? [1] + entry.inputShape
+    let sizes = try sizing.applied(to: entry.sizes, of: entry)
+    let shape = try inputShape.map(parse) ?? [1] + entry.inputShape(sizes)
     let network = entry.make(sizes).evaluate()
     var rows = [Table.row("layer", "output", "parameters"), Table.row("input", "\(Shape(shape))", "0")]
     try withoutGradient {

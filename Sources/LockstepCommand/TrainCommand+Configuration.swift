@@ -111,7 +111,8 @@ extension TrainCommand {
       throw ConfigurationError("\(option) is for language models, not \(model)")
     }
     if !images.given.isEmpty && !takes(ImageSettings.self) {
-      throw ConfigurationError("random-crop, random-flip and normalize are for images, which \(model) does not take")
+      throw ConfigurationError(
+        "random-crop, random-flip, augment and normalize are for images, which \(model) does not take")
     }
   }
 
@@ -142,24 +143,5 @@ extension TrainCommand {
   private static func mode(_ configuration: Configuration) -> String {
     configuration.reproducible
       ? "in reproducible mode with \(configuration.virtualShards) virtual shards" : "in ordinary mode"
-  }
-}
-
-extension ModelSizes {
-  /// Units of hidden layers that make a network that fits memory; nil where nothing was asked for.
-  static func checked(hidden: String?, _ entry: ModelEntry) throws -> [Int]? {
-    guard let hidden else { return nil }
-    guard entry.sizes.hidden != nil else { throw ConfigurationError("hidden is for mlp, not \(entry.name)") }
-    let widths = hidden.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
-    guard (1...64).contains(widths.count), widths.allSatisfy({ (1...1 << 20).contains($0) }) else {
-      throw ConfigurationError("hidden is '\(hidden)', but must be units of layers such as 64,32")
-    }
-    return widths
-  }
-
-  /// A multiple of channels that makes a network that fits memory.
-  static func checked(width: Int) throws -> Int {
-    guard (1...16).contains(width) else { throw ConfigurationError("width is \(width), but must be in 1…16") }
-    return width
   }
 }

@@ -32,8 +32,6 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   @Option(help: "Predicts /test after the training, as a CSV file for Kaggle: Id,SalePrice.", completion: .csv)
   var submission: String?
   @Option(help: "Reads options from a YAML file.", completion: .file(extensions: ["yaml", "yml"])) var config: String?
-  @Option(parsing: .unconditional, help: "Multiplies vgg11's channels: 4 has those of the paper.") var width: Int?
-  @Option(help: "Units of the hidden layers of mlp, such as 64,32; 256 unless given.") var hidden: String?
   @Flag(help: "Resumes also what was saved in another mode (--reproducible or not) or with other --virtual-shards.")
   var allowModeChange = false
   @Option(help: "Plays a job of so many ranks in one process, for debugging.") var simulateRanks: Int?
@@ -41,6 +39,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   @Flag(help: "Names the first operation, layer, step, rank and samples of a number that is not finite.")
   var checkNumerics = false
   @Flag(help: "Prints nothing but errors.") var quiet = false
+  @OptionGroup(title: "Model") var sizing: SizeOptions
   @OptionGroup(title: "Optimization") var optimization: SettingOptions<Optimization>
   @OptionGroup(title: "Learning rate") var scheduling: SettingOptions<Scheduling>
   @OptionGroup(title: "Fine-tuning") var fineTuning: SettingOptions<FineTuning>
@@ -51,6 +50,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   @OptionGroup(title: "Reproducibility") var reproducibility: SettingOptions<Reproducibility>
   @OptionGroup(title: "Ranks") var distribution: SettingOptions<DistributionSettings>
   @OptionGroup(title: "Kernels") var kernelling: SettingOptions<KernelSettings>
+  @OptionGroup(title: "Log") var logging: LoggerOptions
   @OptionGroup(title: "Trace") var tracing: TraceOptions
 
   /// What the options say of the configuration.
@@ -106,8 +106,12 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
       }
     }
     (trainer.checks.numerics, trainer.checks.reportsSteps) = (checkNumerics, verbose)
+    trainer.checks.gradientNormInterval = logging.interval
     if simulateRanks != nil { trainer.checks.verificationInterval = 1 }
     trainer.observers = job.observers.filter { validated == nil || !($0 is CurvePlotter) }
+    if let logger = job.observers.lazy.compactMap({ $0 as? RunLogger }).first {
+      logger.begin(trainer, pictures: Picture(firstOf: job.train, job.configuration))
+    }
     recorder?.open(trainer)
     do {
       try trainer.fit(
@@ -177,13 +181,10 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
       }
     let weights = try startingWeights(resumed, isRecovered: recovered != nil)
     var configuration = try configure(entry, resumed, weights, ranks: communicator.size)
+    configuration.sizes = try sizing.applied(to: configuration.sizes, of: entry)
     let opened = try entry.open(data, configuration)
     try resumed.map { try opened.checkVocabularies(data, against: $0.checkpoint.metadata, of: $0.path) }
-    let knownWidth = resumed == nil && weights == nil ? 1 : configuration.sizes.width
-    let hidden = try ModelSizes.checked(hidden: hidden, entry) ?? configuration.sizes.hidden
-    configuration.sizes = opened.sizes
-    configuration.sizes.hidden = hidden
-    configuration.sizes.width = try ModelSizes.checked(width: width ?? knownWidth)
+    configuration.sizes = configuration.sizes.fitted(to: opened.sizes)
     try checkTableOptions(entry, opened)
     if !images.given.isEmpty { try opened.complete(&configuration) }
     let splits = try Splits(opened, configuration)
@@ -225,7 +226,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
       "resume \(start ?? "none")", "check-numerics \(checkNumerics)", "folds \(folds ?? 0)",
       "submission \(submission ?? "none")", "build \(try Build.digest())",
       "training data \(try job.train.digest)", "test data \(try job.test?.digest ?? "none")", "weights \(weights)",
-    ] + tracing.identity
+    ] + tracing.identity + logging.identity
   }
 
   /// Where the training goes on from; nil for one that begins.
@@ -278,10 +279,13 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
       result.append(try CurvePlotter(plot, title: "\(model), batch \(job.configuration.batchSize)", warn: Console.warn))
     }
     let samples = (job.train as? Weighted)?.whole ?? job.train
-    if let data = samples as? Streamed { result.append(BadChunkTeller(data, warn: Console.warn)) }
+    if let data = ((samples as? Mixed)?.whole ?? samples) as? Streamed {
+      result.append(BadChunkTeller(data, warn: Console.warn))
+    }
+    let position = job.resumed?.checkpoint.position
+    if let logger = try logging.open(model, job.objective, resumingAt: position) { result.append(logger) }
     // Last, as it empties the file of an earlier training.
     if let metrics {
-      let position = job.resumed?.checkpoint.position
       result.append(try MetricsWriter(metrics, resumingAt: position, warn: Console.warn))
     }
     return result
@@ -293,7 +297,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     Console.show(
       "\(model) on \(ranks): \(job.train.count) training samples\(held), \(job.test?.count ?? 0) test samples")
     if communicator.sumsInBackground, let sums = communicator.sumDescription { Console.show("sums: \(sums)") }
-    if let text = try? job.configuration.json() { Console.show(text) }
+    for line in job.configuration.tableLines { Console.show(line) }
     for line in job.weightLines { Console.show(line) }
     if job.configuration.scaleBatch {
       Console.show(job.configuration.scalingText(by: job.resumed == nil ? communicator.size : nil))

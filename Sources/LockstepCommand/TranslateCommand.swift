@@ -80,7 +80,10 @@ struct TranslateCommand<Tool: LockstepTool>: SoloCommand {
     let count = min(first, pairs.count)
     let end = translator.targetVocabulary[Vocabulary.end]
     var sum = 0.0
+    let line = WorkLine("translating")
+    defer { line.clear() }
     for row in 0..<count {
+      line.draw(Double(row) / Double(count))
       let start = row * pairs.steps
       let source = pairs.source[start..<start + Int(pairs.sourceLengths[row])].map(Int.init)
       let target = pairs.target[start..<start + Int(pairs.targetLengths[row])].map(Int.init).filter { $0 != end }
@@ -88,6 +91,7 @@ struct TranslateCommand<Tool: LockstepTool>: SoloCommand {
       let wanted = target.map { translator.targetVocabulary.tokens[$0] }.joined(separator: " ")
       sum += bleu(found.text, wanted, k: Self.longestRun)
     }
+    line.clear()
     let mean = String(format: "%.4f", sum / Double(count))
     let search = beam == 1 ? "greedy" : "beam \(beam)"
     print("\(model.entry.name): mean bleu \(mean) of the first \(count) pairs, \(search)")
@@ -107,7 +111,7 @@ struct TranslateCommand<Tool: LockstepTool>: SoloCommand {
 
 extension Translator {
   /// Of a checkpoint, whose texts say what its tokens mean.
-  fileprivate init(_ model: OpenedModel) throws {
+  init(_ model: OpenedModel) throws {
     guard let network = model.network as? EncoderDecoder else {
       throw CheckpointError(model.path, "is of \(model.entry.name), which does not translate")
     }

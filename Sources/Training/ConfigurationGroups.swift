@@ -102,6 +102,11 @@ public struct ImageSettings: Settings {
   public var randomCrop = 0
   /// Whether training images are mirrored left to right, one in two at random: not for digits and letters, so off.
   @Setting("Mirrors every other image at random, left to right.") public var randomFlip = false
+  /// More changes of training images; each is the stronger of what is said here and by the two above.
+  @Setting(
+    "Changes training images at random: any of crop:4,flip,rotate:15,jitter:0.2,cutout:8,mixup:0.2 (pixels, degrees, shares)."
+  )
+  public var augment: Augmentation? = nil
   /// In training and ever after.
   @Setting(
     "Normalises channels: 'data' by the training images, or means:deviations such as 0.49,0.48,0.45:0.25,0.24,0.26.",
@@ -112,10 +117,21 @@ public struct ImageSettings: Settings {
 
   /// Random changes of training images, if any.
   public var augmentation: Augmentation? {
-    get { randomCrop > 0 || randomFlip ? Augmentation(cropPadding: randomCrop, flips: randomFlip) : nil }
-    set { (randomCrop, randomFlip) = (newValue?.cropPadding ?? 0, newValue?.flips ?? false) }
+    get {
+      var all = augment ?? Augmentation()
+      (all.cropPadding, all.flips) = (max(all.cropPadding, randomCrop), all.flips || randomFlip)
+      return all == Augmentation() ? nil : all
+    }
+    set {
+      var rest = newValue ?? Augmentation()
+      (randomCrop, randomFlip) = (rest.cropPadding, rest.flips)
+      (rest.cropPadding, rest.flips) = (0, false)
+      augment = rest == Augmentation() ? nil : rest
+    }
   }
 }
+
+extension Augmentation: SettingValue {}
 
 /// What makes a training give the same numbers again.
 public struct Reproducibility: Settings {

@@ -15,6 +15,8 @@ public struct Evaluator {
   private let sharding: Sharding
   private let communicator: Communicator
   private let kernels: KernelOptions
+  /// Told after each batch which share of the data is done; 1 at the end.
+  public var progress: ((Double) -> Void)?
 
   /// The sharding is the strategy's, or `configuration.sharding(communicator)` without a trainer; the kernels should be
   /// those that the model was trained with, so that its numbers are the training's.
@@ -28,6 +30,9 @@ public struct Evaluator {
 
   /// The totals over all samples and ranks, added slice by slice in the order of the data.
   public func evaluate(_ dataset: any Dataset) throws -> Totals {
+    // A training goes on from its own states.
+    let carried = objective.memory?.snapshot
+    defer { if let carried { objective.memory?.goBack(to: carried) } }
     var slices: [SliceTotals] = []
     try forEachSlice(of: dataset) { slice in
       guard let first = slice.samples.first else { return }
@@ -72,7 +77,8 @@ public struct Evaluator {
   }
 
   private func forEachSlice(of dataset: any Dataset, _ body: (Batch) throws -> Void) throws {
-    let loader = Loader(dataset, sampler(of: dataset), epoch: 0) { [sharding] in sharding.slices(of: $0) }
+    let sampler = sampler(of: dataset)
+    let loader = Loader(dataset, sampler, epoch: 0) { [sharding] in sharding.slices(of: $0) }
     defer { loader.cancel() }
     let wasTraining = model.isTraining
     model.evaluate()
@@ -80,7 +86,10 @@ public struct Evaluator {
     try communicator.working(at: .computing) {
       try kernels.run {
         try withoutGradient {
-          while let batch = try loader.next() { for slice in batch.slices { try body(slice) } }
+          while let batch = try loader.next() {
+            for slice in batch.slices { try body(slice) }
+            progress?(Double(batch.index + 1) / Double(sampler.batchCount))
+          }
         }
       }
     }

@@ -58,6 +58,7 @@ public final class SequenceMemory: @unchecked Sendable {
     if continuation.isStart { return nil }
     let rows = continuation.rows
     let shapes = Self.shapes(model, rows.count)
+    if shapes.isEmpty { return nil }
     let width = shapes.reduce(0) { $0 + $1.elementCount } / max(rows.count, 1)
     let texts = try rows.map { row in
       guard let state = states[row], state.count == width else {
@@ -77,6 +78,7 @@ public final class SequenceMemory: @unchecked Sendable {
 
   func keep(_ state: [Tensor], of continuation: Continuation, _ model: some SequenceModel) throws {
     let (shapes, wanted) = (state.map(\.shape), Self.shapes(model, continuation.rows.count))
+    if shapes.isEmpty && wanted.isEmpty { return }
     guard shapes == wanted, shapes.allSatisfy({ $0.rank > 1 && $0[1] == continuation.rows.count }) else {
       throw TensorError(
         "language modelling", "\(type(of: model)) leaves a state of \(shapes), but begins with \(wanted)")

@@ -26,6 +26,8 @@ public struct EpochMetrics: Sendable {
   public let skippedSteps: Int?
   /// Of a cross-validation, from 1; then `test` is the part that was left out.
   public var fold: Int?
+  /// Where the time of the epoch's steps went on this rank; nil where nobody looked.
+  public var times: StepTimes?
 
   /// For an observer's test, or a loop of one's own that reports as the trainer does.
   public init(
@@ -54,6 +56,17 @@ public struct EpochMetrics: Sendable {
     fields += [("\(objective.unit)_per_second", Self.number(examplesPerSecond)), ("ranks", "\(ranks)")]
     if let skippedSteps { fields.append(("skipped_steps", "\(skippedSteps)")) }
     return Self.object(fields)
+  }
+
+  /// The same with where the time of the steps went: what a checkpoint keeps of an epoch.
+  var record: String {
+    guard let times else { return json }
+    let parts: KeyValuePairs<String, Double> = [
+      "fetch": times.fetch, "forward": times.forward, "backward": times.backward, "wait": times.allreduceWait,
+      "update": times.update,
+    ]
+    let fields = parts.map { ("\($0.key)_seconds", Self.number($0.value)) }
+    return json.dropLast() + "," + Self.object(fields).dropFirst()
   }
 
   /// All measures by their names in metrics.
@@ -94,6 +107,12 @@ public struct FinishedStep: Sendable {
   public let skipped: NotFiniteError?
   /// This rank's own; nil unless the trainer's `checks.reportsSteps` asks for it.
   public let report: StepReport?
+  /// Of this step alone, over all ranks; zeros where it was skipped.
+  public internal(set) var latest = Totals()
+  /// What the optimizer's first group was updated with.
+  public internal(set) var learningRate = 0.0
+  /// Of the global batch's gradient, before it is clipped; nil unless the trainer's `checks.gradientNormInterval` asks for it.
+  public internal(set) var gradientNorm: Double?
 }
 
 /// Watches a training; called on every rank, once what is due is being saved. What it is told are values: it changes nothing,

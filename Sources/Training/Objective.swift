@@ -59,7 +59,8 @@ extension Objective {
   }
 }
 
-/// Cross-entropy of class labels, weighted where the batch has weights; a hit is a sample whose largest logit is its label's.
+/// Cross-entropy of class labels, weighted where the batch has weights, and of two labels where samples are blends of two; a hit is a
+/// sample whose largest logit is its own label's.
 public struct Classification: Objective {
   public let sums: [SumName] = [.loss, .hits, .weight]
 
@@ -71,13 +72,19 @@ public struct Classification: Objective {
   }
 
   public func loss(of logits: Tensor, on batch: Batch) throws -> (sum: Tensor, totals: Totals) {
-    let loss =
-      if let weights = batch.weights {
-        (crossEntropy(logits, batch.targets, reduction: .none) * weights).sum()
-      } else {
-        crossEntropy(logits, batch.targets, reduction: .sum)
-      }
+    let loss = summedLoss(of: logits, on: batch)
     let hits = (logits.argmax(1) .== batch.targets).sum()
     return (loss, Totals(sums, [try loss.item(), try hits.item(), Double(batch.samples.count)]))
+  }
+
+  private func summedLoss(of logits: Tensor, on batch: Batch) -> Tensor {
+    if batch.weights == nil && batch.mixture == nil { return crossEntropy(logits, batch.targets, reduction: .sum) }
+    var losses = crossEntropy(logits, batch.targets, reduction: .none)
+    if let mixture = batch.mixture {
+      // The cross-entropy of soft labels, as it is linear in them.
+      let others = crossEntropy(logits, mixture.targets, reduction: .none)
+      losses = others + (losses - others) * mixture.shares
+    }
+    return (batch.weights.map { losses * $0 } ?? losses).sum()
   }
 }

@@ -40,29 +40,23 @@ public final class CurvePlotter: TrainingObserver {
     }
   }
 
+  /// Losses and accuracies have one scale, as in the book; a perplexity or an error in the data's own unit has another.
   private var script: [String] {
     let names = history.first?.trainMeasures.map(\.name) ?? []
-    var curves: [(name: String, value: (EpochMetrics) -> Double?)] = names.indices.map { index in
-      ("train \(names[index])", { $0.trainMeasures[index].value })
+    let own = names.dropFirst().first { $0 != "accuracy" }
+    func points(_ value: (EpochMetrics) -> Double?) -> [(Double, Double)] {
+      history.compactMap { metrics in value(metrics).flatMap { $0.isFinite ? (Double(metrics.epoch), $0) : nil } }
     }
-    if let name = names.last, history.contains(where: { $0.validation != nil }) {
-      curves.append(("valid \(name)", { $0.validationMeasures.last?.value }))
+    var curves = names.indices.map { index in
+      CurvePicture.Curve(
+        "train \(names[index])", points { $0.trainMeasures[index].value }, isRight: names[index] == own)
     }
-    if let name = names.last, history.contains(where: { $0.test != nil }) {
-      curves.append(("test \(name)", { $0.testMeasures.last?.value }))
+    if let name = names.last {
+      curves += [
+        CurvePicture.Curve("valid \(name)", points { $0.validationMeasures.last?.value }, isRight: name == own),
+        CurvePicture.Curve("test \(name)", points { $0.testMeasures.last?.value }, isRight: name == own),
+      ]
     }
-    var lines = [
-      "set title '\(title)'", "set xlabel 'epoch'", "set grid", "set yrange [0:*]",
-      "set key outside top center horizontal",
-    ]
-    for (index, curve) in curves.enumerated() {
-      let points = history.compactMap { metrics in curve.value(metrics).map { (Double(metrics.epoch), $0) } }
-      lines += Gnuplot.block("curve\(index)", points)
-    }
-    lines.append(
-      "plot "
-        + curves.indices.map { "$curve\($0) with linespoints linewidth 2 title '\(curves[$0].name)'" }
-        .joined(separator: ", "))
-    return lines
+    return CurvePicture(title, curves, left: own == nil ? "" : names.first ?? "", right: own ?? "").script()
   }
 }

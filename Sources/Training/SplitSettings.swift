@@ -30,32 +30,46 @@ public struct SplitSettings: Settings {
   public var classWeights = ClassWeights.none
 
   public init() {}
+
+  /// Whether there is nothing that can't be done with a text.
+  var isForTexts: Bool {
+    var others = self
+    others.validation = 0
+    return others == SplitSettings()
+  }
 }
 
 /// The samples of a training.
 public struct Splits {
   /// What is learnt from.
   public var train: any DigestedDataset
-  /// Samples of the same split that were held back; nil where none were asked for.
+  /// Samples of the same split that were held back, or a split of their own; nil where there are none.
   public let validation: (any DigestedDataset)?
   /// A split of its own; nil where the file has none with answers.
   public let test: (any DigestedDataset)?
   /// How much each sample of `train` counts; nil where all count alike.
   public let weights: [Float]?
+  /// How samples are blended in training; 0 for not at all.
+  private let mixup: Double
+  private let seed: UInt64
 
   /// - Throws: `ConfigurationError` for a split that leaves nothing, or that the data don't allow.
   public init(_ data: any TaskData, _ configuration: Configuration) throws {
     let settings = configuration.splitting
+    (mixup, seed) = (configuration.images.augment?.mixup ?? 0, configuration.seed)
     train = try data.split("train", configuration, isTraining: true)
     let isTested = data.splitNames.contains("test") && data.isLabelled("test")
     let test = isTested ? try data.split("test", configuration, isTraining: false) : nil
-    guard settings != SplitSettings() else {
-      (validation, weights, self.test) = (nil, nil, test)
+    // What was held back before, or by the data themselves.
+    let isGiven = data.splitNames.contains("validation") && data.isLabelled("validation")
+    let given = isGiven ? try data.split("validation", configuration, isTraining: false) : nil
+    if settings == SplitSettings() || !data.isDivisible {
+      guard settings.isForTexts || data.isDivisible else {
+        throw ConfigurationError(
+          "train-first, limit, stratify and class-weights are for samples that stand by themselves, not for a text")
+      }
+      (validation, weights, self.test) = (given, nil, test)
       return
-    }
-    guard data.isDivisible else {
-      throw ConfigurationError(
-        "validation, train-first, limit and class-weights are for samples that stand by themselves, not for a text")
     }
     let count = min(train.count, settings.trainFirst ?? .max, settings.limit ?? .max)
     let classes = settings.stratify || settings.classWeights == .balanced
@@ -72,7 +86,7 @@ public struct Splits {
     // As they are, without what is changed at random for training.
     validation =
       held.validation.isEmpty
-      ? nil : try data.split("train", configuration, isTraining: false).choosing(held.validation, isTraining: false)
+      ? given : try data.split("train", configuration, isTraining: false).choosing(held.validation, isTraining: false)
     self.test = try test.map { all in
       try all.choosing(Array(0..<min(all.count, settings.limit ?? .max)), isTraining: false)
     }
@@ -81,8 +95,11 @@ public struct Splits {
     }
   }
 
-  /// The samples to learn from with their weights.
-  public var weighted: any DigestedDataset { weights.map { Weighted(train, $0) } ?? train }
+  /// The samples to learn from, blended where that is asked for, with their weights.
+  public var weighted: any DigestedDataset {
+    let samples: any DigestedDataset = mixup > 0 ? Mixed(train, alpha: mixup, seed: seed) : train
+    return weights.map { Weighted(samples, $0) } ?? samples
+  }
 }
 
 /// Which of the first samples are held back, a function of the settings and the seed.

@@ -10,6 +10,8 @@ public final class StepChecks {
   public var numerics = false
   /// Asks for a report of each step.
   public var reportsSteps = false
+  /// Steps between those whose gradient's norm is taken, beside the first; nil for none.
+  public var gradientNormInterval: Int?
   /// Steps between comparisons of the replicas.
   public var verificationInterval = 100
   /// Takes note of this rank's time; nil: nobody does.
@@ -18,6 +20,8 @@ public final class StepChecks {
   private var failure: NumericsFailure?
 
   init() {}
+
+  func takesGradientNorm(ofStep step: Int) -> Bool { gradientNormInterval.map { step == 1 || step % $0 == 0 } ?? false }
 
   /// Runs `body`, a slice's forward and backward pass.
   func watch(_ slice: Batch, of model: Module, atStep step: Int, _ body: () throws -> Void) throws {

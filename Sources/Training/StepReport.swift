@@ -31,6 +31,10 @@ public struct StepResult: Sendable {
   public internal(set) var skipped: NotFiniteError?
   /// This rank's own; nil unless `checks.reportsSteps` asks for it.
   public internal(set) var report: StepReport?
+  /// What the optimizer's first group was updated with.
+  public internal(set) var learningRate = 0.0
+  /// Before clipping; nil unless `checks.gradientNormInterval` asks for it.
+  public internal(set) var gradientNorm: Double?
 
   init(totals: Totals, stop: Int32?) { (self.totals, self.stop) = (totals, stop) }
 }

@@ -32,6 +32,7 @@ extension Trainer {
     while let metrics = try fitEpoch(
       train, validation: validation, test: test, saving: saving, snapshots: snapshots, since: start)
     {
+      metadata.history = (metadata.history ?? []) + [metrics.record]
       // First of all: whatever befalls the observers, the epoch is not lost.
       if let saving, saving.isDue(afterEpoch: position.epoch) { try save(saving, after: metrics) }
       try communicator.working(at: .other) { for observer in observers { try observer.epochFinished(metrics) } }
@@ -51,7 +52,7 @@ extension Trainer {
     guard position.epoch < configuration.epochs, !hasReachedLastStep else { return nil }
     let data = train.arranged(epoch: position.epoch, batchSize: configuration.batchSize, seed: configuration.seed)
     let sampler = Sampler(of: data, batchSize: configuration.batchSize, seed: configuration.seed)
-    let (epochStart, weightBefore) = (monotonicSeconds(), totals.weight)
+    let (epochStart, weightBefore, timesBefore) = (monotonicSeconds(), totals.weight, times)
     try takeSteps(data, sampler, saving, snapshots)
     let seconds = monotonicSeconds() - epochStart
     guard position.stepInEpoch == sampler.batchCount else { return nil }
@@ -65,10 +66,12 @@ extension Trainer {
     let (validated, tested) = try checks.noting("evaluate") {
       (try validation.map(evaluator.evaluate), try test.map(evaluator.evaluate))
     }
-    return EpochMetrics(
+    var metrics = EpochMetrics(
       epoch: position.epoch, step: position.step, seconds: monotonicSeconds() - start, train: sums,
       validation: validated, test: tested, examplesPerSecond: (sums.weight - weightBefore) / max(seconds, 1e-9),
       ranks: communicator.size, objective: objective, skippedSteps: settings.onNan == .skip ? skipped : nil)
+    metrics.times = times - timesBefore
+    return metrics
   }
 
   private var hasReachedLastStep: Bool { settings.steps.map { position.step >= $0 } ?? false }
@@ -89,9 +92,11 @@ extension Trainer {
       totals += result.totals
       offerState()
       if !observers.isEmpty {
-        let finished = FinishedStep(
+        var finished = FinishedStep(
           position: position, stepsPerEpoch: sampler.batchCount, epochs: settings.epochs, totals: totals,
           batchSize: settings.batchSize, objective: objective, skipped: result.skipped, report: result.report)
+        (finished.latest, finished.learningRate) = (result.totals, result.learningRate)
+        finished.gradientNorm = result.gradientNorm
         for observer in observers { observer.stepFinished(finished) }
       }
       if let signal = result.stop {

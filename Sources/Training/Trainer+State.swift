@@ -101,6 +101,7 @@ extension Trainer {
     totals = try epochTotals(checkpoint.position.totals)
     position = checkpoint.position
     position.totals = []
+    metadata.history = checkpoint.metadata.history
     try checkpoint.carried.map { try objective.memory?.restore($0) }
   }
 

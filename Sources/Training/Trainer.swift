@@ -118,8 +118,10 @@ public final class Trainer {
       times.allreduceWait += stopwatch.lap(.wait)
       if let audit { try finish(audit, batch) }
       if checks.reportsSteps { result.report = try report(batch, own) }
+      if checks.takesGradientNorm(ofStep: position.step + 1) { result.gradientNorm = try strategy.gradientNorm() }
       if result.skipped == nil { result.skipped = try update() }
       times.update += stopwatch.lap(.update)
+      result.learningRate = optimizer.groups.first?.learningRate ?? 0
       if let fault = result.skipped {
         try skip(fault, carried: carried)
         result.totals = Totals(own.names)

@@ -12,18 +12,9 @@ public func characterModel(
     vocabulary: sizes.vocabulary)
 }
 
-extension SequenceModel {
-  /// Continues a text greedily, as the notes' `predict_ch8`: `length` further tokens.
-  public func generate(_ prefix: [Int], length: Int) throws -> [Int] {
-    guard !prefix.isEmpty, length >= 0 else { throw TensorError("generate", "an empty prefix has no next token") }
-    return try withoutGradient {
-      var (logits, state) = run(Tensor([prefix.map(Int64.init)]), from: nil)
-      var tokens = prefix
-      for index in 0..<length {
-        tokens.append(Int(try logits[-1].argmax().item()))
-        if index < length - 1 { (logits, state) = run(Tensor([[Int64(tokens[tokens.count - 1])]]), from: state) }
-      }
-      return tokens
-    }
-  }
+/// nanoGPT's, of sizes that one may choose; those of its recipe for processors unless said otherwise.
+public func gpt(_ sizes: ModelSizes) -> GPT {
+  GPT(
+    vocabulary: sizes.vocabulary, context: sizes.context ?? 64, layers: sizes.layers ?? 4, heads: sizes.heads ?? 4,
+    width: sizes.width, dropout: sizes.dropout ?? 0)
 }

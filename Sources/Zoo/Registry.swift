@@ -54,6 +54,7 @@ public enum Zoo {
     // Two layers learn at twice the rate.
     text("deep-lstm", learningRate: 2) { characterModel(.lstm, $0, layers: 2) },
     text("bidirectional-lstm") { characterModel(.lstm, $0, layers: 2, isBidirectional: true) },
+    gptEntry,
     pairs("seq2seq") { seq2Seq($0) },
     pairs("seq2seq-attention") { seq2SeqWithAttention($0) },
   ]
@@ -86,6 +87,18 @@ public enum Zoo {
     let recipe = Configuration.recipe(
       epochs: 500, batchSize: 32, learningRate: learningRate, clipNorm: 1, sampling: .sequential)
     return ModelEntry(name, .language, inputShape: [35], recipe: recipe, make: make)
+  }
+
+  /// nanoGPT on characters, as its recipe for processors trains it: about ten epochs of a short novel.
+  private static var gptEntry: ModelEntry {
+    var sizes = ModelSizes()
+    (sizes.layers, sizes.heads, sizes.width, sizes.context, sizes.dropout) = (4, 4, 128, 64, 0)
+    var recipe = Configuration.recipe(
+      epochs: 10, batchSize: 12, learningRate: 0.001, optimizer: .adamw, weightDecay: 0.1, clipNorm: 1,
+      sampling: .random)
+    recipe.maxTokens = 0
+    (recipe.schedule, recipe.scheduleEnd, recipe.warmup, recipe.warmupStart) = (.cosine, 0.1, 100, 0.01)
+    return ModelEntry("gpt", .language, inputShape: [64], sizes: sizes, recipe: recipe) { gpt($0) }
   }
 
   /// The book's chapters on sequence to sequence learning: 300 epochs over the first 600 pairs of English and French.

@@ -6,6 +6,7 @@ import time
 import unittest
 
 from .arrays import Arrays
+from .around import Around
 from .bad_input import BadInput
 from .backends import Backends
 from .book import Book
@@ -14,6 +15,7 @@ from .converting import Converting
 from .details import Details
 from .encoded import Encoded
 from .faults import Faults
+from .generating import Generating
 from .hostile import Hostile
 from .images import Images
 from .jobs import Jobs
@@ -31,8 +33,8 @@ from .translating import Translating
 from .weights import Weights
 
 __all__ = [
-    "Arrays", "BadInput", "Backends", "Book", "Cluster", "Commands", "Converting", "Details", "Encoded", "Faults", "Hostile",
-    "Images", "Jobs", "Launching", "OwnTool", "Python", "Saving", "Scaling", "Sending", "Tables", "Texts",
+    "Around", "Arrays", "BadInput", "Backends", "Book", "Cluster", "Commands", "Converting", "Details", "Encoded", "Faults",
+    "Generating", "Hostile", "Images", "Jobs", "Launching", "OwnTool", "Python", "Saving", "Scaling", "Sending", "Tables", "Texts",
     "Translating", "Weights"]
 
 

@@ -134,8 +134,8 @@ import Testing
     let file = try HDF5File.inMemory()
     try file.write([1, 2, 1, 3] as [Int32], shape: [4], to: "/train/tokens")
     try TextFile.finish(
-      file, Vocabulary(["<unk>", "a", "b"]), .char, trainingTokens: nil, sourceSHA256: String(repeating: "0", count: 64)
-    )
+      file, Tokenizer(.char, plain: Vocabulary(["<unk>", "a", "b"])), trainingTokens: nil,
+      sourceSHA256: String(repeating: "0", count: 64))
     let text = try TextFile.open(folder.put(file.image(), "t.h5"))
     #expect(try text.tokens(0..<3) == [1, 2, 1])
     let found = message { _ = try text.tokens(2..<4) }

@@ -1,3 +1,17 @@
+/// Byte pairs spell any bytes again.
+private func readBytePairs(_ bytes: [UInt8]) throws {
+  let counter = TokenCounter(.bpe)
+  var ids: [Int32] = []
+  for part in [bytes.prefix(bytes.count / 2), bytes.suffix(from: bytes.count / 2)] {
+    part.withUnsafeBufferPointer { counter.count($0, into: &ids) }
+  }
+  counter.finish(into: &ids)
+  let tokenizer = try Tokenizer(
+    learning: counter, .bpe, minimumFrequency: 0, vocabularyCount: 300, path: "fuzz")
+  let tokens = TextNumbering(tokenizer, counter).numbers(of: ids).map { tokenizer.vocabulary.tokens[Int($0)] }
+  if tokens.flatMap({ ByteAlphabet.bytes(of: $0) ?? [] }) != bytes { fatalError("other bytes") }
+}
+
 /// Any bytes are a text or an `InputError`; what is clean is UTF-8, and its tokens spell it again.
 func readFuzz(_ bytes: [UInt8]) throws {
   // The first byte chooses how to read.
@@ -9,6 +23,7 @@ func readFuzz(_ bytes: [UInt8]) throws {
   let (clean, lineCount) = try cleaner.clean(bytes, path: "fuzz")
   if lineCount < 0 || lineCount > bytes.count { fatalError("\(lineCount) lines") }
   guard String(validating: clean, as: UTF8.self) != nil else { fatalError("no UTF-8") }
+  if choice & 8 > 0 { try readBytePairs(bytes) }
   let words = TokenizedText(clean, .word)
   let vocabulary = words.vocabulary
   let spelled = words.tokens.map { $0 == 0 ? "<unk>" : vocabulary.tokens[Int($0)] }.joined(separator: " ")

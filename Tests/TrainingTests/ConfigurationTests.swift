@@ -141,6 +141,7 @@ import Testing
       "schedule-steps": "7,9", "schedule-factor": "0.5", "schedule-end": "0.75", "warmup": "6",
       "warmup-start": "0.25", "scale-batch": "true",
       "sampling": "sequential", "max-tokens": "99", "random-crop": "4", "random-flip": "true",
+      "augment": "crop:2,rotate:7.5,mixup:0.4",
       "normalize": "0.5,0.25:0.125,2.0", "seed": "18446744073709551615", "reproducible": "true",
       "virtual-shards": "16", "audit": "50", "kernels": "onednn", "convolution": "direct", "precision": "bf16",
       "slice-size": "77", "memory": "64MB", "shuffle": "windowed", "window": "1MB", "on-bad-chunk": "skip",

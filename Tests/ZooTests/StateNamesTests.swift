@@ -16,13 +16,16 @@ import Zoo
 
     init(_ text: Substring) {
       let words = text.split(whereSeparator: \.isWhitespace).map(String.init)
-      var sizes = ModelSizes()
+      var sizes = Zoo.model(words[0])?.sizes ?? ModelSizes()
       let settings = words.filter { $0.contains("=") }.map { $0.split(separator: "=") }
       for setting in settings {
         let value = Int(setting[1]) ?? 0
         switch setting[0] {
         case "features": sizes.features = value
         case "vocabulary": sizes.vocabulary = value
+        case "layers": sizes.layers = value
+        case "context": sizes.context = value
+        case "width": sizes.width = value
         default: sizes.targetVocabulary = value
         }
       }
@@ -84,7 +87,11 @@ private let stateNames = """
   4.0.p4_2.weight:128x832x1x1 4.1.p1_1.bias:384 4.1.p1_1.weight:384x832x1x1 4.1.p2_1.bias:192
   4.1.p2_1.weight:192x832x1x1 4.1.p2_2.bias:384 4.1.p2_2.weight:384x192x3x3 4.1.p3_1.bias:48
   4.1.p3_1.weight:48x832x1x1 4.1.p3_2.bias:128 4.1.p3_2.weight:128x48x5x5 4.1.p4_2.bias:128
-  4.1.p4_2.weight:128x832x1x1 5.bias:10 5.weight:10x1024 @gru vocabulary=13 linear.bias:13 linear.weight:13x256
+  4.1.p4_2.weight:128x832x1x1 5.bias:10 5.weight:10x1024 @gpt
+  vocabulary=13 layers=1 context=9 width=8 transformer.h.0.attn.c_attn.weight:24x8
+  transformer.h.0.attn.c_proj.weight:8x8 transformer.h.0.ln_1.weight:8 transformer.h.0.ln_2.weight:8
+  transformer.h.0.mlp.c_fc.weight:32x8 transformer.h.0.mlp.c_proj.weight:8x32 transformer.ln_f.weight:8
+  transformer.wpe.weight:9x8 transformer.wte.weight:13x8 @gru vocabulary=13 linear.bias:13 linear.weight:13x256
   rnn.bias_hh_l0:768 rnn.bias_ih_l0:768 rnn.weight_hh_l0:768x256 rnn.weight_ih_l0:768x13 @house-prices-mlp
   features=7 0.bias:30 0.weight:30x7 10.bias:1 10.weight:1x30 2.bias:30 2.weight:30x30 4.bias:30 4.weight:30x30
   6.bias:30 6.weight:30x30 8.bias:30 8.weight:30x30 @house-prices features=7 0.bias:1 0.weight:1x7 @lenet-bn

@@ -29,13 +29,7 @@ struct ImageDecoder: Sendable {
     (self.channels, self.stored, self.transform) = (channels, stored, transform)
     size = transform.size ?? stored
     resizer = size == stored ? nil : ImageResizer(from: stored, to: size)
-    values = (0..<channels).flatMap { channel in
-      (0..<256).map { value in
-        let pixel = Float(value) / 255
-        guard let normalization = transform.normalization else { return pixel }
-        return (pixel - normalization.means[channel]) / normalization.deviations[channel]
-      }
-    }
+    values = (0..<channels).flatMap { channel in (0..<256).map { transform.normalized(Float($0) / 255, channel) } }
   }
 
   /// The inputs of a batch, float32 `[batch, channels, height, width]`; `pixels` gives an image by its place in the batch.
@@ -44,56 +38,74 @@ struct ImageDecoder: Sendable {
   ) throws -> Tensor {
     let inputs = Tensor(uninitializedFloats: [samples.count, channels, size.height, size.width])
     let area = size.height * size.width
-    let scratch = UnsafeMutablePointer<UInt8>.allocate(capacity: max(1, area + (resizer?.scratchBytes ?? 0)))
+    // Of each channel, as they are all resized before the first is changed.
+    let scratch = UnsafeMutablePointer<UInt8>.allocate(capacity: max(1, channels * area + (resizer?.scratchBytes ?? 0)))
     defer { scratch.deallocate() }
+    let places = UnsafeMutablePointer<Int32>.allocate(capacity: transform.augmentation == nil ? 1 : max(1, area))
+    defer { places.deallocate() }
     try inputs.withFloats { buffer in
       guard var target = buffer.baseAddress else { return }
       for (index, sample) in samples.enumerated() {
         let image = pixels(index)
-        let move = transform.augmentation?.draw(seed: transform.seed, epoch: epoch, sample: sample)
         for channel in 0..<channels {
-          var plane = image + channel * stored.height * stored.width
+          let plane = image + channel * stored.height * stored.width
           if let resizer {
-            resizer.resize(plane, into: scratch, scratch: scratch + area)
+            resizer.resize(plane, into: scratch + channel * area, scratch: scratch + channels * area)
           } else {
             // Shuffled images are in no cache, and a copy asks for all of their lines at once.
-            scratch.update(from: plane, count: area)
+            (scratch + channel * area).update(from: plane, count: area)
           }
-          plane = UnsafePointer(scratch)
-          convert(plane, channel, move, into: target)
-          target += area
         }
+        if let augmentation = transform.augmentation {
+          let change = augmentation.draw(seed: transform.seed, epoch: epoch, sample: sample)
+          change.places(size, into: places)
+          convert(scratch, change, places, into: target)
+        } else {
+          for channel in 0..<channels { convert(scratch + channel * area, channel, into: target + channel * area) }
+        }
+        target += channels * area
       }
     }
     return inputs
   }
 
-  /// Turns a channel of an image into floats, moved and mirrored.
+  /// Turns a channel of an image into floats.
+  private func convert(_ plane: UnsafePointer<UInt8>, _ channel: Int, into target: UnsafeMutablePointer<Float>) {
+    let count = size.height * size.width
+    if transform.normalization == nil {
+      // The compiler turns this into vector instructions.
+      for i in 0..<count { target[i] = Float(plane[i]) / 255 }
+    } else {
+      values.withUnsafeBufferPointer { all in
+        let values = UnsafeBufferPointer(rebasing: all[channel * 256..<(channel + 1) * 256])
+        for i in 0..<count { target[i] = values[Int(plane[i])] }
+      }
+    }
+  }
+
+  /// Turns an image into floats, its pixels taken from other places and their values changed.
   private func convert(
-    _ plane: UnsafePointer<UInt8>, _ channel: Int, _ move: (down: Int, right: Int, isFlipped: Bool)?,
+    _ image: UnsafePointer<UInt8>, _ change: ImageChange, _ places: UnsafePointer<Int32>,
     into target: UnsafeMutablePointer<Float>
   ) {
-    values.withUnsafeBufferPointer { all in
-      let values = UnsafeBufferPointer(rebasing: all[channel * 256..<(channel + 1) * 256])
-      guard let move else {
-        let count = size.height * size.width
-        if transform.normalization == nil {
-          // The compiler turns this into vector instructions.
-          for i in 0..<count { target[i] = Float(plane[i]) / 255 }
-        } else {
-          for i in 0..<count { target[i] = values[Int(plane[i])] }
-        }
-        return
+    let area = size.height * size.width
+    let values = change.changesValues ? changed(change, image) : self.values
+    values.withUnsafeBufferPointer { values in
+      for channel in 0..<channels {
+        let (plane, result) = (image + channel * area, target + channel * area)
+        // Black is black, however bright the image.
+        let black = self.values[channel * 256]
+        for i in 0..<area { result[i] = places[i] < 0 ? black : values[channel * 256 + Int(plane[Int(places[i])])] }
       }
-      for y in 0..<size.height {
-        let row = target + y * size.width
-        let from = y + move.down
-        for x in 0..<size.width {
-          let column = (move.isFlipped ? size.width - 1 - x : x) + move.right
-          let isInside = 0..<size.height ~= from && 0..<size.width ~= column
-          row[x] = values[isInside ? Int(plane[from * size.width + column]) : 0]
-        }
-      }
+    }
+  }
+
+  /// What each of the 256 values becomes in an image whose brightness and contrast change.
+  private func changed(_ change: ImageChange, _ image: UnsafePointer<UInt8>) -> [Float] {
+    let count = channels * size.height * size.width
+    let mean = Float((0..<count).reduce(0) { $0 + Int(image[$1]) }) / Float(255 * max(count, 1))
+    return (0..<channels).flatMap { channel in
+      (0..<256).map { transform.normalized(change.value(Float($0) / 255, mean: mean), channel) }
     }
   }
 }

@@ -1,6 +1,6 @@
 import Tensors
 
-/// What becomes of images between file and network, in this order: resized, cropped and flipped at random, normalised.
+/// What becomes of images between file and network, in this order: resized, changed at random, normalised.
 public struct ImageTransform: Sendable, Equatable {
   /// Images of another size are resized to this one.
   public var size: ImageSize?
@@ -17,27 +17,11 @@ public struct ImageTransform: Sendable, Equatable {
   ) {
     (self.size, self.augmentation, self.seed, self.normalization) = (size, augmentation, seed, normalization)
   }
-}
 
-/// Random changes of training images that leave their class as it is.
-public struct Augmentation: Sendable, Equatable, Codable {
-  /// An image is framed by so many black pixels and cut back to its size at a random place (torchvision's
-  /// `RandomCrop(size, padding)`).
-  public var cropPadding: Int
-  /// Images are mirrored left to right, each with probability one half.
-  public var flips: Bool
-
-  /// Changes nothing unless told to.
-  public init(cropPadding: Int = 0, flips: Bool = false) { (self.cropPadding, self.flips) = (cropPadding, flips) }
-
-  /// How a sample is moved and mirrored in an epoch.
-  func draw(seed: UInt64, epoch: Int, sample: Int) -> (down: Int, right: Int, isFlipped: Bool) {
-    let key = RandomKey(seed: seed, .augmentation, time: epoch, sample: sample)
-    let places = 2 * cropPadding + 1
-    return (
-      key.bounded(places, draw: 0) - cropPadding, key.bounded(places, draw: 1) - cropPadding,
-      flips && key.bounded(2, draw: 2) == 1
-    )
+  /// A pixel 0…1 of a channel as the network takes it.
+  func normalized(_ pixel: Float, _ channel: Int) -> Float {
+    guard let normalization else { return pixel }
+    return (pixel - normalization.means[channel]) / normalization.deviations[channel]
   }
 }
 

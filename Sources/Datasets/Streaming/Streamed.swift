@@ -161,7 +161,7 @@ public final class Streamed: DigestedDataset, SharedDataset {
   }
 
   public func pass(_ order: SampleOrder, from position: Int, epoch: Int) throws -> any DatasetPass {
-    if isResident { return DirectPass(self, epoch: epoch) }
+    if isResident { return DirectPass(self, order, epoch: epoch) }
     return StreamedPass(try theStore(), order, from: position, epoch: epoch)
   }
 

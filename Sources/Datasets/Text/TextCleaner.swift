@@ -8,6 +8,10 @@ public struct TextCleaner: Sendable {
   public var separatesLines = true
   /// Puts U+FFFD in the place of invalid bytes rather than refusing them.
   public var isLossy = false
+  /// Leaves the text as it is, line breaks and all; goes before all else but letters.
+  public var keepsAll = false
+  /// Takes bytes that are no UTF-8 as they are, where all is kept.
+  var takesAnyBytes = false
 
   /// As most texts want it: every alphabet stays, a blank stands between lines, invalid bytes are an error.
   public init() {}
@@ -67,11 +71,13 @@ struct TextCleaning {
   ) throws -> Int {
     var sink = Sink(base: target)
     let hasMark = offset == 0 && source.starts(with: [0xEF, 0xBB, 0xBF])
-    let end = isLast ? source.count : Self.wholeCharacters(source)
+    let end = isLast ? source.count : UTF8Decoding.wholeCharacters(source)
     let whole = UnsafeBufferPointer(rebasing: source[..<end])
     // (Letters pass over the mark as over all else.)
     if cleaner.keepsLettersOnly {
       try letters(whole, into: &sink)
+    } else if cleaner.keepsAll {
+      try copy(whole, from: hasMark && !cleaner.takesAnyBytes ? 3 : 0, into: &sink)
     } else {
       try everything(whole, from: hasMark ? 3 : 0, into: &sink)
     }
@@ -80,17 +86,6 @@ struct TextCleaning {
     if sink.count > 0 { isEmpty = false }
     filled = sink.count
     return end
-  }
-
-  /// Bytes up to the last character that may not be complete.
-  private static func wholeCharacters(_ source: UnsafeBufferPointer<UInt8>) -> Int {
-    for back in 1...3 where back <= source.count {
-      let byte = source[source.count - back]
-      // A first byte of a character of more bytes than are there.
-      if byte >= 0xC0 { return (byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : 2) > back ? source.count - back : source.count }
-      if byte < 0x80 { break }
-    }
-    return source.count
   }
 
   /// `re.sub('[^A-Za-z]+', ' ', line).strip().lower()` of each line.
@@ -118,6 +113,34 @@ struct TextCleaning {
       }
     }
     (self.needsBlank, self.isAtStart, self.lines) = (needsBlank, isAtStart, lines)
+  }
+
+  /// As it is, checked unless any bytes will do.
+  private mutating func copy(
+    _ source: UnsafeBufferPointer<UInt8>, from start: Int, into result: inout Sink
+  ) throws {
+    var place = start
+    while place < source.count {
+      let byte = source[place]
+      if byte == 0x0A { lines += 1 }
+      if byte == 0, !cleaner.takesAnyBytes {
+        throw InputError(
+          path, "byte \(offset + place) is 0, which can't be spelt in a vocabulary; --token byte takes it")
+      }
+      guard byte >= 0x80, !cleaner.takesAnyBytes else {
+        result.append(byte)
+        place += 1
+        continue
+      }
+      if let length = UTF8Decoding.scalar(source, at: place)?.length {
+        for offset in 0..<length { result.append(source[place + offset]) }
+        place += length
+      } else {
+        guard cleaner.isLossy else { throw invalid(byte, at: place) }
+        for part in [0xEF, 0xBF, 0xBD] as [UInt8] { result.append(part) }
+        place += 1
+      }
+    }
   }
 
   private func invalid(_ byte: UInt8, at place: Int) -> InputError {
@@ -198,6 +221,17 @@ extension TextCleaner {
 
 /// UTF-8 by the byte.
 enum UTF8Decoding {
+  /// Bytes up to the last character that may not be complete.
+  static func wholeCharacters(_ source: UnsafeBufferPointer<UInt8>) -> Int {
+    for back in 1...3 where back <= source.count {
+      let byte = source[source.count - back]
+      // A first byte of a character of more bytes than are there.
+      if byte >= 0xC0 { return (byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : 2) > back ? source.count - back : source.count }
+      if byte < 0x80 { break }
+    }
+    return source.count
+  }
+
   /// The scalar that begins at `place` and its bytes; nil for what is no UTF-8 (Unicode 15, table 3-7).
   @inline(__always)
   static func scalar(_ bytes: UnsafeBufferPointer<UInt8>, at place: Int) -> (scalar: UInt32, length: Int)? {

@@ -28,29 +28,36 @@ public struct TextDataset: DigestedDataset {
   private var rowLength = 0
   public private(set) var count: Int
 
-  /// Sequences of `steps` tokens from a file, or from its first `limit` tokens: in memory where they fit that, else read when they
-  /// are needed.
+  /// Sequences of `steps` tokens from a file's training text, or from its first `limit` tokens.
+  ///
+  /// - Throws: as the same of a `TextPart`.
+  public init(
+    _ file: TextFile, steps: Int, sampling: SequenceSampling, limit: Int? = nil, batchSize: Int = 1,
+    _ options: StreamingOptions = StreamingOptions()
+  ) throws {
+    try self.init(try file.part().first(limit), steps: steps, sampling: sampling, batchSize: batchSize, options)
+  }
+
+  /// Sequences of `steps` tokens from a text of a file: in memory where it fits that, else read when they are needed.
   ///
   /// - Parameters:
-  ///   - file: the text.
+  ///   - part: the text.
   ///   - steps: tokens of a sequence.
   ///   - sampling: how sequences are taken from it.
-  ///   - limit: of so many tokens; all of them unless given.
   ///   - batchSize: sequences that stand side by side in sequential sampling.
   ///   - options: how much memory, and how sequences are shuffled.
   /// - Throws: `InputError` for a text that is shorter than one sequence and its last target; `MemoryBudgetError` where the memory
   ///   is too small for a batch or a window.
   public init(
-    _ file: TextFile, steps: Int, sampling: SequenceSampling, limit: Int? = nil, batchSize: Int = 1,
+    _ part: TextPart, steps: Int, sampling: SequenceSampling, batchSize: Int = 1,
     _ options: StreamingOptions = StreamingOptions()
   ) throws {
-    let count = min(limit ?? .max, file.count)
-    let path = count < file.count ? "the beginning of \(file.path)" : file.path
+    let count = part.count
     let isResident = count <= options.memory / MemoryLayout<Int32>.stride
     let shuffling = options.shuffling ?? (isResident || sampling == .sequential ? .full : .windowed)
     let tokens: TextTokens
     if isResident {
-      tokens = .memory(try file.tokens(0..<count))
+      tokens = .memory(try part.tokens(0..<count))
     } else {
       if sampling == .random, shuffling == .full {
         let megabytes = count / (1 << 20) * MemoryLayout<Int32>.stride + 4
@@ -59,12 +66,13 @@ public struct TextDataset: DigestedDataset {
         )
       }
       // Sequences begin anywhere, so that those of a chunk lie in two pieces.
-      let window = Self.layout(of: max(count / max(steps, 1), 1), steps, file.chunkTokens).window(bytes: options.window)
+      let window = Self.layout(of: max(count / max(steps, 1), 1), steps, part.chunkTokens).window(bytes: options.window)
       let needed = sampling == .sequential ? max(batchSize, 1) + 1 : 2 * window + 2
-      tokens = .file(try TokenPieces(file, count: count, memory: options.memory, needed: needed))
+      tokens = .file(try TokenPieces(part, memory: options.memory, needed: needed))
     }
     try self.init(
-      tokens, steps: steps, sampling: sampling, path: path, shuffling, chunk: file.chunkTokens, window: options.window)
+      tokens, steps: steps, sampling: sampling, path: part.name, shuffling, chunk: part.chunkTokens,
+      window: options.window)
   }
 
   /// Throws an `InputError` that names `path` for a text too short for one sample.

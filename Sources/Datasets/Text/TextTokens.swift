@@ -31,12 +31,12 @@ enum TextTokens: Sendable {
 
 /// The tokens of a file, read a chunk at a time when they are needed; the chunks that were used last are kept.
 final class TokenPieces: Sendable {
-  /// Those that are used: the first ones of the file.
+  /// Tokens of the text.
   let count: Int
   /// Tokens of a piece.
   let size: Int
   private let most: Int
-  private let file: TextFile
+  private let part: TextPart
   private struct Kept {
     var pieces: [Int: (tokens: [Int32], use: Int)] = [:]
     var uses = 0
@@ -44,12 +44,11 @@ final class TokenPieces: Sendable {
   private let kept = Mutex(Kept())
 
   /// - Parameters:
-  ///   - count: tokens that are used.
   ///   - memory: bytes that the pieces may take.
   ///   - needed: pieces that a step uses, or a window.
   /// - Throws: `MemoryBudgetError` where these don't fit the memory.
-  init(_ file: TextFile, count: Int, memory: Int, needed: Int) throws {
-    (self.file, self.count, size) = (file, count, file.chunkTokens)
+  init(_ part: TextPart, memory: Int, needed: Int) throws {
+    (self.part, count, size) = (part, part.count, part.chunkTokens)
     let bytes = size * MemoryLayout<Int32>.stride
     let least = min(needed, (count + size - 1) / size)
     most = max(memory / bytes, 1)
@@ -80,7 +79,7 @@ final class TokenPieces: Sendable {
       while kept.pieces.count >= most, let oldest = kept.pieces.min(by: { $0.value.use < $1.value.use }) {
         kept.pieces[oldest.key] = nil
       }
-      let tokens = try file.tokens(index * size..<min((index + 1) * size, count))
+      let tokens = try part.tokens(index * size..<min((index + 1) * size, count))
       kept.pieces[index] = (tokens, kept.uses)
       return tokens
     }
@@ -88,11 +87,11 @@ final class TokenPieces: Sendable {
 
   /// Known from the file's digests where all of it is used, else read.
   func checksum() throws -> UInt {
-    if count == file.count, let known = file.digests {
+    if let known = part.digests {
       return known.combined(rowBytes: MemoryLayout<Int32>.stride, count: count)
     }
     return try stride(from: 0, to: count, by: size).reduce(0) { sum, start in
-      try file.tokens(start..<min(start + size, count)).withUnsafeBytes { Checksum.continued(sum, with: $0) }
+      try part.tokens(start..<min(start + size, count)).withUnsafeBytes { Checksum.continued(sum, with: $0) }
     }
   }
 }

@@ -4,145 +4,100 @@ public enum TokenKind: String, Sendable, CaseIterable {
   case char
   /// What stands between blanks.
   case word
+  /// A byte, of any text as it is.
+  case byte
+  /// Bytes that often come together, of any text as it is: byte-pair encoding.
+  case bpe
+
+  /// What several of them are called.
+  public var plural: String {
+    switch self {
+    case .char: "characters"
+    case .word: "words"
+    case .byte: "bytes"
+    case .bpe: "byte-pair tokens"
+    }
+  }
+  /// Whether any text can be spelt, be it UTF-8 or not.
+  var isOfBytes: Bool { self == .byte || self == .bpe }
 }
 
-/// A text as numbers.
-public struct TokenizedText: Sendable {
-  /// The text, as numbers of the vocabulary.
-  public let tokens: [Int32]
-  /// Tokens by falling frequency.
-  public let counts: [(token: String, count: Int)]
-  /// Rarer tokens are `<unk>`.
-  public let minimumFrequency: Int
+/// Makes numbers of a text, and a text of numbers.
+public struct Tokenizer: Sendable {
+  /// What a token is.
+  public let kind: TokenKind
   /// The tokens by their number.
-  public var vocabulary: Vocabulary { Vocabulary(counts: counts, minimumFrequency: minimumFrequency) }
+  public let vocabulary: Vocabulary
+  /// What makes tokens of bytes, where these are what tokens are made of.
+  let pairs: BytePairs?
+  /// Of byte pairs: both tokens with a blank between, in the order in which they were learnt. nil of other kinds.
+  public let merges: [String]?
 
-  /// Counts and numbers the tokens of clean UTF-8.
-  public init(_ text: [UInt8], _ kind: TokenKind, minimumFrequency: Int = 0) {
-    let counter = TokenCounter(kind)
-    var tokens: [Int32] = []
-    tokens.reserveCapacity(kind == .char ? text.count : text.count / 5)
-    text.withUnsafeBufferPointer { counter.count($0, into: &tokens) }
-    counter.finish(into: &tokens)
-    let ranks = TokenRanks(counter.counts, minimumFrequency: minimumFrequency)
-    (self.minimumFrequency, counts) = (minimumFrequency, ranks.counts)
-    ranks.replace(&tokens)
-    self.tokens = tokens
-  }
-}
-
-/// Tokens in the order of their first use, and the numbers that they have in a vocabulary.
-struct TokenRanks {
-  /// Tokens by falling frequency.
-  let counts: [(token: String, count: Int)]
-  /// By the order of first use; rare ones are 0, `<unk>`.
-  private let numbers: [Int32]
-
-  init(_ counts: [(token: String, count: Int)], minimumFrequency: Int) {
-    let order = counts.indices.sorted { left, right in
-      counts[left].count == counts[right].count ? left < right : counts[left].count > counts[right].count
-    }
-    var numbers = [Int32](repeating: 0, count: counts.count)
-    // A text may hold the word "<unk>" itself, as the Penn Treebank does: it is the unknown one.
-    let known = order.lazy.filter { counts[$0].count >= minimumFrequency && counts[$0].token != Vocabulary.unknown }
-    for (number, id) in known.enumerated() { numbers[id] = Int32(number + 1) }
-    self.counts = order.map { counts[$0] }
-    self.numbers = numbers
+  /// As files and checkpoints keep it.
+  ///
+  /// - Parameter merges: of byte pairs alone.
+  /// - Throws: `InputError` that names `path` for merges that don't fit the vocabulary.
+  public init(_ kind: TokenKind, _ vocabulary: Vocabulary, merges: [String]? = nil, path: String) throws {
+    let known = kind == .bpe ? merges ?? [] : []
+    self.init(kind, vocabulary, kind.isOfBytes ? try BytePairs(known, vocabulary, path: path) : nil)
   }
 
-  /// Puts the numbers of a vocabulary in the place of those by first use.
-  func replace(_ ids: inout [Int32]) {
-    ids.withUnsafeMutableBufferPointer { ids in
-      numbers.withUnsafeBufferPointer { numbers in
-        for i in ids.indices {
-          let id = Int(ids[i])
-          // One that is new since they were counted.
-          ids[i] = id < numbers.count ? numbers[id] : 0
-        }
-      }
-    }
-  }
-}
+  /// Of characters or words.
+  init(_ kind: TokenKind, plain vocabulary: Vocabulary) { self.init(kind, vocabulary, nil) }
 
-/// Numbers tokens in the order of their first use, and counts them, in a text that comes in pieces of whole characters.
-final class TokenCounter {
-  private let kind: TokenKind
-  private var idOfScalar: [Int32] = []
-  private var uses: [Int] = []
-  private var scalars: [UInt32] = []
-  private let table = WordTable()
-  /// A word that may go on in the next piece.
-  private var begun: [UInt8] = []
-  private var hash = WordTable.emptyHash
-
-  init(_ kind: TokenKind) {
-    self.kind = kind
-    guard kind == .char else { return }
-    idOfScalar = [Int32](repeating: -1, count: 0x11_0000)
-    uses = [Int](repeating: 0, count: idOfScalar.count)
+  private init(_ kind: TokenKind, _ vocabulary: Vocabulary, _ pairs: BytePairs?) {
+    (self.kind, self.vocabulary, self.pairs) = (kind, vocabulary, pairs)
+    merges = kind == .bpe ? pairs?.spelled(vocabulary.tokens) : nil
   }
 
-  /// Bytes of a word that has not ended yet.
-  var begunBytes: Int { begun.count }
-
-  /// How often each token came, in the order of their first use.
-  var counts: [(token: String, count: Int)] {
-    guard kind == .char else { return table.counts }
-    let names = scalars.map { Unicode.Scalar($0).map { String(Character($0)) } ?? "\u{FFFD}" }
-    return zip(names, uses).map { ($0, $1) }
-  }
-
-  /// Appends the ids of the next piece's tokens.
-  func count(_ text: UnsafeBufferPointer<UInt8>, into ids: inout [Int32]) {
-    kind == .char ? characters(text, into: &ids) : words(text, into: &ids)
-  }
-
-  /// Appends the last token, which ends with the text.
-  func finish(into ids: inout [Int32]) {
-    guard !begun.isEmpty else { return }
-    ids.append(begun.withUnsafeBufferPointer { table.id(of: $0, hash) })
-    begun = []
-  }
-
-  private func characters(_ text: UnsafeBufferPointer<UInt8>, into ids: inout [Int32]) {
-    idOfScalar.withUnsafeMutableBufferPointer { idOfScalar in
-      uses.withUnsafeMutableBufferPointer { uses in
-        var place = 0
-        while place < text.count {
-          let (scalar, length) = UTF8Decoding.scalar(text, at: place) ?? (0xFFFD, 1)
-          place += length
-          var id = idOfScalar[Int(scalar)]
-          if id < 0 {
-            id = Int32(scalars.count)
-            idOfScalar[Int(scalar)] = id
-            scalars.append(scalar)
-          }
-          uses[Int(id)] += 1
-          ids.append(id)
-        }
-      }
+  /// Of counted tokens: those that came `minimumFrequency` times, or of byte pairs as many as are wanted.
+  ///
+  /// - Throws: `InputError` that names `path` for a text too large for byte pairs.
+  init(
+    learning counter: TokenCounter, _ kind: TokenKind, minimumFrequency: Int, vocabularyCount: Int, path: String,
+    progress: (Double) -> Void = { _ in }
+  ) throws {
+    switch kind {
+    case .char, .word:
+      self.init(kind, plain: Vocabulary(counts: counter.counts, minimumFrequency: minimumFrequency))
+    case .byte: try self.init(kind, Vocabulary([Vocabulary.unknown] + ByteAlphabet.tokens), path: path)
+    case .bpe:
+      var learning = try BytePairLearning(counter.table, path: path)
+      learning.learn(
+        vocabularyCount: vocabularyCount, minimumFrequency: minimumFrequency, progress: progress)
+      let pairs = BytePairs(learning.merges, tokensOfBytes: learning.tokensOfBytes)
+      self.init(kind, Vocabulary(learning.vocabulary), pairs)
     }
   }
 
-  private func words(_ text: UnsafeBufferPointer<UInt8>, into ids: inout [Int32]) {
-    var start = 0
-    var hash = self.hash
-    for place in 0..<text.count {
-      if text[place] != 0x20 {
-        hash = WordTable.extend(hash, text[place])
-        continue
+  /// The numbers of a text's tokens, 0 for those that are not in the vocabulary.
+  public func encode(_ text: String) -> [Int] {
+    guard let pairs else { return pieces(of: text).map { vocabulary[$0] } }
+    var (text, result) = (text, [Int32]())
+    text.withUTF8 { bytes in
+      if kind == .byte {
+        pairs.encodeBytes(bytes, into: &result)
+      } else {
+        WordCutter().forEachWord(of: bytes) { pairs.encode($0, into: &result) }
       }
-      let word = UnsafeBufferPointer(rebasing: text[start..<place])
-      if !begun.isEmpty {
-        begun += word
-        ids.append(begun.withUnsafeBufferPointer { table.id(of: $0, hash) })
-        begun.removeAll(keepingCapacity: true)
-      } else if !word.isEmpty {
-        ids.append(table.id(of: word, hash))
-      }
-      (start, hash) = (place + 1, WordTable.emptyHash)
     }
-    begun += text[start...]
-    self.hash = hash
+    return result.map(Int.init)
+  }
+
+  /// The first token of a text that is not in the vocabulary; nil where all are, as of bytes.
+  public func firstUnknown(in text: String) -> (place: Int, token: String)? {
+    if pairs != nil { return nil }
+    return pieces(of: text).enumerated().first { !vocabulary.contains($1) }.map { ($0, $1) }
+  }
+
+  /// The text of some tokens; bytes that are no UTF-8 become replacements. Numbers that no token has are left out.
+  public func decode(_ tokens: [Int]) -> String {
+    let words = tokens.filter(vocabulary.tokens.indices.contains).map { vocabulary.tokens[$0] }
+    if pairs == nil { return words.joined(separator: kind == .word ? " " : "") }
+    return String(decoding: words.flatMap { ByteAlphabet.bytes(of: $0) ?? Array($0.utf8) }, as: UTF8.self)
+  }
+
+  private func pieces(of text: String) -> [String] {
+    kind == .word ? text.split(separator: " ").map(String.init) : text.unicodeScalars.map { String($0) }
   }
 }

@@ -47,8 +47,20 @@ final class WordTable {
     return UnsafeBufferPointer(place)
   }
 
+  /// Different words.
+  var count: Int { entries.count }
+  /// The bytes of a word, which stay as long as the table does.
+  func word(_ id: Int) -> UnsafeBufferPointer<UInt8> { entries[id].word }
+  /// How often a word came.
+  func uses(of id: Int) -> Int { entries[id].uses }
+
   var counts: [(token: String, count: Int)] {
     entries.map { (String(decoding: $0.word, as: UTF8.self), $0.uses) }
+  }
+
+  /// The id of a word that is not empty, a new one for a new word.
+  func id(of word: UnsafeBufferPointer<UInt8>) -> Int32 {
+    id(of: word, word.reduce(Self.emptyHash, Self.extend))
   }
 
   /// The id of a word that is not empty, a new one for a new word.

@@ -138,10 +138,8 @@ public enum ColumnSum {
 
 /// Sums of two numbers each.
 public enum PairSum {
-  /// `target[i] += source[i]`, by all threads: adding is a matter of memory.
+  /// `target[i] += source[i]`.
   public static func add(_ source: ConstantFloats, to target: Floats, count: Int) {
-    KernelThreads.share(count, inParts: KernelThreads.parts(ofWork: count), multiplesOf: 16) { range in
-      for i in range { target[i] += source[i] }
-    }
+    ElementShares.run(count) { for i in $0 { target[i] += source[i] } }
   }
 }

@@ -4,18 +4,17 @@ import Tensors
 public final class Embedding: Module {
   /// `[tokens, width]`.
   public let weight: Parameter
+  private let initializer: Initializer
 
-  /// So many tokens, to vectors of such a width.
-  public init(_ tokens: Int, _ width: Int) {
+  /// So many tokens, to vectors of such a width; of the normal distribution unless said otherwise, as PyTorch has them.
+  public init(_ tokens: Int, _ width: Int, weights: Initializer = .normal(standardDeviation: 1)) {
     weight = .parameter([tokens, width])
+    initializer = weights
     super.init()
     initialize(StandaloneKey.next())
   }
 
-  /// Of the normal distribution, as PyTorch has it.
-  public override func initialize(_ key: RandomKey) {
-    Initializer.normal(standardDeviation: 1).fill(weight, key: key)
-  }
+  public override func initialize(_ key: RandomKey) { initializer.fill(weight, key: key) }
 
   public override func forward(_ input: Tensor) -> Tensor { weight.rows(input) }
 }

@@ -218,6 +218,6 @@ private struct AddInPlace: TypedAction {
 
   func run<T: Element>(_ type: T.Type) throws {
     let (sum, addend) = (try target.pointer(T.self), try other.pointer(T.self))
-    for i in 0..<target.elementCount { sum[i] = T.adding(sum[i], addend[i]) }
+    ElementShares.run(target.elementCount) { for i in $0 { sum[i] = T.adding(sum[i], addend[i]) } }
   }
 }

@@ -1,3 +1,5 @@
+import Kernels
+
 /// Philox 4×32 with 10 rounds: four random numbers as a pure function of a key and a counter.
 ///
 /// Source: Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3 (2011).
@@ -25,7 +27,7 @@ public struct RandomKey: Hashable, Sendable {
   /// What the numbers are for; each use has numbers of its own.
   public enum Purpose: UInt8, Sendable {
     /// Numbers of one purpose are independent of those of another.
-    case general, initialization, shuffling, dropout, augmentation, synthesis, splitting
+    case general, initialization, shuffling, dropout, augmentation, synthesis, splitting, generation
   }
 
   /// The training's.
@@ -61,9 +63,11 @@ public struct RandomKey: Hashable, Sendable {
 
   /// Writes evenly distributed numbers in `0..<1`.
   public func fillUniform(_ target: UnsafeMutablePointer<Float>, count: Int) {
-    for start in stride(from: 0, to: count, by: 4) {
-      let bits = block(start / 4)
-      for lane in 0..<min(4, count - start) { target[start + lane] = Self.unit(bits[lane]) }
+    ElementShares.run(count) { range in
+      for start in stride(from: range.lowerBound, to: range.upperBound, by: 4) {
+        let bits = block(start / 4)
+        for lane in 0..<min(4, range.upperBound - start) { target[start + lane] = Self.unit(bits[lane]) }
+      }
     }
   }
 

@@ -58,7 +58,7 @@ struct ArrayData: TaskData {
   /// Nothing is done to numbers: only to pixels that are bytes.
   func complete(_ configuration: inout Configuration) throws {
     throw ConfigurationError(
-      "random-crop, random-flip and normalize are for images of uint8, but \(file.path) holds numbers, taken as they are"
+      "random-crop, random-flip, augment and normalize are for images of uint8, but \(file.path) holds numbers, taken as they are"
     )
   }
 }

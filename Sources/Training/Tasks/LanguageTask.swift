@@ -21,9 +21,10 @@ public struct LanguageTask: LearningTask {
     for model: ModelEntry, _ configuration: Configuration
   ) throws -> (dataset: any Dataset, objective: any Objective) {
     let key = RandomKey(seed: 0, .synthesis)
-    let tokens = (0..<40_000).map { Int32(key.bounded(model.sizes.vocabulary, draw: $0)) }
+    let steps = model.steps(configuration.sizes)
+    let tokens = (0..<max(40_000, 2 * steps)).map { Int32(key.bounded(configuration.sizes.vocabulary, draw: $0)) }
     return (
-      try TextDataset(tokens, steps: model.inputShape.first ?? 1, sampling: .sequential), LanguageModelling()
+      try TextDataset(tokens, steps: steps, sampling: configuration.sampling ?? .sequential), LanguageModelling()
     )
   }
 
@@ -33,7 +34,7 @@ public struct LanguageTask: LearningTask {
 
   public func pass(of network: Module, _ model: ModelEntry, _ sizes: ModelSizes, samples: Int) throws -> ForwardPass {
     let network = try LanguageModelling.sequenceModel(network)
-    let tokens = Tensor.randomTokens([samples] + model.inputShape, below: sizes.vocabulary)
+    let tokens = Tensor.randomTokens([samples, model.steps(sizes)], below: sizes.vocabulary)
     return ForwardPass([("tokens", tokens)], to: "logits") { network.run(tokens, from: nil).logits }
   }
 }
@@ -53,19 +54,37 @@ extension Tensor {
   }
 }
 
-/// A text, cut into sequences as the configuration says.
+/// Texts, cut into sequences as the configuration says.
 private struct LanguageData: TaskData {
   private let file: TextFile
-  private let dataset: TextDataset
+  private let texts: [String: TextDataset]
   let objective: any Objective
 
   init(_ path: String, for model: ModelEntry, _ configuration: Configuration) throws {
-    file = try TextFile.open(path)
+    let file = try TextFile.open(path)
+    let parts = try Self.parts(file, configuration)
+    texts = try parts.mapValues { part in
+      try TextDataset(
+        part, steps: model.steps(configuration.sizes), sampling: configuration.sampling ?? .sequential,
+        batchSize: configuration.batchSize, configuration.loading.options)
+    }
+    (self.file, objective) = (file, LanguageModelling())
+  }
+
+  /// By their splits. What is held back of a text is its end: what is read there was not seen before.
+  private static func parts(_ file: TextFile, _ configuration: Configuration) throws -> [String: TextPart] {
     let limit = configuration.maxTokens ?? file.trainingTokens ?? 0
-    dataset = try TextDataset(
-      file, steps: model.inputShape.first ?? 1, sampling: configuration.sampling ?? .sequential,
-      limit: limit == 0 ? nil : limit, batchSize: configuration.batchSize, configuration.loading.options)
-    objective = LanguageModelling()
+    var parts = Dictionary(uniqueKeysWithValues: try file.splitNames.map { ($0, try file.part($0)) })
+    let train = try file.part().first(limit == 0 ? nil : limit)
+    parts["train"] = train
+    guard configuration.validation > 0 else { return parts }
+    if parts["validation"] != nil {
+      throw ConfigurationError(
+        "validation is \(configuration.validation), but \(file.path) has a /validation of its own")
+    }
+    let held = Int((configuration.validation * Double(train.count)).rounded(.up))
+    (parts["train"], parts["validation"]) = train.holdingBack(held)
+    return parts
   }
 
   var sizes: ModelSizes {
@@ -76,19 +95,24 @@ private struct LanguageData: TaskData {
   var metadata: Metadata {
     var metadata = Metadata()
     (metadata.vocabulary, metadata.token) = (file.vocabulary.tokens, file.kind.rawValue)
+    metadata.merges = file.tokenizer.merges
     return metadata
   }
-  var splitNames: [String] { ["train"] }
+  var splitNames: [String] { ["train", "validation", "test"].filter { texts[$0] != nil } }
   var isDivisible: Bool { false }
 
-  func split(_ name: String) throws -> any DigestedDataset {
-    guard name == "train" else { throw InputError(file.path, "has no split \"\(name)\"; it has: train") }
-    return dataset
+  func split(_ name: String) throws -> any DigestedDataset { try text(name) }
+
+  private func text(_ name: String) throws -> TextDataset {
+    guard let text = texts[name] else {
+      throw InputError(file.path, "has no split \"\(name)\"; it has: \(splitNames.joined(separator: ", "))")
+    }
+    return text
   }
 
   /// A model that was trained to carry its state on is evaluated so, too.
   func split(_ name: String, _ configuration: Configuration, isTraining: Bool) throws -> any DigestedDataset {
-    let whole = try split(name)
-    return isTraining || dataset.sampling == .random ? whole : dataset.inRows(atMost: configuration.batchSize)
+    let text = try text(name)
+    return isTraining || text.sampling == .random ? text : text.inRows(atMost: configuration.batchSize)
   }
 }

@@ -114,7 +114,7 @@ extension TaskData {
 
   /// The numbers of tokens must mean the same words as in a checkpoint, or else the model's answers mean nothing.
   public func checkVocabularies(_ data: String, against known: Metadata, of checkpoint: String) throws {
-    for (name, path) in Metadata.lists where name.hasSuffix("vocabulary") {
+    for (name, path) in Metadata.lists where name.hasSuffix("vocabulary") || name == "merges" {
       guard let words = metadata[keyPath: path], let expected = known[keyPath: path] else { continue }
       let pairs = zip(expected.map(Spelling.init), words.map(Spelling.init))
       let differing = pairs.enumerated().first { $1.0 != $1.1 }?.offset

@@ -55,6 +55,11 @@ public struct ModelEntry: Sendable {
     return inputShape.count == 1 && sizes.features > 1 ? [sizes.features] : inputShape
   }
 
+  /// Of one sample for a network of such sizes: a text is as long as its context.
+  public func inputShape(_ sizes: ModelSizes) -> [Int] { sizes.context.map { [$0] } ?? inputShape }
+  /// Tokens of a sequence, of models of texts.
+  func steps(_ sizes: ModelSizes) -> Int { inputShape(sizes).first ?? 1 }
+
   /// Opens the dataset at `path` and checks that it fits this model.
   public func open(_ path: String, _ configuration: Configuration? = nil) throws -> any TaskData {
     try task.open(path, for: self, configuration ?? recipe)

@@ -14,10 +14,12 @@ struct NativeProductTests {
     let left, right: Matrix
     let start: GuardedBuffer
 
-    init(_ rows: Int, _ columns: Int, _ inner: Int, _ kind: Numbers, _ numbers: inout SeededNumbers) {
+    init(
+      _ rows: Int, _ columns: Int, _ inner: Int, _ kind: Numbers, turned: Bool? = nil, _ numbers: inout SeededNumbers
+    ) {
       (self.rows, self.columns, self.inner) = (rows, columns, inner)
       left = Matrix(rows, inner, kind, &numbers)
-      right = Matrix(inner, columns, kind, &numbers)
+      right = Matrix(inner, columns, kind, turned: turned, &numbers)
       start = numbers.floats(rows * columns, kind)
     }
 
@@ -59,8 +61,8 @@ struct NativeProductTests {
     let isTransposed: Bool
     let stride: Int
 
-    init(_ rows: Int, _ columns: Int, _ kind: Numbers, _ numbers: inout SeededNumbers) {
-      isTransposed = numbers.int(0...1) == 1
+    init(_ rows: Int, _ columns: Int, _ kind: Numbers, turned: Bool? = nil, _ numbers: inout SeededNumbers) {
+      isTransposed = turned ?? (numbers.int(0...1) == 1)
       let (lines, width) = isTransposed ? (columns, rows) : (rows, columns)
       stride = max(width, 1) + (numbers.int(0...1) == 0 ? 0 : numbers.int(1...9))
       buffer = numbers.floats(max((lines - 1) * stride + width, 0), kind)
@@ -73,6 +75,14 @@ struct NativeProductTests {
     subscript(row: Int, column: Int) -> Float {
       buffer.pointer[isTransposed ? column * stride + row : row * stride + column]
     }
+  }
+
+  /// Which are the left factor of the turned product.
+  @Test(
+    "Weights that lie in no cache, and a few rows", arguments: [(3, 1_027, 1_031), (1, 700, 1_500), (2, 16, 65_536)])
+  func largeFactors(rows: Int, columns: Int, inner: Int) throws {
+    var numbers = SeededNumbers(18)
+    try check(Product(rows, columns, inner, .usual, turned: true, &numbers), &numbers)
   }
 
   private func check(_ product: Product, _ numbers: inout SeededNumbers) throws {

@@ -21,7 +21,11 @@ public struct Native: Backend {
     accumulating: Bool
   ) throws {
     let factor = MatrixFactor(right, inner: inner, columns: columns)
-    if right.isTransposed || right.packed != nil {
+    if right.isTransposed, rows <= kernels.columns,
+      inner.multipliedReportingOverflow(by: columns).partialValue >= 1 << 20
+    {
+      multiplyTurned(rows, columns, inner, left, right, into: result, accumulating)
+    } else if right.isTransposed || right.packed != nil {
       withFactor(factor, uses: 1) { multiply(rows: rows, left, $0, into: result, accumulating: accumulating) }
     } else {
       multiply(rows: rows, left, factor, into: result, accumulating: accumulating)
@@ -106,6 +110,43 @@ public struct Native: Backend {
         kernels.multiply(
           rows, range.count, inner, left.matrix(row: 0), panels, result + range.lowerBound, stride, goesOn)
       }
+    }
+  }
+
+  /// Elements of a factor from which on it lies in no cache.
+  private static let largeFactor = 1_048_576.0
+
+  /// The same chains by `resultᵀ = rightᵀ · leftᵀ`: large weights of which a few rows are multiplied would take longer to pack
+  /// than to use. They are the left factor here, which is read as it lies, once.
+  private func multiplyTurned(
+    _ rows: Int, _ columns: Int, _ inner: Int, _ left: MatrixOperand, _ right: MatrixOperand, into result: Floats,
+    _ accumulating: Bool
+  ) {
+    let (kernels, goesOn) = (kernels, accumulating ? 1 : 0 as Int32)
+    let turnedLeft = MatrixOperand(left.data, isTransposed: !left.isTransposed, rowStride: left.rowStride)
+    let weights = MatrixOperand(right.data, isTransposed: false, rowStride: right.rowStride)
+    let room = native_packed_count(instructions.kernels, inner, rows)
+    ScratchMemory.floats(room + columns * rows) { panels in
+      kernels.pack(inner, rows, turnedLeft.matrix(), panels)
+      let packed = native_panels(data: panels, panel_step: kernels.columns * inner, row_step: kernels.columns)
+      KernelThreads.share(columns, inParts: KernelThreads.parts(ofWork: rows * columns * inner), multiplesOf: 16) {
+        range in
+        let turned = panels + room + range.lowerBound * rows
+        let target = result + range.lowerBound
+        if accumulating { turn(rows, range.count, target, stride: columns, into: turned, stride: rows) }
+        kernels.multiply(
+          range.count, rows, inner, weights.matrix(row: range.lowerBound), packed, turned, rows, goesOn)
+        turn(range.count, rows, turned, stride: rows, into: target, stride: columns)
+      }
+    }
+  }
+
+  /// `target = sourceᵀ` of so many rows and columns of the source.
+  private func turn(
+    _ rows: Int, _ columns: Int, _ source: ConstantFloats, stride: Int, into target: Floats, stride targetStride: Int
+  ) {
+    for row in 0..<rows {
+      for column in 0..<columns { target[column * targetStride + row] = source[row * stride + column] }
     }
   }
 
