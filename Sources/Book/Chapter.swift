@@ -68,6 +68,9 @@ public enum Book {
     Chapter("multi-head-attention", "Several attentions side by side", multiHeadAttentionChapter),
     Chapter("positions", "Self-attention does not know where a step is: sines and cosines", positionsChapter),
     Chapter("transformer", "A Transformer learns to translate", transformerChapter),
+    Chapter(
+      "optimization", "Gradient descent, momentum, Adagrad, RMSProp, Adadelta, Adam; learning rates over a training",
+      optimizationChapter),
   ]
 
   /// The chapter of that name, nil for no such one.

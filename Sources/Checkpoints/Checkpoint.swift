@@ -19,8 +19,25 @@ public struct TrainingPosition: Sendable, Equatable {
   public var seed: UInt64 = 0
   /// Loss, hits and samples of the unfinished epoch's steps so far.
   public var totals: [Double] = []
+  /// What early stopping waits for.
+  public var stopping = Waiting()
+  /// What the learning rate's next fall waits for, and how far it has fallen.
+  public var plateau = Waiting()
 
   /// The beginning: no epoch, no step.
+  public init() {}
+}
+
+/// How long a metric has not become better.
+public struct Waiting: Sendable, Equatable {
+  /// Since the best value.
+  public var epochs = 0
+  /// nil before there is one.
+  public var best: Double?
+  /// What has come of it so far: the learning rate's.
+  public var factor = 1.0
+
+  /// The beginning.
   public init() {}
 }
 
@@ -40,6 +57,8 @@ public struct Checkpoint: Sendable {
   public var metadata: Metadata
   /// States of sequences that go on with the next step: `[rows, 1 + width]`, each behind its row's number.
   public var carried: Tensor?
+  /// The moving average of the parameters, by their names; none where the training has none.
+  public var average: [(name: String, tensor: Tensor)] = []
   /// How good the model was, where that was measured when it was saved.
   public var score: CheckpointScore?
 
@@ -60,6 +79,7 @@ public struct Checkpoint: Sendable {
     copy.model = try model.map { (name: $0.name, tensor: try Self.copy($0.tensor)) }
     copy.optimizer = try optimizer.mapValues { try $0.mapValues(Self.copy) }
     copy.carried = try carried.map(Self.copy)
+    copy.average = try average.map { (name: $0.name, tensor: try Self.copy($0.tensor)) }
     return copy
   }
 
@@ -75,6 +95,8 @@ public struct Checkpoint: Sendable {
       let named = tensors.sorted { $0.key < $1.key }.map { (name: "\(slot) of \($0.key)", tensor: $0.value) }
       if let fault = try Self.firstNotFinite(named) { return fault }
     }
+    let averages = average.map { (name: "the average of \($0.name)", tensor: $0.tensor) }
+    if let fault = try Self.firstNotFinite(averages) { return fault }
     return try Self.firstNotFinite(carried.map { [(name: "a carried state", tensor: $0)] } ?? [])
   }
 

@@ -2,8 +2,8 @@ import Foundation
 import HDF5Files
 import Tensors
 
-/// The layout of a checkpoint: `/model/<name>`, `/optimizer/<slot>/<name>`, words under `/texts/<name>` and the attributes
-/// of `/training`, in an HDF5 file followed by one line with the SHA-256 digest of all bytes before it.
+/// The layout of a checkpoint: `/model/<name>`, `/optimizer/<slot>/<name>`, where there is a moving average `/ema/<name>`, words
+/// under `/texts/<name>` and the attributes of `/training`, in an HDF5 file followed by one line with the SHA-256 digest of all bytes before it.
 ///
 /// HDF5 ignores what follows its end, so h5py reads the file as it is; here the digest is compared before libhdf5 sees a
 /// byte, so that no truncated or damaged file is ever parsed.
@@ -31,6 +31,7 @@ public enum CheckpointFile {
         try write(tensor, to: "/optimizer/\(slot)/\(name)", file)
       }
     }
+    for (name, tensor) in checkpoint.average { try write(tensor, to: "/ema/\(name)", file) }
     try file.createGroup("/texts")
     for (name, words) in checkpoint.metadata.texts.sorted(by: { $0.key < $1.key }) {
       try file.write(words, to: "/texts/\(name)")
@@ -47,6 +48,10 @@ public enum CheckpointFile {
       try file.setAttribute("skipped_in_epoch", of: "/training", to: .int(Int64(position.skippedInEpoch)))
     }
     for (name, number) in numbers { try file.setAttribute(name, of: "/training", to: .int(Int64(number))) }
+    for (name, waiting) in [("early_stopping", position.stopping), ("plateau", position.plateau)]
+    where waiting != Waiting() {
+      try file.setAttribute(name, of: "/training", to: .doubles(waiting.numbers))
+    }
     try file.setAttribute("epoch_totals", of: "/training", to: .doubles(position.totals))
     try file.setAttribute("configuration", of: "/training", to: .string(checkpoint.configuration))
     if let score = checkpoint.score {
@@ -137,6 +142,8 @@ public enum CheckpointFile {
       }
       position.totals = totals
     }
+    position.stopping = try waiting("early_stopping", file, path)
+    position.plateau = try waiting("plateau", file, path)
     guard case .string(let configuration)? = try file.attribute("configuration", of: "/training") else {
       throw CheckpointError(path, "/training has no attribute configuration")
     }
@@ -147,12 +154,24 @@ public enum CheckpointFile {
       optimizer: optimizer, optimizerSteps: try count("optimizer_steps"), position: position,
       configuration: configuration, metadata: Metadata(texts: try texts(file)),
       carried: try tensors(in: "/training", file)["carried"])
+    if try file.exists("/ema") {
+      result.average = try tensors(in: "/ema", file).sorted { $0.key < $1.key }.map { (name: $0.key, tensor: $0.value) }
+    }
     if case .doubles(let value)? = try file.attribute("score", of: "/training"), value.count == 1,
       case .string(let name)? = try file.attribute("score_of", of: "/training")
     {
       result.score = CheckpointScore(name, value[0])
     }
     return result
+  }
+
+  private static func waiting(_ name: String, _ file: HDF5File, _ path: String) throws -> Waiting {
+    guard case .doubles(let numbers)? = try file.attribute(name, of: "/training") else { return Waiting() }
+    guard let waiting = Waiting(numbers) else {
+      throw CheckpointError(
+        path, "/training@\(name): expected epochs, a factor and a best value, found \(numbers.prefix(3))")
+    }
+    return waiting
   }
 
   private static func texts(_ file: HDF5File) throws -> [String: [String]] {
@@ -168,5 +187,18 @@ public enum CheckpointFile {
       result[name] = try Tensor(file.read(path, as: Float.self), shape: Shape(file.shape(of: path)))
     }
     return result
+  }
+}
+
+extension Waiting {
+  /// As attributes keep it: epochs, factor, and the best value once there is one.
+  fileprivate var numbers: [Double] { [Double(epochs), factor] + (best.map { [$0] } ?? []) }
+
+  fileprivate init?(_ numbers: [Double]) {
+    guard (2...3).contains(numbers.count), numbers.allSatisfy(\.isFinite), (0...1e9).contains(numbers[0]),
+      (0...1).contains(numbers[1])
+    else { return nil }
+    (epochs, factor) = (Int(numbers[0]), numbers[1])
+    best = numbers.count == 3 ? numbers[2] : nil
   }
 }

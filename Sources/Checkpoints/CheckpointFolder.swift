@@ -24,6 +24,12 @@ public struct CheckpointFolder: Sendable {
     AtomicFile.removeLeftovers(in: path, of: "checkpoint-")
   }
 
+  /// Throws where `prepare()` would; makes and removes nothing.
+  public func check() throws {
+    let isThere = FileManager.default.fileExists(atPath: path)
+    try AtomicFile.check(isThere ? path + "/checkpoint" : path)
+  }
+
   /// Files in here that a run does not go on from, newest first: all of them, or those that are newer than the file
   /// `resumed`. Where a folder is resumed, what is newer than the file taken is damaged, and counts for nothing.
   public func strangers(resuming resumed: (place: String, file: String)? = nil) throws -> [String] {

@@ -100,10 +100,13 @@ public struct CheckpointScore: Sendable, Equatable {
   /// The value of a metric.
   public init(_ name: String, _ value: Double) { (self.name, self.value) = (name, value) }
 
+  /// Whether a metric is the better the higher it is: accuracies are, all else is not.
+  public static func isHigherBetter(_ name: String) -> Bool { name.hasSuffix("accuracy") }
+
   /// Of accuracies the higher is the better one, of all else the lower.
   public func isBetter(than other: CheckpointScore?) -> Bool {
     guard let other, other.name == name, other.value.isFinite else { return value.isFinite }
-    return name.hasSuffix("accuracy") ? value > other.value : value < other.value
+    return Self.isHigherBetter(name) ? value > other.value : value < other.value
   }
 }
 

@@ -2,7 +2,7 @@ import MessagePassing
 import Tensors
 
 /// Parameters in a row, cut into chunks, of which each rank has a part: nearly as many elements on every rank, whatever the
-/// parameters' sizes, and none on some where there are more ranks than elements.
+/// parameters' sizes, and none on some where there are more ranks than elements. Or, where a parameter must not be cut, whole ones.
 final class ParameterParts {
   /// A run of a parameter's elements, in row-major order.
   struct Piece {
@@ -12,7 +12,7 @@ final class ParameterParts {
     let place: Int
   }
 
-  /// Elements that are gathered at once; it is also all the memory that gathering takes.
+  /// Elements that are gathered at once; it is also all the memory that gathering takes, but for a larger one that is not cut.
   private static let chunkElements = 1 << 20
 
   /// Each once.
@@ -20,25 +20,40 @@ final class ParameterParts {
   private let ranks: Int
   private let starts: [Int]
   private let count: Int
+  private let chunks: [Range<Int>]
+  /// Where each rank's part begins, and where the last one ends; nil where every chunk is cut by itself.
+  private let wholeCuts: [Int]?
 
-  init(_ parameters: [(name: String, tensor: Tensor)], ranks: Int) {
+  init(_ parameters: [(name: String, tensor: Tensor)], ranks: Int, keepsWhole: Bool = false) {
     var seen: Set<ObjectIdentifier> = []
-    self.parameters = parameters.filter { seen.insert(ObjectIdentifier($0.tensor)).inserted }
-    self.ranks = ranks
-    var next = 0
-    starts = self.parameters.map { parameter in
-      defer { next += parameter.tensor.elementCount }
-      return next
+    let parameters = parameters.filter { seen.insert(ObjectIdentifier($0.tensor)).inserted }
+    var ends = [0]
+    for parameter in parameters { ends.append(ends[ends.count - 1] + parameter.tensor.elementCount) }
+    let count = ends[ends.count - 1]
+    (self.parameters, self.ranks, self.count, starts) = (parameters, ranks, count, ends.dropLast())
+    guard keepsWhole else {
+      chunks = stride(from: 0, to: count, by: Self.chunkElements).map { $0..<min(count, $0 + Self.chunkElements) }
+      wholeCuts = nil
+      return
     }
-    count = next
-  }
-
-  private var chunks: [Range<Int>] {
-    stride(from: 0, to: count, by: Self.chunkElements).map { $0..<min(count, $0 + Self.chunkElements) }
+    var chunks: [Range<Int>] = []
+    for (start, end) in zip(ends, ends.dropFirst()) where end > start {
+      if let last = chunks.last, end - last.lowerBound <= Self.chunkElements {
+        chunks[chunks.count - 1] = last.lowerBound..<end
+      } else {
+        chunks.append(start..<end)
+      }
+    }
+    self.chunks = chunks
+    wholeCuts = (0...ranks).map { rank in
+      let even = Sharding.share(count, rank, ranks)
+      return ends.min { abs($0 - even) < abs($1 - even) } ?? 0
+    }
   }
 
   /// The elements of a chunk that are a rank's.
   private func share(of rank: Int, in chunk: Range<Int>) -> Range<Int> {
+    if let wholeCuts { return (wholeCuts[rank]..<wholeCuts[rank + 1]).clamped(to: chunk) }
     let cut = { chunk.lowerBound + Sharding.share(chunk.count, $0, self.ranks) }
     return cut(rank)..<cut(rank + 1)
   }
@@ -61,7 +76,7 @@ final class ParameterParts {
   /// Puts every rank's parts into the parameters of all ranks; chunks without a parameter that `changed` stay where they are.
   func gather(_ own: [some PartOfParameter], where changed: [Bool], over communicator: Communicator) throws {
     var next = own[...]
-    let memory = Numbers<Float>(count: min(count, Self.chunkElements))
+    let memory = Numbers<Float>(count: chunks.map(\.count).max() ?? 0)
     for chunk in chunks {
       let mine = pieces(share(of: communicator.rank, in: chunk), in: chunk).count
       let (parts, all) = (next.prefix(mine), pieces(chunk, in: chunk))

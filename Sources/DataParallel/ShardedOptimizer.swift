@@ -6,8 +6,8 @@ import Tensors
 /// gathered by all: of Adam's two numbers for each parameter a rank keeps as many as there are ranks fewer.
 ///
 /// How gradients are summed is another strategy's business. After that one every rank has the whole gradient, so that norms and
-/// clipping ask nobody; and as the optimizer changes each element by itself, parameters come to the same bits as where every
-/// rank updates all of them. Source: Rajbhandari et al. 2020 (ZeRO, its first stage).
+/// clipping ask nobody; and as the optimizer changes each element by itself, or is given whole parameters, these come to the same bits
+/// as where every rank updates all of them. Source: Rajbhandari et al. 2020 (ZeRO, its first stage).
 public final class ShardedOptimizer: Strategy {
   private let inner: any Strategy
   private let parts: ParameterParts
@@ -20,13 +20,17 @@ public final class ShardedOptimizer: Strategy {
   public var statistics: StatisticsScope { inner.statistics }
   public var ledger: GradientLedger? { inner.ledger }
 
-  /// - Parameter inner: leaves every rank the whole gradient. Its replica's optimizer changes each element by itself, and has
-  ///   no memory yet; it is given this rank's parts instead of the parameters.
+  /// - Parameter inner: leaves every rank the whole gradient. Its replica's optimizer has no memory yet; it is given this rank's parts
+  ///   instead of the parameters.
   public init(_ inner: any Strategy) {
     self.inner = inner
     let (replica, communicator) = (inner.replica, inner.communicator)
-    parts = ParameterParts(replica.model.namedParameters.map { ($0.name, $0.tensor) }, ranks: communicator.size)
-    own = parts.pieces(of: communicator.rank).map { [parts] in OwnPart($0, parts.parameters[$0.parameter]) }
+    let keepsWhole = replica.optimizer.needsWholeParameters
+    parts = ParameterParts(
+      replica.model.namedParameters.map { ($0.name, $0.tensor) }, ranks: communicator.size, keepsWhole: keepsWhole)
+    own = parts.pieces(of: communicator.rank).map { [parts] in
+      OwnPart($0, parts.parameters[$0.parameter], isWhole: keepsWhole)
+    }
     let names = Dictionary(grouping: own) { ObjectIdentifier($0.parameter) }
     for index in replica.optimizer.groups.indices {
       replica.optimizer.groups[index].parameters = replica.optimizer.groups[index].parameters.flatMap { entry in
@@ -105,7 +109,7 @@ public final class ShardedOptimizer: Strategy {
     for (slot, tensors) in state.slots {
       for part in own {
         guard let whole = tensors[parts.parameters[part.piece.parameter].name] else { continue }
-        slots[slot, default: [:]][part.name] = whole.reshaped([-1])[part.piece.range].copy()
+        slots[slot, default: [:]][part.name] = part.cut(from: whole).copy()
       }
     }
     replica.optimizer.slots = slots
@@ -120,17 +124,21 @@ private final class OwnPart: PartOfParameter {
   let name: String
   let tensor: Tensor
 
-  init(_ piece: ParameterParts.Piece, _ parameter: (name: String, tensor: Tensor)) {
+  /// - Parameter isWhole: whether it is all of the parameter, and keeps its shape.
+  init(_ piece: ParameterParts.Piece, _ parameter: (name: String, tensor: Tensor), isWhole: Bool) {
     (self.piece, self.parameter) = (piece, parameter.tensor)
     name = "\(parameter.name)[\(piece.range.lowerBound)..<\(piece.range.upperBound)]"
-    tensor = .zeros([piece.range.count])
+    tensor = .zeros(isWhole ? parameter.tensor.shape : [piece.range.count])
   }
+
+  /// The same place of something of the parameter's shape.
+  func cut(from whole: Tensor) -> Tensor { whole.reshaped([-1])[piece.range].reshaped(tensor.shape) }
 
   /// Takes the parameter's elements and gradient.
   func load() throws {
     try parameter.withRowMajor { (values: UnsafeBufferPointer<Float>) in
       try tensor.withFloats { _ = $0.update(from: values[piece.range]) }
     }
-    tensor.gradient = parameter.gradient?.reshaped([-1])[piece.range]
+    tensor.gradient = parameter.gradient.map(cut)
   }
 }

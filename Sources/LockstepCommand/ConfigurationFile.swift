@@ -13,7 +13,7 @@ enum ConfigurationFile {
       throw ValidationError("Option '\(repeated)' is given twice")
     }
     guard let place = arguments.firstIndex(where: { $0 == "--config" || $0.hasPrefix("--config=") }),
-      arguments.first == "train"
+      ["train", "tune-rate"].contains(arguments.first)
     else { return arguments }
     var rest = arguments
     let option = rest.remove(at: place)

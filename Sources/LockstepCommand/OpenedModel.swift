@@ -9,13 +9,14 @@ struct OpenedModel {
   let path: String
   let metadata: Metadata
 
-  init(_ path: String, _ registry: Registry) throws {
+  /// - Parameter averaged: whether the moving average of the weights takes their place.
+  init(_ path: String, _ registry: Registry, averaged: Bool = false) throws {
     let (file, checkpoint) = try CheckpointFolder.load(path) { Console.warn($0) }
     configuration = try Configuration(json: checkpoint.configuration, path: file)
     guard let entry = registry[configuration.model] else {
       throw CheckpointError(file, "is of a model \"\(configuration.model)\" that this \(Console.tool) does not know")
     }
-    if let fault = try Checkpoint.firstNotFinite(checkpoint.model) {
+    if let fault = try Checkpoint.firstNotFinite(averaged ? checkpoint.average : checkpoint.model) {
       throw CheckpointError(file, "\(fault): it can't answer anything", kind: .internalError)
     }
     (self.entry, self.path, metadata) = (entry, file, checkpoint.metadata)
@@ -24,6 +25,16 @@ struct OpenedModel {
     network = entry.make(configuration.sizes)
     do {
       try network.load(Dictionary(uniqueKeysWithValues: checkpoint.model))
+      if averaged {
+        if checkpoint.average.isEmpty {
+          throw ConfigurationError("\(file) holds no average: it was trained without --ema")
+        }
+        let average = WeightAverage(of: network.namedParameters, decay: 0)
+        try average.restore(checkpoint.average)
+        average.use()
+      }
+    } catch let error as ConfigurationError {
+      throw error
     } catch {
       throw CheckpointError(file, "\(error)")
     }

@@ -91,10 +91,8 @@ extension TrainCommand {
     // The optimizer steps wanted are those of this command, not of the one that was stopped.
     base.steps = nil
     // What one choice needed says nothing of another.
-    if given["schedule"] != nil { base.scheduleSteps = nil }
-    if let name = given["optimizer"], name != Configuration.OptimizerName.sgd.rawValue {
-      (base.momentum, base.nesterov) = (name == Configuration.OptimizerName.lars.rawValue ? 0.9 : 0, false)
-    }
+    if given["schedule"] != nil { (base.scheduleSteps, base.scheduleMetric) = (nil, nil) }
+    if let name = given["optimizer"].flatMap(Configuration.OptimizerName.init(text:)) { base = base.choosing(name) }
     var result = try base.with(given)
     try setMode(&result, from: old, resumed?.path)
     try setDistribution(&result)

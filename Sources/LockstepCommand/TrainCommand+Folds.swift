@@ -58,6 +58,9 @@ extension TrainCommand {
     if folds != nil && resume != nil {
       throw ConfigurationError("folds can't be resumed: leave --folds or --resume out")
     }
+    if folds != nil && optimization.given["early-stopping"] != nil {
+      throw ConfigurationError("early-stopping is for one training: leave --folds or --early-stopping out")
+    }
     guard let submission else { return }
     guard entry.task.outputName == "predictions" else {
       throw ConfigurationError("submission is for models that predict numbers of a table's rows")

@@ -38,6 +38,8 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   @Flag(help: "Prints each step's samples, loss and gradient norm, rank by rank.") var verbose = false
   @Flag(help: "Names the first operation, layer, step, rank and samples of a number that is not finite.")
   var checkNumerics = false
+  @Flag(help: "Loads all, takes one step, evaluates one batch of each split, says what would run, and writes nothing.")
+  var dryRun = false
   @Flag(help: "Prints nothing but errors.") var quiet = false
   @OptionGroup(title: "Model") var sizing: SizeOptions
   @OptionGroup(title: "Optimization") var optimization: SettingOptions<Optimization>
@@ -89,22 +91,10 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     }
     if communicator.isRoot, let crowd = Threads.crowd(of: communicator) { Console.warn(crowd) }
     if communicator.isRoot && !quiet { announce(job, communicator) }
+    if dryRun { return try rehearse(job, prepareTrainer(job, communicator), communicator) }
     let validated = try folds.map { try crossValidate($0, job, communicator) }
     let recorder = try tracing.begin(over: communicator, from: [data])
-    let trainer = try Trainer(job.network, job.objective, job.configuration, on: communicator)
-    trainer.metadata = job.metadata
-    if let resumed = job.resumed {
-      try communicator.agreeing("resume", at: .starting) {
-        do {
-          if let change = job.configuration.optimizerChange(from: resumed.checkpoint), communicator.isRoot {
-            Console.warn("\(resumed.path): \(change)")
-          }
-          try trainer.resume(from: resumed.checkpoint)
-        } catch let error as TensorError {
-          throw CheckpointError(resumed.path, "\(error)")
-        }
-      }
-    }
+    let trainer = try prepareTrainer(job, communicator)
     (trainer.checks.numerics, trainer.checks.reportsSteps) = (checkNumerics, verbose)
     trainer.checks.gradientNormInterval = logging.interval
     if simulateRanks != nil { trainer.checks.verificationInterval = 1 }
@@ -132,6 +122,24 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     }
   }
 
+  /// A trainer at its beginning, or where the training that is resumed had come to.
+  private func prepareTrainer(_ job: Job, _ communicator: Communicator) throws -> Trainer {
+    let trainer = try Trainer(job.network, job.objective, job.configuration, on: communicator)
+    trainer.metadata = job.metadata
+    guard let resumed = job.resumed else { return trainer }
+    try communicator.agreeing("resume", at: .starting) {
+      do {
+        if let change = job.configuration.optimizerChange(from: resumed.checkpoint), communicator.isRoot {
+          Console.warn("\(resumed.path): \(change)")
+        }
+        try trainer.resume(from: resumed.checkpoint)
+      } catch let error as TensorError {
+        throw CheckpointError(resumed.path, "\(error)")
+      }
+    }
+    return trainer
+  }
+
   /// All that a rank needs before the first collective of the training.
   struct Job {
     let entry: ModelEntry
@@ -156,7 +164,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   }
 
   /// Two calls: what is in the files decides how much memory the data need, and what is in memory whose they are.
-  private func makeJob(_ communicator: Communicator) throws -> Job {
+  func makeJob(_ communicator: Communicator) throws -> Job {
     let recovered = try recovered(communicator)
     var job = try communicator.agreeing("start", at: .starting) { try prepare(communicator, recovered) }
     let identity = try communicator.agreeing("start", at: .starting) {
@@ -224,7 +232,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
       "overwrite \(overwrite)", "keep \(keep ?? 0)", "keep-every \(keepEvery ?? "none")",
       "keep-best \(keepBest ?? "default")", "snapshot-every \(snapshotEvery ?? "default")",
       "resume \(start ?? "none")", "check-numerics \(checkNumerics)", "folds \(folds ?? 0)",
-      "submission \(submission ?? "none")", "build \(try Build.digest())",
+      "submission \(submission ?? "none")", "dry-run \(dryRun)", "build \(try Build.digest())",
       "training data \(try job.train.digest)", "test data \(try job.test?.digest ?? "none")", "weights \(weights)",
     ] + tracing.identity + logging.identity
   }
@@ -257,9 +265,10 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let older = try self.interval("keep-every", keepEvery)
     let folder = CheckpointFolder(checkpoint)
     if communicator.isRoot {
-      try folder.prepare()
+      if dryRun { try folder.check() } else { try folder.prepare() }
       if !overwrite && !isRecovered { try folder.checkOwned(resuming: place(resumed)) }
     }
+    if dryRun { return nil }
     return CheckpointPlan(folder, every: interval, keep: keep, keepEvery: older, keepBest: keepBest)
   }
 
@@ -274,6 +283,10 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   private func observers(_ job: Job, _ communicator: Communicator) throws -> [any TrainingObserver] {
     var result: [any TrainingObserver] = verbose ? [StepPrinter()] : []
     guard communicator.isRoot else { return result }
+    if dryRun {
+      try checkPlaces()
+      return result
+    }
     if !quiet { result.append(ProgressPrinter()) }
     if let plot {
       result.append(try CurvePlotter(plot, title: "\(model), batch \(job.configuration.batchSize)", warn: Console.warn))
@@ -306,6 +319,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
 
   private func conclude(_ trainer: Trainer) {
     let position = trainer.position
+    if let reason = trainer.earlyStop { Console.show(reason) }
     if position.stepInEpoch > 0 {
       Console.show("stopped at step \(position.step), \(position.stepInEpoch) steps into epoch \(position.epoch + 1)")
     }

@@ -25,19 +25,22 @@ public final class Adam: Optimizer {
 
   public func step() throws {
     stepCount += 1
-    try update(
-      by: Rule(
-        betas: betas, epsilon: epsilon, isDecoupled: isDecoupled,
-        meanCorrection: 1 - Power.value(betas.mean, Double(stepCount)),
-        squareCorrection: (1 - Power.value(betas.square, Double(stepCount))).squareRoot()))
+    try update(by: Rule(betas: betas, epsilon: epsilon, isDecoupled: isDecoupled, step: stepCount))
   }
 
-  private struct Rule: UpdateRule {
+  struct Rule: UpdateRule {
     let betas: (mean: Double, square: Double)
     let epsilon: Double
     let isDecoupled: Bool
-    let meanCorrection, squareCorrection: Double
+    private let meanCorrection, squareCorrection: Double
     var slots: [String] { ["mean", "square"] }
+
+    /// - Parameter step: of the optimizer, from 1.
+    init(betas: (mean: Double, square: Double), epsilon: Double, isDecoupled: Bool, step: Int) {
+      (self.betas, self.epsilon, self.isDecoupled) = (betas, epsilon, isDecoupled)
+      meanCorrection = 1 - Power.value(betas.mean, Double(step))
+      squareCorrection = (1 - Power.value(betas.square, Double(step))).squareRoot()
+    }
 
     func apply<T: FloatElement>(_ group: ParameterGroup, isFirst: Bool, _ update: ElementUpdate<T>) {
       let (keepMean, keepSquare, epsilon) = (T(betas.mean), T(betas.square), T(self.epsilon))
@@ -61,11 +64,4 @@ public final class Adam: Optimizer {
       }
     }
   }
-}
-
-/// Square roots stay single ones in a plain loop, for fear of negative numbers.
-@inline(__always)
-private func forEachEight(of count: Int, _ eight: (Int) -> Void, single: (Int) -> Void) {
-  for start in stride(from: 0, to: count & ~7, by: 8) { eight(start) }
-  for index in count & ~7..<count { single(index) }
 }

@@ -20,6 +20,9 @@ public final class LAMB: Optimizer {
     (self.groups, self.betas, self.epsilon) = (groups, betas, epsilon)
   }
 
+  /// Steps go by the norm of each parameter.
+  public var needsWholeParameters: Bool { true }
+
   public func step() throws {
     stepCount += 1
     try update(

@@ -18,6 +18,9 @@ public final class LARS: Optimizer {
     (self.groups, self.momentum, self.trust) = (groups, momentum, trust)
   }
 
+  /// Steps go by the norm of each parameter.
+  public var needsWholeParameters: Bool { true }
+
   public func step() throws {
     try update(by: Rule(momentum: momentum, trust: trust))
     stepCount += 1

@@ -6,12 +6,20 @@ public struct ParameterGroup {
   public var parameters: [(name: String, tensor: Tensor)]
   /// The step's length; a trainer sets it before every step by its schedule.
   public var learningRate: Double
+  /// What a schedule's factor scales: the rate that the group was made with.
+  public var initialLearningRate: Double
   /// The share of a parameter that is added to its gradient, or taken from itself by AdamW.
   public var weightDecay: Double
+  /// Whether `Muon` makes orthogonal matrices of these parameters' steps; it treats others as AdamW does.
+  public var isOrthogonal: Bool
 
   /// Parameters that are updated alike.
-  public init(_ parameters: [(name: String, tensor: Tensor)], learningRate: Double, weightDecay: Double = 0) {
+  public init(
+    _ parameters: [(name: String, tensor: Tensor)], learningRate: Double, weightDecay: Double = 0,
+    isOrthogonal: Bool = false
+  ) {
     (self.parameters, self.learningRate, self.weightDecay) = (parameters, learningRate, weightDecay)
+    (initialLearningRate, self.isOrthogonal) = (learningRate, isOrthogonal)
   }
 }
 
@@ -23,11 +31,15 @@ public protocol Optimizer: AnyObject {
   var stepCount: Int { get set }
   /// What the optimizer remembers of its parameters.
   var memory: ParameterMemory { get set }
+  /// Whether a step asks for a whole parameter at once, its norm say, and not for each element by itself.
+  var needsWholeParameters: Bool { get }
   /// Changes every parameter that has a gradient by it. Throws a `TensorError` for a gradient of another shape or type.
   func step() throws
 }
 
 extension Optimizer {
+  public var needsWholeParameters: Bool { false }
+
   /// Forgets the gradients of all parameters.
   public func clearGradients() {
     for group in groups { for entry in group.parameters { entry.tensor.gradient = nil } }
@@ -52,16 +64,21 @@ extension Optimizer {
     return fresh
   }
 
+  /// Throws for a gradient that is not its parameter's.
+  func check(_ gradient: Tensor, of tensor: Tensor, _ name: String) throws {
+    guard gradient.shape == tensor.shape, tensor.dtype.isFloat, gradient.dtype == tensor.dtype else {
+      throw TensorError(
+        "optimizer", "\(name): \(tensor.dtype) \(tensor.shape) with a gradient \(gradient.dtype) \(gradient.shape)")
+    }
+  }
+
   /// Changes each parameter that has a gradient by `rule`, with what the optimizer remembers of it in its slots, in float32
-  /// or float64 and wherever the elements lie.
-  func update(by rule: some UpdateRule) throws {
-    for group in groups {
+  /// or float64 and wherever the elements lie; in all groups, or those that are wanted.
+  func update(by rule: some UpdateRule, in isWanted: (ParameterGroup) -> Bool = { _ in true }) throws {
+    for group in groups where isWanted(group) {
       for (name, tensor) in group.parameters {
         guard let gradient = tensor.gradient else { continue }
-        guard gradient.shape == tensor.shape, tensor.dtype.isFloat, gradient.dtype == tensor.dtype else {
-          throw TensorError(
-            "optimizer", "\(name): \(tensor.dtype) \(tensor.shape) with a gradient \(gradient.dtype) \(gradient.shape)")
-        }
+        try check(gradient, of: tensor, name)
         let isFirst = rule.slots.contains { memory[$0, tensor] == nil }
         let slots = try rule.slots.map { try slot($0, name, of: tensor) }
         let isVector = tensor.rank < 2
@@ -99,4 +116,11 @@ protocol UpdateRule {
   var slots: [String] { get }
   /// - Parameter isFirst: whether the slots are zeros because nothing has been remembered yet.
   func apply<T: FloatElement>(_ group: ParameterGroup, isFirst: Bool, _ update: ElementUpdate<T>)
+}
+
+/// Square roots stay single ones in a plain loop, for fear of negative numbers.
+@inline(__always)
+func forEachEight(of count: Int, _ eight: (Int) -> Void, single: (Int) -> Void) {
+  for start in stride(from: 0, to: count & ~7, by: 8) { eight(start) }
+  for index in count & ~7..<count { single(index) }
 }

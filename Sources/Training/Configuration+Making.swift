@@ -1,6 +1,5 @@
 import Checkpoints
 import Kernels
-import Networks
 import Optimizers
 
 /// What settings mean together.
@@ -13,11 +12,7 @@ extension Configuration {
     for named in settings {
       if let (value, wanted) = named.setting.fault() { try require(false, named.option, value, wanted) }
     }
-    try require(
-      self.optimizer.takesMomentum || self.momentum == 0, "momentum", self.momentum, "left out with \(self.optimizer)")
-    try require(!self.nesterov || self.momentum > 0, "nesterov", self.nesterov, "used with a momentum")
-    try require(
-      !self.nesterov || self.optimizer == .sgd, "nesterov", self.nesterov, "left out with \(self.optimizer)")
+    try validateOptimizer(require)
     if let normalization = self.normalization, normalization != .ofData {
       let isGood =
         normalization.means.allSatisfy(\.isFinite) && normalization.deviations.allSatisfy { $0 > 0 && $0.isFinite }
@@ -43,20 +38,36 @@ extension Configuration {
       try require(
         self.localSteps == 0, "shard-optimizer", true,
         "left out with --local-steps, where each rank's memory is its own")
-      // Others ask for a whole parameter at once.
-      try require(
-        [.sgd, .adam, .adamw].contains(self.optimizer), "shard-optimizer", true, "left out with \(self.optimizer)")
+    }
+    if let ema = self.ema {
+      try require(self.localSteps == 0, "ema", ema, "left out with --local-steps, where weights are each rank's own")
     }
   }
 
+  /// A setting of another optimizer would be without effect.
+  private func validateOptimizer(_ require: (Bool, String, Any, String) throws -> Void) throws {
+    let usual = Optimization()
+    for named in NamedSetting.all(of: optimization) {
+      guard let users = OptimizerName.users[named.option], !users.contains(self.optimizer) else { continue }
+      let standard = NamedSetting.all(of: usual).first { $0.option == named.option }?.setting.text
+      let text = named.setting.text
+      try require(text == standard, named.option, text ?? "none", "left out with \(self.optimizer)")
+    }
+    try require(!self.nesterov || self.momentum > 0, "nesterov", self.nesterov, "used with a momentum")
+  }
+
   private func validateSchedule(_ require: (Bool, String, Any, String) throws -> Void) throws {
+    let isPlateau = self.schedule == .plateau
+    if let metric = self.scheduleMetric { try require(isPlateau, "schedule-metric", metric.text, "used with plateau") }
     guard let steps = self.scheduleSteps?.steps else {
       let needs = self.schedule == .step || self.schedule == .multistep
       if needs { throw ConfigurationError("schedule is \(self.schedule.rawValue), which needs --schedule-steps") }
       return
     }
     let text = self.scheduleSteps?.text ?? ""
-    try require(self.schedule != .constant, "schedule-steps", text, "left out with the schedule constant")
+    try require(
+      self.schedule != .constant && !isPlateau, "schedule-steps", text,
+      "left out with the schedule \(self.schedule.rawValue)")
     try require(steps.allSatisfy { $0 >= 1 }, "schedule-steps", text, "at least 1")
     if self.schedule == .multistep {
       let rises = zip(steps, steps.dropFirst()).allSatisfy { $0 < $1 }
@@ -66,39 +77,30 @@ extension Configuration {
     }
   }
 
-  /// The optimizer of the settings, over all parameters in one group; a schedule scales its learning rate.
-  public func makeOptimizer(_ parameters: [(name: String, tensor: Parameter)]) -> any Optimizer {
-    let groups = [ParameterGroup(parameters, learningRate: self.learningRate, weightDecay: self.weightDecay)]
-    return switch self.optimizer {
-    case .sgd: SGD(groups, momentum: self.momentum, nesterov: self.nesterov)
-    case .adam: Adam(groups)
-    case .adamw: Adam(groups, isDecoupled: true)
-    case .lars: LARS(groups, momentum: self.momentum)
-    case .lamb: LAMB(groups)
-    }
-  }
-
   /// The learning rate's factor at each step.
   public func makeSchedule() throws -> Schedule {
     let steps = self.scheduleSteps?.steps ?? []
-    guard let length = steps.first ?? (self.schedule == .constant ? 1 : nil) else {
+    guard let length = steps.first ?? (self.schedule.hasLength ? nil : 1) else {
       throw ConfigurationError("schedule is \(self.schedule.rawValue), which needs --schedule-steps")
     }
     let main: Schedule =
       switch self.schedule {
-      case .constant: .constant
+      case .constant, .plateau: .constant
       case .step: .step(period: length, factor: self.scheduleFactor)
       case .multistep: .multistep(steps, factor: self.scheduleFactor)
       case .cosine: .cosine(steps: length, end: self.scheduleEnd)
       case .linear: .linear(steps: length, end: self.scheduleEnd)
+      case .exponential: .exponential(period: length, factor: self.scheduleFactor)
+      case .polynomial: .polynomial(steps: length, power: self.schedulePower, end: self.scheduleEnd)
+      case .oneCycle: .oneCycle(steps: length, rise: self.scheduleRise)
       }
     return self.warmup > 0 ? .warmUp(steps: self.warmup, start: self.warmupStart, then: main) : main
   }
 
   /// The same with a schedule over all steps of the training, where it has no length of its own: what `cosine` and
-  /// `linear` need before a trainer takes them. An epoch's steps are `Sampler(of: data, batchSize: …).batchCount`.
+  /// others need before a trainer takes them. An epoch's steps are `Sampler(of: data, batchSize: …).batchCount`.
   public func spanningSchedule(stepsPerEpoch: Int) -> Configuration {
-    guard self.scheduleSteps == nil, self.schedule == .cosine || self.schedule == .linear else { return self }
+    guard self.scheduleSteps == nil, self.schedule.maySpan else { return self }
     let (all, overflows) = self.epochs.multipliedReportingOverflow(by: stepsPerEpoch)
     var result = self
     result.scheduleSteps = [max(1, min(self.steps ?? .max, overflows ? .max : all) - self.warmup)]

@@ -12,7 +12,7 @@ extension Configuration {
     }
     var result = self
     (result.scaleBatch, result.batchSize) = (true, size)
-    result.learningRate *= Double(factor)
+    result.optimization.learningRate = optimization.learningRate.scaled(by: Double(factor))
     return result
   }
 

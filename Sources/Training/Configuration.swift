@@ -12,31 +12,6 @@ import Optimizers
 /// `configuration.learningRate`.
 @dynamicMemberLookup
 public struct Configuration: Sendable, Equatable {
-  /// Which optimizer changes the weights.
-  public enum OptimizerName: String, SettingName {
-    /// Plain gradient descent, with `momentum` where that is set.
-    case sgd
-    /// Adam; weight decay is part of the gradient (L2).
-    case adam
-    /// Adam whose weight decay shrinks the weights by itself, beside the gradient (Loshchilov and Hutter 2019).
-    case adamw
-    /// SGD whose steps are a share of each layer's norm, for large batches.
-    case lars
-    /// AdamW whose steps are a share of each layer's norm, for large batches.
-    case lamb
-
-    /// What it remembers of the parameters, which others that remember the same can go on with.
-    var memory: String {
-      switch self {
-      case .sgd: "velocity"
-      case .adam, .adamw, .lamb: "moments"
-      case .lars: "step"
-      }
-    }
-    /// Whether `momentum` is for it.
-    public var takesMomentum: Bool { self == .sgd || self == .lars }
-  }
-
   /// The model's name: what checkpoints and progress call it, and a registry finds it by.
   public var model: String
   /// What the data decided about the model.

@@ -17,22 +17,59 @@ public struct Optimization: Settings {
   @Setting("Multiplies the batch and the learning rate by the number of ranks, with a warm-up.") public var scaleBatch =
     false
   /// The optimizer's step size, which the schedule's factor scales.
-  @Setting("Step size of the optimizer.", .finite(from: 0)) public var learningRate = 0.1
+  @Setting(
+    """
+    Step size of the optimizer; or several, by patterns of parameters' names of which the first that matches counts: \
+    head=1e-3,*=1e-4.
+    """, .finite(from: 0))
+  public var learningRate: PerParameter = 0.1
   /// SGD unless set. With Adam a learning rate of 0.001 to 0.01 is usual, not SGD's 0.1.
-  @Setting("sgd, adam, adamw, or for large batches lars or lamb.")
+  @Setting("sgd, adam, adamw, adagrad, rmsprop, adadelta, muon, or for large batches lars or lamb.")
   public var optimizer = Configuration.OptimizerName.sgd
-  /// The momentum of SGD and LARS, 0 for none; must be 0 with other optimizers.
-  @Setting("Momentum of sgd and lars.", .within(0..<1)) public var momentum = 0.0
+  /// The momentum of SGD, LARS, RMSProp and Muon, 0 for none; must be 0 with other optimizers.
+  @Setting("Momentum of sgd, lars, rmsprop and muon.", .within(0..<1)) public var momentum = 0.0
   /// Whether momentum looks ahead (Nesterov); needs a momentum above 0.
-  @Setting("Momentum that looks ahead (Nesterov).") public var nesterov = false
-  /// Decay of every parameter, biases included, as in the book. Part of the gradient (L2) for SGD and Adam; with AdamW
+  @Setting("Momentum that looks ahead (Nesterov), of sgd and muon.") public var nesterov = false
+  /// PyTorch's default.
+  @Setting("How much of the gradients' mean stays from step to step: adam, adamw, lamb, muon.", .within(0..<1))
+  public var beta1 = 0.9
+  /// PyTorch's default.
+  @Setting("How much of the mean of their squares stays: adam, adamw, lamb, muon.", .within(0..<1))
+  public var beta2 = 0.999
+  /// PyTorch's default.
+  @Setting("How much of the mean of the gradients' squares stays: rmsprop.", .within(0..<1)) public var alpha = 0.99
+  /// Off, as in PyTorch.
+  @Setting("Measures gradients from their mean: rmsprop.") public var centered = false
+  /// PyTorch's default.
+  @Setting("How much of the means of squares stays: adadelta.", .within(0..<1)) public var rho = 0.9
+  /// nil for the optimizer's own, as PyTorch has it: 1e-8, but for adagrad 1e-10, and for adadelta and lamb 1e-6.
+  @Setting("What keeps the optimizer from dividing by 0; its own unless given.", .finite(from: 0))
+  public var epsilon: Double? = nil
+  /// With `adamw` one learning rate suits matrices and all else; PyTorch's default is `original`.
+  @Setting("How long muon's steps are: adamw (about as long as adamw's), or original.")
+  public var muonScaling = Muon.Scaling.adamw
+  /// Decay of every parameter, biases included, as in the book. Part of the gradient (L2) for most; with AdamW and Muon
   /// parameters shrink by this share times the learning rate.
-  @Setting("Decay of the weights (L2).", .finite(from: 0)) public var weightDecay = 0.0
+  @Setting(
+    "Decay of the weights (L2); or several, by patterns of parameters' names as of --learning-rate.", .finite(from: 0))
+  public var weightDecay: PerParameter = 0.0
+  /// All, as in the book; GPTs are trained with matrices.
+  @Setting("Which weights decay: all, or matrices (neither biases nor scales of normalisations).")
+  public var weightDecayOn = Configuration.Decayed.all
   /// The Euclidean norm of all parameters' gradients together that larger ones are scaled down to; nil for no clipping.
   @Setting("Scales gradients down to this common norm.", .finite(above: 0)) public var clipNorm: Double? = nil
   /// A skipped step counts as a step of the epoch and of the schedule, but not as one of the optimizer's.
   @Setting("Where loss, gradient or update is not finite: stop (the default), or skip the step.") public var onNan =
     OnNan.stop
+  /// The average is what is evaluated, and is saved beside the model; nil for none.
+  @Setting(
+    "How much of the weights' moving average stays from step to step, such as 0.999: it is evaluated instead of them.",
+    .within(0..<1))
+  public var ema: Double? = nil
+  /// Such as `valid_loss:5`; nil: all epochs are trained.
+  @Setting(
+    "Ends the training after 3 epochs, or so many, without a better value of a metric: valid_loss, valid_loss:5.")
+  public var earlyStopping: EarlyStopping? = nil
 
   public init() {}
 }
@@ -51,28 +88,57 @@ public struct Scheduling: Settings {
     case cosine
     /// Down along a straight line.
     case linear
+    /// Times `scheduleFactor` within every `scheduleSteps`, little by little.
+    case exponential
+    /// Down by a power of the steps that are left.
+    case polynomial
+    /// Up, then down to almost nothing, along half a cosine each.
+    case oneCycle = "one-cycle"
+    /// Times `scheduleFactor` whenever a metric has not become better for `schedulePatience` epochs.
+    case plateau
+
+    /// Whether it takes `scheduleSteps`.
+    var hasLength: Bool { self != .constant && self != .plateau }
+    /// Whether it takes the whole training where none are given.
+    var maySpan: Bool { hasLength && self != .step && self != .multistep }
   }
 
   /// The shape of the course; constant unless set.
   @Setting(
     """
     How the learning rate changes: constant; step (times the factor after every so many steps); multistep (times the \
-    factor after each of the steps); cosine or linear (down to the end within so many steps).
+    factor after each of the steps); cosine, linear or polynomial (down to the end within so many steps); exponential \
+    (times the factor within so many steps, little by little); one-cycle (up, then down to almost nothing); plateau \
+    (times the factor where a metric does not become better).
     """)
   public var schedule = Name.constant
-  /// Optimizer steps: the period of `step`, the steps of `multistep`, or the length of `cosine` and `linear`. All but
-  /// `constant` need them; only the `train` command fills in the length of the whole training (`spanningSchedule`).
+  /// Optimizer steps: the period of `step`, the steps of `multistep`, or the length of the others. All but `constant` and
+  /// `plateau` need them; only the `train` command fills in the length of the whole training (`spanningSchedule`).
   @Setting(
     """
-    The steps of the schedule: a number, or for multistep several such as 1000,2000. cosine and linear without it take \
-    the whole training.
+    The steps of the schedule: a number, or for multistep several such as 1000,2000. All but step and multistep take \
+    the whole training without it.
     """)
   public var scheduleSteps: StepList? = nil
-  /// What `step` and `multistep` multiply the learning rate by; 0.1 unless set, as ResNets were trained.
-  @Setting("The factor of step and multistep, 0.1 unless given.", .finite(above: 0)) public var scheduleFactor = 0.1
-  /// What `cosine` and `linear` end with, as a share of `learningRate`.
-  @Setting("The share of the learning rate that cosine and linear end with, 0 unless given.", .finite(from: 0))
+  /// What the learning rate is multiplied by; 0.1 unless set, as ResNets were trained.
+  @Setting("The factor of step, multistep, exponential and plateau, 0.1 unless given.", .finite(above: 0))
+  public var scheduleFactor = 0.1
+  /// What `cosine`, `linear` and `polynomial` end with, and `plateau` does not fall below, as a share of `learningRate`.
+  @Setting(
+    "The share of the learning rate that cosine, linear, polynomial and plateau end with, 0 unless given.",
+    .finite(from: 0))
   public var scheduleEnd = 0.0
+  /// PyTorch's default, which makes `linear` of it.
+  @Setting("The power of polynomial, 1 unless given.", .finite(above: 0)) public var schedulePower = 1.0
+  /// PyTorch's default.
+  @Setting("The share of one-cycle's steps in which the learning rate rises, 0.3 unless given.", .within(0...1))
+  public var scheduleRise = 0.3
+  /// nil for the loss of held-out data, or the training's where there are none.
+  @Setting("The metric that plateau goes by, such as valid_accuracy; a loss unless given.")
+  public var scheduleMetric: MetricName? = nil
+  /// PyTorch's default.
+  @Setting("Epochs without a better value after which plateau lowers the learning rate, 10 unless given.", .from(0))
+  public var schedulePatience = 10
   /// Optimizer steps in which the learning rate rises before the schedule begins; 0 for none.
   @Setting("Steps in which the learning rate rises, before the schedule begins.", .from(0, to: 1 << 40))
   public var warmup = 0

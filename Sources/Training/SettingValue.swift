@@ -5,6 +5,8 @@ import Kernels
 public protocol SettingValue: Codable, Sendable, Equatable {
   /// Nil for a text that is no such value.
   init?(text: String)
+  /// The same where a text may leave some of the old value as it is.
+  init?(text: String, over old: Self)
   /// What `init(text:)` reads again.
   var text: String { get }
   /// What a text must be, as `… must be` goes on.
@@ -13,6 +15,8 @@ public protocol SettingValue: Codable, Sendable, Equatable {
   var number: Double? { get }
   /// All that a text may be, where that is one of a few names; else nothing.
   static var choices: [String] { get }
+  /// The same where it is several.
+  var numbers: [Double] { get }
   /// Whether a wrong text is refused as a wrong number is.
   static var isNumber: Bool { get }
   /// Whether it stands for a setting that is not set.
@@ -20,8 +24,10 @@ public protocol SettingValue: Codable, Sendable, Equatable {
 }
 
 extension SettingValue {
+  public init?(text: String, over old: Self) { self.init(text: text) }
   public var number: Double? { nil }
   public static var choices: [String] { [] }
+  public var numbers: [Double] { number.map { [$0] } ?? [] }
   public static var isNumber: Bool { false }
   public var isNone: Bool { false }
 }
@@ -62,6 +68,7 @@ extension Optional: SettingValue where Wrapped: SettingValue {
   public static var wanted: String { Wrapped.wanted }
   public var number: Double? { self?.number }
   public static var choices: [String] { Wrapped.choices }
+  public var numbers: [Double] { self?.numbers ?? [] }
   public static var isNumber: Bool { Wrapped.isNumber }
   public var isNone: Bool { self == nil }
 }

@@ -96,13 +96,13 @@ extension Setting: AnySetting {
   public var isNumber: Bool { Value.isNumber }
 
   public func fault() -> (value: String, wanted: String)? {
-    wrappedValue.number.flatMap(declaration.range.fault).map { (wrappedValue.text, $0) }
+    wrappedValue.numbers.lazy.compactMap(declaration.range.fault).first.map { (wrappedValue.text, $0) }
   }
 
   public func fill(from other: any AnySetting) { if let other = other as? Self { fill(other.wrappedValue) } }
 
   public func fill(from text: String, _ name: String) throws {
-    guard let value = Value(text: text) else {
+    guard let value = Value(text: text, over: wrappedValue) else {
       throw ConfigurationError(
         isNumber
           ? "the value '\(text)' is invalid for '--\(name)': expected \(Value.wanted)"

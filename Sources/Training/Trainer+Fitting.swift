@@ -18,8 +18,10 @@ extension Trainer {
     snapshots: CheckpointPlan? = nil
   ) throws {
     let start = monotonicSeconds()
+    let splits = (validation == nil ? [] : ["valid"]) + (test == nil ? [] : ["test"])
+    if watchesMetrics { try communicator.agreeing("start") { try checkMetrics(splits: splits) } }
     if let saving {
-      try prepare(saving, splits: (validation == nil ? [] : ["valid"]) + (test == nil ? [] : ["test"]))
+      try prepare(saving, splits: splits)
       followSignals(saving)
     }
     if let snapshots { try beginSnapshots(snapshots) }
@@ -29,8 +31,9 @@ extension Trainer {
       // After an error as well, or else a file would stay half written.
       saving?.writer.wait()
     }
-    while let metrics = try fitEpoch(
-      train, validation: validation, test: test, saving: saving, snapshots: snapshots, since: start)
+    while earlyStop == nil,
+      let metrics = try fitEpoch(
+        train, validation: validation, test: test, saving: saving, snapshots: snapshots, since: start)
     {
       metadata.history = (metadata.history ?? []) + [metrics.record]
       // First of all: whatever befalls the observers, the epoch is not lost.
@@ -61,17 +64,26 @@ extension Trainer {
     totals = Totals(objective.sums)
     position.epoch += 1
     (position.stepInEpoch, position.skippedInEpoch) = (0, 0)
-    offerState()
+    // Where weights make room for their average, or metrics decide what comes next, the state is not what it seems until then.
+    let isSettled = average == nil && !watchesMetrics
+    if isSettled { offerState() }
     let evaluator = Evaluator(model, objective, strategy.sharding, communicator, configuration.kernels)
     let (validated, tested) = try checks.noting("evaluate") {
-      (try validation.map(evaluator.evaluate), try test.map(evaluator.evaluate))
+      try usingAverage { (try validation.map(evaluator.evaluate), try test.map(evaluator.evaluate)) }
     }
     var metrics = EpochMetrics(
       epoch: position.epoch, step: position.step, seconds: monotonicSeconds() - start, train: sums,
       validation: validated, test: tested, examplesPerSecond: (sums.weight - weightBefore) / max(seconds, 1e-9),
       ranks: communicator.size, objective: objective, skippedSteps: settings.onNan == .skip ? skipped : nil)
     metrics.times = times - timesBefore
+    note(metrics)
+    if !isSettled { offerState() }
     return metrics
+  }
+
+  /// Runs `body` with the moving average of the weights in their place, where there is one.
+  private func usingAverage<Result>(_ body: () throws -> Result) rethrows -> Result {
+    try average?.whileUsed(body) ?? body()
   }
 
   private var hasReachedLastStep: Bool { settings.steps.map { position.step >= $0 } ?? false }

@@ -12,7 +12,7 @@ extension Trainer {
   func save(_ plan: CheckpointPlan, after metrics: EpochMetrics? = nil, isLast: Bool = false) throws {
     let start = checks.timeline?.now
     defer { if let start { checks.timeline?.note("save", from: start) } }
-    try strategy.verify(step: position.step)
+    try verify()
     let state = try strategy.state()
     let carried = try gatherCarried()
     try communicator.agreeing("save", at: .saving) {
@@ -31,6 +31,14 @@ extension Trainer {
     plan.lastSavedStep = position.step
   }
 
+  /// Throws on all ranks where replicas are not the same, or their averages.
+  func verify() throws {
+    try strategy.verify(step: position.step)
+    guard let averages = average?.named, !averages.isEmpty else { return }
+    let named = averages.map { (name: "the average of \($0.name)", tensor: $0.tensor) }
+    try Replicas.verify(named, step: position.step, over: communicator)
+  }
+
   /// The state of the end, if it is not saved yet; waits until all is written.
   func saveLast(_ plan: CheckpointPlan) throws {
     if plan.lastSavedStep != position.step { return try save(plan, isLast: true) }
@@ -40,15 +48,7 @@ extension Trainer {
   /// Before the first step, so that nothing is found out too late.
   func prepare(_ plan: CheckpointPlan, splits: [String]) throws {
     try communicator.agreeing("save", at: .saving) {
-      if let name = plan.keepBest {
-        let measures = objective.measures(of: Totals(objective.sums)).map(\.name)
-        let known = (["train"] + splits).flatMap { split in
-          measures.map { EpochMetrics.key(split, $0) }
-        }
-        if !known.contains(name) {
-          throw ConfigurationError("keep-best is \(name), but must be one of \(known.joined(separator: ", "))")
-        }
-      }
+      try checkMetrics(keepBest: plan.keepBest, splits: splits)
       guard communicator.isRoot else { return }
       try plan.folder.prepare()
       plan.bestScore = plan.folder.bestScore(upTo: position.step)
@@ -85,9 +85,11 @@ extension Trainer {
   ) throws -> Checkpoint {
     var position = position
     position.totals = totals.values
-    return Checkpoint(
+    var checkpoint = Checkpoint(
       model: state.model, optimizer: state.slots, optimizerSteps: state.optimizerSteps, position: position,
       configuration: try configuration.json(), metadata: metadata, carried: carried)
+    checkpoint.average = average?.named ?? []
+    return checkpoint
   }
 
   /// Goes on from a checkpoint of the same model.
@@ -98,9 +100,17 @@ extension Trainer {
       ReplicaState(
         model: checkpoint.model, slots: isAnother ? [:] : checkpoint.optimizer,
         optimizerSteps: isAnother ? 0 : checkpoint.optimizerSteps))
+    try average?.restore(checkpoint.average)
     totals = try epochTotals(checkpoint.position.totals)
     position = checkpoint.position
     position.totals = []
+    // What another metric came to says nothing of this one.
+    let old = try? Configuration(json: checkpoint.configuration, path: "")
+    if old?.earlyStopping?.metric != configuration.earlyStopping?.metric { position.stopping = Waiting() }
+    if old?.schedule != configuration.schedule { position.plateau = Waiting() }
+    if old?.scheduleMetric != configuration.scheduleMetric {
+      (position.plateau.epochs, position.plateau.best) = (0, nil)
+    }
     metadata.history = checkpoint.metadata.history
     try checkpoint.carried.map { try objective.memory?.restore($0) }
   }

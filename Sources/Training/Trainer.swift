@@ -40,6 +40,8 @@ public final class Trainer {
   var skippedInARow = 0
   /// Where `fit` takes its batches from; nil in a loop of one's own.
   var source: BatchSource?
+  /// The moving average of the weights, where the configuration asks for one.
+  public let average: WeightAverage?
   /// What a signal saves before the step has ended, where this rank saves.
   var settled: SettledState?
 
@@ -68,7 +70,8 @@ public final class Trainer {
     (self.objective, self.configuration, totals) = (objective, configuration, Totals(objective.sums))
     settings = StepSettings(configuration)
     schedule = try configuration.makeSchedule()
-    let replica = Replica(model, configuration.makeOptimizer(model.namedParameters))
+    let replica = Replica(model, try configuration.makeOptimizer(for: model))
+    average = configuration.ema.map { WeightAverage(of: model.namedParameters, decay: $0) }
     strategy = try makeStrategy?(replica, communicator) ?? configuration.makeStrategy(replica, communicator)
     self.communicator = strategy.communicator
     position.seed = configuration.seed
@@ -192,12 +195,21 @@ public final class Trainer {
     let size = try strategy.gradientSize()
     if let fault = try gradientFault(size) { return fault }
     if let limit = settings.clipNorm { try strategy.clip(limit) }
-    let rate = settings.learningRate * schedule.factor(at: position.step)
-    for index in optimizer.groups.indices { optimizer.groups[index].learningRate = rate }
+    let factor = schedule.factor(at: position.step) * position.plateau.factor
+    var highest = 0.0
+    for index in optimizer.groups.indices {
+      let rate = optimizer.groups[index].initialLearningRate * factor
+      optimizer.groups[index].learningRate = rate
+      highest = max(highest, rate)
+    }
     settled?.withdraw()
-    // As long as rate and gradients are of ordinary size, so is what they change.
-    if size == .large || rate > 1e15 { return try updateWatchfully() }
-    try strategy.update()
+    // As long as rates and gradients are of ordinary size, so is what they change.
+    if size == .large || highest > 1e15 {
+      if let fault = try updateWatchfully() { return fault }
+    } else {
+      try strategy.update()
+    }
+    try average?.update()
     return nil
   }
 
@@ -205,7 +217,7 @@ public final class Trainer {
     position.step += 1
     position.stepInEpoch += 1
     position.samplesSeen += batch.globalCount
-    if position.step % checks.verificationInterval == 0 { try strategy.verify(step: position.step) }
+    if position.step % checks.verificationInterval == 0 { try verify() }
   }
 
   private func report(_ batch: StepBatch, _ own: Totals) throws -> StepReport {
@@ -232,7 +244,6 @@ public final class Trainer {
 struct StepSettings {
   let epochs, batchSize: Int
   let steps: Int?
-  let learningRate: Double
   let clipNorm: Double?
   let onNan: OnNan
   let audit: Int?
@@ -241,7 +252,7 @@ struct StepSettings {
 
   init(_ configuration: Configuration) {
     (epochs, steps, batchSize) = (configuration.epochs, configuration.steps, configuration.batchSize)
-    (learningRate, clipNorm, seed) = (configuration.learningRate, configuration.clipNorm, configuration.seed)
-    (kernels, onNan, audit) = (configuration.kernels, configuration.onNan, configuration.audit)
+    (clipNorm, seed, kernels) = (configuration.clipNorm, configuration.seed, configuration.kernels)
+    (onNan, audit) = (configuration.onNan, configuration.audit)
   }
 }

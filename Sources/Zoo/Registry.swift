@@ -97,6 +97,7 @@ public enum Zoo {
       epochs: 10, batchSize: 12, learningRate: 0.001, optimizer: .adamw, weightDecay: 0.1, clipNorm: 1,
       sampling: .random)
     recipe.maxTokens = 0
+    (recipe.beta2, recipe.weightDecayOn) = (0.99, .matrices)
     (recipe.schedule, recipe.scheduleEnd, recipe.warmup, recipe.warmupStart) = (.cosine, 0.1, 100, 0.01)
     return ModelEntry("gpt", .language, inputShape: [64], sizes: sizes, recipe: recipe) { gpt($0) }
   }

@@ -1,4 +1,4 @@
-"""The book's chapters on sequences: each fails where a result is not the notes'."""
+"""The book's chapters on sequences and optimization: each fails where a result is not the notes'."""
 
 from .support import CommandTest
 
@@ -19,6 +19,7 @@ CHAPTERS = {
     "multi-head-attention": ["attention-heads"],
     "positions": ["positional-encoding", "positional-encoding-all"],
     "transformer": ["loss-transformer", "transformer-source-block1-head0", "transformer-encoder-block0-head3"],
+    "optimization": ["gradient-descent", "optimization-valley", "optimization-algorithms", "learning-rate-schedules"],
 }
 
 

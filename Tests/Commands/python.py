@@ -108,6 +108,13 @@ class Python(CommandTest):
             self.succeed("convert", "text", novel, *options, "--output", self.folder / "novel.h5")
             self.assertEqual(self.read("Texts")["printed"].strip(), wanted)
 
+    def test_bytes(self):
+        novel = self.folder / "bytes.txt"
+        novel.write_text("Die Zeit,\nschön und schön.\n")
+        for options in (("--token", "byte"), ("--token", "bpe", "--vocabulary", 260)):
+            self.succeed("convert", "text", novel, *options, "--output", self.folder / "bytes.h5")
+            self.assertEqual(self.read("Texts of bytes and byte pairs")["printed"], novel.read_text() + "\n")
+
     def test_pairs(self):
         sentences = self.folder / "sentences.txt"
         sentences.write_text("Go.\tVa !\nHi.\tSalut !\nRun!\tCours !\n")

@@ -54,9 +54,27 @@ import Testing
       { ($0.shardOptimizer, $0.localSteps) = (true, 5) }
     ),
     (
-      "shard-optimizer is true, but must be left out with lamb",
-      { ($0.optimizer, $0.shardOptimizer) = (.lamb, true) }
+      "ema is 0.9, but must be left out with --local-steps, where weights are each rank's own",
+      { ($0.ema, $0.localSteps) = (0.9, 5) }
     ),
+    ("ema is 1.0, but must be in 0..<1", { $0.ema = 1 }),
+    ("beta2 is 0.5, but must be left out with sgd", { $0.beta2 = 0.5 }),
+    ("rho is 0.5, but must be left out with adam", { ($0.optimizer, $0.rho) = (.adam, 0.5) }),
+    ("centered is true, but must be left out with adagrad", { ($0.optimizer, $0.centered) = (.adagrad, true) }),
+    ("epsilon is 0.5, but must be left out with lars", { ($0.optimizer, $0.epsilon) = (.lars, 0.5) }),
+    ("epsilon is -1.0, but must be 0 or more, and finite", { ($0.optimizer, $0.epsilon) = (.adam, -1) }),
+    (
+      "learning-rate is head=-1.0,*=0.1, but must be 0 or more, and finite",
+      { $0.optimization.learningRate = PerParameter(text: "head=-1,*=0.1") ?? 0.0 }
+    ),
+    ("schedule-metric is valid_loss, but must be used with plateau", { $0.scheduleMetric = "valid_loss" }),
+    (
+      "schedule-steps is 5, but must be left out with the schedule plateau",
+      { ($0.schedule, $0.scheduleSteps) = (.plateau, [5]) }
+    ),
+    ("schedule-patience is -1, but must be 0 or more", { $0.schedulePatience = -1 }),
+    ("schedule-power is 0.0, but must be above 0", { $0.schedulePower = 0 }),
+    ("schedule-rise is 2.0, but must be in 0…1", { $0.scheduleRise = 2 }),
     ("nesterov is true, but must be used with a momentum", { $0.nesterov = true }),
     (
       "nesterov is true, but must be left out with lars",
@@ -137,6 +155,9 @@ import Testing
     let texts = [
       "epochs": "3", "steps": "4", "batch-size": "5", "learning-rate": "0.125", "optimizer": "adamw",
       "momentum": "0.5", "nesterov": "true", "weight-decay": "0.25", "clip-norm": "2.5", "on-nan": "skip",
+      "beta1": "0.8", "beta2": "0.95", "alpha": "0.9", "centered": "true", "rho": "0.75", "epsilon": "0.001",
+      "muon-scaling": "original", "weight-decay-on": "matrices", "ema": "0.99", "early-stopping": "valid_loss:4",
+      "schedule-power": "2.0", "schedule-rise": "0.5", "schedule-metric": "valid_loss", "schedule-patience": "3",
       "schedule": "multistep",
       "schedule-steps": "7,9", "schedule-factor": "0.5", "schedule-end": "0.75", "warmup": "6",
       "warmup-start": "0.25", "scale-batch": "true",
@@ -172,7 +193,8 @@ import Testing
 
   @Test func wrongTextsAreNamed() throws {
     let numbers = [
-      ("epochs", "x", "a whole number"), ("learning-rate", "fast", "a number"),
+      ("epochs", "x", "a whole number"),
+      ("learning-rate", "fast", "a number, or numbers of parameters by their names such as head=0.001,*=0.0001"),
       ("seed", "-1", "a whole number from 0 to 18446744073709551615"),
     ]
     for (option, text, wanted) in numbers {
@@ -181,7 +203,11 @@ import Testing
     }
     let faults = [
       ("reproducible", "yes", "true or false"),
-      ("optimizer", "rms", "sgd, adam, adamw, lars or lamb"), ("convolution", "fft", "automatic or direct"),
+      ("optimizer", "rms", "sgd, adam, adamw, adagrad, rmsprop, adadelta, muon, lars or lamb"),
+      ("convolution", "fft", "automatic or direct"),
+      (
+        "early-stopping", "valid_loss:0", "a metric, and the epochs that it is waited for: valid_loss or valid_loss:5"
+      ),
       ("schedule-steps", "1;2", "a number of steps, or several such as 1000,2000"),
       ("normalize", "1:2,3", "data, or as many means as deviations such as 0.5,0.5,0.5:0.2,0.2,0.2"),
     ]

@@ -14,6 +14,10 @@ import Zoo
       Lesson(model: "mlp-dropout", optimizer: .adam, virtualShards: 5, epochs: 2),
       // Steps by the norms of layers.
       Lesson(model: "lenet", optimizer: .lars), Lesson(model: "lenet", optimizer: .lamb),
+      // Steps made orthogonal, and the rules that remember squares.
+      Lesson(model: "lenet", optimizer: .muon), Lesson(model: "softmax-regression", optimizer: .adagrad),
+      Lesson(model: "softmax-regression", optimizer: .rmsprop),
+      Lesson(model: "softmax-regression", optimizer: .adadelta),
       // Slices of more than one sample, and as many as fit no batch: the last ones are empty.
       Lesson(model: "softmax-regression", optimizer: .adam, virtualShards: 2, epochs: 2),
       Lesson(model: "softmax-regression", batchSize: 3, virtualShards: 7),

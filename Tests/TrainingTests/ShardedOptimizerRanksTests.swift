@@ -29,6 +29,14 @@ import Testing
     Case("batch norm, slices", normalizedNetwork) {
       ($0.optimizer, $0.learningRate, $0.accumulate) = (.adam, 0.01, 2)
     },
+    Case("muon, two kinds, reproducible") {
+      ($0.optimizer, $0.learningRate, $0.reproducible, $0.weightDecay) = (.muon, 0.01, true, 0.1)
+    },
+    Case("lamb, whole layers") { ($0.optimizer, $0.learningRate, $0.weightDecay) = (.lamb, 0.01, 0.01) },
+    Case("groups by names") {
+      ($0.optimizer, $0.optimization.learningRate) = (.rmsprop, PerParameter(text: "head=0.01,*=0.001") ?? 0.0)
+      ($0.weightDecay, $0.weightDecayOn, $0.momentum) = (0.1, .matrices, 0.5)
+    },
     Case("compressed") { ($0.optimizer, $0.learningRate, $0.compression) = (.adam, 0.01, .int8) },
   ]
 
@@ -54,7 +62,8 @@ import Testing
       trainer.optimizer.slots.values.flatMap(\.values).reduce(0) { $0 + $1.elementCount }
     }
     let (whole, part) = (elements(plain), elements(sharded))
-    #expect(abs(part - whole / communicator.size) <= 2)
+    // Where parameters are kept whole, of the largest one nobody has a part.
+    if !plain.optimizer.needsWholeParameters { #expect(abs(part - whole / communicator.size) <= 2) }
     #expect(try communicator.allReduce([Int64(part)]) == [Int64(whole)])
     // The state is whole on rank 0, and the same as any other strategy's.
     let (state, wanted) = (try sharded.strategy.state(), try plain.strategy.state())
@@ -89,6 +98,16 @@ import Testing
     }
     try communicator.barrier()
     _ = owner
+  }
+
+  /// Whole parameters, each one rank's.
+  @Test(arguments: [[5], [0, 4], [64 * 16, 16, 160, 10], [1 << 20, 3, 1 << 21, 7, 1 << 20]], [1, 2, 3, 7])
+  func wholeParametersAreNotCut(_ counts: [Int], _ ranks: Int) {
+    let parameters = counts.enumerated().map { (name: "\($0)", tensor: Tensor.zeros([$1])) }
+    let parts = ParameterParts(parameters, ranks: ranks, keepsWhole: true)
+    let pieces = (0..<ranks).flatMap { parts.pieces(of: $0) }
+    #expect(pieces.allSatisfy { $0.range == 0..<counts[$0.parameter] })
+    #expect(pieces.map(\.parameter).sorted() == counts.indices.filter { counts[$0] > 0 })
   }
 
   /// A model of three numbers on five ranks, of which two have nothing to update.

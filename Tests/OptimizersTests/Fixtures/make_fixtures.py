@@ -1,4 +1,4 @@
-"""Fixtures of optimizers, schedules and clipping in PyTorch; LARS and LAMB, which it has not, by hand.
+"""Fixtures of optimizers, schedules and clipping in PyTorch; LARS and LAMB, which it has not, and Muon, which it has in bfloat16, by hand.
 
     python make_fixtures.py
 """
@@ -14,7 +14,7 @@ from torch.optim import lr_scheduler
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "Support"))
 from fixture_format import tensor, write_families
 
-STEPS = 5
+STEPS = 20
 
 
 class LayerWise:
@@ -66,8 +66,39 @@ class LAMB(LayerWise):
         return self.lr * self.ratio(direction.norm()) * direction
 
 
+class Muon:
+    """`torch.optim.Muon`, whose iteration is bfloat16, in float64. Axes behind the first count as one."""
+
+    def __init__(self, parameters, lr, momentum=0.95, weight_decay=0.0, nesterov=True, scaling="original"):
+        (self.parameter,) = parameters
+        self.lr, self.momentum, self.decay, self.nesterov, self.scaling = lr, momentum, weight_decay, nesterov, scaling
+        self.mean = torch.zeros_like(self.parameter)
+
+    def zero_grad(self):
+        self.parameter.grad = None
+
+    @staticmethod
+    def orthogonalized(matrix):
+        x = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
+        x = x / x.norm().clamp(min=1e-7)
+        for _ in range(5):
+            gram = x @ x.T
+            x = 3.4445 * x + (-4.775 * gram + 2.0315 * gram @ gram) @ x
+        return x.T if matrix.shape[0] > matrix.shape[1] else x
+
+    @torch.no_grad()
+    def step(self):
+        gradient = self.parameter.grad
+        self.mean.lerp_(gradient, 1 - self.momentum)
+        matrix = (gradient.lerp(self.mean, self.momentum) if self.nesterov else self.mean).flatten(1)
+        rows, columns = matrix.shape
+        scale = max(1, rows / columns) ** 0.5 if self.scaling == "original" else 0.2 * max(rows, columns) ** 0.5
+        self.parameter.mul_(1 - self.lr * self.decay)
+        self.parameter.sub_(self.lr * scale * self.orthogonalized(matrix).reshape(self.parameter.shape))
+
+
 def optimizers():
-    """Parameters after each of five steps on the quadratic ½ Σ c (w − t)², with the gradients that were applied."""
+    """Parameters after each of some steps on the quadratic ½ Σ c (w − t)², with the gradients that were applied."""
     sgd, adam, adamw = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW
     # name, optimizer, class, PyTorch's arguments
     rows = [
@@ -89,15 +120,33 @@ def optimizers():
         ("lamb weight decay", "lamb", LAMB, {"lr": 0.1, "betas": (0.8, 0.95), "eps": 1e-4, "weight_decay": 0.05}),
         ("lamb of a vector", "lamb", LAMB, {"lr": 0.1, "weight_decay": 0.05}),
         ("lamb from zeros", "lamb", LAMB, {"lr": 0.1}),
+        ("adagrad", "adagrad", torch.optim.Adagrad, {"lr": 0.5}),
+        ("adagrad all", "adagrad", torch.optim.Adagrad,
+         {"lr": 0.5, "lr_decay": 0.1, "weight_decay": 0.05, "initial_accumulator_value": 0.2, "eps": 1e-3}),
+        ("rmsprop", "rmsprop", torch.optim.RMSprop, {"lr": 0.05}),
+        ("rmsprop momentum", "rmsprop", torch.optim.RMSprop,
+         {"lr": 0.02, "alpha": 0.9, "momentum": 0.8, "weight_decay": 0.05}),
+        ("rmsprop centered", "rmsprop", torch.optim.RMSprop, {"lr": 0.02, "alpha": 0.95, "eps": 1e-4, "centered": True}),
+        ("rmsprop all", "rmsprop", torch.optim.RMSprop,
+         {"lr": 0.01, "alpha": 0.9, "momentum": 0.5, "centered": True, "weight_decay": 0.01}),
+        ("adadelta", "adadelta", torch.optim.Adadelta, {"lr": 1.0}),
+        ("adadelta all", "adadelta", torch.optim.Adadelta, {"lr": 0.5, "rho": 0.8, "eps": 1e-3, "weight_decay": 0.05}),
+        ("muon", "muon", Muon, {"lr": 0.1}),
+        ("muon adamw", "muon", Muon, {"lr": 0.1, "momentum": 0.8, "weight_decay": 0.1, "scaling": "adamw"}),
+        ("muon tall without nesterov", "muon", Muon, {"lr": 0.1, "nesterov": False, "weight_decay": 0.05}),
+        ("muon convolution", "muon", Muon, {"lr": 0.05}),
     ]
     start = torch.tensor([[1.5, -2.0, 0.3], [0.0, 0.75, -0.5]], dtype=torch.float64)
     target = torch.tensor([[0.5, 1.0, -0.7], [0.2, 0.25, -2.0]], dtype=torch.float64)
     curvature = torch.tensor([[1.0, 0.5, 2.0], [3.0, 0.1, 1.5]], dtype=torch.float64)
-    names = {"lr": "learningRate", "weight_decay": "weightDecay", "eps": "epsilon"}
+    names = {
+        "lr": "learningRate", "weight_decay": "weightDecay", "eps": "epsilon", "lr_decay": "learningRateDecay",
+        "initial_accumulator_value": "initialSum"}
     cases = []
     for name, kind, optimizer_class, settings in rows:
         begin = torch.zeros_like(start) if name.endswith("zeros") else start
         begin = begin.flatten() if name.endswith("vector") else begin
+        begin = begin.reshape(3, 2) if "tall" in name else begin.reshape(2, 3, 1, 1) if "convolution" in name else begin
         parameter = begin.clone()
         target, curvature = target.reshape(parameter.shape), curvature.reshape(parameter.shape)
         parameter.requires_grad_(True)
@@ -136,6 +185,12 @@ def schedules():
         ("warmUp", {"warmUpSteps": 4, "startFactor": 0.2}, linear_warm_up),
         ("warmUpCosine", {"warmUpSteps": 4, "startFactor": 0.2, "totalSteps": 8, "minimum": 0.01},
          warm_up_then_cosine),
+        ("exponential", {"stepSize": 1, "gamma": 0.8}, lambda o: lr_scheduler.ExponentialLR(o, 0.8)),
+        ("polynomial", {"totalSteps": 8}, lambda o: lr_scheduler.PolynomialLR(o, 8)),
+        ("polynomial", {"totalSteps": 10, "power": 2.0}, lambda o: lr_scheduler.PolynomialLR(o, 10, 2.0)),
+        ("oneCycle", {"totalSteps": 13}, lambda o: lr_scheduler.OneCycleLR(o, rate, 13, cycle_momentum=False)),
+        ("oneCycle", {"totalSteps": 20, "rise": 0.5},
+         lambda o: lr_scheduler.OneCycleLR(o, rate, 20, pct_start=0.5, cycle_momentum=False)),
     ]
     cases = []
     for index, (kind, arguments, make) in enumerate(rows):
