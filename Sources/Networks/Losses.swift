@@ -6,7 +6,7 @@ public enum LossReduction: Sendable {
   case none
   /// What an objective needs: a trainer divides by the samples of the global batch.
   case sum
-  /// What a loop of one's own needs.
+  /// What a loop of one's own needs: over all that counts.
   case mean
 
   func reduce(_ losses: Tensor) -> Tensor {
@@ -16,20 +16,22 @@ public enum LossReduction: Sendable {
     case .mean: losses.mean()
     }
   }
+
+  /// The same where the mean is over so much that counts; of nothing it is NaN, as in PyTorch.
+  func reduce(_ losses: Tensor, counting total: @autoclosure () -> Tensor) -> Tensor {
+    switch self {
+    case .none: losses
+    case .sum: losses.sum()
+    case .mean: losses.sum() / total()
+    }
+  }
 }
 
-/// `-ln softmax(logits)[label]` of `[batch, classes]` and integer labels `[batch]`. Of sequences, either lay the steps
-/// flat first, `logits.reshaped([-1, classes])` and `labels.reshaped([-1])`, or take `maskedCrossEntropy`.
-public func crossEntropy(_ logits: Tensor, _ labels: Tensor, reduction: LossReduction = .mean) -> Tensor {
-  reduction.reduce(logits.crossEntropy(labels))
-}
+// Of two tensors of one shape, element by element.
 
 /// `(prediction - target)²` of two tensors of one shape, element by element.
 public func meanSquaredError(_ prediction: Tensor, _ target: Tensor, reduction: LossReduction = .mean) -> Tensor {
-  guard prediction.shape == target.shape else {
-    let error = TensorError("mean squared error", "prediction \(prediction.shape) and target \(target.shape) differ")
-    return reduction.reduce(Tensor(fault: error, of: [prediction, target], prediction.shape))
-  }
+  if let fault = mismatch(prediction, target, "mean squared error") { return reduction.reduce(fault) }
   if case .none = reduction { return (prediction - target).pow(2) }
   // Of float tensors that are one type; any other pair takes the way of single operations.
   guard prediction.dtype == target.dtype, prediction.dtype.isFloat else {
@@ -40,24 +42,56 @@ public func meanSquaredError(_ prediction: Tensor, _ target: Tensor, reduction: 
   return sum
 }
 
-/// `-ln softmax(logits)[label]` of the first `lengths` steps of each sequence, 0 behind them: logits `[steps, batch, words]`,
-/// integer labels `[batch, steps]` and lengths `[batch]`. The mean is over the steps that count, of all sequences together.
-public func maskedCrossEntropy(
-  _ logits: Tensor, _ labels: Tensor, lengths: Tensor, reduction: LossReduction = .mean
+/// `|prediction - target|` of two tensors of one shape, element by element: PyTorch's `l1_loss`.
+public func meanAbsoluteError(_ prediction: Tensor, _ target: Tensor, reduction: LossReduction = .mean) -> Tensor {
+  reduction.reduce(mismatch(prediction, target, "mean absolute error") ?? (prediction - target).abs())
+}
+
+/// With d the difference of two tensors of one shape: `d² / 2` where |d| ≤ delta, `delta (|d| - delta / 2)` where it is more;
+/// derivative d, cut to ±delta. Source: Huber 1964.
+public func huberLoss(
+  _ prediction: Tensor, _ target: Tensor, delta: Double = 1, reduction: LossReduction = .mean
 ) -> Tensor {
-  guard logits.rank == 3, labels.shape == [logits.shape[1], logits.shape[0]], lengths.shape == [logits.shape[1]] else {
-    let error = TensorError(
-      "masked cross-entropy", "logits \(logits.shape) do not fit labels \(labels.shape) and lengths \(lengths.shape)")
-    return reduction.reduce(Tensor(fault: error, of: [logits, labels, lengths], labels.shape))
+  if let fault = mismatch(prediction, target, "Huber loss") { return reduction.reduce(fault) }
+  guard delta > 0 else {
+    let error = TensorError("Huber loss", "delta \(delta) is not above 0")
+    return reduction.reduce(Tensor(fault: error, of: [prediction, target], prediction.shape))
   }
-  let (steps, batch) = (logits.shape[0], logits.shape[1])
-  // Step by step, as the logits lie.
-  let mask = (Tensor.arange(steps).unsqueezed(1) < lengths.unsqueezed(0)).to(.float32).reshaped([-1])
-  let losses = logits.reshaped([steps * batch, logits.shape[2]]).crossEntropy(labels.transposed().reshaped([-1]))
-  let masked = losses * mask
-  switch reduction {
-  case .none: return masked.reshaped([steps, batch]).transposed()
-  case .sum: return masked.sum()
-  case .mean: return masked.sum() / mask.sum().clamped(1, .infinity)
-  }
+  let difference = prediction - target
+  let cut = difference.clamped(-delta, delta)
+  return reduction.reduce(cut * (difference - 0.5 * cut))
+}
+
+/// The Huber loss divided by `beta`, where its slope changes: the squared error inside, the absolute one outside. A beta of 0 is
+/// the absolute error.
+public func smoothL1Loss(
+  _ prediction: Tensor, _ target: Tensor, beta: Double = 1, reduction: LossReduction = .mean
+) -> Tensor {
+  if beta == 0 { return meanAbsoluteError(prediction, target, reduction: reduction) }
+  return huberLoss(prediction, target, delta: beta, reduction: reduction) / beta
+}
+
+/// `target (ln target - prediction)` of logarithms of probabilities and of probabilities, element by element; 0 where the target
+/// is 0. The mean is over the elements: divergences of a batch are its sum divided by the samples, PyTorch's `batchmean`.
+///
+/// - Parameters:
+///   - prediction: logarithms, of a `logSoftmax` say.
+///   - target: probabilities of the same shape, or their logarithms.
+///   - logarithmic: whether the target is logarithms, too.
+///   - reduction: what is made of the elements.
+public func klDivergence(
+  _ prediction: Tensor, _ target: Tensor, logarithmic: Bool = false, reduction: LossReduction = .mean
+) -> Tensor {
+  if let fault = mismatch(prediction, target, "KL divergence") { return reduction.reduce(fault) }
+  if logarithmic { return reduction.reduce(target.exp() * (target - prediction)) }
+  // 0 ln 0 is 0; the 1 in its place has no logarithm and, being a constant, no derivative.
+  let safe = target.chosen(where: target > 0, else: Tensor.ones([], target.dtype))
+  return reduction.reduce(target * safe.log() - target * prediction)
+}
+
+/// A tensor that carries the fault where two shapes differ.
+func mismatch(_ prediction: Tensor, _ target: Tensor, _ operation: String) -> Tensor? {
+  if prediction.shape == target.shape { return nil }
+  let error = TensorError(operation, "prediction \(prediction.shape) and target \(target.shape) differ")
+  return Tensor(fault: error, of: [prediction, target], prediction.shape)
 }

@@ -1,4 +1,3 @@
-import Synchronization
 import Tensors
 
 extension Tensor {
@@ -21,9 +20,5 @@ extension Tensor {
 
 /// Keys for layers that were made on their own, outside of a network with a seed: each layer's values differ.
 enum StandaloneKey {
-  private static let counter = Atomic<Int>(0)
-
-  static func next() -> RandomKey {
-    RandomKey(seed: 0, .initialization, layer: counter.add(16, ordering: .relaxed).newValue, time: 1)
-  }
+  static func next() -> RandomKey { RandomKey.nextOfLayer() }
 }

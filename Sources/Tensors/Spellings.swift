@@ -31,4 +31,13 @@ extension Tensor {
   public static func arange(_ start: Double, _ end: Double, by step: Double = 1, dtype: DType) -> Tensor {
     arange(start, end, by: step, dtype)
   }
+
+  /// Evenly in `0..<1`: `uniform`.
+  public static func rand(_ extents: Int...) -> Tensor { uniform(Shape(extents)) }
+  /// Of the standard normal distribution: `normal`.
+  public static func randn(_ extents: Int...) -> Tensor { normal(Shape(extents)) }
+  /// Whole numbers evenly in `low..<high`: `integers`.
+  public static func randint(_ low: Int, _ high: Int, _ shape: Shape) -> Tensor { integers(shape, low, high) }
+  /// 0, 1, … below `count` in random order: `permutation`.
+  public static func randperm(_ count: Int) -> Tensor { permutation(count) }
 }

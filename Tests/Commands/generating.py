@@ -71,7 +71,8 @@ class Generating(CommandTest):
         self.assertGreater(json.loads(metrics.read_text().splitlines()[-1])["valid_perplexity"], 1)
         self.refuse(65, "generate", self.folder / "char", "--prefix", "tüme", mentions=["place 1", "ü"])
         drawn = self.generate("--temperature", 2, "--seed", 3, name="char")
-        self.assertEqual(len(drawn), 24)
+        # An untrained model may well draw the unknown token.
+        self.assertEqual(len(drawn.replace("<unk>", "?")), 24)
         self.refuse(64, "train", "gpt", "--data", self.text, "--validation", 0.1, mentions=["/validation of its own"])
         self.refuse(64, "train", "gpt", "--data", data, "--stratify", mentions=["stratify"])
 

@@ -29,6 +29,8 @@ struct ModulePrintingTests {
           (1): Linear(weight: [1, 1]), 1 parameter
         ), 3 parameters
         """)
-    #expect("\(MaxPool2D(3, stride: 2))" == "MaxPool2D(kernel: [3, 3], stride: [2, 2], padding: [0, 0])")
+    #expect(
+      "\(MaxPool2D(3, stride: 2))"
+        == "MaxPool2D(kernel: [3, 3], stride: [2, 2], padding: [0, 0], ceilMode: false)")
   }
 }

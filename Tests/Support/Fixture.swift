@@ -28,6 +28,8 @@ struct OperatorCase: Decodable, Sendable, CustomTestStringConvertible {
     let reduction: String?, exponent: Double?, minimum: Double?, maximum: Double?
     let transposeFirst: Bool?, transposeSecond: Bool?
     let thenReLU: Bool?, mean: [Double]?, variance: [Double]?
+    let count: Int?, reverse: Bool?, equation: String?, mode: String?, ceilMode: Bool?
+    let smoothing: Double?, weighted: Bool?, ignored: Int?, delta: Double?
   }
 
   let name, op: String

@@ -172,6 +172,77 @@ struct ErrorTests {
     },
   ]
 
+  static let everyday: [Mistake] = [
+    .init("variance", "variance", "axis 2", "[2, 3]") { ones(2, 3).variance(2) },
+    .init("sort", "sort", "axis 1", "[2]") { ones(2).sorted(1).values },
+    .init("topk of more than there are", "topk", "3 elements", "[2]") { ones(2).topk(3).values },
+    .init("topk of fewer than none", "topk", "-1") { ones(2).topk(-1).indices },
+    .init("remainder by 0", "remainder", "by 0") { Tensor([1, 2]) % 0 },
+    .init("division by 0", "floor division", "by 0") { Tensor([1, 2]).floorDivided(by: 0) },
+    .init("remainder of truth values", "remainder", "bool") { Tensor([true]) % Tensor([true]) },
+    .init("and of floats", "and", "float32") { ones(2) & ones(2) },
+    .init("not of floats", "xor", "float32") { ~ones(2) },
+    .init("or of other shapes", "or", "[2]", "[3]") { ones(2, type: .bool) | ones(3, type: .bool) },
+    .init("a mask of another shape", "mask", "[3]", "[2, 3]") { ones(2, 3)[ones(3, type: .bool)] },
+    .init("a float for a mask", "subscript", "float32") { ones(2)[ones(2)] },
+    .init("a position past the rows", "index 2", "[2, 3]") { ones(2, 3)[Tensor([0, 2])] },
+    .init("filling by a float", "maskedFill", "float32") { ones(2).maskedFill(ones(2), 0) },
+    .init("scatter past the axis", "scatter", "index 3", "[3]") { ones(3).scattered(Tensor([3]), 1, axis: 0) },
+    .init("scatter of another shape", "scatterAdd", "[2]", "[1]") {
+      ones(3).scatterAdded(Tensor([0]), ones(2), axis: 0)
+    },
+    .init("flip twice", "flip", "[0, -1]") { ones(2).flipped([0, -1]) },
+    .init("roll", "roll", "axis 1") { ones(2).rolled(1, axis: 1) },
+    .init("tile a negative number of times", "tile", "-1") { ones(2).tiled([-1]) },
+    .init("tile past memory", "expand") { ones(2).tiled([.max, .max]) },
+    .init("repeat past memory", "expand") { ones(2).repeatInterleave(.max) },
+    .init("repeat a negative number of times", "repeatInterleave", "-1") { ones(2).repeatInterleave(-1) },
+    .init("repeat by too few counts", "repeatInterleave", "[2]") { ones(2).repeatInterleave([1], axis: 0) },
+    .init("repeat by absurd counts", "repeatInterleave") { ones(2).repeatInterleave([.max, .max], axis: 0) },
+    .init("triangle of a vector", "tril", "[2]") { ones(2).tril() },
+    .init("pad by an odd number", "pad", "[1]") { ones(2).padded([1]) },
+    .init("pad more axes than there are", "pad", "[1, 1, 1, 1]") { ones(2).padded([1, 1, 1, 1]) },
+    .init("pad past memory", "pad") { ones(2).padded([.max, .max]) },
+    .init("cut more than there is", "pad", "[-2, -1]") { ones(2).padded([-2, -1]) },
+    .init("reflect more than there is", "pad", "reflect", "2") { ones(2).padded([2, 0], .reflect) },
+    .init("replicate nothing", "pad", "replicate") { ones(0).padded([1, 0], .replicate) },
+    .init("split by 0", "split", "parts of 0") { ones(2).split(0)[0] },
+    .init("split by sizes that miss some", "split", "[1, 2]") { ones(2).split([1, 2])[1] },
+    .init("split past all numbers", "split") { ones(2).split([.max, .max])[0] },
+    .init("chunks", "chunk", "-1 parts") { ones(2).chunk(-1)[0] },
+    .init("outer", "outer", "[2, 2]") { ones(2, 2).outer(ones(2)) },
+    .init("einsum of other extents", "einsum", "ij,jk", "3", "4") { Tensor.einsum("ij,jk", ones(2, 3), ones(4, 2)) },
+    .init("einsum of too few", "einsum", "2 operands") { Tensor.einsum("ij,jk", ones(2, 3)) },
+    .init("einsum of too many axes", "einsum", "ijk names 3") { Tensor.einsum("ijk", ones(2, 3)) },
+    .init("einsum of digits", "einsum", "no letter") { Tensor.einsum("i1", ones(2, 3)) },
+    .init("einsum to another axis", "einsum", "result") { Tensor.einsum("ij->k", ones(2, 3)) },
+    .init("einsum of a broken arrow", "einsum", ">") { Tensor.einsum("ij>i", ones(2, 3)) },
+    .init("einsum of two dots", "einsum", "..") { Tensor.einsum("..i", ones(2, 3)) },
+    .init("diagonal of a rectangle", "einsum", "[2, 3]") { Tensor.einsum("ii", ones(2, 3)) },
+    .init("probabilities", "binary cross-entropy", "[2]", "[3]") { ones(2).binaryCrossEntropy(ones(3)) },
+    .init("transposed kernel of other channels", "transposed convolution", "[1, 2, 3, 3]", "[3, 1, 2, 2]") {
+      ones(1, 2, 3, 3).transposeConvolved(ones(3, 1, 2, 2))
+    },
+    .init("transposed groups", "transposed convolution") {
+      ones(1, 2, 3, 3).transposeConvolved(ones(2, 1, 2, 2), groups: .min)
+    },
+    .init("output padding past the stride", "output padding [1, 0]") {
+      ones(1, 1, 3, 3).transposeConvolved(ones(1, 1, 2, 2), outputPadding: [1, 0])
+    },
+    .init("transposed to nothing", "transposed convolution", "-") {
+      ones(1, 1, 1, 1).transposeConvolved(ones(1, 1, 2, 2), padding: [2, 2])
+    },
+    .init("transposed past memory", "transposed convolution") {
+      ones(1, 1, 3, 3).transposeConvolved(ones(1, 1, 2, 2), stride: [1 << 30, 1 << 30])
+    },
+    .init("a sequence's kernel", "convolution", "3 axes") { ones(1, 1, 3).convolved1D(ones(1, 1, 1, 3)) },
+    .init("a sequence of images", "pooling", "[1, 1, 3, 3]") { ones(1, 1, 3, 3).maxPooled1D(2) },
+    .init("window rounded up and too large", "pooling", "larger") {
+      ones(1, 1, 2, 2).maxPooled([6, 6], stride: [2, 2], ceilMode: true)
+    },
+    .init("adaptive maxima of nothing", "adaptive pooling", "[0, 1]") { ones(1, 1, 3, 3).adaptiveMaxPooled([0, 1]) },
+  ]
+
   static let empties: [Mistake] = [
     .init("max of nothing", "max", "[0]") { Tensor.zeros([0]).max() },
     .init("max of an empty axis", "max", "axis 1", "[3, 0]") { Tensor.zeros([3, 0]).max(1) },
@@ -188,6 +259,9 @@ struct ErrorTests {
   @Test("Types", arguments: ErrorTests.types) func typesMistakes(_ mistake: Mistake) { mistake.check() }
   @Test("Layers and losses", arguments: ErrorTests.layers) func layersMistakes(_ mistake: Mistake) { mistake.check() }
   @Test("Sizes", arguments: ErrorTests.sizes) func sizesMistakes(_ mistake: Mistake) { mistake.check() }
+  @Test("Everyday operators", arguments: ErrorTests.everyday) func everydayMistakes(_ mistake: Mistake) {
+    mistake.check()
+  }
   @Test("Extrema of nothing", arguments: ErrorTests.empties) func emptiesMistakes(_ mistake: Mistake) {
     mistake.check()
   }

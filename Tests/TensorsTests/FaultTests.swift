@@ -128,7 +128,7 @@ private struct Fuzz {
 
   mutating func expression(_ pool: [Tensor]) -> Tensor {
     let (x, y, z) = (pool[next(pool.count)], pool[next(pool.count)], pool[next(pool.count)])
-    switch next(44) {
+    switch next(60) {
     case 0: return x + y
     case 1: return x - y
     case 2: return x * y
@@ -175,7 +175,55 @@ private struct Fuzz {
       let copy = x.copy()
       copy[odd()] = y
       return copy
-    default: return x.flattened().droppedOut(0.5)
+    case 43: return x.flattened().droppedOut(0.5)
+    default: return everyday(x, y, z)
+    }
+  }
+
+  private mutating func everyday(_ x: Tensor, _ y: Tensor, _ z: Tensor) -> Tensor {
+    switch next(36) {
+    case 0: return x.variance([odd(), odd()])
+    case 1: return x.standardDeviation(odd())
+    case 2: return x.sorted(odd(), descending: true).values
+    case 3: return x.topk(odd(), axis: odd()).values
+    case 4: return x % y
+    case 5: return x.floorDivided(by: y)
+    case 6: return x & y
+    case 7: return ~x
+    case 8: return x[y]
+    case 9: return x.maskedFill(y, 2)
+    case 10: return x.scattered(y, z, axis: odd())
+    case 11: return x.scatterAdded(y, z, axis: odd())
+    case 12: return x.flipped([odd(), odd()])
+    case 13: return x.rolled(odd(), axis: next(2) == 0 ? odd() : nil)
+    case 14: return x.tiled([next(3), next(40) == 0 ? .max : next(3)])
+    case 15: return x.repeatInterleave(next(40) == 0 ? .max : next(4) - 1, axis: odd())
+    case 16: return x.repeatInterleave([odd(), odd()], axis: odd())
+    case 17: return next(2) == 0 ? x.tril(odd()) : x.triu(odd())
+    case 18: return x.padded([next(5) - 2, next(5) - 2, next(40) == 0 ? .min : next(4) - 1, next(4) - 1])
+    case 19: return x.padded([next(4) - 1, next(4) - 1], [.reflect, .replicate, .circular][next(3)])
+    case 20: return x.split(odd(), axis: odd())[0]
+    case 21: return x.split([odd(), odd()], axis: odd())[1]
+    case 22: return x.chunk(odd(), axis: odd())[0]
+    case 23: return x.outer(y)
+    case 24: return Tensor.einsum(["ij,jk->ik", "...i,...i", "ii", "ab,bc->...", "a...->a", "ij,kj"][next(6)], x, y)
+    case 25: return Tensor.einsum(["ij->ji", "...ii->...i", "->", "a.b", ">", "aab->b"][next(6)], x)
+    case 26: return x.cumulativeProduct(odd())
+    case 27: return x.norm(order: Double(odd()), [odd()])
+    case 28:
+      return x.transposeConvolved(
+        y, stride: [odd(), 1], padding: [odd(), 0], outputPadding: [0, odd()], groups: odd())
+    case 29: return x.maxPooled([odd(), 2], stride: [2, odd()], padding: [odd(), 0], ceilMode: true)
+    case 30: return x.averagePooled([2, odd()], padding: [odd(), 0], ceilMode: true, countingPadding: next(2) == 0)
+    case 31: return x.convolved1D(y, stride: odd()).adaptiveMaxPooled1D(odd())
+    case 32: return x.crossEntropy(y, weights: next(2) == 0 ? z : nil, ignoredIndex: odd(), labelSmoothing: 0.1)
+    case 33: return x.binaryCrossEntropy(y)
+    case 34:
+      let copy = x.copy()
+      copy[y] = z
+      return copy
+    default:
+      return [x.any(), x.all([odd()]), x.isnan(), x.isfinite(), x.erf(), x.softplus(), x.round(), x.nonzero()][next(8)]
     }
   }
 }

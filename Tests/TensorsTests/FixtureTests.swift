@@ -38,6 +38,15 @@ struct FixtureTests {
   @Test("Pooling", arguments: try cases("pooling"))
   func pooling(_ fixture: OperatorCase) throws { try check(fixture, .float32) }
 
+  @Test("Order, statistics, division, logic", arguments: try cases("everyday"), floats)
+  func everyday(_ fixture: OperatorCase, dtype: DType) throws { try check(fixture, dtype) }
+
+  @Test("Arranging, masks, positions, einsum", arguments: try cases("arranging"), floats)
+  func arranging(_ fixture: OperatorCase, dtype: DType) throws { try check(fixture, dtype) }
+
+  @Test("Windows rounded up, sequences, transposed convolutions", arguments: try cases("windows"))
+  func windows(_ fixture: OperatorCase) throws { try check(fixture, .float32, relative: 1e-4, absolute: 1e-5) }
+
   /// Sums of a batch round more than single numbers.
   @Test("Normalisation", arguments: try cases("normalization"))
   func normalization(_ fixture: OperatorCase) throws {

@@ -5,7 +5,7 @@ import Tensors
 enum OperatorCalls {
   /// All of them, by the names that the fixtures give them.
   static let all: [String: OperatorCall] = [
-    elementwise, reductions, matrices, shapes, layers, normalization,
+    elementwise, reductions, matrices, shapes, layers, normalization, everyday, arranging, windows,
   ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
 
   private static let elementwise: [String: OperatorCall] = [
@@ -82,9 +82,13 @@ enum OperatorCalls {
     },
     "avgPool2d": {
       $1[0].averagePooled(
-        $0.kernel ?? [], stride: $0.stride, padding: $0.padding ?? [], countingPadding: $0.countIncludePadding ?? true)
+        $0.kernel ?? [], stride: $0.stride, padding: $0.padding ?? [], ceilMode: $0.ceilMode ?? false,
+        countingPadding: $0.countIncludePadding ?? true)
     },
-    "maxPool2d": { $1[0].maxPooled($0.kernel ?? [], stride: $0.stride, padding: $0.padding ?? []) },
+    "maxPool2d": {
+      $1[0].maxPooled(
+        $0.kernel ?? [], stride: $0.stride, padding: $0.padding ?? [], ceilMode: $0.ceilMode ?? false)
+    },
   ]
 
   private static let normalization: [String: OperatorCall] = [

@@ -112,9 +112,7 @@ enum ReportSections {
     _ network: any SequenceModel, _ file: TextFile, _ words: [String], _ kind: String?, to page: inout HTMLPage
   ) throws {
     let separator = kind == TokenKind.word.rawValue ? " " : ""
-    func text(_ tokens: some Sequence<Int>) -> String {
-      tokens.map { words.indices.contains($0) ? words[$0] : Vocabulary.unknown }.joined(separator: separator)
-    }
+    func text(_ tokens: some Sequence<Int>) -> String { file.tokenizer.decode(Array(tokens)) }
     let quotes = try (0..<3).compactMap { part -> String? in
       let start = file.count / 3 * part
       let prefix = try file.tokens(start..<min(start + 16, file.count)).map(Int.init)

@@ -11,9 +11,10 @@ public class WeightedLayer: Module {
   /// Nil for PyTorch's, uniform in ±1 / √(inputs of a unit).
   public var biasInitializer: Initializer?
 
-  init(weight: Shape, bias: Bool, weights: Initializer, biases: Initializer?) {
+  /// - Parameter outputs: of the bias; the weight's first axis unless said otherwise.
+  init(weight: Shape, outputs: Int? = nil, bias: Bool, weights: Initializer, biases: Initializer?) {
     self.weight = .parameter(weight)
-    self.bias = bias ? .parameter([weight[0]]) : nil
+    self.bias = bias ? .parameter([outputs ?? weight[0]]) : nil
     (weightInitializer, biasInitializer) = (weights, biases)
     super.init()
     initialize(StandaloneKey.next())

@@ -83,7 +83,7 @@ extension Tensor {
   }
 
   /// The view that `selections` take; the derivative is put at their places among zeros.
-  private func selecting(_ selections: [TensorSelection]) -> Tensor {
+  final func selecting(_ selections: [TensorSelection]) -> Tensor {
     attempt(as: shape.selecting(selections), isView: true) { try viewed(selections) }
   }
 
@@ -121,84 +121,6 @@ extension Tensor {
       return [result]
     }
   }
-
-  /// The slices of `axis` at the given positions, which may repeat: PyTorch's `index_select`.
-  public final func selected(_ positions: [Int], axis: Int = 0) -> Tensor {
-    attempt(as: shape.replacing(axis, by: positions.count)) { try slices(positions, axis) }
-  }
-
-  private final func slices(_ positions: [Int], _ axis: Int) throws -> Tensor {
-    let axis = try shape.axis(axis, for: "select")
-    if let bad = positions.first(where: { !(0..<shape[axis]).contains($0) }) {
-      throw TensorError("select", "index \(bad) is outside of axis \(axis) of shape \(shape)")
-    }
-    let source = packed()
-    var extents = shape.extents
-    extents[axis] = positions.count
-    let result = try Tensor(uninitialized: Shape(extents), dtype)
-    let (outer, inner) = (shape.extents[..<axis].reduce(1, *), shape.extents[(axis + 1)...].reduce(1, *))
-    let bytes = inner * dtype.byteCount
-    let (from, to) = (try source.pointer(UInt8.self), try result.pointer(UInt8.self))
-    for block in 0..<(bytes == 0 || positions.isEmpty ? 0 : outer) {
-      for (index, position) in positions.enumerated() {
-        let target = to + (block * positions.count + index) * bytes
-        target.update(from: from + (block * shape[axis] + position) * bytes, count: bytes)
-      }
-    }
-    let whole = shape
-    return result.recorded(
-      [self], function: "selected", as: TracedOperation("Gather", ["axis": .int(axis), "indices": .ints(positions)])
-    ) { gradient in
-      let sum = Tensor.zeros(whole, gradient.dtype)
-      for (index, position) in positions.enumerated() {
-        let all = [TensorSelection](repeating: .all, count: axis)
-        let target = sum.selecting(all + [.one(position)])
-        target.assign(target + gradient.selecting(all + [.one(index)]))
-      }
-      return [sum]
-    }
-  }
-
-  /// `result[i][j] = self[i][indices[i][j]]` along `axis`, for index tensors of the same rank: PyTorch's `gather`.
-  /// The derivative is added at the places that were taken.
-  public final func gathered(_ indices: Tensor, axis: Int) -> Tensor {
-    attempt(indices, as: indices.shape) { try picked(at: indices, axis) }
-  }
-
-  private final func picked(at indices: Tensor, _ axis: Int) throws -> Tensor {
-    let axis = try shape.axis(axis, for: "gather")
-    guard indices.rank == rank, indices.shape.indices.allSatisfy({ $0 == axis || indices.shape[$0] <= shape[$0] })
-    else {
-      throw TensorError("gather", "indices of shape \(indices.shape) for a tensor of shape \(shape)")
-    }
-    guard !indices.dtype.isFloat, indices.dtype != .bool else {
-      throw TensorError("gather", "indices \(indices.shape) are \(indices.dtype), not integers")
-    }
-    let positions = try indices.values(as: Int64.self)
-    if let bad = positions.first(where: { $0 < 0 || $0 >= shape[axis] }) {
-      throw TensorError("gather", "index \(bad) is outside of axis \(axis) of shape \(shape)")
-    }
-    let offsets = gatherOffsets(positions, indices.shape, axis)
-    let result = try dtype.perform(PickElements(source: packed(), offsets: offsets, shape: indices.shape))
-    let whole = shape
-    return result.recorded(
-      [self], function: "gathered", as: TracedOperation("GatherElements", ["axis": .int(axis)]), with: [indices]
-    ) { gradient in
-      let sum = Tensor.zeros(whole, gradient.dtype)
-      try gradient.dtype.perform(AddElements(target: sum, offsets: offsets, values: gradient.packed()))
-      return [sum]
-    }
-  }
-
-  /// Where in row-major order each gathered element lies.
-  private func gatherOffsets(_ positions: [Int64], _ taken: Shape, _ axis: Int) -> [Int] {
-    let (mine, theirs) = (shape.rowMajorStrides, taken.rowMajorStrides)
-    return positions.indices.map { flat in
-      var offset = Int(positions[flat]) * mine[axis]
-      for other in taken.indices where other != axis { offset += flat / theirs[other] % taken[other] * mine[other] }
-      return offset
-    }
-  }
 }
 
 extension TracedOperation {
@@ -225,27 +147,5 @@ extension TracedOperation {
         "starts": .ints(starts), "ends": .ints(ends), "axes": .ints(axes), "steps": .ints(steps),
         "squeezed": .ints(squeezed),
       ])
-  }
-}
-
-private struct PickElements: TypedAction {
-  let source: Tensor
-  let offsets: [Int]
-  let shape: Shape
-
-  func run<T: Element>(_ type: T.Type) throws -> Tensor {
-    let from = try source.pointer(T.self)
-    return Tensor(offsets.map { from[$0] }, shape: shape)
-  }
-}
-
-private struct AddElements: TypedAction {
-  let target: Tensor
-  let offsets: [Int]
-  let values: Tensor
-
-  func run<T: Element>(_ type: T.Type) throws {
-    let (sum, addend) = (try target.pointer(T.self), try values.pointer(T.self))
-    for (index, offset) in offsets.enumerated() { sum[offset] = T.adding(sum[offset], addend[index]) }
   }
 }

@@ -3,67 +3,71 @@ import Kernels
 extension Tensor {
   /// The maximum of each window of `[batch, channels, height, width]`, NaN where one is in it; its derivative goes to the
   /// maximum's place.
-  public final func maxPooled(_ kernel: [Int], stride: [Int]? = nil, padding: [Int] = [0, 0]) -> Tensor {
-    pooled(.maximum, kernel, stride ?? kernel, padding)
-  }
-
-  /// The mean of each window, padded zeros counted or not; its derivative is spread evenly over the window.
-  public final func averagePooled(
-    _ kernel: [Int], stride: [Int]? = nil, padding: [Int] = [0, 0], countingPadding: Bool = true
+  ///
+  /// - Parameters:
+  ///   - kernel: the window's height and width.
+  ///   - stride: how far it moves; by its own size unless said otherwise.
+  ///   - padding: what is put around the image; never the maximum.
+  ///   - ceilMode: whether windows that begin in the image and end behind it are there, too: PyTorch's `ceil_mode`.
+  public final func maxPooled(
+    _ kernel: [Int], stride: [Int]? = nil, padding: [Int] = [0, 0], ceilMode: Bool = false
   ) -> Tensor {
-    pooled(countingPadding || padding == [0, 0] ? .average : .averageInside, kernel, stride ?? kernel, padding)
+    pooled(.maximum, kernel, stride ?? kernel, padding, ceilMode)
   }
 
-  /// The mean of each of `outputs` windows each way, window i from `⌊i n / outputs⌋` to `⌈(i + 1) n / outputs⌉`.
-  public final func adaptivelyAveraged(_ outputs: [Int]) -> Tensor {
-    attempt(as: rank == 4 && outputs.count == 2 ? Shape(Array(shape.prefix(2)) + outputs) : nil) {
-      try averaged(to: outputs)
+  /// The mean of each window, padded zeros counted or not; its derivative is spread evenly over the window. What a window of
+  /// `ceilMode` has behind image and padding does not count.
+  public final func averagePooled(
+    _ kernel: [Int], stride: [Int]? = nil, padding: [Int] = [0, 0], ceilMode: Bool = false,
+    countingPadding: Bool = true
+  ) -> Tensor {
+    pooled(
+      countingPadding || padding == [0, 0] ? .average : .averageInside, kernel, stride ?? kernel, padding, ceilMode)
+  }
+
+  private final func pooled(
+    _ kind: Pooling, _ kernel: [Int], _ stride: [Int], _ padding: [Int], _ ceilMode: Bool
+  ) -> Tensor {
+    attempt(as: pooledShape(kernel, stride, padding, ceilMode)) {
+      guard ceilMode else { return try pooling(kind, kernel, stride, padding) }
+      try checkPooling(kernel, stride, padding)
+      let windows = (0..<2).map { WindowsRoundedUp(shape[2 + $0], kernel[$0], stride[$0], padding[$0]) }
+      if windows.contains(where: { $0.count == 0 }) || windows.allSatisfy({ $0.overhang == 0 }) {
+        return try pooling(kind, kernel, stride, padding)
+      }
+      return try pooling(kind, kernel, stride, padding, windows)
     }
   }
 
-  private final func averaged(to outputs: [Int]) throws -> Tensor {
-    guard rank == 4, outputs.count == 2, outputs.min() ?? 0 > 0, outputs.max() ?? 0 <= 1 << 20 else {
-      throw TensorError("adaptive pooling", "shape \(shape) to \(outputs)")
+  /// Windows that end behind the padding, of a larger image.
+  private final func pooling(
+    _ kind: Pooling, _ kernel: [Int], _ stride: [Int], _ padding: [Int], _ windows: [WindowsRoundedUp]
+  ) throws -> Tensor {
+    let larger = [0, windows[1].overhang, 0, windows[0].overhang]
+    if kind == .maximum {
+      return try padded(larger, .constant(-.infinity)).pooling(.maximum, kernel, stride, padding)
     }
-    let extents = Array(shape.suffix(2))
-    // The kernels of pooling add a window in one chain of float32, good for small ones.
-    let window = zip(extents, outputs).map { $0 / $1 }
-    if extents.min() ?? 0 > 0, zip(extents, outputs).allSatisfy({ $0 % $1 == 0 }), window[0] <= 64 / window[1] {
-      return averagePooled(window)
-    }
-    return windowMeans(2, outputs[0]).windowMeans(3, outputs[1])
-  }
-
-  /// The means of adaptive windows along one axis. Each is taken of its own elements alone, so that an infinity or NaN is in
-  /// no mean but its windows'.
-  private final func windowMeans(_ axis: Int, _ outputs: Int) -> Tensor {
-    let inputs = shape[axis]
-    let means = (0..<outputs).map { output in
-      let end = ((output + 1) * inputs + outputs - 1) / outputs
-      let window = TensorSelection.range(start: output * inputs / outputs, end: end, step: 1)
-      let part = axis == 2 ? self[.all, .all, window] : self[.all, .all, .all, window]
-      return part.mean(axis, keepingAxes: true)
-    }
-    return .concatenate(means, axis: axis)
-  }
-
-  private final func pooled(_ kind: Pooling, _ kernel: [Int], _ stride: [Int], _ padding: [Int]) -> Tensor {
-    attempt(as: pooledShape(kernel, stride, padding)) { try pooling(kind, kernel, stride, padding) }
+    let means = try padded(larger).pooling(.average, kernel, stride, padding)
+    let counts = windows.map { $0.counts(withPadding: kind == .average) }
+    let size = Double(kernel[0]) * Double(kernel[1])
+    let factors = counts[0].flatMap { rows in counts[1].map { Float(size / (rows * $0)) } }
+    return means * Tensor(factors, shape: [counts[0].count, counts[1].count])
   }
 
   /// The result's shape, and about that where this does not fit.
-  private final func pooledShape(_ kernel: [Int], _ stride: [Int], _ padding: [Int]) -> Shape {
+  private final func pooledShape(_ kernel: [Int], _ stride: [Int], _ padding: [Int], _ ceilMode: Bool) -> Shape {
     guard rank == 4, [kernel, stride, padding].allSatisfy({ $0.count == 2 }) else { return shape }
     let pixels = (0..<2).map { way in
       let places = shape[2 + way] &+ 2 &* padding[way] &- kernel[way]
+      if ceilMode, (try? checkPooling(kernel, stride, padding)) != nil {
+        return Swift.max(WindowsRoundedUp(shape[2 + way], kernel[way], stride[way], padding[way]).count, 1)
+      }
       return places < 0 || stride[way] < 1 ? 1 : places / stride[way] + 1
     }
     return Shape(Array(shape.prefix(2)) + pixels)
   }
 
-  private final func pooling(
-    _ kind: Pooling, _ kernel: [Int], _ stride: [Int], _ padding: [Int]
-  ) throws -> Tensor {
+  private final func checkPooling(_ kernel: [Int], _ stride: [Int], _ padding: [Int]) throws {
     guard rank == 4, dtype == .float32 else {
       throw TensorError("pooling", "needs float32 [batch, channels, height, width], not \(dtype) \(shape)")
     }
@@ -75,6 +79,12 @@ extension Tensor {
     guard largest <= Int32.max, shape.extents.dropFirst().allSatisfy({ $0 > 0 }) else {
       throw TensorError("pooling", "extents of 0 or past 2³¹: input \(shape), kernel \(kernel), stride \(stride)")
     }
+  }
+
+  private final func pooling(
+    _ kind: Pooling, _ kernel: [Int], _ stride: [Int], _ padding: [Int]
+  ) throws -> Tensor {
+    try checkPooling(kernel, stride, padding)
     var extents = PoolingShape(
       batch: shape[0], channels: shape[1], inHeight: shape[2], inWidth: shape[3], kernel: kernel, stride: stride,
       padding: padding)
@@ -115,5 +125,33 @@ extension TracedOperation {
     ]
     if kind != .maximum { settings["count_include_pad"] = .int(kind == .average ? 1 : 0) }
     return TracedOperation(kind == .maximum ? "MaxPool" : "AveragePool", settings)
+  }
+}
+
+/// The windows along an axis of which the last may end behind the padding.
+private struct WindowsRoundedUp {
+  private let extent, kernel, stride, padding: Int
+  /// How many there are: none where one is larger than the padded image by its stride.
+  let count: Int
+  /// How much the last one has behind the padding.
+  let overhang: Int
+
+  /// Of extents that `checkPooling` has seen.
+  init(_ extent: Int, _ kernel: Int, _ stride: Int, _ padding: Int) {
+    (self.extent, self.kernel, self.stride, self.padding) = (extent, kernel, stride, padding)
+    let span = extent + 2 * padding - kernel
+    let rounded = span <= -stride ? 0 : (span + stride - 1) / stride + 1
+    // One that begins in the padding behind the image has nothing to look at.
+    count = rounded > 0 && (rounded - 1) * stride >= extent + padding ? rounded - 1 : rounded
+    overhang = max((count - 1) * stride - span, 0)
+  }
+
+  /// How many samples each window counts.
+  func counts(withPadding: Bool) -> [Double] {
+    (0..<count).map { index in
+      let start = index * stride - padding
+      let end = min(start + kernel, extent + (withPadding ? padding : 0))
+      return Double(end - (withPadding ? start : max(start, 0)))
+    }
   }
 }

@@ -122,25 +122,8 @@ extension Tensor {
       .reshaped(plan.resultShape).traced([self], as: .reduction(largest ? "ArgMax" : "ArgMin", [axis], keepingAxes))
   }
 
-  /// Running sums along `axis`; the derivative is the running sum of the derivatives from the end. Integers give int64.
-  public final func cumulativeSum(_ axis: Int) -> Tensor {
-    attempt(as: nil, Swift.max(dtype, .int64)) {
-      let axis = try shape.axis(axis, for: "cumulativeSum")
-      return try runningSum(axis, fromEnd: false).recorded(
-        [self], as: TracedOperation("CumSum", ["axis": .int(axis)])
-      ) { [try $0.runningSum(axis, fromEnd: true)] }
-    }
-  }
-
-  /// Not recorded.
-  private final func runningSum(_ axis: Int, fromEnd: Bool) throws -> Tensor {
-    let source = to(Swift.max(dtype, .int64)).packed()
-    let plan = try Reduction(shape, [axis], true, "cumulativeSum")
-    return try source.dtype.perform(RunningSum(source: source, plan: plan, fromEnd: fromEnd))
-  }
-
   /// The elements as `[outer, count, inner]` in row-major order, the middle axis to be reduced.
-  fileprivate final func arranged(_ plan: Reduction) -> Tensor {
+  final func arranged(_ plan: Reduction) -> Tensor {
     plan.order.map { self.detached().permuted($0).packed() } ?? packed()
   }
 }
@@ -154,7 +137,7 @@ extension TracedOperation {
 }
 
 /// How a reduction over axes becomes one over the middle axis of `[outer, count, inner]`.
-private struct Reduction {
+struct Reduction {
   var outer = 1
   var count = 1
   var inner = 1
@@ -222,35 +205,6 @@ private struct SumAction: TypedAction {
     } else {
       ColumnSum.sum(outer: plan.outer, count: plan.count, inner: plan.inner, input, into: result)
     }
-  }
-}
-
-private struct RunningSum: TypedAction {
-  let source: Tensor
-  let plan: Reduction
-  let fromEnd: Bool
-
-  func run<T: Element>(_ type: T.Type) throws -> Tensor {
-    let result = try Tensor(uninitialized: source.shape, T.dtype)
-    let (from, to) = (try source.pointer(T.self), try result.pointer(T.self))
-    for outer in 0..<(plan.inner == 0 ? 0 : plan.outer) {
-      for inner in 0..<plan.inner {
-        let start = outer * plan.count * plan.inner + inner
-        // Floats are added up in float64, as in PyTorch: a long walk of float32 loses what is small.
-        var (whole, real) = (T.zero, 0.0)
-        for step in 0..<plan.count {
-          let place = start + (fromEnd ? plan.count - 1 - step : step) * plan.inner
-          if T.dtype.isFloat {
-            real += from[place].asDouble
-            to[place] = T(converting: real)
-          } else {
-            whole = T.adding(whole, from[place])
-            to[place] = whole
-          }
-        }
-      }
-    }
-    return result
   }
 }
 

@@ -41,41 +41,6 @@ extension Tensor {
     return total.reshaped(Shape(shape.indices.filter { !reduced.contains($0) }.map { shape[$0] }))
   }
 
-  /// `-ln softmax(x)[label]` for each row of `[batch, classes]`, `[batch]`; labels int32 or int64 `[batch]`.
-  /// Derivative `softmax - onehot(label)`, computed together with the value.
-  public final func crossEntropy(_ labels: Tensor) -> Tensor {
-    attempt(labels, as: Shape(Array(shape.prefix(1)))) { try labelLosses(labels) }
-  }
-
-  private final func labelLosses(_ labels: Tensor) throws -> Tensor {
-    guard rank == 2, dtype.isFloat, labels.shape == [shape[0]], !labels.dtype.isFloat else {
-      throw TensorError(
-        "cross-entropy",
-        "needs logits [batch, classes] and integer labels [batch], not \(shape) and \(labels.dtype) \(labels.shape)")
-    }
-    let classes = try labels.values(as: Int64.self)
-    if let row = classes.firstIndex(where: { $0 < 0 || $0 >= shape[1] }) {
-      throw TensorError("cross-entropy", "label \(classes[row]) in row \(row), but there are \(shape[1]) classes")
-    }
-    let (shifted, powers) = try powersOfRows()
-    let sums = powers.sum(-1, keepingAxes: true)
-    let losses = try Tensor(uninitialized: [shape[0]], dtype)
-    try dtype.perform(LabelLosses(shifted: shifted, sums: sums, classes: classes, losses: losses))
-    return losses.recorded([self], needing: labels, function: "crossEntropy") { gradient in
-      let derivative = powers * (gradient.unsqueezed(1) / sums)
-      let places = labels.unsqueezed(1)
-      try derivative.addAt(places, -1, scaledBy: gradient)
-      return [derivative]
-    }
-  }
-
-  /// Adds `factor · scale[row]` to one element of each row. Not recorded.
-  private final func addAt(_ places: Tensor, _ factor: Double, scaledBy scale: Tensor) throws {
-    let columns = try places.values(as: Int64.self)
-    let scales = try scale.values(as: Double.self)
-    try dtype.perform(AddInRows(target: self, columns: columns, values: scales.map { $0 * factor }))
-  }
-
   /// `exp(x - max x)` along the last axis, divided by its sum. Not recorded.
   private final func exponentialShares() throws -> Tensor {
     let (_, powers) = try powersOfRows()
@@ -83,7 +48,7 @@ extension Tensor {
   }
 
   /// `x - max x` along the last axis, and `exp` of that. Not recorded.
-  private final func powersOfRows() throws -> (shifted: Tensor, powers: Tensor) {
+  final func powersOfRows() throws -> (shifted: Tensor, powers: Tensor) {
     let source = to(floatType).packed()
     let columns = shape.last ?? 1
     if columns == 0 { throw TensorError("softmax", "the last axis of shape \(shape) is empty") }
@@ -97,34 +62,5 @@ extension Tensor {
     }
     let shifted = source - largest
     return (shifted, shifted.exp())
-  }
-}
-
-private struct LabelLosses: TypedAction {
-  /// `x - max x` of each row, and the sum of its powers.
-  let shifted, sums: Tensor
-  let classes: [Int64]
-  let losses: Tensor
-
-  func run<T: Element>(_ type: T.Type) throws {
-    let logarithms = sums.log()
-    let (from, totals, to) = (try shifted.pointer(T.self), try logarithms.pointer(T.self), try losses.pointer(T.self))
-    for (row, label) in classes.enumerated() {
-      to[row] = T.subtracting(totals[row], from[row * shifted.shape[1] + Int(label)])
-    }
-  }
-}
-
-private struct AddInRows: TypedAction {
-  let target: Tensor
-  let columns: [Int64]
-  let values: [Double]
-
-  func run<T: Element>(_ type: T.Type) throws {
-    let base = try target.pointer(T.self)
-    for (row, column) in columns.enumerated() {
-      let place = base + row * target.shape[1] + Int(column)
-      place.pointee = T.adding(place.pointee, T(converting: values[row]))
-    }
   }
 }

@@ -10,8 +10,7 @@ public protocol StatisticsExchange: Sendable {
 /// What a training knows about the forward pass that is going on: its samples, so that random layers draw by sample rather
 /// than by place or order, and who holds the rest of the batch, for layers whose statistics are of the whole.
 public final class ForwardScope: Sendable {
-  @TaskLocal private static var current: ForwardScope?
-  private static let unscopedCalls = Atomic<Int>(0)
+  @TaskLocal fileprivate static var current: ForwardScope?
 
   let seed: UInt64
   let time: Int
@@ -49,8 +48,8 @@ public final class ForwardScope: Sendable {
   /// A key per row for the next random layer of the pass. Outside of a scope each call has numbers of its own.
   static func keys(_ purpose: RandomKey.Purpose, rows: Int) throws -> [RandomKey] {
     guard let scope = current else {
-      let call = unscopedCalls.add(1, ordering: .relaxed).newValue
-      return (0..<rows).map { RandomKey(seed: 0, purpose, layer: call & 0xFF_FFFF, time: -1, sample: $0) }
+      let (seed, call) = RandomStream.ofThread.next()
+      return (0..<rows).map { RandomKey(seed: seed, purpose, layer: call & 0xFF_FFFF, time: -1, sample: $0) }
     }
     guard scope.samples.count == rows else {
       throw TensorError("random layer", "a batch of \(rows) rows in a pass over \(scope.samples.count) samples")
@@ -58,6 +57,24 @@ public final class ForwardScope: Sendable {
     let layer = scope.layers.add(1, ordering: .relaxed).newValue
     return scope.samples.map { RandomKey(seed: scope.seed, purpose, layer: layer, time: scope.time, sample: $0) }
   }
+
+  fileprivate func key(_ purpose: RandomKey.Purpose) -> RandomKey {
+    let layer = layers.add(1, ordering: .relaxed).newValue
+    return RandomKey(seed: seed, purpose, layer: layer, time: time, sample: RandomKey.ofNoSample)
+  }
+}
+
+extension RandomKey {
+  /// The key that is taken where none is given: the next of the thread's generator (`Tensor.manualSeed`). In a forward pass of a
+  /// training it is a function of seed, step and layer alone, so that all slices of a batch and all ranks get the same numbers.
+  public static func next(_ purpose: Purpose = .general) -> RandomKey {
+    if let scope = ForwardScope.current { return scope.key(purpose) }
+    let (seed, call) = RandomStream.ofThread.next()
+    return RandomKey(seed: seed, purpose, layer: 0xFF_FFFF, time: call, sample: ofNoSample)
+  }
+
+  /// In place of a sample's number.
+  fileprivate static let ofNoSample = -2
 }
 
 extension Tensor {

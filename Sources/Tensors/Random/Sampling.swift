@@ -1,8 +1,11 @@
 import Kernels
 
 extension Tensor {
-  /// Float32 numbers evenly in `low..<high`.
-  public static func uniform(_ shape: Shape, _ low: Double = 0, _ high: Double = 1, key: RandomKey) -> Tensor {
+  /// Float32 numbers evenly in `low..<high`. As in all of these the numbers are a function of the key; without one they are the
+  /// next of the generator that `manualSeed` sets.
+  public static func uniform(
+    _ shape: Shape, _ low: Double = 0, _ high: Double = 1, key: RandomKey = .next()
+  ) -> Tensor {
     let result = Tensor(uninitializedFloats: shape)
     result.change {
       let target = try result.pointer(Float.self)
@@ -16,7 +19,7 @@ extension Tensor {
 
   /// Float32 numbers of a normal distribution (Box and Muller).
   public static func normal(
-    _ shape: Shape, mean: Double = 0, standardDeviation: Double = 1, key: RandomKey
+    _ shape: Shape, mean: Double = 0, standardDeviation: Double = 1, key: RandomKey = .next()
   ) -> Tensor {
     let result = Tensor(uninitializedFloats: shape)
     result.change { try result.fillNormal(mean, standardDeviation, key) }
@@ -50,8 +53,22 @@ extension Tensor {
     }
   }
 
+  /// Whole numbers evenly in `low..<high`: int64.
+  public static func integers(_ shape: Shape, _ low: Int, _ high: Int, key: RandomKey = .next()) -> Tensor {
+    let (count, overflow) = high.subtractingReportingOverflow(low)
+    guard count > 0, !overflow else {
+      return Tensor(fault: TensorError("integers", "from \(low) to below \(high)"), shape, .int64)
+    }
+    let result = zeros(shape, .int64)
+    result.change {
+      let target = try result.pointer(Int64.self)
+      for i in 0..<result.elementCount { target[i] = Int64(low + key.bounded(count, draw: i)) }
+    }
+    return result
+  }
+
   /// 1 with the given probability, else 0; float32.
-  public static func bernoulli(_ shape: Shape, probability: Double, key: RandomKey) -> Tensor {
+  public static func bernoulli(_ shape: Shape, probability: Double, key: RandomKey = .next()) -> Tensor {
     guard (0...1).contains(probability) else {
       let error = TensorError("bernoulli", "probability \(probability) is not in 0…1")
       return Tensor(fault: error, shape, .float32)
@@ -60,7 +77,7 @@ extension Tensor {
   }
 
   /// How often each outcome comes up in `draws` draws with the given probabilities; float32 of the same length.
-  public static func multinomial(draws: Int, probabilities: [Double], key: RandomKey) -> Tensor {
+  public static func multinomial(draws: Int, probabilities: [Double], key: RandomKey = .next()) -> Tensor {
     let total = probabilities.reduce(0, +)
     guard draws >= 0, total > 0, total.isFinite, probabilities.allSatisfy({ $0 >= 0 }) else {
       let error = TensorError("multinomial", "\(draws) draws with probabilities \(probabilities)")
@@ -81,7 +98,7 @@ extension Tensor {
 
   /// The same for each of several groups of draws, `[groups, outcomes]`.
   public static func multinomial(
-    draws: Int, probabilities: [Double], groups: Int, key: RandomKey
+    draws: Int, probabilities: [Double], groups: Int, key: RandomKey = .next()
   ) -> Tensor {
     guard groups > 0 else {
       return Tensor(fault: TensorError("multinomial", "\(groups) groups of draws"), [0, probabilities.count], .float32)
@@ -95,7 +112,7 @@ extension Tensor {
   }
 
   /// `0..<count` in random order; int64.
-  public static func permutation(_ count: Int, key: RandomKey) -> Tensor {
+  public static func permutation(_ count: Int, key: RandomKey = .next()) -> Tensor {
     guard count >= 0, count <= Int32.max else {
       let error = TensorError("permutation", "of \(count) numbers, not of 0 to \(Int32.max)")
       return Tensor(fault: error, [Swift.max(count, 0)], .int64)
