@@ -15,11 +15,8 @@ public struct RowNormalization: Sendable {
     (self.rows, self.width, self.isCentred, self.epsilon) = (rows, width, isCentred, epsilon)
   }
 
-  /// `output = (input - mean) · inverse · weight + bias`.
-  ///
-  /// - Parameters:
-  ///   - weight, bias: `[width]`; nil for 1 and 0. A bias needs a weight.
-  ///   - statistics: `2 · rows` elements, for the gradient: means, then inverses.
+  /// `output = (input - mean) · inverse · weight + bias`, weight and bias `[width]` or nil for 1 and 0; a bias needs a weight. Of
+  /// `2 · rows` elements of statistics, for the gradient, the first are means, then come inverses.
   public func normalize(
     _ input: ConstantFloats, weight: ConstantFloats?, bias: ConstantFloats?, into output: Floats, statistics: Floats
   ) {

@@ -44,6 +44,9 @@ public enum Zoo {
     image("resnet18", side: 96, .recipe(batchSize: 256, learningRate: 0.05)) {
       resNet18(classes: $0.classes, channels: $0.channels)
     },
+    image("densenet", side: 96, .recipe(batchSize: 256, learningRate: 0.1)) {
+      denseNet(classes: $0.classes, channels: $0.channels)
+    },
     ModelEntry(
       "sine-mlp", .regression, inputShape: [4],
       recipe: .recipe(epochs: 5, batchSize: 16, learningRate: 0.01, optimizer: .adam)
@@ -57,6 +60,11 @@ public enum Zoo {
     gptEntry,
     pairs("seq2seq") { seq2Seq($0) },
     pairs("seq2seq-attention") { seq2SeqWithAttention($0) },
+    pairs("transformer", sizes: .transformer(width: 32, heads: 4, hidden: 64), epochs: 200) { transformer($0) },
+    image(
+      "vit", side: 96, sizes: .transformer(width: 512, heads: 8, hidden: 2048),
+      .recipe(batchSize: 128, learningRate: 0.1)
+    ) { visionTransformer($0) },
   ]
 
   /// The model of a name that `models` lists; nil for any other.
@@ -64,10 +72,13 @@ public enum Zoo {
 
   /// Images of Fashion-MNIST, as they are or resized.
   private static func image(
-    _ name: String, side: Int? = nil, _ recipe: Configuration, _ make: @escaping @Sendable (ModelSizes) -> Module
+    _ name: String, side: Int? = nil, sizes: ModelSizes = ModelSizes(), _ recipe: Configuration,
+    _ make: @escaping @Sendable (ModelSizes) -> Module
   ) -> ModelEntry {
     ModelEntry(
-      name, .classification, inputShape: [1, side ?? 28, side ?? 28], resizes: side != nil, recipe: recipe, make: make)
+      name, .classification, inputShape: [1, side ?? 28, side ?? 28], resizes: side != nil, sizes: sizes,
+      recipe: recipe,
+      make: make)
   }
 
   /// Images of Fashion-MNIST, rows of a table, or samples of any other shape.
@@ -102,12 +113,24 @@ public enum Zoo {
     return ModelEntry("gpt", .language, inputShape: [64], sizes: sizes, recipe: recipe) { gpt($0) }
   }
 
-  /// The book's chapters on sequence to sequence learning: 300 epochs over the first 600 pairs of English and French.
-  private static func pairs(_ name: String, _ make: @escaping @Sendable (ModelSizes) -> Module) -> ModelEntry {
-    var sizes = ModelSizes()
+  /// The book's chapters on sequence to sequence learning: epochs over the first 600 pairs of English and French.
+  private static func pairs(
+    _ name: String, sizes: ModelSizes = ModelSizes(), epochs: Int = 300,
+    _ make: @escaping @Sendable (ModelSizes) -> Module
+  ) -> ModelEntry {
+    var sizes = sizes
     (sizes.vocabulary, sizes.targetVocabulary) = (188, 201)
     let recipe = Configuration.recipe(
-      epochs: 300, batchSize: 64, learningRate: 0.005, optimizer: .adam, clipNorm: 1)
+      epochs: epochs, batchSize: 64, learningRate: 0.005, optimizer: .adam, clipNorm: 1)
     return ModelEntry(name, .translation, inputShape: [10], sizes: sizes, recipe: recipe, make: make)
+  }
+}
+
+extension ModelSizes {
+  /// The book's two blocks, with dropout of a tenth.
+  fileprivate static func transformer(width: Int, heads: Int, hidden: Int) -> ModelSizes {
+    var sizes = ModelSizes()
+    (sizes.width, sizes.heads, sizes.hidden, sizes.layers, sizes.dropout) = (width, heads, [hidden], 2, 0.1)
+    return sizes
   }
 }

@@ -102,3 +102,11 @@ extension VisionTransformer: CustomReflectable {
     return Mirror(self, children: pieces)
   }
 }
+
+/// The book's vision Transformer: images of 96 pixels in patches of 16, two blocks of 512 numbers, or of other sizes.
+/// `[batch, 1, 96, 96]` to `[batch, 10]`.
+public func visionTransformer(_ sizes: ModelSizes) -> VisionTransformer {
+  VisionTransformer(
+    side: 96, patch: 16, width: sizes.width, hidden: sizes.hidden?.first ?? 4 * sizes.width, heads: sizes.heads ?? 8,
+    layers: sizes.layers ?? 2, dropout: sizes.dropout ?? 0.1, classes: sizes.classes, channels: sizes.channels)
+}

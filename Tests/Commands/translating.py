@@ -14,13 +14,15 @@ class Translating(CommandTest):
         test = cls()
         cls.pairs = cls.folder / "pairs.h5"
         test.succeed("convert", "pairs", source, "--output", cls.pairs, "--steps", 6)
-        cls.plain, cls.attending = cls.folder / "plain", cls.folder / "attending"
-        for model, name in (("seq2seq", cls.plain), ("seq2seq-attention", cls.attending)):
+        cls.plain, cls.attending, cls.heads = cls.folder / "plain", cls.folder / "attending", cls.folder / "heads"
+        sizes = ("--layers", 1, "--heads", 2, "--width", 16, "--hidden", 24, "--dropout", 0)
+        for model, name, options in (
+            ("seq2seq", cls.plain, ()), ("seq2seq-attention", cls.attending, ()), ("transformer", cls.heads, sizes)):
             test.succeed("train", model, "--data", cls.pairs, "--epochs", 300, "--checkpoint", name, "--checkpoint-every",
-                "100epochs")
+                "100epochs", *options)
 
     def test_learnt_sentences(self):
-        for name in (self.plain, self.attending):
+        for name in (self.plain, self.attending, self.heads):
             for options in ([], ["--beam", 4], ["--beam", 3, "--length-penalty", 0]):
                 shown = self.succeed("translate", name, *options, "go .", "I lost.", "he is calm .")
                 self.assertEqual(
@@ -44,7 +46,8 @@ class Translating(CommandTest):
     def test_heat_map(self):
         for name, start in (("look.svg", b"<?xml"), ("look.png", b"\x89PNG")):
             picture = self.folder / name
-            self.succeed("translate", self.attending, "he is calm .", "--attention", picture)
+            model = self.attending if name == "look.svg" else self.heads
+            self.succeed("translate", model, "he is calm .", "--attention", picture)
             self.assertTrue(picture.read_bytes().startswith(start))
         shown = (self.folder / "look.svg").read_text()
         for word in ("he", "calm", "il", "calme", "&lt;eos>"):
@@ -54,6 +57,13 @@ class Translating(CommandTest):
         self.refuse(64, "translate", self.attending, "go .", "go .", "--attention", never, mentions=["--attention"])
         self.refuse(64, "translate", self.attending, "go .", "--attention", self.folder / "x.jpg", mentions=[".svg or .png"])
         self.assertFalse(never.exists())
+
+    def test_bad_sizes(self):
+        for options, wanted in (
+            (["--heads", 5], ["heads is 5", "must divide the width, 32"]), (["--heads", 0], ["heads is 0"]),
+            (["--layers", 0], ["layers is 0"]), (["--dropout", 1], ["dropout is 1"]), (["--hidden", "0"], ["hidden is '0'"])):
+            self.refuse(64, "train", "transformer", "--data", self.pairs, *options, mentions=wanted)
+        self.refuse(64, "train", "seq2seq", "--data", self.pairs, "--heads", 2, mentions=["heads is not for seq2seq"])
 
     def test_bad_sentences(self):
         for sentence in ("", "  ", "\u202f"):

@@ -9,7 +9,7 @@ import Zoo
 /// images are compared by the tests of commands, in a release build: the naive loops are slow in this one.
 @Suite("Backends on whole models")
 struct BackendTests {
-  private static let large: Set = ["alexnet", "vgg11", "nin", "googlenet", "resnet18"]
+  private static let large: Set = ["alexnet", "vgg11", "nin", "googlenet", "resnet18", "densenet", "vit"]
   private static let entries = Zoo.models.filter { !large.contains($0.name) }
 
   @Test("One step against the reference", arguments: entries.map(\.name), [BackendName.native, .onednn])

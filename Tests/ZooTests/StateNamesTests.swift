@@ -47,7 +47,7 @@ import Zoo
   }
 }
 
-/// As the first version wrote them.
+/// As the first version wrote them; those behind vgg11 as the book's PyTorch code has them.
 private let stateNames = """
   @alexnet 0.bias:96 0.weight:96x1x11x11 10.bias:256 10.weight:256x384x3x3 14.bias:4096 14.weight:4096x6400
   17.bias:4096 17.weight:4096x4096 20.bias:10 20.weight:10x4096 3.bias:256 3.weight:256x96x5x5 6.bias:384
@@ -158,4 +158,77 @@ private let stateNames = """
   2.2.weight:64x64x3x3 3.0.bias:128 3.0.weight:128x64x3x3 3.2.bias:128 3.2.weight:128x128x3x3 4.0.bias:128
   4.0.weight:128x128x3x3 4.2.bias:128 4.2.weight:128x128x3x3 6.bias:4096 6.weight:4096x6272 9.bias:4096
   9.weight:4096x4096
+  @densenet 0.0.bias:64 0.0.weight:64x1x7x7 0.1.bias:64 0.1.num_batches_tracked: 0.1.running_mean:64
+  0.1.running_var:64 0.1.weight:64 1.net.0.0.bias:64 1.net.0.0.num_batches_tracked: 1.net.0.0.running_mean:64
+  1.net.0.0.running_var:64 1.net.0.0.weight:64 1.net.0.2.bias:32 1.net.0.2.weight:32x64x3x3 1.net.1.0.bias:96
+  1.net.1.0.num_batches_tracked: 1.net.1.0.running_mean:96 1.net.1.0.running_var:96 1.net.1.0.weight:96
+  1.net.1.2.bias:32 1.net.1.2.weight:32x96x3x3 1.net.2.0.bias:128 1.net.2.0.num_batches_tracked:
+  1.net.2.0.running_mean:128 1.net.2.0.running_var:128 1.net.2.0.weight:128 1.net.2.2.bias:32
+  1.net.2.2.weight:32x128x3x3 1.net.3.0.bias:160 1.net.3.0.num_batches_tracked: 1.net.3.0.running_mean:160
+  1.net.3.0.running_var:160 1.net.3.0.weight:160 1.net.3.2.bias:32 1.net.3.2.weight:32x160x3x3 12.bias:10
+  12.weight:10x248 2.0.bias:192 2.0.num_batches_tracked: 2.0.running_mean:192 2.0.running_var:192 2.0.weight:192
+  2.2.bias:96 2.2.weight:96x192x1x1 3.net.0.0.bias:96 3.net.0.0.num_batches_tracked: 3.net.0.0.running_mean:96
+  3.net.0.0.running_var:96 3.net.0.0.weight:96 3.net.0.2.bias:32 3.net.0.2.weight:32x96x3x3 3.net.1.0.bias:128
+  3.net.1.0.num_batches_tracked: 3.net.1.0.running_mean:128 3.net.1.0.running_var:128 3.net.1.0.weight:128
+  3.net.1.2.bias:32 3.net.1.2.weight:32x128x3x3 3.net.2.0.bias:160 3.net.2.0.num_batches_tracked:
+  3.net.2.0.running_mean:160 3.net.2.0.running_var:160 3.net.2.0.weight:160 3.net.2.2.bias:32
+  3.net.2.2.weight:32x160x3x3 3.net.3.0.bias:192 3.net.3.0.num_batches_tracked: 3.net.3.0.running_mean:192
+  3.net.3.0.running_var:192 3.net.3.0.weight:192 3.net.3.2.bias:32 3.net.3.2.weight:32x192x3x3 4.0.bias:224
+  4.0.num_batches_tracked: 4.0.running_mean:224 4.0.running_var:224 4.0.weight:224 4.2.bias:112
+  4.2.weight:112x224x1x1 5.net.0.0.bias:112 5.net.0.0.num_batches_tracked: 5.net.0.0.running_mean:112
+  5.net.0.0.running_var:112 5.net.0.0.weight:112 5.net.0.2.bias:32 5.net.0.2.weight:32x112x3x3 5.net.1.0.bias:144
+  5.net.1.0.num_batches_tracked: 5.net.1.0.running_mean:144 5.net.1.0.running_var:144 5.net.1.0.weight:144
+  5.net.1.2.bias:32 5.net.1.2.weight:32x144x3x3 5.net.2.0.bias:176 5.net.2.0.num_batches_tracked:
+  5.net.2.0.running_mean:176 5.net.2.0.running_var:176 5.net.2.0.weight:176 5.net.2.2.bias:32
+  5.net.2.2.weight:32x176x3x3 5.net.3.0.bias:208 5.net.3.0.num_batches_tracked: 5.net.3.0.running_mean:208
+  5.net.3.0.running_var:208 5.net.3.0.weight:208 5.net.3.2.bias:32 5.net.3.2.weight:32x208x3x3 6.0.bias:240
+  6.0.num_batches_tracked: 6.0.running_mean:240 6.0.running_var:240 6.0.weight:240 6.2.bias:120
+  6.2.weight:120x240x1x1 7.net.0.0.bias:120 7.net.0.0.num_batches_tracked: 7.net.0.0.running_mean:120
+  7.net.0.0.running_var:120 7.net.0.0.weight:120 7.net.0.2.bias:32 7.net.0.2.weight:32x120x3x3 7.net.1.0.bias:152
+  7.net.1.0.num_batches_tracked: 7.net.1.0.running_mean:152 7.net.1.0.running_var:152 7.net.1.0.weight:152
+  7.net.1.2.bias:32 7.net.1.2.weight:32x152x3x3 7.net.2.0.bias:184 7.net.2.0.num_batches_tracked:
+  7.net.2.0.running_mean:184 7.net.2.0.running_var:184 7.net.2.0.weight:184 7.net.2.2.bias:32
+  7.net.2.2.weight:32x184x3x3 7.net.3.0.bias:216 7.net.3.0.num_batches_tracked: 7.net.3.0.running_mean:216
+  7.net.3.0.running_var:216 7.net.3.0.weight:216 7.net.3.2.bias:32 7.net.3.2.weight:32x216x3x3 8.bias:248
+  8.num_batches_tracked: 8.running_mean:248 8.running_var:248 8.weight:248 @transformer vocabulary=25
+  targetVocabulary=25 width=32 decoder.blks.block0.addnorm1.ln.bias:32 decoder.blks.block0.addnorm1.ln.weight:32
+  decoder.blks.block0.addnorm2.ln.bias:32 decoder.blks.block0.addnorm2.ln.weight:32
+  decoder.blks.block0.addnorm3.ln.bias:32 decoder.blks.block0.addnorm3.ln.weight:32
+  decoder.blks.block0.attention1.W_k.weight:32x32 decoder.blks.block0.attention1.W_o.weight:32x32
+  decoder.blks.block0.attention1.W_q.weight:32x32 decoder.blks.block0.attention1.W_v.weight:32x32
+  decoder.blks.block0.attention2.W_k.weight:32x32 decoder.blks.block0.attention2.W_o.weight:32x32
+  decoder.blks.block0.attention2.W_q.weight:32x32 decoder.blks.block0.attention2.W_v.weight:32x32
+  decoder.blks.block0.ffn.dense1.bias:64 decoder.blks.block0.ffn.dense1.weight:64x32
+  decoder.blks.block0.ffn.dense2.bias:32 decoder.blks.block0.ffn.dense2.weight:32x64
+  decoder.blks.block1.addnorm1.ln.bias:32 decoder.blks.block1.addnorm1.ln.weight:32
+  decoder.blks.block1.addnorm2.ln.bias:32 decoder.blks.block1.addnorm2.ln.weight:32
+  decoder.blks.block1.addnorm3.ln.bias:32 decoder.blks.block1.addnorm3.ln.weight:32
+  decoder.blks.block1.attention1.W_k.weight:32x32 decoder.blks.block1.attention1.W_o.weight:32x32
+  decoder.blks.block1.attention1.W_q.weight:32x32 decoder.blks.block1.attention1.W_v.weight:32x32
+  decoder.blks.block1.attention2.W_k.weight:32x32 decoder.blks.block1.attention2.W_o.weight:32x32
+  decoder.blks.block1.attention2.W_q.weight:32x32 decoder.blks.block1.attention2.W_v.weight:32x32
+  decoder.blks.block1.ffn.dense1.bias:64 decoder.blks.block1.ffn.dense1.weight:64x32
+  decoder.blks.block1.ffn.dense2.bias:32 decoder.blks.block1.ffn.dense2.weight:32x64 decoder.dense.bias:25
+  decoder.dense.weight:25x32 decoder.embedding.weight:25x32 encoder.blks.block0.addnorm1.ln.bias:32
+  encoder.blks.block0.addnorm1.ln.weight:32 encoder.blks.block0.addnorm2.ln.bias:32
+  encoder.blks.block0.addnorm2.ln.weight:32 encoder.blks.block0.attention.W_k.weight:32x32
+  encoder.blks.block0.attention.W_o.weight:32x32 encoder.blks.block0.attention.W_q.weight:32x32
+  encoder.blks.block0.attention.W_v.weight:32x32 encoder.blks.block0.ffn.dense1.bias:64
+  encoder.blks.block0.ffn.dense1.weight:64x32 encoder.blks.block0.ffn.dense2.bias:32
+  encoder.blks.block0.ffn.dense2.weight:32x64 encoder.blks.block1.addnorm1.ln.bias:32
+  encoder.blks.block1.addnorm1.ln.weight:32 encoder.blks.block1.addnorm2.ln.bias:32
+  encoder.blks.block1.addnorm2.ln.weight:32 encoder.blks.block1.attention.W_k.weight:32x32
+  encoder.blks.block1.attention.W_o.weight:32x32 encoder.blks.block1.attention.W_q.weight:32x32
+  encoder.blks.block1.attention.W_v.weight:32x32 encoder.blks.block1.ffn.dense1.bias:64
+  encoder.blks.block1.ffn.dense1.weight:64x32 encoder.blks.block1.ffn.dense2.bias:32
+  encoder.blks.block1.ffn.dense2.weight:32x64 encoder.embedding.weight:25x32 @vit width=512
+  blks.0.attention.W_k.weight:512x512 blks.0.attention.W_o.weight:512x512 blks.0.attention.W_q.weight:512x512
+  blks.0.attention.W_v.weight:512x512 blks.0.ln1.bias:512 blks.0.ln1.weight:512 blks.0.ln2.bias:512
+  blks.0.ln2.weight:512 blks.0.mlp.dense1.bias:2048 blks.0.mlp.dense1.weight:2048x512 blks.0.mlp.dense2.bias:512
+  blks.0.mlp.dense2.weight:512x2048 blks.1.attention.W_k.weight:512x512 blks.1.attention.W_o.weight:512x512
+  blks.1.attention.W_q.weight:512x512 blks.1.attention.W_v.weight:512x512 blks.1.ln1.bias:512
+  blks.1.ln1.weight:512 blks.1.ln2.bias:512 blks.1.ln2.weight:512 blks.1.mlp.dense1.bias:2048
+  blks.1.mlp.dense1.weight:2048x512 blks.1.mlp.dense2.bias:512 blks.1.mlp.dense2.weight:512x2048 cls_token:1x1x512
+  head.0.bias:512 head.0.weight:512 head.1.bias:10 head.1.weight:10x512 patch_embedding.conv.bias:512
+  patch_embedding.conv.weight:512x1x16x16 pos_embedding:1x37x512
   """

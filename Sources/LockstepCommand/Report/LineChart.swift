@@ -74,9 +74,10 @@ struct Scale {
     ends = (from, to)
     let (least, most) = (values.min() ?? 0, values.max() ?? 1)
     var (low, high) = (!isWhole && least >= 0 && least < 0.4 * most ? 0 : least, most)
-    // A single value stands in the middle.
+    // A single value stands in the middle, or above 0 where it has no other sign.
     if low == high {
-      (low, high) = isWhole ? (low - 1, high + 1) : (low - max(abs(low) / 2, 0.5), high + max(abs(high) / 2, 0.5))
+      let room = isWhole ? 1 : max(abs(low) / 2, 0.5)
+      (low, high) = (!isWhole && low >= 0 ? max(low - room, 0) : low - room, high + room)
     }
     let rough = max((high - low) / 5, 1e-300)
     let power = pow(10, floor(log10(rough)))
