@@ -81,7 +81,8 @@ let tests: [Target] = [
   .testTarget(name: "HDF5FilesTests", dependencies: ["HDF5Files", "TestSupport"]),
   .testTarget(name: "DataParallelTests", dependencies: ["DataParallel", "TestSupport"]),
   .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "TestSupport"], resources: [.copy("Fixtures")]),
-  .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
+  .testTarget(
+    name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"], resources: [.copy("Fixtures")]),
   .testTarget(
     name: "TrainingTests", dependencies: ["Training", "Kernels", "TestSupport"], resources: [.copy("Fixtures")]),
   .testTarget(

@@ -68,6 +68,12 @@ public enum CheckpointFile {
     try tensor.withRowMajor(as: Float.self) { try file.write($0, shape: tensor.shape.extents, to: path) }
   }
 
+  /// Whether the file ends as a checkpoint does; its content is another matter.
+  static func isSealed(_ file: InputFile) throws -> Bool {
+    guard file.byteCount > sealCount else { return false }
+    return try file.bytes(at: file.byteCount - sealCount, count: sealCount).starts(with: Array(seal.utf8))
+  }
+
   /// Reads and verifies the checkpoint at `path`.
   public static func load(_ path: String) throws -> Checkpoint { try load(path, advice: "") }
 

@@ -52,8 +52,9 @@ struct ToolCommand<Tool: LockstepTool>: ParsableCommand {
       subcommands: [
         ConvertCommand.self, ModelsCommand<Tool>.self, SummaryCommand<Tool>.self, TrainCommand<Tool>.self,
         TuneRateCommand<Tool>.self, EvaluateCommand<Tool>.self, PredictCommand<Tool>.self, ShowCommand<Tool>.self,
-        GenerateCommand<Tool>.self, TranslateCommand<Tool>.self, CompareCommand.self, ReportCommand<Tool>.self,
-        InspectCommand.self, BenchmarkCommand<Tool>.self, ScaleCommand<Tool>.self,
+        GenerateCommand<Tool>.self, TranslateCommand<Tool>.self, ImportCommand<Tool>.self, ExportCommand<Tool>.self,
+        CompareCommand.self, ReportCommand<Tool>.self, InspectCommand.self, BenchmarkCommand<Tool>.self,
+        ScaleCommand<Tool>.self,
         BookCommand.self, DoctorCommand.self,
       ])
   }

@@ -66,7 +66,7 @@ extension TrainCommand {
 
   /// The book's recipe or the checkpoint's configuration, with the options laid over it.
   func configure(
-    _ entry: ModelEntry, _ resumed: (path: String, checkpoint: Checkpoint)?, ranks: Int
+    _ entry: ModelEntry, _ resumed: (path: String, checkpoint: Checkpoint)?, _ weights: StoredWeights?, ranks: Int
   ) throws -> Configuration {
     let old = try resumed.map { try Configuration(json: $0.checkpoint.configuration, path: $0.path) }
     if let old, let resumed, old.model != model {
@@ -82,6 +82,12 @@ extension TrainCommand {
       for option in ["batch-size", "learning-rate", "warmup", "warmup-start"] { given[option] = nil }
     }
     var base = old ?? entry.recipe
+    // A checkpoint of this model knows how wide it is.
+    if let json = weights?.checkpoint?.configuration, let known = try? Configuration(json: json, path: ""),
+      known.model == model
+    {
+      base.sizes = known.sizes
+    }
     // The optimizer steps wanted are those of this command, not of the one that was stopped.
     base.steps = nil
     // What one choice needed says nothing of another.

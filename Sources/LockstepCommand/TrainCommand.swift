@@ -44,6 +44,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   @OptionGroup(title: "Model") var sizing: SizeOptions
   @OptionGroup(title: "Optimization") var optimization: SettingOptions<Optimization>
   @OptionGroup(title: "Learning rate") var scheduling: SettingOptions<Scheduling>
+  @OptionGroup(title: "Fine-tuning") var fineTuning: SettingOptions<FineTuning>
   @OptionGroup(title: "Loading") var loading: SettingOptions<LoadingSettings>
   @OptionGroup(title: "Samples") var splitting: SettingOptions<SplitSettings>
   @OptionGroup(title: "Texts") var sequences: SettingOptions<SequenceSettings>
@@ -57,7 +58,8 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   /// What the options say of the configuration.
   var given: [String: String] {
     [
-      optimization.given, scheduling.given, loading.given, splitting.given, sequences.given, images.given,
+      optimization.given, scheduling.given, fineTuning.given, loading.given, splitting.given, sequences.given,
+      images.given,
       reproducibility.given, distribution.given, kernelling.given,
     ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
   }
@@ -122,7 +124,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
 
   /// A trainer at its beginning, or where the training that is resumed had come to.
   private func prepareTrainer(_ job: Job, _ communicator: Communicator) throws -> Trainer {
-    let trainer = try Trainer(drawing: job.network, job.objective, job.configuration, on: communicator)
+    let trainer = try Trainer(job.network, job.objective, job.configuration, on: communicator)
     trainer.metadata = job.metadata
     guard let resumed = job.resumed else { return trainer }
     try communicator.agreeing("resume", at: .starting) {
@@ -152,6 +154,8 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let validation: (any DigestedDataset)?
     let test: (any DigestedDataset)?
     let resumed: (path: String, checkpoint: Checkpoint)?
+    /// What was taken of the weights that it begins with, and what is frozen.
+    let weightLines: [String]
     /// Whether the job goes on by itself from where an earlier start of it had come to.
     let isRecovered: Bool
     let saving: CheckpointPlan?
@@ -167,7 +171,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
       try job.resumed.map { try checkSamples(of: $0, job.train) }
       job.metadata.trainingData = try job.train.digest
       job.observers = try observers(job, communicator)
-      return communicator.size > 1 ? try self.identity(job.train, job.test, job.resumed?.checkpoint) : []
+      return communicator.size > 1 ? try self.identity(job) : []
     }
     // Only what is the same on all ranks may be shared by them.
     try Replicas.agree(identity, over: communicator)
@@ -183,7 +187,8 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
       ?? resumedPlace.map { path in
         try CheckpointFolder.load(path) { if communicator.isRoot { Console.warn($0) } }
       }
-    var configuration = try configure(entry, resumed, ranks: communicator.size)
+    let weights = try startingWeights(resumed, isRecovered: recovered != nil)
+    var configuration = try configure(entry, resumed, weights, ranks: communicator.size)
     configuration.sizes = try sizing.applied(to: configuration.sizes, of: entry)
     let opened = try entry.open(data, configuration)
     try resumed.map { try opened.checkVocabularies(data, against: $0.checkpoint.metadata, of: $0.path) }
@@ -206,26 +211,29 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     let network = entry.make(configuration.sizes)
     try entry.task.check(network, model, train, configuration.sizes)
     try checkStatistics(of: network, configuration, samples)
+    network.initializeAll(seed: configuration.seed)
+    let lines = try begin(network, configuration, weights, warns: communicator.isRoot)
     return Job(
       entry: entry, data: opened, configuration: configuration, asked: asked, network: network,
       objective: opened.objective, metadata: opened.metadata, train: train, validation: splits.validation,
-      test: splits.test, resumed: resumed,
+      test: splits.test, resumed: resumed, weightLines: lines,
       isRecovered: recovered != nil,
       saving: try savingPlan(resumed, isRecovered: recovered != nil, communicator), snapshots: try snapshotPlan())
   }
 
   /// Options beside the configuration, and inputs, that must be the same on all ranks.
-  private func identity(_ train: any DigestedDataset, _ test: (any DigestedDataset)?, _ resumed: Checkpoint?) throws
-    -> [String]
-  {
-    let start = try resumed.map { "step \($0.position.step) with model \(try $0.modelDigest())" }
+  private func identity(_ job: Job) throws -> [String] {
+    let start = try job.resumed.map {
+      "step \($0.checkpoint.position.step) with model \(try $0.checkpoint.modelDigest())"
+    }
+    let weights = job.weightLines.isEmpty ? "none" : try Checkpoint.digest(job.network.state)
     return [
       "checkpoint \(checkpoint ?? "none")", "checkpoint-every \(checkpointEvery ?? "default")",
       "overwrite \(overwrite)", "keep \(keep ?? 0)", "keep-every \(keepEvery ?? "none")",
       "keep-best \(keepBest ?? "default")", "snapshot-every \(snapshotEvery ?? "default")",
       "resume \(start ?? "none")", "check-numerics \(checkNumerics)", "folds \(folds ?? 0)",
       "submission \(submission ?? "none")", "dry-run \(dryRun)", "build \(try Build.digest())",
-      "training data \(try train.digest)", "test data \(try test?.digest ?? "none")",
+      "training data \(try job.train.digest)", "test data \(try job.test?.digest ?? "none")", "weights \(weights)",
     ] + tracing.identity + logging.identity
   }
 
@@ -303,6 +311,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
       "\(model) on \(ranks): \(job.train.count) training samples\(held), \(job.test?.count ?? 0) test samples")
     if communicator.sumsInBackground, let sums = communicator.sumDescription { Console.show("sums: \(sums)") }
     for line in job.configuration.tableLines { Console.show(line) }
+    for line in job.weightLines { Console.show(line) }
     if job.configuration.scaleBatch {
       Console.show(job.configuration.scalingText(by: job.resumed == nil ? communicator.size : nil))
     }

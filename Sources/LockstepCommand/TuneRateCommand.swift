@@ -48,7 +48,7 @@ struct TuneRateCommand<Tool: LockstepTool>: JobCommand {
     }
     var configuration = test.configuration(of: job.asked)
     configuration.reproducible = true
-    let trainer = try Trainer(drawing: job.network, job.objective, configuration, on: communicator)
+    let trainer = try Trainer(job.network, job.objective, configuration, on: communicator)
     let line = TerminalLine(isShown: communicator.isRoot && !training.quiet && isShownOnTerminal)
     let points = try test.run(trainer, on: job.train) { step in
       line.draw { "\(TerminalLine.bar(Double(step) / Double(tries))) \(step) of \(tries) rates" }

@@ -44,6 +44,8 @@ open class Module {
   /// Whether layers that differ in training and evaluation, such as dropout, behave as in training. Set through `train()`
   /// and `evaluate()`.
   public private(set) final var isTraining = true
+  /// Whether this layer stays as it is while others are trained, see `freeze`: it then behaves as in evaluation.
+  public internal(set) final var isFrozen = false
   /// The name to go by in whatever holds this module, instead of the property's.
   final var ownName: String?
   private final var found: Structure?
@@ -90,10 +92,10 @@ open class Module {
   /// Looks at the properties anew when they are next needed.
   final func forgetStructure() { found = nil }
 
-  /// Switches this module and all below to training, or to evaluation.
+  /// Switches this module and all below to training, but for frozen layers, or to evaluation.
   @discardableResult
   public final func train(_ isTraining: Bool = true) -> Self {
-    for entry in namedModules() { entry.module.isTraining = isTraining }
+    for entry in namedModules() { entry.module.isTraining = isTraining && !entry.module.isFrozen }
     return self
   }
 
@@ -116,10 +118,12 @@ extension Module {
     try visit(self)
   }
 
-  /// The modules that keep running statistics, each once.
+  /// The modules that keep running statistics, each once, but for frozen ones.
   public final var statisticians: [Module] {
     var seen: Set<ObjectIdentifier> = []
-    return namedModules().map(\.module).filter { !$0.stepSums.isEmpty && seen.insert(ObjectIdentifier($0)).inserted }
+    return namedModules().map(\.module).filter { module in
+      !module.isFrozen && !module.stepSums.isEmpty && seen.insert(ObjectIdentifier(module)).inserted
+    }
   }
 
   /// Forgets the gradients of all parameters, those of children included.

@@ -38,6 +38,17 @@ extension Module {
     }
   }
 
+  /// All names of each parameter and buffer, the first one first: several where a module or tensor is shared.
+  public final var aliases: [ObjectIdentifier: [String]] {
+    var names: [ObjectIdentifier: [String]] = [:]
+    for (name, module) in namedModules() {
+      for (key, tensor) in module.parameters.entries + module.buffers.entries {
+        names[ObjectIdentifier(tensor), default: []].append(Self.join(name, key))
+      }
+    }
+    return names
+  }
+
   /// Parameters and buffers by name, as PyTorch's `state_dict()`.
   public final var state: [(name: String, tensor: Tensor)] { namedParameters + namedBuffers }
 

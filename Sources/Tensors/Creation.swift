@@ -147,9 +147,9 @@ extension Tensor {
     return attempt(as: nil, dtype) {
       let result = try Tensor(uninitialized: shape, dtype)
       try self.dtype.perform(ConvertElements(source: self, target: result))
-      guard dtype.isFloat && self.dtype.isFloat else { return result }
+      guard dtype.isFloat && self.dtype.isFloat else { return result.traced([self], as: TracedOperation("Cast")) }
       let original = self.dtype
-      return result.recorded([self]) { [$0.to(original)] }
+      return result.recorded([self], as: TracedOperation("Cast")) { [$0.to(original)] }
     }
   }
 

@@ -20,6 +20,8 @@ public struct Configuration: Sendable, Equatable {
   public var optimization = Optimization()
   /// The learning rate's course.
   public var scheduling = Scheduling()
+  /// Weights that it begins with, and which of them stay.
+  public var fineTuning = FineTuning()
   /// How samples are read and shuffled.
   public var loading = LoadingSettings()
   /// Which samples are trained on.
@@ -96,6 +98,11 @@ extension Configuration {
   public subscript<Value>(dynamicMember path: WritableKeyPath<Scheduling, Value>) -> Value {
     get { scheduling[keyPath: path] }
     set { scheduling[keyPath: path] = newValue }
+  }
+  /// A setting of `fineTuning`.
+  public subscript<Value>(dynamicMember path: WritableKeyPath<FineTuning, Value>) -> Value {
+    get { fineTuning[keyPath: path] }
+    set { fineTuning[keyPath: path] = newValue }
   }
   /// A setting of `loading`.
   public subscript<Value>(dynamicMember path: WritableKeyPath<LoadingSettings, Value>) -> Value {

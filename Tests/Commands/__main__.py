@@ -31,11 +31,12 @@ from .tables import Tables
 from .texts import Texts
 from .translating import Translating
 from .tuning import Tuning
+from .weights import Weights
 
 __all__ = [
     "Around", "Arrays", "BadInput", "Backends", "Book", "Cluster", "Commands", "Converting", "Details", "Encoded", "Faults",
     "Generating", "Hostile", "Images", "Jobs", "Launching", "OwnTool", "Python", "Saving", "Scaling", "Sending", "Tables", "Texts",
-    "Translating", "Tuning"]
+    "Translating", "Tuning", "Weights"]
 
 
 class TimedResult(unittest.TextTestResult):

@@ -81,19 +81,22 @@ enum Job {
   }
 }
 
-/// A Python that has h5py, where there is one: `$LOCKSTEP_PYTHON`, else the system's.
+/// A Python that has a module, where there is one: `$LOCKSTEP_PYTHON`, else the system's.
 enum Python {
-  static let withH5py: String? = {
+  static let withH5py = having("h5py")
+  static let withSafeTensors = having("safetensors, numpy")
+
+  private static func having(_ modules: String) -> String? {
     let named = ProcessInfo.processInfo.environment["LOCKSTEP_PYTHON"].map { [$0] } ?? []
     return (named + ["/usr/bin/python3"]).first { path in
       FileManager.default.isExecutableFile(atPath: path)
-        && (try? Program.run(path, ["-c", "import h5py"]))?.status == 0
+        && (try? Program.run(path, ["-c", "import \(modules)"]))?.status == 0
     }
-  }()
+  }
 
   /// What the lines print; where they fail, the test fails with Python's own words.
-  static func run(_ lines: String, _ arguments: [String]) throws -> String {
-    let result = try Program.run(#require(withH5py), ["-c", lines] + arguments)
+  static func run(_ lines: String, _ arguments: [String], with python: String? = withH5py) throws -> String {
+    let result = try Program.run(#require(python), ["-c", lines] + arguments)
     #expect(result.status == 0, "\(result.errors)")
     return result.output.trimmingCharacters(in: .whitespacesAndNewlines)
   }

@@ -33,9 +33,8 @@ public struct Tokenizer: Sendable {
   /// Of byte pairs: both tokens with a blank between, in the order in which they were learnt. nil of other kinds.
   public let merges: [String]?
 
-  /// As files and checkpoints keep it.
+  /// As files and checkpoints keep it; merges are of byte pairs alone.
   ///
-  /// - Parameter merges: of byte pairs alone.
   /// - Throws: `InputError` that names `path` for merges that don't fit the vocabulary.
   public init(_ kind: TokenKind, _ vocabulary: Vocabulary, merges: [String]? = nil, path: String) throws {
     let known = kind == .bpe ? merges ?? [] : []

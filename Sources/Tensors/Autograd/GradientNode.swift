@@ -84,15 +84,22 @@ public func withoutGradient<Result>(_ body: () throws -> Result) rethrows -> Res
 extension Tensor {
   /// This tensor as the result of an operation on `inputs`, with the rule for its gradient.
   ///
-  /// - Parameter first, second, third: the tensors whose elements the rule reads, which nobody may change in place until then.
+  /// - Parameters:
+  ///   - first, second, third: the tensors whose elements the rule reads, which nobody may change in place until then.
+  ///   - operation: what it is to somebody who writes it down; nil for what can't be.
+  ///   - others: what is read beside the inputs, and has no gradient: integers, statistics.
   final func recorded(
     _ inputs: [Tensor], needing first: Tensor? = nil, _ second: Tensor? = nil, _ third: Tensor? = nil,
-    function: StaticString = #function, _ rule: @escaping GradientNode.Rule
+    function: StaticString = #function, as operation: @autoclosure () -> TracedOperation? = nil,
+    with others: @autoclosure () -> [Tensor] = [], _ rule: @escaping GradientNode.Rule
   ) -> Tensor {
     if inputs.contains(where: \.tracksGradient) {
       guard Recording.isOn else { return self }
       let node = GradientNode(inputs, needing: (first, second, third), function, rule)
-      if let watch = LayerWatch.current { node.place = watch.records(self, of: inputs, function) }
+      if let watch = LayerWatch.current {
+        node.place = watch.records(self, of: inputs, function)
+        if watch.tracesOperations { watch.traces(self, of: inputs + others(), operation(), function) }
+      }
       self.node = node
     } else if inputs.contains(where: \.isDerivative) {
       isDerivative = true

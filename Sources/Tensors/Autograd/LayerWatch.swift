@@ -26,6 +26,17 @@ open class LayerWatch: @unchecked Sendable {
   ///   - function: the operation's, with the names of its parameters.
   open func records(_ result: Tensor, of inputs: [Tensor], _ function: StaticString) -> Int { place }
 
+  /// Whether this watch writes down what each operation is.
+  open var tracesOperations: Bool { false }
+  /// An operation came to a result. Of several calls for one result the last one counts.
+  ///
+  /// - Parameters:
+  ///   - result: what it came to.
+  ///   - inputs: what it was computed of.
+  ///   - operation: what it is; nil for one that has no name.
+  ///   - function: the function that computed it.
+  open func traces(_ result: Tensor, of inputs: [Tensor], _ operation: TracedOperation?, _ function: StaticString) {}
+
   /// What was put off or recorded under a number is computed now, a result that was owed or derivatives.
   open func resumes(_ place: Int) {}
   /// What was resumed last is done.

@@ -7,14 +7,16 @@ extension Tensor {
   /// of 1 repeat themselves: `[batch, steps, width] + [steps, width]`.
   public static func + (left: Tensor, right: Tensor) -> Tensor {
     left.attempt(right, as: left.shape.stretched(with: right.shape)) {
-      try left.combined(right, Sum.self).recorded([left, right]) { [left.unbroadcast($0), right.unbroadcast($0)] }
+      try left.combined(right, Sum.self).recorded([left, right], as: TracedOperation("Add")) {
+        [left.unbroadcast($0), right.unbroadcast($0)]
+      }
     }
   }
 
   /// `a - b`; derivatives 1 and -1.
   public static func - (left: Tensor, right: Tensor) -> Tensor {
     left.attempt(right, as: left.shape.stretched(with: right.shape)) {
-      try left.combined(right, Difference.self).recorded([left, right]) {
+      try left.combined(right, Difference.self).recorded([left, right], as: TracedOperation("Sub")) {
         [left.unbroadcast($0), right.tracksGradient ? right.unbroadcast(-$0) : nil]
       }
     }
@@ -24,7 +26,9 @@ extension Tensor {
   public static func * (left: Tensor, right: Tensor) -> Tensor {
     left.attempt(right, as: left.shape.stretched(with: right.shape)) {
       let needed = (right.tracksGradient ? left : nil, left.tracksGradient ? right : nil)
-      return try left.combined(right, Product.self).recorded([left, right], needing: needed.0, needed.1) {
+      return try left.combined(right, Product.self).recorded(
+        [left, right], needing: needed.0, needed.1, as: TracedOperation("Mul")
+      ) {
         [
           left.tracksGradient ? left.unbroadcast($0 * right) : nil,
           right.tracksGradient ? right.unbroadcast($0 * left) : nil,
@@ -39,7 +43,7 @@ extension Tensor {
       let dtype = Swift.max(left.dtype(with: right), .float32)
       let (left, right) = (left.to(dtype), right.to(dtype))
       return try left.paired(right, "divide", { $0 / $1 }, { $0 / $1 })
-        .recorded([left, right], needing: right.tracksGradient ? left : nil, right) {
+        .recorded([left, right], needing: right.tracksGradient ? left : nil, right, as: TracedOperation("Div")) {
           [
             left.tracksGradient ? left.unbroadcast($0 / right) : nil,
             right.tracksGradient ? right.unbroadcast(-1 * $0 * left / (right * right)) : nil,
@@ -53,16 +57,16 @@ extension Tensor {
 
   /// The larger of each pair, NaN where one is; the derivative goes to the larger one, and half to each of two equal ones, as
   /// in PyTorch.
-  public final func maximum(_ other: Tensor) -> Tensor { extremum(other, Larger.self) { $0 > $1 } }
+  public final func maximum(_ other: Tensor) -> Tensor { extremum(other, Larger.self, "Max") { $0 > $1 } }
 
   /// The smaller of each pair; NaN and derivative as for `maximum`.
-  public final func minimum(_ other: Tensor) -> Tensor { extremum(other, Smaller.self) { $0 < $1 } }
+  public final func minimum(_ other: Tensor) -> Tensor { extremum(other, Smaller.self, "Min") { $0 < $1 } }
 
   private final func extremum(
-    _ other: Tensor, _ rule: (some BinaryRule).Type, _ wins: @escaping (Tensor, Tensor) -> Tensor
+    _ other: Tensor, _ rule: (some BinaryRule).Type, _ name: String, _ wins: @escaping (Tensor, Tensor) -> Tensor
   ) -> Tensor {
     attempt(other, as: shape.stretched(with: other.shape)) {
-      try combined(other, rule).recorded([self, other], needing: self, other) { gradient in
+      try combined(other, rule).recorded([self, other], needing: self, other, as: TracedOperation(name)) { gradient in
         let share = (self .== other).to(gradient.dtype) * 0.5
         return [
           self.unbroadcast(gradient * (wins(self, other).to(gradient.dtype) + share)),

@@ -86,7 +86,10 @@ private struct AttentionView {
     let output = try Tensor.ofHeads(call.shape.outputExtents)
     try call.forward(into: output)
     let kept = output.detached()
-    return output.recorded([queries, keys, values], needing: queries, keys, values, function: "attention") { gradient in
+    return output.recorded(
+      [queries, keys, values], needing: queries, keys, values, function: "attention",
+      as: operation("Attention", call.shape), with: [lengths, mask].compactMap { $0 }
+    ) { gradient in
       let shape = call.shape
       let derivatives = [
         try Tensor.ofHeads([shape.batch, shape.heads, shape.queries, shape.width]),
@@ -104,7 +107,10 @@ private struct AttentionView {
     let result = try Tensor(uninitialized: packed.shape.replacing(-1, by: packed.shape[2] / 3), .float32)
     try call.forward(into: result.heads(heads))
     let kept = result.detached()
-    return result.recorded([packed], needing: source, function: "selfAttention") { gradient in
+    return result.recorded(
+      [packed], needing: source, function: "selfAttention", as: operation("SelfAttention", call.shape),
+      with: [lengths, mask].compactMap { $0 }
+    ) { gradient in
       let derivative = try Tensor(uninitialized: packed.shape, .float32)
       try call.backward(gradient.packed().heads(heads), kept.heads(heads), into: derivative.thirds(heads))
       return [derivative]
@@ -124,6 +130,15 @@ private struct AttentionView {
     let counted = powers.chosen(where: seen, else: .full([], 0))
     let sums = counted.sum(-1, keepingAxes: true)
     return counted / sums.chosen(where: sums .!= 0, else: .full([], 1))
+  }
+
+  private func operation(_ name: String, _ shape: Attention) -> TracedOperation {
+    TracedOperation(
+      name,
+      [
+        "causal": .int(causal ? 1 : 0), "scale": .float(Double(shape.scale)), "heads": .int(shape.heads),
+        "hasLengths": .int(lengths == nil ? 0 : 1), "hasMask": .int(mask == nil ? 0 : 1),
+      ])
   }
 
   /// How many keys each query of each sequence sees, `[batch, queries]`.

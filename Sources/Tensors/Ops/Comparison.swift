@@ -22,6 +22,7 @@ extension Tensor {
     attempt(other, as: shape.stretched(with: other.shape), .bool) {
       let dtype = self.dtype(with: other)
       return try dtype.perform(Compare<Rule>(left: to(dtype), right: other.to(dtype)))
+        .traced([self, other], as: TracedOperation(Rule.name))
     }
   }
 
@@ -37,7 +38,7 @@ extension Tensor {
         Choose(
           mask: flags.expanded(to: shape).packed(), first: to(dtype).expanded(to: shape).packed(),
           second: other.to(dtype).expanded(to: shape).packed()))
-      return result.recorded([self, other]) { gradient in
+      return result.recorded([self, other], as: TracedOperation("Where"), with: [condition]) { gradient in
         let mask = flags.to(gradient.dtype)
         return [self.unbroadcast(gradient * mask), other.unbroadcast(gradient * (1 - mask))]
       }
@@ -46,24 +47,32 @@ extension Tensor {
 }
 
 private protocol ComparisonRule {
+  /// As ONNX has it.
+  static var name: String { get }
   static func apply<T: Element>(_ left: T, _ right: T) -> Bool
 }
 private enum Equal: ComparisonRule {
+  static var name: String { "Equal" }
   static func apply<T: Element>(_ left: T, _ right: T) -> Bool { left == right }
 }
 private enum Unequal: ComparisonRule {
+  static var name: String { "NotEqual" }
   static func apply<T: Element>(_ left: T, _ right: T) -> Bool { left != right }
 }
 private enum Less: ComparisonRule {
+  static var name: String { "Less" }
   static func apply<T: Element>(_ left: T, _ right: T) -> Bool { T.isLess(left, right) }
 }
 private enum LessOrEqual: ComparisonRule {
+  static var name: String { "LessOrEqual" }
   static func apply<T: Element>(_ left: T, _ right: T) -> Bool { left == right || T.isLess(left, right) }
 }
 private enum Greater: ComparisonRule {
+  static var name: String { "Greater" }
   static func apply<T: Element>(_ left: T, _ right: T) -> Bool { T.isLess(right, left) }
 }
 private enum GreaterOrEqual: ComparisonRule {
+  static var name: String { "GreaterOrEqual" }
   static func apply<T: Element>(_ left: T, _ right: T) -> Bool { left == right || T.isLess(right, left) }
 }
 

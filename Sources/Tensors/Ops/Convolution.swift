@@ -37,7 +37,13 @@ extension Tensor {
     } record: { result, thenReLU in
       let kept = thenReLU ? result.detached() : nil
       return result.recorded(
-        [self, weights] + (bias.map { [$0] } ?? []), needing: input, kernel, kept, function: "convolved"
+        [self, weights] + (bias.map { [$0] } ?? []), needing: input, kernel, kept, function: "convolved",
+        as: TracedOperation(
+          "Conv",
+          [
+            "strides": .ints(stride), "pads": .ints(padding + padding), "dilations": .ints(dilation),
+            "group": .int(groups),
+          ])
       ) { gradient in
         var gradient = gradient.images()
         if let kept { gradient = try gradient.images(in: kept.imageMemory().layout).passing(kept) }

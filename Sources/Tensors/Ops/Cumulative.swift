@@ -3,7 +3,9 @@ extension Tensor {
   public final func cumulativeSum(_ axis: Int) -> Tensor {
     attempt(as: nil, Swift.max(dtype, .int64)) {
       let plan = try Reduction(shape, [axis], true, "cumulativeSum")
-      return try running(plan, .sum).recorded([self]) { [try $0.running(plan, .sumFromEnd)] }
+      return try running(plan, .sum).recorded(
+        [self], as: TracedOperation("CumSum", ["axis": .int(axis)])
+      ) { [try $0.running(plan, .sumFromEnd)] }
     }
   }
 

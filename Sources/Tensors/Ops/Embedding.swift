@@ -17,7 +17,9 @@ extension Tensor {
     for (row, token) in taken.enumerated() {
       (target + row * width).update(from: source + token * width, count: width)
     }
-    return result.recorded([self], function: "rows") { gradient in
+    return result.recorded(
+      [self], function: "rows", as: TracedOperation("Gather", ["axis": 0]), with: [positions]
+    ) { gradient in
       [try gradient.packed().reshaped([taken.count, width]).addedToRows(taken, of: count)]
     }
   }

@@ -9,21 +9,23 @@ extension Tensor {
     attempt(as: nil, floatType) {
       let y = try activated(.exp, .exp)
       let kept = y.detached()
-      return y.recorded([self], needing: kept) { [$0 * kept] }
+      return y.recorded([self], needing: kept, as: TracedOperation("Exp")) { [$0 * kept] }
     }
   }
 
   /// `ln x`; derivative `1 / x`.
   public final func log() -> Tensor {
     attempt(as: nil, floatType) {
-      try mapped(.log).recorded([self], needing: self) { [$0 / self] }
+      try mapped(.log).recorded([self], needing: self, as: TracedOperation("Log")) { [$0 / self] }
     }
   }
 
   /// `√x`; derivative `1 / (2 √x)`.
   public final func sqrt() -> Tensor {
     attempt(as: nil, floatType) {
-      try mapped({ $0.squareRoot() }, { $0.squareRoot() }).recorded([self], needing: self) { [$0 / (2 * self.sqrt())] }
+      try mapped({ $0.squareRoot() }, { $0.squareRoot() }).recorded(
+        [self], needing: self, as: TracedOperation("Sqrt")
+      ) { [$0 / (2 * self.sqrt())] }
     }
   }
 
@@ -31,11 +33,15 @@ extension Tensor {
   public final func pow(_ exponent: Double) -> Tensor {
     attempt(as: nil, floatType) {
       if exponent == 2 {
-        return try mapped({ $0 * $0 }, { $0 * $0 }).recorded([self], needing: self) { [$0 * self * 2] }
+        return try mapped({ $0 * $0 }, { $0 * $0 }).recorded(
+          [self], needing: self, as: TracedOperation("Pow", ["exponent": 2.0])
+        ) { [$0 * self * 2] }
       }
       let source = to(floatType).dense()
       let exponents = try source.mapped({ _ in Float(exponent) }, { _ in exponent })
-      return try source.raised(to: exponents).recorded([self], needing: self) {
+      return try source.raised(to: exponents).recorded(
+        [self], needing: self, as: TracedOperation("Pow", ["exponent": .float(exponent)])
+      ) {
         [exponent == 0 ? $0 * 0 : $0 * self.pow(exponent - 1) * exponent]
       }
     }
@@ -48,7 +54,7 @@ extension Tensor {
       let (x, e) = (to(dtype), exponent.to(dtype))
       let y = try x.raised(to: e)
       let kept = y.detached()
-      return y.recorded([x, e], needing: x, e, kept) { gradient in
+      return y.recorded([x, e], needing: x, e, kept, as: TracedOperation("Pow")) { gradient in
         var derivatives: [Tensor?] = [nil, nil]
         if x.tracksGradient {
           let lower = try e.mapped({ $0 - 1 }, { $0 - 1 })
@@ -69,7 +75,9 @@ extension Tensor {
   public final func abs() -> Tensor {
     attempt {
       if let whole = try mappedWhole(.absolute) { return whole }
-      return try mapped({ Swift.abs($0) }, { Swift.abs($0) }).recorded([self], needing: self) { [$0 * self.sign()] }
+      return try mapped({ Swift.abs($0) }, { Swift.abs($0) }).recorded(
+        [self], needing: self, as: TracedOperation("Abs")
+      ) { [$0 * self.sign()] }
     }
   }
 
@@ -78,20 +86,21 @@ extension Tensor {
     attempt {
       if let whole = try mappedWhole(.sign) { return whole }
       return try mapped({ $0 > 0 ? 1 : $0 < 0 ? -1 : 0 }, { $0 > 0 ? 1 : $0 < 0 ? -1 : 0 })
+        .traced([self], as: TracedOperation("Sign"))
     }
   }
 
   /// `sin x`; derivative `cos x`.
   public final func sin() -> Tensor {
     attempt(as: nil, floatType) {
-      try mapped(.sin).recorded([self], needing: self) { [$0 * self.cos()] }
+      try mapped(.sin).recorded([self], needing: self, as: TracedOperation("Sin")) { [$0 * self.cos()] }
     }
   }
 
   /// `cos x`; derivative `-sin x`.
   public final func cos() -> Tensor {
     attempt(as: nil, floatType) {
-      try mapped(.cos).recorded([self], needing: self) { [-($0 * self.sin())] }
+      try mapped(.cos).recorded([self], needing: self, as: TracedOperation("Cos")) { [-($0 * self.sin())] }
     }
   }
 
@@ -109,7 +118,7 @@ extension Tensor {
     attempt(as: nil, floatType) {
       let y = try activated(.tanh, .tanh)
       let kept = y.detached()
-      return y.recorded([self], needing: kept) {
+      return y.recorded([self], needing: kept, as: TracedOperation("Tanh")) {
         [try $0.paired(kept, "tanh", { $0 * (1 - $1 * $1) }, { $0 * (1 - $1 * $1) })]
       }
     }
@@ -120,7 +129,7 @@ extension Tensor {
     attempt(as: nil, floatType) {
       let y = try activated(.sigmoid, .sigmoid)
       let kept = y.detached()
-      return y.recorded([self], needing: kept) {
+      return y.recorded([self], needing: kept, as: TracedOperation("Sigmoid")) {
         [try $0.paired(kept, "sigmoid", { $0 * $1 * (1 - $1) }, { $0 * $1 * (1 - $1) })]
       }
     }
@@ -129,7 +138,7 @@ extension Tensor {
   /// `max(x, 0)`, of integers too; derivative 1 where x > 0, else 0. NaN stays NaN.
   public final func relu() -> Tensor {
     do {
-      if let joined = try joinedByReLU() { return joined }
+      if let joined = try joinedByReLU() { return joined.traced([self], as: TracedOperation("Relu")) }
     } catch {
       return Tensor(fault: error, shape, dtype)
     }
@@ -137,7 +146,7 @@ extension Tensor {
       if let whole = try mappedWhole(.positive) { return whole }
       let y = try mapped({ $0 < 0 ? 0 : $0 }, { $0 < 0 ? 0 : $0 })
       let kept = y.detached()
-      return y.recorded([self], needing: kept) { [try $0.passing(kept)] }
+      return y.recorded([self], needing: kept, as: TracedOperation("Relu")) { [try $0.passing(kept)] }
     }
   }
 
@@ -154,7 +163,9 @@ extension Tensor {
       if areWhole, let whole = try mappedWhole(.clamped(low, high)) { return whole }
       return try mapped(
         { Swift.min(Swift.max($0, Float(low)), Float(high)) }, { Swift.min(Swift.max($0, low), high) }
-      ).recorded([self], needing: self) { gradient in
+      ).recorded(
+        [self], needing: self, as: TracedOperation("Clip", ["min": .float(low), "max": .float(high)])
+      ) { gradient in
         [gradient * (self >= low).to(gradient.dtype) * (self <= high).to(gradient.dtype)]
       }
     }

@@ -19,7 +19,9 @@ extension Tensor {
     let (from, to) = (try source.pointer(UInt8.self), try result.pointer(UInt8.self))
     slices.each { to.advanced(by: $1 * bytes).update(from: from + $0 * bytes, count: bytes) }
     let whole = shape
-    return result.recorded([self], function: "selected") { gradient in
+    return result.recorded(
+      [self], function: "selected", as: TracedOperation("Gather", ["axis": .int(axis), "indices": .ints(positions)])
+    ) { gradient in
       let sum = Tensor.zeros(whole, gradient.dtype)
       try gradient.dtype.perform(AddSlices(target: sum, slices: slices, values: gradient.packed()))
       return [sum]
@@ -33,7 +35,9 @@ extension Tensor {
       let offsets = try places(of: indices, axis, "gather")
       let result = try dtype.perform(PickElements(source: packed(), offsets: offsets, shape: indices.shape))
       let whole = shape
-      return result.recorded([self], function: "gathered") { gradient in
+      return result.recorded(
+        [self], function: "gathered", as: TracedOperation("GatherElements", ["axis": .int(axis)]), with: [indices]
+      ) { gradient in
         let sum = Tensor.zeros(whole, gradient.dtype)
         try gradient.dtype.perform(AddElements(target: sum, offsets: offsets, values: gradient.packed()))
         return [sum]

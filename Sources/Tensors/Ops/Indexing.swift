@@ -113,10 +113,39 @@ extension Tensor {
       }
     }
     let whole = shape
-    return view(Shape(extents), strides: steps, offset: start).recorded([self], function: "subscript") { gradient in
+    return view(Shape(extents), strides: steps, offset: start).recorded(
+      [self], function: "subscript", as: .slice(selections, of: whole)
+    ) { gradient in
       let result = Tensor.zeros(whole, gradient.dtype)
       result.selecting(selections).assign(gradient)
       return [result]
     }
+  }
+}
+
+extension TracedOperation {
+  /// A part of each axis that isn't taken whole; `squeezed` are the axes of which one position is left, and go away.
+  fileprivate static func slice(_ selections: [TensorSelection], of shape: Shape) -> TracedOperation {
+    var (starts, ends, axes, steps, squeezed): ([Int], [Int], [Int], [Int], [Int]) = ([], [], [], [], [])
+    for (axis, selection) in selections.enumerated() {
+      func part(_ start: Int, _ end: Int, _ step: Int) {
+        (starts, ends, axes, steps) = (starts + [start], ends + [end], axes + [axis], steps + [step])
+      }
+      switch selection {
+      case .one(let index):
+        // The last one is so of any extent.
+        part(index, index == -1 ? Int.max : index + 1, 1)
+        squeezed.append(axis)
+      case .range(let start, let end, let step):
+        let isWhole = start == 0 && step == 1 && (end ?? shape[axis]) == shape[axis]
+        if !isWhole { part(start, end.map { $0 == shape[axis] ? Int.max : $0 } ?? Int.max, step) }
+      }
+    }
+    return TracedOperation(
+      "Slice",
+      [
+        "starts": .ints(starts), "ends": .ints(ends), "axes": .ints(axes), "steps": .ints(steps),
+        "squeezed": .ints(squeezed),
+      ])
   }
 }

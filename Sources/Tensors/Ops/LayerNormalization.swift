@@ -75,7 +75,9 @@ extension Tensor {
       statistics: statistics.pointer())
     let parameters = [weight, bias].compactMap { $0 }
     return output.recorded(
-      [source] + parameters, needing: input, scale, function: isCentred ? "layerNorm" : "rmsNorm"
+      [source] + parameters, needing: input, scale, function: isCentred ? "layerNorm" : "rmsNorm",
+      as: TracedOperation(
+        isCentred ? "LayerNorm" : "RMSNorm", ["axes": .int(last.rank), "epsilon": .float(epsilon)])
     ) { gradient in
       let gradient = gradient.packed()
       var derivatives: [Tensor?] = [nil]

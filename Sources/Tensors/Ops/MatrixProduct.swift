@@ -21,7 +21,9 @@ extension Tensor {
     let kernels = KernelOptions.current.kernels
     let result = try left.product(right, kernels)
     let needed = (right.tracksGradient ? left : nil, left.tracksGradient ? right : nil)
-    return result.recorded([left, right], needing: needed.0, needed.1, function: "matmul") { gradient in
+    return result.recorded(
+      [left, right], needing: needed.0, needed.1, function: "matmul", as: TracedOperation("MatMul")
+    ) { gradient in
       [
         left.tracksGradient ? left.unbroadcast(try gradient.product(right.transposed(), kernels)) : nil,
         right.tracksGradient ? right.unbroadcast(try left.transposed().product(gradient, kernels)) : nil,
@@ -80,7 +82,8 @@ extension Tensor {
     try result.addProduct(self, weight.turned, keeping: bias != nil, kernels)
     let needed = (weight.tracksGradient ? self : nil, self.tracksGradient ? weight : nil)
     return result.recorded(
-      [self, weight] + (bias.map { [$0] } ?? []), needing: needed.0, needed.1, function: "linear"
+      [self, weight] + (bias.map { [$0] } ?? []), needing: needed.0, needed.1, function: "linear",
+      as: TracedOperation("Gemm", ["transB": 1])
     ) { gradient in
       [
         self.tracksGradient ? try gradient.multiplied(weight, kernels) : nil,

@@ -88,7 +88,10 @@ extension Tensor {
     let affine = try Affine(means, variance.values(as: Double.self), weight, bias, epsilon)
     return try input.owing(rows, affine, kernels) { result, thenReLU in
       let ofChannels = affine.ofChannels(thenReLU: thenReLU)
-      return result.recorded([self, weight, bias], needing: input, function: "normalized") { gradient in
+      return result.recorded(
+        [self, weight, bias], needing: input, function: "normalized",
+        as: TracedOperation("BatchNormalization", ["epsilon": .float(epsilon)]), with: [mean, variance]
+      ) { gradient in
         let gradient = input.rank == 4 ? gradient.channelsLast() : gradient.packed()
         let sums = try kernels.normalizationSums(
           rows, input.pointer(), gradient.pointer(), mean: means.map { Float($0) }, ofChannels)

@@ -101,7 +101,9 @@ extension Tensor {
     try kernels.pool(
       kind, extents, input: from.pointer, output: result.imageMemory().pointer, workspace: workspace.memory)
     let (whole, plan) = (shape, extents)
-    return result.recorded([self], function: "pooled") { gradient in
+    return result.recorded(
+      [self], function: "pooled", as: .pooling(kind, kernel, stride, padding)
+    ) { gradient in
       // The places of maxima are kept in the layout of forward.
       let gradient = try gradient.images(in: plan.layout)
       let derivative = try Tensor(images: whole, plan.layout)
@@ -110,6 +112,19 @@ extension Tensor {
         workspace: workspace.memory)
       return [derivative]
     }
+  }
+}
+
+extension TracedOperation {
+  /// The maximum or mean of windows.
+  fileprivate static func pooling(
+    _ kind: Pooling, _ kernel: [Int], _ stride: [Int], _ padding: [Int]
+  ) -> TracedOperation {
+    var settings: [String: Setting] = [
+      "kernel_shape": .ints(kernel), "strides": .ints(stride), "pads": .ints(padding + padding),
+    ]
+    if kind != .maximum { settings["count_include_pad"] = .int(kind == .average ? 1 : 0) }
+    return TracedOperation(kind == .maximum ? "MaxPool" : "AveragePool", settings)
   }
 }
 

@@ -53,18 +53,38 @@ extension Tensor {
     let ofCell = CellDerivative()
     let result = outputs.recorded(
       [self] + weights.all + [state, cellState].compactMap { $0 }, needing: call.input, weights.input, weights.hidden,
-      function: "recurrent"
+      function: "recurrent", as: .recurrence(cell, isReversed, state, cellState)
     ) { gradient in
       try call.backward(gradient.packed(), ofCell.take(), outputs: call.kept())
     }
     call.outputs = result.detached()
     // The last cell state hands its derivative to the same walk through time.
     let shape = outputs.shape
-    let lastCell = last?.recorded([result], function: "recurrent") { gradient in
+    let lastCell = last?.recorded([result], function: "recurrent", as: TracedOperation("LastCell")) { gradient in
       ofCell.value = gradient.packed()
       return [Tensor.zeros(shape)]
     }
     return (result, lastCell)
+  }
+}
+
+extension TracedOperation {
+  /// A layer in one direction; its inputs are followed by the states that it begins with.
+  fileprivate static func recurrence(
+    _ cell: Recurrence.Cell, _ isReversed: Bool, _ state: Tensor?, _ cellState: Tensor?
+  ) -> TracedOperation {
+    let name =
+      switch cell {
+      case .elman: "RNN"
+      case .gru: "GRU"
+      case .lstm: "LSTM"
+      }
+    return TracedOperation(
+      name,
+      [
+        "direction": .text(isReversed ? "reverse" : "forward"), "hasState": .int(state == nil ? 0 : 1),
+        "hasCell": .int(cellState == nil ? 0 : 1),
+      ])
   }
 }
 

@@ -10,7 +10,9 @@ extension Tensor {
       let source = to(Swift.max(dtype, .int64))
       let result = try source.dtype.perform(SumAction(source: source.arranged(plan), plan: plan))
       let whole = shape
-      return result.recorded([self]) { [$0.reshaped(plan.keptShape).expanded(to: whole)] }
+      return result.recorded([self], as: .reduction("ReduceSum", axes, keepingAxes)) {
+        [$0.reshaped(plan.keptShape).expanded(to: whole)]
+      }
     }
   }
 
@@ -37,7 +39,9 @@ extension Tensor {
     attempt(as: shape.reduced(axes, keepingAxes: keepingAxes), floatType) {
       let plan = try Reduction(shape, axes, keepingAxes, "norm")
       let kept = detached().pow(2).sum(axes, keepingAxes: true).sqrt()
-      return kept.reshaped(plan.resultShape).detached().recorded([self], needing: self, kept) { gradient in
+      return kept.reshaped(plan.resultShape).detached().recorded(
+        [self], needing: self, kept, as: .reduction("ReduceL2", axes, keepingAxes)
+      ) { gradient in
         let divisor = kept.chosen(where: kept .!= 0, else: kept.scalar(1))
         return [gradient.reshaped(plan.keptShape) * self / divisor]
       }
@@ -115,12 +119,20 @@ extension Tensor {
       throw TensorError(largest ? "max" : "min", "axis \(axis) of shape \(shape) is empty")
     }
     return try dtype.perform(PositionAction(source: arranged(plan), plan: plan, largest: largest))
-      .reshaped(plan.resultShape)
+      .reshaped(plan.resultShape).traced([self], as: .reduction(largest ? "ArgMax" : "ArgMin", [axis], keepingAxes))
   }
 
   /// The elements as `[outer, count, inner]` in row-major order, the middle axis to be reduced.
   final func arranged(_ plan: Reduction) -> Tensor {
     plan.order.map { self.detached().permuted($0).packed() } ?? packed()
+  }
+}
+
+extension TracedOperation {
+  /// Over some axes, or all of them.
+  static func reduction(_ name: String, _ axes: [Int]?, _ keepingAxes: Bool) -> TracedOperation {
+    TracedOperation(
+      name, ["keepdims": .int(keepingAxes ? 1 : 0)].merging(axes.map { ["axes": .ints($0)] } ?? [:]) { $1 })
   }
 }
 

@@ -9,7 +9,7 @@ extension Tensor {
       let source = packed()
       let result = source.view(target, strides: target.rowMajorStrides, offset: source.offset)
       let original = self.shape
-      return result.recorded([self]) { [$0.reshaped(original)] }
+      return result.recorded([self], as: TracedOperation("Reshape")) { [$0.reshaped(original)] }
     }
   }
 
@@ -34,7 +34,7 @@ extension Tensor {
         throw TensorError("permute", "\(axes) is no order of the \(rank) axes of shape \(shape)")
       }
       let result = view(Shape(order.map { shape[$0] }), strides: order.map { strides[$0] }, offset: offset)
-      return result.recorded([self]) { gradient in
+      return result.recorded([self], as: TracedOperation("Transpose", ["perm": .ints(order)])) { gradient in
         [gradient.permuted(order.indices.map { axis in order.firstIndex(of: axis) ?? axis })]
       }
     }
@@ -47,7 +47,9 @@ extension Tensor {
       var (extents, steps) = (shape.extents, strides)
       extents.swapAt(first, second)
       steps.swapAt(first, second)
-      return view(Shape(extents), strides: steps, offset: offset).recorded([self]) { [$0.transposed(first, second)] }
+      return view(Shape(extents), strides: steps, offset: offset).recorded(
+        [self], as: .exchange(first, second, of: rank)
+      ) { [$0.transposed(first, second)] }
     }
   }
 
@@ -65,7 +67,9 @@ extension Tensor {
       let stretched = shape.indices.map { axis in
         axis < lead || self.shape[axis - lead] == 1 && shape[axis] != 1 ? 0 : strides[axis - lead]
       }
-      return view(shape, strides: stretched, offset: offset).recorded([self]) { [self.unbroadcast($0)] }
+      return view(shape, strides: stretched, offset: offset).recorded([self], as: TracedOperation("Expand")) {
+        [self.unbroadcast($0)]
+      }
     }
   }
 
@@ -97,5 +101,14 @@ extension Tensor {
   public final func flattened() -> Tensor {
     guard rank > 0 else { return reshaped([1, 1]) }
     return reshaped([shape[0], shape.extents.dropFirst().reduce(1, *)])
+  }
+}
+
+extension TracedOperation {
+  /// Two axes of so many exchanged.
+  fileprivate static func exchange(_ first: Int, _ second: Int, of rank: Int) -> TracedOperation {
+    var order = Array(0..<rank)
+    order.swapAt(first, second)
+    return TracedOperation("Transpose", ["perm": .ints(order)])
   }
 }

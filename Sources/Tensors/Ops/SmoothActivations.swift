@@ -5,13 +5,13 @@ extension Tensor {
   /// density φ(x) = exp(-x² / 2) / √(2π). With `approximate` Φ is `½ (1 + tanh(√(2/π) (x + 0.044715 x³)))`, PyTorch's
   /// `approximate="tanh"`. Source: Hendrycks and Gimpel 2016.
   public final func gelu(approximate: Bool = false) -> Tensor {
-    smooth(approximate ? .geluTanh : .gelu, function: "gelu")
+    smooth(approximate ? .geluTanh : .gelu, approximate ? "GeluTanh" : "Gelu", function: "gelu")
   }
 
   /// `x / (1 + exp(-x))`; derivative `s (1 + x (1 - s))` with s the sigmoid of x. Source: Elfwing et al. 2017.
-  public final func silu() -> Tensor { smooth(.silu, function: "silu") }
+  public final func silu() -> Tensor { smooth(.silu, "Silu", function: "silu") }
 
-  private final func smooth(_ activation: SmoothActivation, function: StaticString) -> Tensor {
+  private final func smooth(_ activation: SmoothActivation, _ name: String, function: StaticString) -> Tensor {
     attempt(as: nil, floatType) {
       let source = to(floatType).detached().dense()
       let result = try Tensor(uninitialized: source.shape, source.dtype, strides: source.strides)
@@ -21,7 +21,9 @@ extension Tensor {
       } else {
         try WideSmooth(activation, source.pointer(), count).values(into: result.pointer())
       }
-      return result.recorded([to(floatType)], needing: source, function: function) { gradient in
+      return result.recorded(
+        [to(floatType)], needing: source, function: function, as: TracedOperation(name)
+      ) { gradient in
         // Elements of both side by side.
         let gradient = gradient.strides == source.strides ? gradient : gradient.copied(strides: source.strides)
         let derivative = try Tensor(uninitialized: source.shape, source.dtype, strides: source.strides)

@@ -7,7 +7,7 @@ extension Tensor {
       if try shape.axis(axis, for: "softmax") != rank - 1 { return transposed(axis).softmax().transposed(axis) }
       let result = try exponentialShares()
       let kept = result.detached()
-      return result.recorded([self], needing: kept) { gradient in
+      return result.recorded([self], needing: kept, as: TracedOperation("Softmax", ["axis": -1])) { gradient in
         let weighted = gradient * kept
         return [weighted - kept * weighted.sum(-1, keepingAxes: true)]
       }
@@ -18,7 +18,8 @@ extension Tensor {
   public final func logSoftmax(_ axis: Int = -1) -> Tensor {
     // Shifted before the logarithm is taken off, so that large values keep their digits.
     let shifted = self - detached().max(axis, keepingAxes: true)
-    return shifted - shifted.exp().sum(axis, keepingAxes: true).log()
+    return (shifted - shifted.exp().sum(axis, keepingAxes: true).log())
+      .traced([self], as: TracedOperation("LogSoftmax", ["axis": .int(axis)]))
   }
 
   /// `ln Σ exp x` along the given axes; derivative the softmax.

@@ -31,11 +31,27 @@ public struct LanguageTask: LearningTask {
   public func trial(of network: Module, inputShape: [Int]) throws -> Tensor {
     try LanguageModelling.sequenceModel(network).run(.zeros(Shape(inputShape), .int64), from: nil).logits
   }
+
+  public func pass(of network: Module, _ model: ModelEntry, _ sizes: ModelSizes, samples: Int) throws -> ForwardPass {
+    let network = try LanguageModelling.sequenceModel(network)
+    let tokens = Tensor.randomTokens([samples, model.steps(sizes)], below: sizes.vocabulary)
+    return ForwardPass([("tokens", tokens)], to: "logits") { network.run(tokens, from: nil).logits }
+  }
 }
 
 extension LearningTask where Self == LanguageTask {
   /// A text, of which each next token is to be predicted.
   public static var language: LanguageTask { LanguageTask() }
+}
+
+extension Tensor {
+  /// Other ones for each shape.
+  static func randomTokens(_ extents: [Int], below count: Int, from first: Int = 0) -> Tensor {
+    let shape = Shape(extents)
+    let key = RandomKey(seed: UInt64(shape.elementCount), .synthesis)
+    let room = Swift.max(count - first, 1)
+    return Tensor((0..<shape.elementCount).map { Int64(first + key.bounded(room, draw: $0)) }, shape: shape)
+  }
 }
 
 /// Texts, cut into sequences as the configuration says.

@@ -23,6 +23,8 @@ public protocol LearningTask: Sendable {
   func outputShape(_ samples: Int, _ sizes: ModelSizes) -> [Int]?
   /// What a network makes of zeros of that shape, as a training step runs it.
   func trial(of network: Module, inputShape: [Int]) throws -> Tensor
+  /// A forward pass over so many random samples, other numbers for each count, that the export to ONNX writes down.
+  func pass(of network: Module, _ model: ModelEntry, _ sizes: ModelSizes, samples: Int) throws -> ForwardPass
 
   /// The name of the outputs in a file of predictions; nil where they are none, and `predict` is not for it.
   var outputName: String? { get }
@@ -55,6 +57,12 @@ extension LearningTask {
   ) throws -> (dataset: any DigestedDataset, names: [String]?)? { nil }
 
   public func trial(of network: Module, inputShape: [Int]) throws -> Tensor { network(Tensor.zeros(Shape(inputShape))) }
+
+  public func pass(of network: Module, _ model: ModelEntry, _ sizes: ModelSizes, samples: Int) throws -> ForwardPass {
+    let key = RandomKey(seed: UInt64(samples), .synthesis)
+    let input = Tensor.uniform(Shape([samples] + model.shape(of: sizes)), key: key)
+    return ForwardPass([("input", input)], to: outputName ?? "output") { network(input) }
+  }
 
   /// Whether a network gives the outputs that the task judges: what a user's own may get wrong.
   public func check(_ network: Module, _ model: String, _ dataset: any Dataset, _ sizes: ModelSizes) throws {

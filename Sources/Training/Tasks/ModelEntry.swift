@@ -48,6 +48,13 @@ public struct ModelEntry: Sendable {
     self.recipe = recipe
   }
 
+  /// Of one sample, for a network of such sizes.
+  public func shape(of sizes: ModelSizes) -> [Int] {
+    if let inputs = sizes.inputs { return inputs }
+    if inputShape.count == 3 { return [sizes.channels] + inputShape.dropFirst() }
+    return inputShape.count == 1 && sizes.features > 1 ? [sizes.features] : inputShape
+  }
+
   /// Of one sample for a network of such sizes: a text is as long as its context.
   public func inputShape(_ sizes: ModelSizes) -> [Int] { sizes.context.map { [$0] } ?? inputShape }
   /// Tokens of a sequence, of models of texts.

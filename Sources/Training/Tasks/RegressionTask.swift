@@ -40,6 +40,12 @@ public struct RegressionTask: LearningTask {
     return (TableDataset(try data.split(rows: count)), Regression(isLogarithmic: isLogarithmic))
   }
 
+  public func pass(of network: Module, _ model: ModelEntry, _ sizes: ModelSizes, samples: Int) throws -> ForwardPass {
+    let key = RandomKey(seed: UInt64(samples), .synthesis)
+    let input = Tensor.normal(Shape([samples] + (sizes.inputs ?? [sizes.features])), key: key)
+    return ForwardPass([("input", input)], to: "predictions") { network(input) }
+  }
+
   /// In the target's own unit.
   public func predictions(_ outputs: [Float], _ metadata: Metadata, path: String) throws -> [Float] {
     guard let preparation = try TablePreparation(of: metadata, path) else { return outputs }

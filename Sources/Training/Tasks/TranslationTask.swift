@@ -38,6 +38,20 @@ public struct TranslationTask: LearningTask {
   }
 }
 
+extension TranslationTask {
+  /// The words of a sentence, how many of them count, and the translation's words so far, of which each next one is predicted.
+  public func pass(of network: Module, _ model: ModelEntry, _ sizes: ModelSizes, samples: Int) throws -> ForwardPass {
+    let network = try Translation.encoderDecoder(network)
+    let steps = model.inputShape.first ?? 1
+    let source = Tensor.randomTokens([samples, steps], below: sizes.vocabulary)
+    let lengths = Tensor.randomTokens([samples], below: steps + 1, from: 1)
+    let target = Tensor.randomTokens([samples, steps], below: sizes.targetVocabulary)
+    return ForwardPass([("source", source), ("source_lengths", lengths), ("target", target)], to: "logits") {
+      network.logits(source: source, lengths: lengths, inputs: target)
+    }
+  }
+}
+
 extension LearningTask where Self == TranslationTask {
   /// Sentences and their translations.
   public static var translation: TranslationTask { TranslationTask() }
