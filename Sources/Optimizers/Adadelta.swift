@@ -29,21 +29,22 @@ public final class Adadelta: Optimizer {
 
     func apply<T: FloatElement>(_ group: ParameterGroup, isFirst: Bool, _ update: ElementUpdate<T>) {
       let (rate, decay, keep, epsilon) = (T(group.learningRate), T(group.weightDecay), T(rho), T(self.epsilon))
+      let new = T(1 - rho)
       let (w, gradient, square, changes) = (update.weights, update.gradient, update.slots[0], update.slots[1])
       for i in 0..<update.count {
         let slope = gradient[i] + decay * w[i]
-        square[i] = keep * square[i] + (1 - keep) * slope * slope
+        square[i] = keep * square[i] + new * slope * slope
       }
       forEachEight(of: update.count) { i in
         let (old, past) = (SIMD8(at: w + i), SIMD8(at: changes + i))
         let ratio = (past + epsilon).squareRoot() / (SIMD8(at: square + i) + epsilon).squareRoot()
         let change = ratio * (SIMD8(at: gradient + i) + decay * old)
-        (keep * past + (1 - keep) * change * change).store(at: changes + i)
+        (keep * past + new * change * change).store(at: changes + i)
         (old - rate * change).store(at: w + i)
       } single: { i in
         let ratio = (changes[i] + epsilon).squareRoot() / (square[i] + epsilon).squareRoot()
         let change = ratio * (gradient[i] + decay * w[i])
-        changes[i] = keep * changes[i] + (1 - keep) * change * change
+        changes[i] = keep * changes[i] + new * change * change
         w[i] -= rate * change
       }
     }

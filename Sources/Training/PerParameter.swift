@@ -61,7 +61,9 @@ public struct PerParameter: SettingValue, ExpressibleByFloatLiteral {
 
   /// The numbers of parameters of these names.
   ///
-  /// - Parameter option: for the error.
+  /// - Parameters:
+  ///   - names: of all parameters.
+  ///   - option: for the error.
   /// - Throws: `ConfigurationError` for a pattern that matches none of them.
   public func values(of names: [String], _ option: String) throws -> [Double] {
     let patterns = rules.map { $0.pattern.among(names) }

@@ -169,6 +169,7 @@ import Testing
       "validation": "0.25",
       "stratify": "true", "train-first": "900", "limit": "800", "class-weights": "balanced",
       "accumulate": "3", "compression": "int8", "compression-rank": "2", "local-steps": "20",
+      "from": "weights.safetensors", "freeze": "features.*", "replace-head": "true",
       "outer-learning-rate": "0.5", "outer-momentum": "0.25", "shard-optimizer": "true",
     ]
     let standard = Configuration(model: "small")

@@ -65,9 +65,8 @@ import Zoo
     #expect(file.firstUnknown == nil)
     #expect(
       file.nodes.map(\.type) == [
-        "Mul", "Add", "Exp", "ReduceSum", "Log", "Clip", "Shape", "Gather", "Concat", "Expand", "Slice", "Concat",
-        "Greater",
-        "Mul", "Where", "Transpose", "Slice", "Squeeze", "Softmax", "Identity",
+        "Mul", "Add", "Exp", "ReduceSum", "Log", "Clip", "Slice", "Shape", "Gather", "Concat", "Expand", "Concat",
+        "Greater", "Mul", "Where", "Transpose", "Slice", "Squeeze", "Softmax", "Identity",
       ])
     #expect(file.outputs == ["output": ["batch"]])
   }

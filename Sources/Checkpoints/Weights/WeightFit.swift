@@ -37,6 +37,7 @@ public struct WeightFit {
         pairs.append((name, tensor, entry))
       } else if let other = found.first {
         misshapen.append((name, other.shape, tensor.shape))
+        used.formUnion(names)
       } else {
         missing.append((name, tensor.shape))
       }
