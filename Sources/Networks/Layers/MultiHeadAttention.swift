@@ -44,7 +44,9 @@ public final class MultiHeadAttention: Module {
   /// - Parameters:
   ///   - width: of the outputs, and of all heads together.
   ///   - heads: parts of the width.
-  ///   - queries, keys, values: widths of what comes in, where they are others.
+  ///   - queries: the width of the queries, where it is another.
+  ///   - keys: the same of the keys.
+  ///   - values: the same of the values.
   ///   - bias: whether the four products have one; the book's have none.
   ///   - dropout: the probability that a weight of attention becomes 0 in training.
   ///   - weights: how the products' weights begin.

@@ -10,7 +10,9 @@ extension Tensor {
   /// are `S · keys · scale`, `Sᵀ · queries · scale` and `Pᵀ · g`. The weights are computed once more for them.
   ///
   /// - Parameters:
-  ///   - queries, keys, values: float32.
+  ///   - queries: who looks; float32.
+  ///   - keys: what is compared with the queries; float32.
+  ///   - values: what the means are of; float32.
   ///   - causal: a query sees the keys up to its own step. Queries are the last steps of the keys, so that new steps look at all
   ///     before them.
   ///   - lengths: how many keys count, from the first on; integers `[batch]`, or `[batch, queries]`. nil for all.

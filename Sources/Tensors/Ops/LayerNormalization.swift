@@ -7,7 +7,8 @@ extension Tensor {
   ///
   /// - Parameters:
   ///   - shape: the extents that are normalised together, `[width]` mostly.
-  ///   - weight, bias: of that shape; nil for 1 and 0.
+  ///   - weight: of that shape; nil for 1.
+  ///   - bias: of that shape; nil for 0.
   ///   - epsilon: keeps the divisor from 0.
   public final func layerNorm(
     _ shape: Shape, weight: Tensor? = nil, bias: Tensor? = nil, epsilon: Double = 1e-5
