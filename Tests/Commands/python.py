@@ -132,6 +132,16 @@ class Python(CommandTest):
             inputs = found["torch"].from_numpy(file["test/images"][:]).float() / 255
             numpy.testing.assert_allclose(found["lenet"](inputs).detach().numpy(), same["logits"][:], atol=1e-5)
 
+    def test_safetensors(self):
+        self.lenet("Weights in safetensors")
+        self.succeed(
+            "export", self.folder / "lenet", "--format", "safetensors", "--output", self.folder / "lenet.safetensors")
+        state = self.read("Weights in safetensors")["state"]
+        with h5py.File(self.newest("lenet")) as file:
+            self.assertEqual(set(state), set(file["model"]))
+            for name, values in state.items():
+                numpy.testing.assert_array_equal(values.numpy(), file["model"][name][:])
+
     def test_predictions(self):
         self.lenet("Predictions")
         self.succeed(
