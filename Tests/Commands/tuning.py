@@ -26,7 +26,7 @@ class Tuning(CommandTest):
         self.refuse(64, *tune, "--checkpoint", self.folder / "x", mentions=["--checkpoint is for train"])
         self.refuse(64, *tune, "--accumulate", 2, mentions=["--accumulate is for train"])
         self.refuse(64, *tune, "--min-rate", 1, "--max-rate", 0.1, mentions=["must rise"])
-        self.refuse(70, *tune, "--min-rate", 1e-12, "--max-rate", 1e-11, "--tries", 13, "--limit", 100, mentions=["no rate"])
+        self.refuse(70, *tune[:-2], "--min-rate", 1e5, "--max-rate", 1e6, "--tries", 13, mentions=["no rate"])
 
     def test_dry_run(self):
         folder, metrics, plot = (self.folder / name for name in ("dry", "dry.jsonl", "dry.svg"))
