@@ -3,6 +3,7 @@
 #include "attention-gradient.h"
 #include "averages.h"
 #include "functions.h"
+#include "gates.h"
 #include "products.h"
 #include "rows.h"
 #include "smooth.h"
@@ -26,5 +27,7 @@
       .smooth = smooth, .smooth_back = smooth_back, .normalize_rows = normalize_rows,                     \
       .normalize_rows_back = normalize_rows_back, .normalize_rows_sums = normalize_rows_sums,             \
       .attend_scratch_count = attend_scratch_count, .attend = attend,                                     \
-      .attend_back_scratch_count = attend_back_scratch_count, .attend_back = attend_back,                 \
+      .attend_back_scratch_count = attend_back_scratch_count, .attend_back = attend_back,         \
+      .draw_uniform = draw_uniform, .pixel_values = pixel_values,                                          \
+      .gru = gru, .gru_back = gru_back, .lstm = lstm, .lstm_back = lstm_back, .elman_back = elman_back,   \
   }
