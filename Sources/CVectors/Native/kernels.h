@@ -2,6 +2,7 @@
 #pragma once
 #include "attention-gradient.h"
 #include "averages.h"
+#include "channels.h"
 #include "functions.h"
 #include "gates.h"
 #include "products.h"
@@ -28,6 +29,8 @@
       .normalize_rows_back = normalize_rows_back, .normalize_rows_sums = normalize_rows_sums,             \
       .attend_scratch_count = attend_scratch_count, .attend = attend,                                     \
       .attend_back_scratch_count = attend_back_scratch_count, .attend_back = attend_back,         \
+      .channels_moments = channels_moments, .channels_affine = channels_affine,                            \
+      .channels_gradient_sums = channels_gradient_sums, .channels_gradient = channels_gradient,            \
       .draw_uniform = draw_uniform, .pixel_values = pixel_values,                                          \
       .gru = gru, .gru_back = gru_back, .lstm = lstm, .lstm_back = lstm_back, .elman_back = elman_back,   \
   }

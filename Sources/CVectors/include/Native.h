@@ -226,6 +226,22 @@ struct native_kernels {
   size_t (*attend_back_scratch_count)(const struct native_attention *shape);
   void (*attend_back)(const struct native_attention *shape, float *scratch, size_t part, size_t parts);
 
+  /// Batch normalisation's passes over `count` elements of `[rows, channels]`. Numbers per channel are repeated to `repeat`
+  /// elements, sums are added to as many: `x - origin` and its square.
+  void (*channels_moments)(
+      size_t count, size_t repeat, const float *input, const float *origin, float *sums, float *squares);
+  /// `x · scale + shift`, then 0 for what is below if it cuts.
+  void (*channels_affine)(
+      size_t count, size_t repeat, const float *input, const float *scale, const float *shift, int cuts, float *output);
+  /// Sums of the gradients g where `x · scale + shift` is above 0, and of `g (x - mean)`.
+  void (*channels_gradient_sums)(
+      size_t count, size_t repeat, const float *input, const float *gradient, const float *mean, const float *scale,
+      const float *shift, float *sums, float *products);
+  /// `g a + x b + c`, with three factors, g being 0 where `x · scale + shift` is not above 0.
+  void (*channels_gradient)(
+      size_t count, size_t repeat, const float *input, const float *gradient, const float *_Nonnull const *_Nonnull factors,
+      const float *scale, const float *shift, float *result);
+
   /// Even numbers in 0..<1 of 24 random bits, from the `first` on, a multiple of 4.
   void (*draw_uniform)(const struct native_draws *draws, size_t first, size_t count, float *to);
   /// `to[i] = bytes[i] / 255`.
