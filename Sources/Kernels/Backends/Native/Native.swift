@@ -16,16 +16,19 @@ public struct Native: Backend {
 
   public var precision: Precision { .float32 }
 
+  /// Elements of a factor from which on it lies in no cache: to copy it would take longer than to read it as it lies.
+  private static let largeFactor = 1 << 20
+
   public func multiply(
     rows: Int, columns: Int, inner: Int, _ left: MatrixOperand, _ right: MatrixOperand, into result: Floats,
     accumulating: Bool
   ) throws {
     let factor = MatrixFactor(right, inner: inner, columns: columns)
-    if right.isTransposed, rows <= kernels.columns,
-      inner.multipliedReportingOverflow(by: columns).partialValue >= 1 << 20
-    {
+    let isLarge = inner.multipliedReportingOverflow(by: columns).partialValue >= Self.largeFactor
+    // One row is a text's next token, for which the same weights come again and again: panels are worth it.
+    if right.isTransposed, isLarge, rows <= kernels.columns, rows > 1 || right.packed == nil {
       multiplyTurned(rows, columns, inner, left, right, into: result, accumulating)
-    } else if right.isTransposed || right.packed != nil {
+    } else if right.isTransposed || (right.packed != nil && !isLarge) {
       withFactor(factor, uses: 1) { multiply(rows: rows, left, $0, into: result, accumulating: accumulating) }
     } else {
       multiply(rows: rows, left, factor, into: result, accumulating: accumulating)
@@ -112,9 +115,6 @@ public struct Native: Backend {
       }
     }
   }
-
-  /// Elements of a factor from which on it lies in no cache.
-  private static let largeFactor = 1_048_576.0
 
   /// The same chains by `resultᵀ = rightᵀ · leftᵀ`: large weights of which a few rows are multiplied would take longer to pack
   /// than to use. They are the left factor here, which is read as it lies, once.
