@@ -20,6 +20,8 @@ extension Gnuplot {
       return ["set \(axis)tics (\(list)) scale 0 noenhanced \(direction)"]
     }
     let width = values.first?.count ?? 0
+    // As an image the cells of an SVG would run into each other in a browser.
+    let kind = width * values.count <= 10_000 ? "image pixels" : "image"
     let cells = values.enumerated().flatMap { y, row in row.enumerated().map { x, value in "\(x) \(y) \(value)" } }
     return [
       "set title '\(quoted(title, most: 80))' noenhanced", "set xlabel '\(quoted(xLabel, most: 80))'",
@@ -27,7 +29,7 @@ extension Gnuplot {
       "set yrange [\(values.count).0-0.5:-0.5]", "set palette defined (0 '#fff5f0', 0.5 '#fb6a4a', 1 '#67000d')",
       isPart ? "set cbrange [0:1]; unset colorbox" : "set cbrange [0:*]", "unset key",
     ] + tics("x", columns, isPart ? "rotate" : "norotate") + tics("y", rows, "norotate") + ["$cells << END"] + cells + [
-      "END", "plot $cells using 1:2:3 with image",
+      "END", "plot $cells using 1:2:3 with \(kind)",
     ]
   }
 
