@@ -35,6 +35,12 @@ struct BookPairs {
   /// The notes' 300, cut short in a quick run; a handful of sentences is one minibatch.
   func epochs(_ page: Page, quick: Int) -> Int { page.isQuick ? (isWhole ? quick : 10 * quick) : 300 }
 
+  func translator(_ network: EncoderDecoder) -> Translator {
+    Translator(
+      model: network, sourceVocabulary: file.sourceVocabulary, targetVocabulary: file.targetVocabulary,
+      steps: file.steps)
+  }
+
   var begin: Int { file.targetVocabulary[Vocabulary.begin] }
 }
 
@@ -133,9 +139,7 @@ func bleuFromScratch(_ predicted: String, _ label: String, longest: Int) -> Doub
 extension Page {
   /// Translates the notes' four sentences; a well trained network knows at least the first two.
   func judge(_ what: String, _ network: EncoderDecoder, _ pairs: BookPairs, isTrained: Bool) {
-    let translator = Translator(
-      model: network, sourceVocabulary: pairs.file.sourceVocabulary, targetVocabulary: pairs.file.targetVocabulary,
-      steps: pairs.file.steps)
+    let translator = pairs.translator(network)
     var (scores, isSame): ([Double], Bool) = ([], true)
     for (english, french) in pairs.examples {
       func text(_ width: Int) -> String {
