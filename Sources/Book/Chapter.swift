@@ -49,6 +49,7 @@ public enum Book {
     Chapter(
       "image-augmentation", "Images changed at random: crops, flips, turns, colours, cut-out, mixup",
       imageAugmentationChapter),
+    Chapter("fine-tuning", "What was learnt of many images, for few of other classes", fineTuningChapter),
     Chapter("sequence-models", "A noisy sine, one step ahead and many", sequenceModelsChapter),
     Chapter("text-preprocessing", "A text as lines, tokens and numbers", textPreprocessingChapter),
     Chapter("language-models", "How often words come; sequences of a text", languageModelsChapter),
@@ -68,6 +69,8 @@ public enum Book {
     Chapter("multi-head-attention", "Several attentions side by side", multiHeadAttentionChapter),
     Chapter("positions", "Self-attention does not know where a step is: sines and cosines", positionsChapter),
     Chapter("transformer", "A Transformer learns to translate", transformerChapter),
+    Chapter("vision-transformer", "An image as a sequence of patches", visionTransformerChapter),
+    Chapter("byte-pairs", "Subwords: what stands together most often is merged", bytePairEncodingChapter),
     Chapter(
       "optimization", "Gradient descent, momentum, Adagrad, RMSProp, Adadelta, Adam; learning rates over a training",
       optimizationChapter),

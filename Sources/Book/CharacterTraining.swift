@@ -9,7 +9,7 @@ extension Page {
   ) {
     var points: [(Double, Double)] = []
     let start = monotonicSeconds()
-    for epoch in 0..<epochs {
+    for epoch in self.epochs(epochs) {
       let batches = text.batches(epoch: epoch, isRandom: isRandom)
       let perplexity = model.trainEpoch(self, batches, learningRate: 1, isRandom: isRandom)
       points.append((Double(epoch + 1), number(perplexity)))

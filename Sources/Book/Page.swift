@@ -14,10 +14,14 @@ public final class Page {
   public private(set) var faults: [String] = []
   private var failure: (any Error)?
   private let write: (String) -> Void
+  /// Is told which share of a training is done; 0 where one begins.
+  let progress: (Double) -> Void
 
-  /// An empty page; `write` takes each line.
-  public init(isQuick: Bool, pictures: String?, write: @escaping (String) -> Void) {
-    (self.isQuick, self.pictures, self.write) = (isQuick, pictures, write)
+  /// An empty page; `write` takes each line, and `progress` is told the share of a training that is done, 0 where one begins.
+  public init(
+    isQuick: Bool, pictures: String?, progress: @escaping (Double) -> Void = { _ in }, write: @escaping (String) -> Void
+  ) {
+    (self.isQuick, self.pictures, self.progress, self.write) = (isQuick, pictures, progress, write)
   }
 
   /// A folder for a chapter's files, removed with the page.

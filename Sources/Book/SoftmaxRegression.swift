@@ -8,7 +8,7 @@ func softmaxRegressionChapter(_ page: Page) throws {
   let w = Tensor.normal([784, 10], standardDeviation: 0.01, key: RandomKey(seed: 1)).requiringGradient()
   let b = Tensor.zeros([10]).requiringGradient()
   func classify(_ images: Tensor) -> Tensor { softmax(images.flattened().matmul(w) + b) }
-  for epoch in 0..<epochs {
+  for epoch in page.epochs(epochs) {
     for batch in page.batches(of: train, 256, epoch: epoch) {
       page.backward(crossEntropyOfShares(classify(batch.inputs), batch.targets).sum())
       sgd([w, b], 0.1, batchSize: batch.samples.count)
@@ -89,7 +89,7 @@ func perceptronChapter(_ page: Page) throws {
   func classify(_ images: Tensor) -> Tensor {
     (images.flattened().matmul(w1) + b1).maximum(Tensor.zeros([])).matmul(w2) + b2
   }
-  for epoch in 0..<epochs {
+  for epoch in page.epochs(epochs) {
     for batch in page.batches(of: train, 256, epoch: epoch) {
       page.backward(crossEntropy(classify(batch.inputs), batch.targets, reduction: .sum))
       sgd([w1, b1, w2, b2], 0.1, batchSize: batch.samples.count)

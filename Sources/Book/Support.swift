@@ -38,6 +38,18 @@ final class History: TrainingObserver {
   }
 }
 
+/// Tells which share of a training is done.
+private final class ProgressTeller: TrainingObserver {
+  private let tell: (Double) -> Void
+
+  init(_ tell: @escaping (Double) -> Void) { self.tell = tell }
+
+  func stepFinished(_ step: FinishedStep) {
+    let done = step.position.epoch * step.stepsPerEpoch + step.position.stepInEpoch
+    tell(Double(done) / Double(max(step.epochs * step.stepsPerEpoch, 1)))
+  }
+}
+
 extension Page {
   /// The library's own training: what each epoch came to.
   func fit(
@@ -47,7 +59,8 @@ extension Page {
     let history = History()
     attempt {
       let trainer = try Trainer(drawing: network, objective, configuration)
-      trainer.observers = [history]
+      trainer.observers = [history, ProgressTeller(progress)]
+      progress(0)
       try trainer.fit(train, test: test)
     }
     return history
@@ -63,6 +76,14 @@ extension Page {
 
 /// What a training loop of the chapters' own is made of.
 extension Page {
+  /// The numbers of a training's epochs, from 0 on.
+  func epochs(_ count: Int) -> some Sequence<Int> {
+    (0..<count).lazy.map { [progress] epoch in
+      progress(Double(epoch) / Double(count))
+      return epoch
+    }
+  }
+
   /// The notes' `data_iter`: the samples in random order, a batch at a time.
   func batches(of data: any Dataset, _ batchSize: Int, epoch: Int) -> [Batch] {
     let sampler = Sampler(sampleCount: data.count, batchSize: batchSize, seed: 0)
@@ -138,7 +159,7 @@ enum FashionMNIST {
 }
 
 extension ImageSplit {
-  fileprivate func first(_ count: Int) -> ImageSplit {
+  func first(_ count: Int) -> ImageSplit {
     let count = min(count, self.count)
     return ImageSplit(
       images: Array(images.prefix(count * imageBytes)), labels: Array(labels.prefix(count)), channels: channels,

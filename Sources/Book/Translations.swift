@@ -67,7 +67,7 @@ func trainTranslation(
   network.train()
   let optimizer = Adam([ParameterGroup(network.namedParameters, learningRate: learningRate)])
   let parameters = network.namedParameters.map(\.tensor)
-  return (0..<epochs).map { epoch in
+  return page.epochs(epochs).map { epoch in
     var (sum, words) = (Tensor.zeros([]), Tensor.zeros([]))
     for batch in page.batches(of: pairs.data, 64, epoch: epoch) {
       guard let lengths = batch.targetLengths else { continue }

@@ -41,7 +41,7 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
     let communicator = try joinJob()
     var configuration = try entry.recipe.with(kernelling.given).with(loading.given).with(distribution.given)
     if let batchSize { configuration.batchSize = batchSize }
-    configuration.sizes = try sizing.applied(to: configuration.sizes, of: entry)
+    configuration.sizes = try sizing.applied(to: configuration.sizes, of: entry, Tool.registry())
     guard configuration.batchSize <= (1 << 30) / entry.inputShape(configuration.sizes).reduce(1, *) else {
       throw ConfigurationError(
         "batch-size is \(configuration.batchSize), but must be less than 1 GiB of \(model)'s inputs")

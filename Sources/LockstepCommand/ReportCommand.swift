@@ -20,6 +20,7 @@ struct ReportCommand<Tool: LockstepTool>: SoloCommand {
     String?
   @Option(parsing: .unconditional, help: "How many of the worst mistakes, or of the first sentences, are shown.")
   var count = 24
+  @OptionGroup var weights: WeightOptions
 
   func validate() throws {
     if !output.lowercased().hasSuffix(".html") && !output.hasPrefix("/dev/") {
@@ -31,9 +32,10 @@ struct ReportCommand<Tool: LockstepTool>: SoloCommand {
   func run() throws {
     try AtomicFile.check(output, as: .other, from: [source] + (data.map { [$0] } ?? []))
     guard FileManager.default.fileExists(atPath: source) else { throw FileError(.missing, path: source, "no such run") }
-    let model = try isCheckpoint ? OpenedModel(source, Tool.registry()) : nil
-    if model == nil && data != nil {
-      throw ConfigurationError("data is for a checkpoint, which \(source) is not: figures alone answer nothing")
+    let model = try isCheckpoint ? OpenedModel(source, Tool.registry(), weights) : nil
+    if model == nil && (data != nil || weights.ema) {
+      let option = data == nil ? "ema" : "data"
+      throw ConfigurationError("\(option) is for a checkpoint, which \(source) is not: figures alone answer nothing")
     }
     let history = try history(of: model)
     let name = model?.entry.name ?? history?.configuration?.model ?? URL(fileURLWithPath: source).lastPathComponent

@@ -189,7 +189,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
       }
     let weights = try startingWeights(resumed, isRecovered: recovered != nil)
     var configuration = try configure(entry, resumed, weights, ranks: communicator.size)
-    configuration.sizes = try sizing.applied(to: configuration.sizes, of: entry)
+    configuration.sizes = try sizing.applied(to: configuration.sizes, of: entry, Tool.registry())
     let opened = try entry.open(data, configuration)
     try resumed.map { try opened.checkVocabularies(data, against: $0.checkpoint.metadata, of: $0.path) }
     configuration.sizes = configuration.sizes.fitted(to: opened.sizes)

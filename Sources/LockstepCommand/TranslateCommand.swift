@@ -28,6 +28,7 @@ struct TranslateCommand<Tool: LockstepTool>: SoloCommand {
   var heads: String?
   @Option(help: "An HDF5 dataset of pairs: shows the mean BLEU of its first ones.", completion: .hdf5) var data: String?
   @Option(parsing: .unconditional, help: "How many pairs of --data to translate.") var first = 100
+  @OptionGroup var weights: WeightOptions
 
   /// The notes count runs of one and two words.
   private static var longestRun: Int { 2 }
@@ -51,7 +52,7 @@ struct TranslateCommand<Tool: LockstepTool>: SoloCommand {
   }
 
   func run() throws {
-    let model = try OpenedModel(checkpoint, Tool.registry())
+    let model = try OpenedModel(checkpoint, Tool.registry(), weights)
     try model.configuration.kernels.run { try translate(by: model) }
   }
 
@@ -59,7 +60,10 @@ struct TranslateCommand<Tool: LockstepTool>: SoloCommand {
     let translator = try Translator(model)
     for picture in [attention, heads].compactMap(\.self) { try Gnuplot.check(picture) }
     if let data { return try measure(model, translator, data) }
-    for sentence in sentences {
+    let progress = WorkLine("translating")
+    defer { progress.clear() }
+    for (place, sentence) in sentences.enumerated() {
+      progress.draw(Double(place) / Double(sentences.count))
       let words = Sentence.words(sentence)
       let found = try translator.beam(words, width: beam, lengthPenalty: lengthPenalty)
       let unknown = words.filter { !translator.sourceVocabulary.contains($0) }
@@ -74,7 +78,7 @@ struct TranslateCommand<Tool: LockstepTool>: SoloCommand {
       }
       if let attention { try draw(found, of: words, by: model, to: attention) }
       if let heads { try drawHeads(found, of: words, by: model, translator, to: heads) }
-      print(line)
+      Console.show(line)
     }
   }
 

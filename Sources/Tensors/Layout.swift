@@ -40,7 +40,7 @@ extension Tensor {
       case .channelsLast: source.copied(strides: shape.channelsLastStrides)
       default: source.copy()
       }
-    return result.detached().recorded([self], function: "arranged") { [$0] }
+    return result.detached().recorded([self], function: "arranged", as: TracedOperation("Identity")) { [$0] }
   }
 }
 

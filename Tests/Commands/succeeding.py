@@ -115,5 +115,5 @@ class Commands(CommandTest):
         config.write_text(f"data: {self.data}\nbatch-size: 50\nlearning-rate: 0.25\nquiet: true\nsteps: 1\n")
         self.succeed("train", "mlp", "--config", config, "--steps", 2, "--checkpoint", self.folder / "configured")
         shown = self.succeed("inspect", self.folder / "configured")
-        for part in ('"batchSize":50', '"learningRate":0.25', '"steps":2'):
+        for part in ("model mlp", "batch-size 50", "learning-rate 0.25", "steps 2"):
             self.assertIn(part, shown)

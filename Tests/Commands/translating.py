@@ -76,7 +76,7 @@ class Translating(CommandTest):
             (["--heads", 5], ["heads is 5", "must divide the width, 32"]), (["--heads", 0], ["heads is 0"]),
             (["--layers", 0], ["layers is 0"]), (["--dropout", 1], ["dropout is 1"]), (["--hidden", "0"], ["hidden is '0'"])):
             self.refuse(64, "train", "transformer", "--data", self.pairs, *options, mentions=wanted)
-        self.refuse(64, "train", "seq2seq", "--data", self.pairs, "--heads", 2, mentions=["heads is not for seq2seq"])
+        self.refuse(64, "train", "seq2seq", "--data", self.pairs, "--heads", 2, mentions=["heads is for gpt, transformer and vit, not seq2seq"])
 
     def test_bad_sentences(self):
         for sentence in ("", "  ", "\u202f"):

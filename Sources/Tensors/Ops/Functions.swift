@@ -107,7 +107,7 @@ extension Tensor {
   /// The error function, `2/√π ∫ exp(-t²) dt` from 0 to x; derivative `2/√π exp(-x²)`.
   public final func erf() -> Tensor {
     attempt(as: nil, floatType) {
-      try mapped(.erf).recorded([self], needing: self) {
+      try mapped(.erf).recorded([self], needing: self, as: TracedOperation("Erf")) {
         [$0 * (-self.detached().pow(2)).exp() * (2 / Double.pi.squareRoot())]
       }
     }

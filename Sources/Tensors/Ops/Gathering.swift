@@ -80,8 +80,11 @@ extension Tensor {
     } else {
       try dtype.perform(PutElements(target: result, offsets: offsets, values: values))
     }
-    return result.recorded([self, source], needing: indices, function: adding ? "scatterAdded" : "scattered") {
-      gradient in
+    return result.recorded(
+      [self, source], needing: indices, function: adding ? "scatterAdded" : "scattered",
+      as: TracedOperation("ScatterElements", ["axis": .int(axis), "reduction": .text(adding ? "add" : "none")]),
+      with: [indices]
+    ) { gradient in
       var own = gradient
       if self.tracksGradient && !adding {
         own = gradient.copy()
