@@ -3,16 +3,15 @@ import Lockstep
 import Zoo
 
 /// Chapter 10.7: an encoder and a decoder of nothing but attention and dense layers.
-func transformerChapter(_ page: Page) throws {
+func transformerChapter(_ page: Page, _ pairs: BookPairs) {
   normalizations(page)
   shapes(page)
-  let pairs = try BookPairs(page)
   let sizes = transformerSizes(pairs)
   let network = transformer(sizes)
   let epochs = page.isQuick ? pairs.epochs(page, quick: 3) : 200
   trainWithLibrary(page, "transformer", network, pairs, epochs: epochs, bound: 0.04)
   if !page.isQuick { besideRecurrent(page, network, pairs) }
-  try drawHeads(page, network, pairs)
+  drawHeads(page, network, pairs)
 }
 
 /// Two rows of two numbers, along the rows and down the columns.
@@ -70,12 +69,12 @@ private func meanBleu(_ page: Page, _ network: EncoderDecoder, _ pairs: BookPair
 }
 
 /// How the heads of each block look: the source at itself, the translation at what is written and at the source.
-private func drawHeads(_ page: Page, _ network: EncoderDecoder, _ pairs: BookPairs) throws {
+private func drawHeads(_ page: Page, _ network: EncoderDecoder, _ pairs: BookPairs) {
   guard let encoder = network.encoder as? TransformerEncoder, let decoder = network.decoder as? TransformerDecoder
   else { return page.expect("a Transformer", false) }
   let (english, _) = pairs.examples[3]
   let words = english.split(separator: " ").map(String.init) + [Vocabulary.end]
-  let (text, _) = try translate(english, network, pairs)
+  let (text, _) = translate(page, english, network, pairs)
   // Once more in one piece, for the weights of all steps.
   let written = [Vocabulary.begin] + text.split(separator: " ").map(String.init)
   let padding = [String](repeating: Vocabulary.padding, count: pairs.file.steps - words.count)
