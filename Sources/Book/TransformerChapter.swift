@@ -3,16 +3,15 @@ import Lockstep
 import Zoo
 
 /// Chapter 10.7: an encoder and a decoder of nothing but attention and dense layers.
-func transformerChapter(_ page: Page) throws {
+func transformerChapter(_ page: Page, _ pairs: BookPairs) {
   normalizations(page)
   shapes(page)
-  let pairs = try BookPairs(page)
   let sizes = transformerSizes(pairs)
   let network = transformer(sizes)
   let epochs = page.isQuick ? pairs.epochs(page, quick: 3) : 200
   trainWithLibrary(page, "transformer", network, pairs, epochs: epochs, bound: 0.04)
   if !page.isQuick { besideRecurrent(page, network, pairs) }
-  try drawHeads(page, network, pairs)
+  drawHeads(page, network, pairs)
 }
 
 /// Two rows of two numbers, along the rows and down the columns.
@@ -69,13 +68,13 @@ private func meanBleu(_ page: Page, _ network: EncoderDecoder, _ pairs: BookPair
 }
 
 /// How the heads of each block look: the source at itself, the translation at what is written and at the source.
-private func drawHeads(_ page: Page, _ network: EncoderDecoder, _ pairs: BookPairs) throws {
+private func drawHeads(_ page: Page, _ network: EncoderDecoder, _ pairs: BookPairs) {
   let (english, _) = pairs.examples[3]
   let words = english.split(separator: " ").map(String.init) + [Vocabulary.end]
-  let (text, _) = try translate(english, network, pairs)
+  let (text, _) = translate(page, english, network, pairs)
   let tokens = words.map { pairs.file.sourceVocabulary[$0] }
-  guard
-    let looks = try pairs.translator(network).looks(of: tokens, writing: text.split(separator: " ").map(String.init))
+  let written = text.split(separator: " ").map(String.init)
+  guard let looks = page.attempt({ try pairs.translator(network).looks(of: tokens, writing: written) }) ?? nil
   else { return page.expect("a Transformer", false) }
   for (block, weights) in looks.decoder.enumerated() {
     page.compare("block \(block): weights add up to", weights.source.sum(-1).mean(), notes: 1, within: 1e-5)

@@ -35,7 +35,7 @@ public indirect enum ProductTree {
     let (unit, rowsInCache) = (42, 32_768 / max(columns, 1))
     let block = max(rowsInCache / unit, 1) * unit
     let fault = Mutex<(any Error)?>(nil)
-    KernelThreads.share(rows, inParts: KernelThreads.parts(ofWork: work(rows, columns)), multiplesOf: block) { share in
+    KernelThreads.share(rows, inParts: KernelThreads.parts(ofWork: rows, columns, inner), multiplesOf: block) { share in
       ScratchMemory.floats(depth * block * columns) { scratch in
         do {
           for first in stride(from: share.lowerBound, to: share.upperBound, by: block) {
@@ -50,10 +50,11 @@ public indirect enum ProductTree {
     if let error = fault.withLock({ $0 }) { throw error }
   }
 
-  private func work(_ rows: Int, _ columns: Int) -> Int {
+  /// Products that make up an element.
+  private var inner: Int {
     switch self {
-    case .chain(let factors): factors.reduce(0) { $0 + rows * columns * $1.inner }
-    case .sum(let left, let right): left.work(rows, columns) + right.work(rows, columns)
+    case .chain(let factors): factors.reduce(0) { $0 + $1.inner }
+    case .sum(let left, let right): left.inner + right.inner
     }
   }
 

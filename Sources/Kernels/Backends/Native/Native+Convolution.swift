@@ -82,10 +82,9 @@ extension Native {
   }
 
   private func parts(_ shape: ConvolutionShape) -> Int {
-    KernelThreads.parts(
-      ofWork: shape.batch * shape.outHeight * shape.outWidth
-        * shape.weightExtents.dropFirst(shape.groups == 1 ? 0 : 1)
-        .reduce(1, *))
+    // Weights are there, so their count is a number.
+    let products = shape.weightExtents.dropFirst(shape.groups == 1 ? 0 : 1).reduce(1, *)
+    return KernelThreads.parts(ofWork: shape.batch, shape.outHeight, shape.outWidth, products)
   }
 
   /// Where its products and transforms are less work than those of the definition: a rule of the shape alone, for what is faster
@@ -152,7 +151,7 @@ extension Native {
   ) {
     let (kernels, extents, flag) = (kernels, shape.native, isGradient ? 1 : 0 as Int32)
     let count = withUnsafePointer(to: extents) { native_winograd_count(instructions.kernels, $0, flag) }
-    let parts = KernelThreads.parts(ofWork: 8 * count)
+    let parts = KernelThreads.parts(ofWork: 8, count)
     let form = form(isGradient ? .winogradGradient : .winograd, of: weights, shape)
     withForm(form, weights.packed, count: count, body) { packed in
       inParts(parts, extents) { kernels.winograd_pack($0, flag, weights.data, packed, $1, parts) }

@@ -66,7 +66,7 @@ public struct Native: Backend {
 
   private func pack(_ operand: MatrixOperand, _ inner: Int, _ columns: Int, into panels: Floats) {
     let (kernels, width) = (kernels, kernels.columns)
-    KernelThreads.share(columns, inParts: KernelThreads.parts(ofWork: 8 * inner * columns), multiplesOf: width) {
+    KernelThreads.share(columns, inParts: KernelThreads.parts(ofWork: 8, inner, columns), multiplesOf: width) {
       range in
       kernels.pack(inner, range.count, operand.matrix(column: range.lowerBound), panels + range.lowerBound * inner)
     }
@@ -98,7 +98,7 @@ public struct Native: Backend {
     stride: Int, _ accumulating: Bool
   ) {
     let (kernels, goesOn) = (kernels, accumulating ? 1 : 0 as Int32)
-    let parts = KernelThreads.parts(ofWork: rows * columns * inner)
+    let parts = KernelThreads.parts(ofWork: rows, columns, inner)
     // Many rows are shared out more evenly than few panels.
     if rows >= 32 * parts {
       KernelThreads.share(rows, inParts: parts, multiplesOf: 8) { range in
@@ -129,7 +129,7 @@ public struct Native: Backend {
     ScratchMemory.floats(room + columns * rows) { panels in
       kernels.pack(inner, rows, turnedLeft.matrix(), panels)
       let packed = native_panels(data: panels, panel_step: kernels.columns * inner, row_step: kernels.columns)
-      KernelThreads.share(columns, inParts: KernelThreads.parts(ofWork: rows * columns * inner), multiplesOf: 16) {
+      KernelThreads.share(columns, inParts: KernelThreads.parts(ofWork: rows, columns, inner), multiplesOf: 16) {
         range in
         let turned = panels + room + range.lowerBound * rows
         let target = result + range.lowerBound
@@ -141,17 +141,8 @@ public struct Native: Backend {
     }
   }
 
-  /// `target = sourceᵀ` of so many rows and columns of the source.
-  private func turn(
-    _ rows: Int, _ columns: Int, _ source: ConstantFloats, stride: Int, into target: Floats, stride targetStride: Int
-  ) {
-    for row in 0..<rows {
-      for column in 0..<columns { target[column * targetStride + row] = source[row * stride + column] }
-    }
-  }
-
   public func transpose(rows: Int, columns: Int, _ matrix: ConstantFloats, into result: Floats) throws {
-    try Reference().transpose(rows: rows, columns: columns, matrix, into: result)
+    turn(rows, columns, matrix, stride: columns, into: result, stride: rows)
   }
 }
 
