@@ -124,9 +124,9 @@ struct BackwardPass {
       defer { watch?.pauses() }
       let inputs = node.inputs
       var derivatives: [Tensor?] = []
-      if let arrived = node.arrived.take(), let rule = node.rule {
+      if var arrived = node.arrived.take(), let rule = node.rule {
         try node.checkVersions()
-        derivatives = try rule(arrived)
+        derivatives = try rule(&arrived)
       }
       watch?.derives(derivatives, at: node.place)
       if !keepingGraph { node.release() }

@@ -103,22 +103,25 @@ final class Segment: @unchecked Sendable {
     guard currentVersion == version else {
       throw TensorError("backward", "a value that checkpointed needs was changed in place after it was used")
     }
-    let derivatives = arrived
-    arrived = arrived.map { _ in nil }
     (nextMemory, oldest) = (0, GradientNode.youngest)
     defer { nextMemory = nil }
+    let pass = try BackwardPass(from: computeAgain(), within: self)
+    defer { pass.forget() }
+    try pass.run(keepingGraph: false, ready: nil)
+  }
+
+  /// Where the walk through the segment begins, each with the derivative that has arrived there.
+  private func computeAgain() throws -> [GradientNode] {
     let results = Recording.$isOn.withValue(true) { Segment.$current.withValue(self, operation: body) }
     guard results.map(\.shape) == exits else { throw Self.otherWay }
     var roots: [GradientNode] = []
-    for (result, derivative) in zip(results, derivatives) {
+    for (index, result) in results.enumerated() {
       try result.check()
-      guard let derivative, let node = result.node, node.order > oldest else { continue }
+      guard let derivative = arrived[index].take(), let node = result.node, node.order > oldest else { continue }
       accumulate(derivative, into: &node.arrived)
       roots.append(node)
     }
-    let pass = try BackwardPass(from: roots, within: self)
-    defer { pass.forget() }
-    try pass.run(keepingGraph: false, ready: nil)
+    return roots
   }
 
   /// Throws for an operand whose derivative would get lost: the walk around this one knows those of the first pass.

@@ -2,8 +2,9 @@ import Synchronization
 
 /// One recorded operation: what went in, and the rule that turns the derivative of its result into those of its inputs.
 final class GradientNode {
-  /// Returns a derivative per input, nil for inputs that need none. Runs without recording.
-  typealias Rule = (_ gradient: Tensor) throws -> [Tensor?]
+  /// Returns a derivative per input, nil for inputs that need none. Runs without recording. The gradient is the rule's own: where
+  /// nobody else has its memory, the rule may write there.
+  typealias Rule = (_ gradient: inout Tensor) throws -> [Tensor?]
 
   private static let counter = Atomic<Int>(0)
   /// The order of the operation that was recorded last.

@@ -46,8 +46,11 @@ extension Tensor {
             "group": .int(groups),
           ])
       ) { gradient in
-        var gradient = gradient.images()
-        if let kept { gradient = try gradient.images(in: kept.imageMemory().layout).passing(kept) }
+        gradient = gradient.images()
+        if let kept {
+          gradient = try gradient.images(in: kept.imageMemory().layout)
+          gradient = try .passing(&gradient, kept)
+        }
         // As they lie now: an operator without blocks may have brought either to channels-last since.
         let (of, from) = (try gradient.imageMemory(), try input.imageMemory())
         let extents = extents.lying(from.layout, of.layout)
