@@ -56,7 +56,8 @@ final class Debt {
 
   /// The result with a ReLU behind it, if `tensor` is the one that this was made for.
   fileprivate func joinedByReLU(_ tensor: Tensor) throws -> Tensor? {
-    guard owner === tensor else { return nil }
+    // What was recorded is not made anew where nothing is: a segment would take it for its own.
+    guard owner === tensor, tensor.node == nil || Recording.isOn else { return nil }
     try checkSources()
     // What was not recorded does not become so later.
     return try tensor.node == nil ? withoutGradient { try pay(joined) } : pay(joined)

@@ -67,6 +67,7 @@ public final class Trainer {
   ) throws {
     try configuration.validate()
     try model.validate()
+    if configuration.checkpointActivations { model.checkpointActivations() }
     (self.objective, self.configuration, totals) = (objective, configuration, Totals(objective.sums))
     settings = StepSettings(configuration)
     schedule = try configuration.makeSchedule()
