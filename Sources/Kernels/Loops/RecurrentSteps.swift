@@ -60,9 +60,11 @@ struct RecurrentSteps<Kernels: Backend> {
     case .lstm: lstmBackward(step, previousCell(memory, index, inputs.cell), memory, result)
     }
     // A GRU's hidden derivative goes on by itself, too.
-    try kernels.multiply(
-      rows: batch, .init(result.products + step * gatesCount, isTransposed: false, rowStride: gateWidth), weight,
-      into: result.hidden, accumulating: cell == .gru)
+    try KernelMeters.within(.product) {
+      try kernels.multiply(
+        rows: batch, .init(result.products + step * gatesCount, isTransposed: false, rowStride: gateWidth), weight,
+        into: result.hidden, accumulating: cell == .gru)
+    }
   }
 
   /// The hidden state that the `index`-th computed step started from; nil for zeros.
@@ -82,9 +84,11 @@ struct RecurrentSteps<Kernels: Backend> {
       if !accumulating { target.update(repeating: 0, count: gatesCount) }
       return
     }
-    try kernels.multiply(
-      rows: batch, .init(before, isTransposed: false, rowStride: hidden), weight, into: target,
-      accumulating: accumulating)
+    try KernelMeters.within(.product) {
+      try kernels.multiply(
+        rows: batch, .init(before, isTransposed: false, rowStride: hidden), weight, into: target,
+        accumulating: accumulating)
+    }
   }
 
   private func add(_ source: UnsafePointer<Float>, to target: Floats) {
