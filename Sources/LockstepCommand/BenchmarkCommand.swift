@@ -36,7 +36,10 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
       throw ValidationError("--loader measures no steps, which --trace needs")
     }
     guard roof || profile else { return }
-    if loader != nil { throw ValidationError("--loader measures no steps, which --roof and --profile need") }
+    if loader != nil || generate != nil {
+      let other = loader != nil ? "loader" : "generate"
+      throw ValidationError("--\(other) measures no steps, which --roof and --profile need")
+    }
     if tracing.trace != nil { throw ValidationError("--trace goes neither with --roof nor with --profile") }
   }
 
@@ -70,16 +73,16 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
     try tracing.write(recorder, over: communicator, quiet: json)
     let median = stepSeconds.sorted()[stepSeconds.count / 2]
     // All ranks at once, as they compute.
-    let report = try communicator.agreeing("roof", at: .computing) { try report(trainer, median) }
+    let report: ProfileReport? = try communicator.agreeing("roof", at: .computing) { try makeReport(trainer, median) }
     let rate = Double(dataset.weight(of: Array(0..<configuration.batchSize))) / median
     guard communicator.isRoot else { return }
     if json {
+      let details = try report.map { ",\"profile\":" + (try $0.stableJSON()) } ?? ""
       print(
         "{\"model\":\"\(model)\",\"ranks\":\(communicator.size),\"threads\":\(Threads.perRank),"
           + "\"batch_size\":\(configuration.batchSize),\"steps\":\(steps),\"\(objective.unit)_per_second\":\(rate),"
           + "\"step_ms_median\":\(median * 1e3),\"step_ms_min\":\((stepSeconds.min() ?? 0) * 1e3),"
-          + "\"peak_memory_mb\":\(Double(peakMemoryBytes()) / 1_048_576)"
-          + (try report.map { ",\"profile\":\(try $0.stableJSON())" } ?? "") + "}")
+          + "\"peak_memory_mb\":\(Double(peakMemoryBytes()) / 1_048_576)\(details)}")
     } else {
       print(
         "\(model): \(ProgressPrinter.grouped(rate)) \(objective.unit)/s, batch \(configuration.batchSize), "
@@ -157,7 +160,7 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
     return (Array(seconds.dropFirst(Self.warmUpSteps)), trainer.times - before)
   }
 
-  private func report(_ trainer: Trainer, _ median: Double) throws -> ProfileReport? {
+  private func makeReport(_ trainer: Trainer, _ median: Double) throws -> ProfileReport? {
     guard let profiler = trainer.checks.profiler else { return nil }
     var report = ProfileReport(profiler.profile)
     if roof { try report.measureRoof(trainer.configuration.kernels, medianSeconds: median) }

@@ -42,7 +42,7 @@ struct CountedModel: Sendable, CustomTestStringConvertible {
     name: "lenet", convolutions: 2 + 3, products: 3 * 3, attentions: 0,
     multiplications: 8
       * (2 * 28 * 28 * 6 * 25 + 3 * 10 * 10 * 16 * 6 * 25 + 3 * (400 * 120 + 120 * 84 + 84 * 10)),
-    works: [.convolution, .product, .pooling, .activation, .packing, .loss, .gradients, .update], layer: "3 Conv2d"
+    works: [.convolution, .product, .pooling, .activation, .packing, .loss, .gradients, .update], layer: "3 Conv2D"
   ) { $0.batchSize = 8 }
 
   static let mlp = CountedModel(
@@ -129,11 +129,11 @@ struct CountedModel: Sendable, CustomTestStringConvertible {
 
   /// Two convolutions, of which the first brings the batch to channels-last memory and the second has nothing to do.
   @Test func countsReorders() throws {
-    let model = Sequential(Conv2d(3, 4, kernel: 3), Conv2d(4, 5, kernel: 3), Flatten(), Linear(5 * 16, 10))
+    let model = Sequential(Conv2D(3, 4, kernel: 3), Conv2D(4, 5, kernel: 3), Flatten(), Linear(5 * 16, 10))
     let profiler = StepProfiler(of: model)
     try profiler.watch { try model(.ones([4, 3, 8, 8])).sum().backward() }
     let layers = profiler.profile.layers
-    #expect(layers.first { $0.name == "0 Conv2d" }?.reorders == 1)
-    #expect(layers.first { $0.name == "1 Conv2d" }?.reorders == 0)
+    #expect(layers.first { $0.name == "0 Conv2D" }?.reorders == 1)
+    #expect(layers.first { $0.name == "1 Conv2D" }?.reorders == 0)
   }
 }
