@@ -64,8 +64,13 @@ public struct KernelOptions: Codable, Sendable, Hashable {
     return try KernelThreads.limited(to: threads) { try Self.$current.withValue(self, operation: body) }
   }
 
-  /// What computes so.
+  /// What computes so; with the meter of the scope, where there is one.
   public var kernels: any Backend {
+    guard let meter = KernelMeters.current else { return plainKernels }
+    return MeteredKernels(base: plainKernels, meter: meter)
+  }
+
+  private var plainKernels: any Backend {
     switch backend {
     case .onednn: OneDNN(self)
     case .native: Native(self)

@@ -81,7 +81,9 @@ extension Tensor {
     guard layout == .blocked, !isBlocked else { return layout == .blocked ? self : channelsLast() }
     let plain = channelsLast()
     let result = try Tensor(images: shape, .blocked)
-    if let target = result.storage.blockedMemory { try imageExtents.block(plain.pointer(Float.self), into: target) }
+    if let target = result.storage.blockedMemory {
+      try KernelMeters.within(.reorder) { try imageExtents.block(plain.pointer(Float.self), into: target) }
+    }
     return result
   }
 

@@ -96,7 +96,7 @@ public final class Storage: @unchecked Sendable {
   /// Out of line, so that the usual case costs no reference counting.
   @inline(never)
   private final func unblock() {
-    images?.unblock(address.assumingMemoryBound(to: Float.self))
+    KernelMeters.within(.reorder) { images?.unblock(address.assumingMemoryBound(to: Float.self)) }
     images = nil
   }
 

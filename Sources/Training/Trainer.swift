@@ -134,6 +134,7 @@ public final class Trainer {
       }
       try finish(batch)
       checks.timeline?.finishStep(from: stopwatch.start)
+      checks.profiler?.finishStep(times, nanoseconds: monotonicNanoseconds() - stopwatch.start)
       return result
     }
   }

@@ -119,9 +119,7 @@ extension Native {
   private func inParts(
     _ parts: Int, _ extents: native_convolution, _ body: (UnsafePointer<native_convolution>, Int) -> Void
   ) {
-    KernelMeter.convolutions.measure {
-      KernelThreads.run(parts) { part in withUnsafePointer(to: extents) { body($0, part) } }
-    }
+    KernelThreads.run(parts) { part in withUnsafePointer(to: extents) { body($0, part) } }
   }
 
   /// The same with so many floats of scratch memory for each part.
@@ -172,8 +170,10 @@ extension Native {
   ) {
     guard layout == .blocked else { return body(images) }
     ScratchMemory.floats(extents.elementCount(.blocked)) { plain in
-      plain.update(from: images, count: extents.elementCount(.blocked))
-      extents.unblock(plain)
+      KernelMeters.within(.reorder) {
+        plain.update(from: images, count: extents.elementCount(.blocked))
+        extents.unblock(plain)
+      }
       body(plain)
     }
   }
@@ -183,7 +183,7 @@ extension Native {
     guard layout == .blocked else { return body(images) }
     ScratchMemory.floats(extents.elementCount(.channelsLast)) { plain in
       body(plain)
-      extents.block(plain, into: images)
+      KernelMeters.within(.reorder) { extents.block(plain, into: images) }
     }
   }
 }

@@ -57,9 +57,11 @@ public struct Native: Backend {
     _ form: PackedWeights.Form, _ packed: PackedWeights?, count: Int, _ body: (ConstantFloats) throws -> Outcome,
     make: (Floats) -> Void
   ) rethrows -> Outcome {
-    if let packed { return try body(packed.form(form, count: count, make: make)) }
+    if let packed {
+      return try body(packed.form(form, count: count) { floats in KernelMeters.within(.packing) { make(floats) } })
+    }
     return try ScratchMemory.floats(count) { floats in
-      make(floats)
+      KernelMeters.within(.packing) { make(floats) }
       return try body(floats)
     }
   }
