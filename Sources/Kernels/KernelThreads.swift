@@ -12,8 +12,11 @@ enum KernelThreads {
     return try body()
   }
 
+  /// How many there are.
+  static var most: Int { Int(openMP?.most() ?? 1) }
+
   /// Into how many parts work is best cut, counted in multiplications: one where waking threads would cost more.
-  static func parts(ofWork count: Int) -> Int { max(1, min(Int(openMP?.most() ?? 1), count / 100_000)) }
+  static func parts(ofWork count: Int) -> Int { max(1, min(most, count / 100_000)) }
 
   /// Calls `body` on threads with each of `parts` ranges of `0..<count` that begin at multiples of `unit`. Which elements are
   /// in a range must make no difference to what becomes of them.

@@ -38,14 +38,9 @@ struct DoctorCommand: JobCommand {
 
   /// The processor's name and which vector instructions it has.
   private static var processor: String {
-    let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
-    func field(_ name: String) -> Substring? {
-      text.split(separator: "\n").first { $0.hasPrefix(name) }?.split(separator: ":", maxSplits: 1).last
-    }
-    let flags = Set((field("flags") ?? "").split(separator: " "))
+    let flags = Set((Processor.field("flags") ?? "").split(separator: " "))
     let known = ["avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16"].filter { flags.contains(Substring($0)) }
-    let name = field("model name").map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
-    return "\(name) (\(known.joined(separator: " ")))"
+    return "\(Processor.name) (\(known.joined(separator: " ")))"
   }
 }
 
