@@ -9,6 +9,8 @@ public enum BackendName: String, Codable, Sendable, CaseIterable {
   case onednn
   /// The naive loops in double precision, the yardstick of both: slow.
   case reference
+  /// Ours, or oneDNN's where those measure faster on this machine: other bits on another one.
+  case tuned
 }
 
 /// How convolutions are computed where there is a choice. All ranks must agree, as the choices differ in their rounding.
@@ -36,7 +38,7 @@ public enum Precision: String, Codable, Sendable, CaseIterable {
 ///
 /// Operators find the options of the scope that they are called in; their derivatives are computed with the same ones,
 /// wherever `backward()` is called.
-public struct KernelOptions: Codable, Sendable, Hashable {
+public struct KernelOptions: Sendable, Equatable {
   /// Whose kernels compute.
   public var backend: BackendName
   /// In which numbers convolutions and dense layers multiply.
@@ -45,6 +47,8 @@ public struct KernelOptions: Codable, Sendable, Hashable {
   public var convolution: ConvolutionMethod
   /// Threads that a kernel may use; nil for as many as the machine or `OMP_NUM_THREADS` says.
   public var threads: Int?
+  /// What a job with `tuned` kernels has decided; without, these are the native ones.
+  public var plans: KernelPlans?
 
   /// By default native kernels, or oneDNN's for half precision. `validate` says whether this machine can compute so.
   public init(
@@ -57,6 +61,9 @@ public struct KernelOptions: Codable, Sendable, Hashable {
 
   /// Those of the innermost scope, or the standard ones outside of any.
   @TaskLocal public static var current = KernelOptions()
+
+  /// How many threads kernels may use here.
+  public static var threadsInUse: Int { KernelThreads.most }
 
   /// Runs `body` with these options.
   public func run<Result>(_ body: () throws -> Result) rethrows -> Result {
@@ -75,6 +82,7 @@ public struct KernelOptions: Codable, Sendable, Hashable {
     case .onednn: OneDNN(self)
     case .native: Native(self)
     case .reference: Reference()
+    case .tuned: Tuned(self)
     }
   }
 

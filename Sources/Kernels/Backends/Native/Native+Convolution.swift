@@ -87,13 +87,19 @@ extension Native {
     return KernelThreads.parts(ofWork: shape.batch, shape.outHeight, shape.outWidth, products)
   }
 
+  /// Whether there are such kernels for it.
+  func fitsWinograd(_ shape: ConvolutionShape) -> Bool {
+    let taps = shape.kernelHeight
+    return convolution == .automatic && (taps == 3 || taps == 5) && shape.kernelWidth == taps && shape.groups == 1
+      && shape.stride == [1, 1] && shape.dilation == [1, 1] && shape.padding.allSatisfy { $0 < taps }
+  }
+
   /// Where its products and transforms are less work than those of the definition: a rule of the shape alone, for what is faster
   /// on the machine at hand must not decide about bits.
   func usesWinograd(_ shape: ConvolutionShape) -> Bool {
+    guard fitsWinograd(shape) else { return false }
+    if forcesWinograd { return true }
     let taps = shape.kernelHeight
-    guard convolution == .automatic, taps == 3 || taps == 5, shape.kernelWidth == taps, shape.groups == 1,
-      shape.stride == [1, 1], shape.dilation == [1, 1], shape.padding.allSatisfy({ $0 < taps })
-    else { return false }
     let (ins, outs, height, width) = (shape.inChannels, shape.outChannels, shape.outHeight, shape.outWidth)
     guard ins >= 16, outs >= 16, height * width >= 16 else { return false }
     let extent = 7 - taps

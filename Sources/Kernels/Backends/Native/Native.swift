@@ -5,11 +5,17 @@ import CVectors
 public struct Native: Backend {
   let instructions: InstructionSet
   let convolution: ConvolutionMethod
+  /// Whether all convolutions that can be are computed by Winograd, whatever the rule says.
+  let forcesWinograd: Bool
 
   /// By the options' convolution method; an instruction set is named by tests alone.
   public init(_ options: KernelOptions = KernelOptions(), _ instructions: InstructionSet? = nil) {
+    self.init(options, instructions, forcesWinograd: false)
+  }
+
+  init(_ options: KernelOptions, _ instructions: InstructionSet? = nil, forcesWinograd: Bool) {
     self.instructions = instructions ?? .inUse
-    convolution = options.convolution
+    (convolution, self.forcesWinograd) = (options.convolution, forcesWinograd)
   }
 
   var kernels: native_kernels { instructions.kernels.pointee }

@@ -1,16 +1,17 @@
 import Foundation
 
 /// The processor's name, and which of its instructions matter here.
-struct Processor: CustomStringConvertible {
-  let description: String
+public struct Processor: CustomStringConvertible {
+  /// Its name, and in brackets its instructions.
+  public let description: String
 
   /// This machine's.
-  static var own: Processor {
+  public static var own: Processor {
     Processor(cpuInfo: (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? "")
   }
 
   /// By the text of Linux, which differs from one kind of processor to the other: Arm's has numbers in place of names.
-  init(cpuInfo text: String) {
+  public init(cpuInfo text: String) {
     let entries = text.split(separator: "\n").compactMap { line in
       line.firstIndex(of: ":").map { (Self.trimmed(line[..<$0]), Self.trimmed(line[line.index(after: $0)...])) }
     }
