@@ -7,7 +7,9 @@ extension Tensor {
   /// of 1 repeat themselves: `[batch, steps, width] + [steps, width]`.
   public static func + (left: Tensor, right: Tensor) -> Tensor {
     left.attempt(right, as: left.shape.stretched(with: right.shape)) {
-      try left.combined(right, Sum.self).recorded([left, right], as: TracedOperation("Add")) {
+      try (left.halfSum(with: right) ?? left.combined(right, Sum.self)).recorded(
+        [left, right], as: TracedOperation("Add")
+      ) {
         [left.unbroadcast($0), right.unbroadcast($0)]
       }
     }
@@ -98,7 +100,14 @@ extension Tensor {
 
   /// `self += other`, same shape, type and dense layout. Not recorded.
   final func addInPlace(_ other: Tensor) {
-    change(by: other) { try dtype.perform(AddInPlace(target: self, other: other)) }
+    change(by: other) {
+      if isHalf, other.isHalf {
+        try HalfKernels.standard.add(
+          halfPointer(), other.halfPointer(), into: halfPointer(), count: elementCount)
+      } else {
+        try dtype.perform(AddInPlace(target: self, other: other))
+      }
+    }
   }
 }
 

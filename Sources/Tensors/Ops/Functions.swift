@@ -144,7 +144,7 @@ extension Tensor {
     }
     return attempt {
       if let whole = try mappedWhole(.positive) { return whole }
-      let y = try mapped({ $0 < 0 ? 0 : $0 }, { $0 < 0 ? 0 : $0 })
+      let y = try halfCut() ?? mapped({ $0 < 0 ? 0 : $0 }, { $0 < 0 ? 0 : $0 })
       let kept = y.detached()
       return y.recorded([self], needing: kept, as: TracedOperation("Relu")) { [try $0.passing(kept)] }
     }
@@ -152,7 +152,7 @@ extension Tensor {
 
   /// This gradient where a ReLU's output was above zero, else 0. Not recorded.
   final func passing(_ output: Tensor) throws -> Tensor {
-    try paired(output, "relu", { $1 > 0 ? $0 : 0 }, { $1 > 0 ? $0 : 0 })
+    try halfPassing(output) ?? paired(output, "relu", { $1 > 0 ? $0 : 0 }, { $1 > 0 ? $0 : 0 })
   }
 
   /// x cut to `low…high`, either of which may be infinite; derivative 1 inside, 0 outside. Integers stay integers unless a

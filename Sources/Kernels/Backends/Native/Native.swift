@@ -5,16 +5,17 @@ import CVectors
 public struct Native: Backend {
   let instructions: InstructionSet
   let convolution: ConvolutionMethod
+  public let precision: Precision
 
   /// By the options' convolution method; an instruction set is named by tests alone.
   public init(_ options: KernelOptions = KernelOptions(), _ instructions: InstructionSet? = nil) {
     self.instructions = instructions ?? .inUse
-    convolution = options.convolution
+    (convolution, precision) = (options.convolution, options.precision)
   }
 
   var kernels: native_kernels { instructions.kernels.pointee }
 
-  public var precision: Precision { .float32 }
+  public var halves: HalfKernels? { precision == .bf16 ? HalfKernels(self) : nil }
 
   public func multiply(
     rows: Int, columns: Int, inner: Int, _ left: MatrixOperand, _ right: MatrixOperand, into result: Floats,
@@ -25,7 +26,7 @@ public struct Native: Backend {
       inner.multipliedReportingOverflow(by: columns).partialValue >= 1 << 20
     {
       multiplyTurned(rows, columns, inner, left, right, into: result, accumulating)
-    } else if right.isTransposed || right.packed != nil {
+    } else if right.isTransposed || right.packed != nil || precision == .bf16 {
       withFactor(factor, uses: 1) { multiply(rows: rows, left, $0, into: result, accumulating: accumulating) }
     } else {
       multiply(rows: rows, left, factor, into: result, accumulating: accumulating)
@@ -38,6 +39,11 @@ public struct Native: Backend {
   ) rethrows -> Outcome {
     let (operand, inner, columns) = (factor.operand, factor.inner, factor.columns)
     if factor.isPacked { return try body(factor) }
+    if precision == .bf16 {
+      return try packedHalves(operand, inner, columns) {
+        try body(MatrixFactor(packed: $0, inner: inner, columns: columns))
+      }
+    }
     let count = native_packed_count(instructions.kernels, inner, columns)
     let form = PackedWeights.Form(
       instructions: instructions, kind: operand.isTransposed ? .turnedFactor : .factor,
@@ -74,6 +80,11 @@ public struct Native: Backend {
   ) {
     let (inner, columns) = (factor.inner, factor.columns)
     let width = kernels.columns
+    if precision == .bf16 {
+      return withFactor(factor, uses: 1) {
+        multiplyHalves(rows: rows, left, $0, into: result, accumulating: accumulating)
+      }
+    }
     if factor.isPacked {
       let panels = native_panels(data: factor.operand.data, panel_step: width * inner, row_step: width)
       return multiply(rows, columns, inner, left, panels, result, stride: columns, accumulating)
@@ -157,7 +168,7 @@ public struct Native: Backend {
 
 extension MatrixOperand {
   /// This factor from a row, or from a column, on.
-  fileprivate func matrix(row: Int = 0, column: Int = 0) -> native_matrix {
+  func matrix(row: Int = 0, column: Int = 0) -> native_matrix {
     let (rowStep, columnStep) = isTransposed ? (1, rowStride) : (rowStride, 1)
     return native_matrix(data: data + row * rowStep + column * columnStep, row_step: rowStep, column_step: columnStep)
   }
