@@ -13,6 +13,8 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
   @Option(help: "Samples of one step, over all ranks together.") var batchSize: Int?
   @Option(help: "Measures one shuffled epoch of this dataset through the loader alone, no training.", completion: .hdf5)
   var loader: String?
+  @Option(help: "Measures how fast a language model adds so many tokens to a first one, no training.")
+  var generate: Int?
   @Flag(help: "Measures reproducible mode.") var reproducible = false
   @Flag(help: "Also prints how fast the bare convolutions would be, and how close the model comes.") var roof = false
   @Flag(help: "Prints one line of JSON.") var json = false
@@ -26,6 +28,9 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
 
   func validate() throws {
     if !(1...1_000_000).contains(steps) { throw ValidationError("--steps is \(steps), but must be in 1…1000000") }
+    if let generate, !(1...1_000_000).contains(generate) {
+      throw ValidationError("--generate is \(generate), but must be in 1…1000000")
+    }
     if loader != nil && tracing.trace != nil {
       throw ValidationError("--loader measures no steps, which --trace needs")
     }
@@ -42,6 +47,8 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
         "batch-size is \(configuration.batchSize), but must be less than 1 GiB of \(model)'s inputs")
     }
     configuration.reproducible = reproducible
+    (configuration.epochs, configuration.steps) = (1, steps + Self.warmUpSteps)
+    configuration = configuration.spanningSchedule(stepsPerEpoch: steps + Self.warmUpSteps)
     try configuration.validate()
     if let loader {
       let data = try communicator.agreeing("open", at: .starting) {
@@ -49,6 +56,7 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
       }
       return try measureLoader(data, configuration, communicator)
     }
+    if let generate { return try measureGenerating(generate, entry, configuration, communicator) }
     let (dataset, objective) = try entry.task.synthetic(for: entry, configuration)
     let recorder = try tracing.begin(over: communicator)
     let trainer = try Trainer(entry.make(configuration.sizes), objective, configuration, on: communicator)
@@ -88,6 +96,32 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
       print("{\"samples\":\(samples),\"seconds\":\(seconds),\"examples_per_second\":\(Double(samples) / seconds)}")
     } else {
       print("loader: \(samples) samples of \(data.count) in \(seconds) s")
+    }
+  }
+
+  /// The most probable token again and again, as `lockstep generate` has it; the median of several texts, after one that warms up.
+  private func measureGenerating(
+    _ count: Int, _ entry: ModelEntry, _ configuration: Configuration, _ communicator: Communicator
+  ) throws {
+    guard let network = entry.make(configuration.sizes) as? any SequenceModel else {
+      throw ConfigurationError("--generate is for language models, which \(model) is not")
+    }
+    network.initializeAll(seed: configuration.seed)
+    let seconds = try configuration.kernels.run {
+      try network.evaluateOnce {
+        try (0..<6).map { _ in
+          let start = monotonicSeconds()
+          _ = try network.generate([0], length: count)
+          return monotonicSeconds() - start
+        }
+      }
+    }
+    let rate = Double(count) / seconds.dropFirst().sorted()[2]
+    guard communicator.isRoot else { return }
+    if json {
+      print("{\"model\":\"\(model)\",\"tokens\":\(count),\"tokens_per_second\":\(rate)}")
+    } else {
+      print("\(model): \(ProgressPrinter.grouped(rate)) tokens/s, \(count) one after another")
     }
   }
 

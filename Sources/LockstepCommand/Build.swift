@@ -3,7 +3,7 @@ import Lockstep
 
 /// The program that is running.
 enum Build {
-  static let version = "0.1.0"
+  static let version = "0.2.0"
 
   /// A checksum of the executable, by which ranks of different builds are told apart.
   static func digest() throws -> String {

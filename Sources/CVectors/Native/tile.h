@@ -84,5 +84,7 @@ static void tile(
     size_t height, size_t across, const struct chain *chain, const float *const *left, const float *right,
     float *result, ptrdiff_t stride, int goes_on) {
   if (height == rows && across == columns) return tile_of(rows, vectors, chain, left, right, result, stride, goes_on);
+  // A text that is written goes step by step: no time for rows that are not there.
+  if (height == 1 && across == columns) return tile_of(1, vectors, chain, left, right, result, stride, goes_on);
   part_of_tile(height, across, chain, left, right, result, stride, goes_on);
 }
