@@ -8,7 +8,7 @@ extension Tensor {
     do {
       guard let count = shape.checkedElementCount(of: dtype) else { throw TensorError.impossible(shape, dtype) }
       let storage = try Storage(byteCount: count * dtype.byteCount)
-      try body(storage.memory)
+      try body(try storage.memory)
       self.init(storage: storage, shape: shape, strides: shape.rowMajorStrides, offset: 0, dtype: dtype)
     } catch {
       self.init(fault: error, shape, dtype)

@@ -63,7 +63,7 @@ public class Tensor: @unchecked Sendable {
   final func pointer<T: Element>(_ type: T.Type = T.self) throws -> UnsafeMutablePointer<T> {
     try check()
     // This tensor holds the storage all the while: counting a reference more would cost small tensors dearly.
-    let memory = Unmanaged.passUnretained(storage)._withUnsafeGuaranteedRef { $0.memory }
+    let memory = try Unmanaged.passUnretained(storage)._withUnsafeGuaranteedRef { try $0.memory }
     return (memory + offset * dtype.byteCount).assumingMemoryBound(to: T.self)
   }
 

@@ -5,6 +5,7 @@ import CVectors
 public struct Native: Backend {
   let instructions: InstructionSet
   let convolution: ConvolutionMethod
+  public let precision: Precision
   /// Whether all convolutions that can be are computed by Winograd, whatever the rule says.
   let forcesWinograd: Bool
 
@@ -15,12 +16,12 @@ public struct Native: Backend {
 
   init(_ options: KernelOptions, _ instructions: InstructionSet? = nil, forcesWinograd: Bool) {
     self.instructions = instructions ?? .inUse
-    (convolution, self.forcesWinograd) = (options.convolution, forcesWinograd)
+    (convolution, precision, self.forcesWinograd) = (options.convolution, options.precision, forcesWinograd)
   }
 
   var kernels: native_kernels { instructions.kernels.pointee }
 
-  public var precision: Precision { .float32 }
+  public var halves: HalfKernels? { precision == .bf16 ? HalfKernels(self) : nil }
 
   /// Elements of a factor from which on it lies in no cache: to copy it would take longer than to read it as it lies.
   private static let largeFactor = 1 << 20
@@ -34,7 +35,7 @@ public struct Native: Backend {
     // One row is a text's next token, for which the same weights come again and again: panels are worth it.
     if right.isTransposed, isLarge, rows <= kernels.columns, rows > 1 || right.packed == nil {
       multiplyTurned(rows, columns, inner, left, right, into: result, accumulating)
-    } else if right.isTransposed || (right.packed != nil && !isLarge) {
+    } else if right.isTransposed || (right.packed != nil && !isLarge) || precision == .bf16 {
       withFactor(factor, uses: 1) { multiply(rows: rows, left, $0, into: result, accumulating: accumulating) }
     } else {
       multiply(rows: rows, left, factor, into: result, accumulating: accumulating)
@@ -47,6 +48,11 @@ public struct Native: Backend {
   ) rethrows -> Outcome {
     let (operand, inner, columns) = (factor.operand, factor.inner, factor.columns)
     if factor.isPacked { return try body(factor) }
+    if precision == .bf16 {
+      return try packedHalves(operand, inner, columns) {
+        try body(MatrixFactor(packed: $0, inner: inner, columns: columns))
+      }
+    }
     let count = native_packed_count(instructions.kernels, inner, columns)
     let form = PackedWeights.Form(
       instructions: instructions, kind: operand.isTransposed ? .turnedFactor : .factor,
@@ -85,6 +91,11 @@ public struct Native: Backend {
   ) {
     let (inner, columns) = (factor.inner, factor.columns)
     let width = kernels.columns
+    if precision == .bf16 {
+      return withFactor(factor, uses: 1) {
+        multiplyHalves(rows: rows, left, $0, into: result, accumulating: accumulating)
+      }
+    }
     if factor.isPacked {
       let panels = native_panels(data: factor.operand.data, panel_step: width * inner, row_step: width)
       return multiply(rows, columns, inner, left, panels, result, stride: columns, accumulating)
@@ -156,7 +167,7 @@ public struct Native: Backend {
 
 extension MatrixOperand {
   /// This factor from a row, or from a column, on.
-  fileprivate func matrix(row: Int = 0, column: Int = 0) -> native_matrix {
+  func matrix(row: Int = 0, column: Int = 0) -> native_matrix {
     let (rowStep, columnStep) = isTransposed ? (1, rowStride) : (rowStride, 1)
     return native_matrix(data: data + row * rowStep + column * columnStep, row_step: rowStep, column_step: columnStep)
   }

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import LockstepCommand
+import Training
 
 /// What `doctor` calls a processor, by the texts of several.
 @Suite struct ProcessorTests {
