@@ -55,7 +55,8 @@ extension Native {
     let whole = (rows.count + kernels.width - 1) / kernels.width * kernels.width
     ScratchMemory.floats(pairs * whole) { scratch in
       kernels.pair_left(rows.count, inner, left.matrix(row: rows.lowerBound), scratch)
-      let (rowStep, columnStep) = left.isTransposed ? (1, whole) : (pairs, 1)
+      // A turned row lies as a row does.
+      let (rowStep, columnStep) = left.isTransposed && left.rowStride != 1 ? (1, whole) : (pairs, 1)
       body(native_matrix(data: scratch, row_step: rowStep, column_step: columnStep))
     }
   }
