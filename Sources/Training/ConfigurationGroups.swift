@@ -218,7 +218,7 @@ public struct Reproducibility: Settings {
 /// How kernels compute, and in how much memory.
 public struct KernelSettings: Settings {
   /// Whose kernels compute; nil for the native ones, which define their bits, or with bf16 oneDNN's. `reference` is slow, and
-  /// settles a doubt about a kernel.
+  /// settles a doubt about a kernel; `tuned` measures which are the fastest on this machine.
   @Setting("Whose kernels compute: \(BackendName.wanted).", option: "kernels") public var backend: BackendName? = nil
   /// How convolutions are computed: `direct` where Winograd's rounding errors of 1e-3 matter.
   @Setting("How convolutions are computed: automatic (Winograd where it is faster) or direct.") public var convolution =

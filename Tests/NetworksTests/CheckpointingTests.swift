@@ -7,13 +7,13 @@ import Testing
 @Suite("Activations that are computed again come to the same bits")
 struct CheckpointingTests {
   /// As it is, and not kept.
-  private typealias Wrapper = (@escaping () -> Tensor) -> Tensor
+  typealias Wrapper = @Sendable (@escaping () -> Tensor) -> Tensor
   private static let wrappers: [Wrapper] = [{ $0() }, { checkpointed($0) }]
 
   /// A network with a part that may be a segment, and the leaves whose gradients count.
-  struct Pass: CustomTestStringConvertible {
+  struct Pass: Sendable, CustomTestStringConvertible {
     let name: String
-    fileprivate let make: () -> (leaves: [Tensor], pass: (Wrapper) -> Tensor)
+    fileprivate let make: @Sendable () -> (leaves: [Tensor], pass: (@escaping Wrapper) -> Tensor)
     var testDescription: String { name }
   }
 

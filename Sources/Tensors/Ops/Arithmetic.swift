@@ -8,7 +8,9 @@ extension Tensor {
   public static func + (left: Tensor, right: Tensor) -> Tensor {
     left.attempt(right, as: left.shape.stretched(with: right.shape)) {
       let (first, second) = (left.outline, right.outline)
-      return try left.combined(right, Sum.self).recorded([left, right], as: TracedOperation("Add")) {
+      return try (left.halfSum(with: right) ?? left.combined(right, Sum.self)).recorded(
+        [left, right], as: TracedOperation("Add")
+      ) {
         [first.unbroadcast($0), second.unbroadcast($0)]
       }
     }
@@ -96,7 +98,14 @@ extension Tensor {
 
   /// `self += other`, same shape, type and dense layout. Not recorded.
   final func addInPlace(_ other: Tensor) {
-    change(by: other) { try dtype.perform(AddInPlace(target: self, other: other)) }
+    change(by: other) {
+      if isHalf, other.isHalf {
+        try HalfKernels.standard.add(
+          halfPointer(), other.halfPointer(), into: halfPointer(), count: elementCount)
+      } else {
+        try dtype.perform(AddInPlace(target: self, other: other))
+      }
+    }
   }
 }
 

@@ -22,6 +22,12 @@ extension Tensor {
   ) throws -> Tensor {
     let extents = try convolutionShape(weights, bias, stride, padding, dilation, groups)
     let kernels = KernelOptions.current.kernels
+    let operation = TracedOperation(
+      "Conv",
+      [
+        "strides": .ints(stride), "pads": .ints(padding + padding), "dilations": .ints(dilation), "group": .int(groups),
+      ])
+    if let halves = kernels.halves { return try halfConvolution(weights, bias, extents, halves, as: operation) }
     let (input, kernel) = (detached().images(), weights.detached().packed())
     let offsets = bias?.packed()
     let outShape: Shape = [extents.batch, extents.outChannels, extents.outHeight, extents.outWidth]
@@ -39,12 +45,7 @@ extension Tensor {
       let kept = thenReLU ? result.detached() : nil
       return result.recorded(
         [self, weights] + (bias.map { [$0] } ?? []), needing: input, kernel, kept, function: "convolved",
-        as: TracedOperation(
-          "Conv",
-          [
-            "strides": .ints(stride), "pads": .ints(padding + padding), "dilations": .ints(dilation),
-            "group": .int(groups),
-          ])
+        as: operation
       ) { gradient in
         gradient = gradient.images()
         if let kept {

@@ -29,7 +29,7 @@ private struct DropoutMask {
     let rows = shape.first ?? 1
     let width = rows == 0 ? 0 : shape.elementCount / rows
     let draws = try Tensor(uninitialized: [width], .float32)
-    let (drawn, limit) = (try draws.pointer(Float.self), Float(probability))
+    let (drawn, limit, bytes) = (try draws.pointer(Float.self), Float(probability), try bytes)
     for (row, key) in try ForwardScope.keys(.dropout, rows: rows).enumerated() {
       key.fillUniform(drawn, count: width)
       let start = bytes + row * width
@@ -38,12 +38,14 @@ private struct DropoutMask {
     withExtendedLifetime(draws) {}
   }
 
-  private var bytes: UnsafeMutablePointer<UInt8> { stays.memory.assumingMemoryBound(to: UInt8.self) }
+  private var bytes: UnsafeMutablePointer<UInt8> {
+    get throws { try stays.memory.assumingMemoryBound(to: UInt8.self) }
+  }
 
   func applied(to source: Tensor) throws -> Tensor {
     let source = source.packed()
     let result = try Tensor(uninitialized: shape, source.dtype)
-    let bytes = bytes
+    let bytes = try bytes
     if source.dtype == .float64 {
       let (from, to, scale) = (try source.pointer(Double.self), try result.pointer(Double.self), Double(scale))
       // A product with 0 as well: NaN stays NaN.

@@ -107,7 +107,7 @@ extension Tensor {
   /// The error function, `2/√π ∫ exp(-t²) dt` from 0 to x; derivative `2/√π exp(-x²)`.
   public final func erf() -> Tensor {
     attempt(as: nil, floatType) {
-      try mapped(.erf).recorded([self], needing: self) {
+      try mapped(.erf).recorded([self], needing: self, as: TracedOperation("Erf")) {
         [$0 * (-self.detached().pow(2)).exp() * (2 / Double.pi.squareRoot())]
       }
     }
@@ -144,7 +144,7 @@ extension Tensor {
     }
     return attempt {
       if let whole = try mappedWhole(.positive) { return whole }
-      let y = try mapped({ $0 < 0 ? 0 : $0 }, { $0 < 0 ? 0 : $0 })
+      let y = try halfCut() ?? mapped({ $0 < 0 ? 0 : $0 }, { $0 < 0 ? 0 : $0 })
       let kept = y.detached()
       return y.recorded([self], needing: kept, as: TracedOperation("Relu")) { [try .passing(&$0, kept)] }
     }
@@ -152,6 +152,7 @@ extension Tensor {
 
   /// A gradient where a ReLU's output was above zero, else 0: in the gradient's memory if nobody else has that. Not recorded.
   static func passing(_ gradient: inout Tensor, _ output: Tensor) throws -> Tensor {
+    if let halves = try gradient.halfPassing(output) { return halves }
     let isOwn = isKnownUniquelyReferenced(&gradient) && isKnownUniquelyReferenced(&gradient.storage)
     let isAligned = gradient.strides == output.strides && gradient.shape == output.shape && output.isDense
     guard isOwn, isAligned, gradient.storage.isWritable, gradient.dtype == .float32, output.dtype == .float32 else {

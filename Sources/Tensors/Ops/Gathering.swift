@@ -81,8 +81,11 @@ extension Tensor {
       try dtype.perform(PutElements(target: result, offsets: offsets, values: values))
     }
     let (target, origin) = (outline, source.outline)
-    return result.recorded([self, source], needing: indices, function: adding ? "scatterAdded" : "scattered") {
-      gradient in
+    return result.recorded(
+      [self, source], needing: indices, function: adding ? "scatterAdded" : "scattered",
+      as: TracedOperation("ScatterElements", ["axis": .int(axis), "reduction": .text(adding ? "add" : "none")]),
+      with: [indices]
+    ) { gradient in
       var own = gradient
       if target.tracksGradient && !adding {
         own = gradient.copy()

@@ -58,7 +58,9 @@ extension Tensor {
       }
       let filled = Tensor.full([], value, dtype).chosen(where: mask, else: detached())
       let outline = outline
-      return filled.recorded([self], needing: mask) { [outline.unbroadcast($0.maskedFill(mask, 0))] }
+      return filled.recorded(
+        [self], needing: mask, as: TracedOperation("Masked", ["value": .float(value)]), with: [mask]
+      ) { [outline.unbroadcast($0.maskedFill(mask, 0))] }
     }
   }
 

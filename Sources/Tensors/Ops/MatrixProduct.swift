@@ -69,8 +69,8 @@ extension Tensor {
       throw TensorError("linear", "input is \(dtype), weights are \(weight.dtype)")
     }
     let kernels = KernelOptions.current.kernels
-    if dtype == .float32 && kernels.precision == .bf16 {
-      // A dense layer is a convolution of one pixel, for which there are kernels of half precision.
+    if dtype == .float32 && kernels.precision == .bf16 && kernels.halves == nil {
+      // oneDNN's products have no half precision; a dense layer is a convolution of one pixel, which has.
       let (images, kernels) = (unsqueezed(-1).unsqueezed(-1), weight.unsqueezed(-1).unsqueezed(-1))
       return images.convolved(kernels, bias: bias).flattened()
     }
