@@ -11,7 +11,8 @@ import Kernels
 /// ```
 /// `body` must come to the same each time: random numbers without a key and batch normalisation's statistics do so by themselves;
 /// what else it changes outside of itself it may see changed the second time (`ForwardScope.isRepeated`). Where nothing is recorded
-/// it is called as it is.
+/// it is called as it is. A ReLU behind a batch normalisation belongs into the same segment: apart, their derivatives are summed in
+/// another order.
 public func checkpointed(_ body: @escaping () -> Tensor) -> Tensor {
   checkpointed { [body()] }.first ?? Tensor(fault: TensorError("checkpointed", "nothing came of it"), [])
 }
