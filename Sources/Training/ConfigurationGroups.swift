@@ -215,7 +215,7 @@ public struct Reproducibility: Settings {
   public init() {}
 }
 
-/// How kernels compute.
+/// How kernels compute, and in how much memory.
 public struct KernelSettings: Settings {
   /// Whose kernels compute; nil for the native ones, which define their bits, or with bf16 oneDNN's. `reference` is slow, and
   /// settles a doubt about a kernel; `tuned` measures which are the fastest on this machine.
@@ -228,6 +228,9 @@ public struct KernelSettings: Settings {
     Precision.float32
   /// More gain nothing once a slice fills the cache.
   @Setting("Samples that go through the network at once.", .from(1)) public var sliceSize = Int.max
+  /// The same bits with less memory and in more time: see `Module.checkpointActivations`.
+  @Setting("Computes activations again in the backward pass instead of keeping them: less memory, the same bits.")
+  public var checkpointActivations = false
 
   public init() {}
 }

@@ -69,6 +69,7 @@ public final class Trainer {
   ) throws {
     try configuration.validate()
     try model.validate()
+    if configuration.checkpointActivations { model.checkpointActivations() }
     (self.objective, self.configuration, totals) = (objective, configuration, Totals(objective.sums))
     settings = StepSettings(configuration)
     schedule = try configuration.makeSchedule()
@@ -136,6 +137,7 @@ public final class Trainer {
       }
       try finish(batch)
       checks.timeline?.finishStep(from: stopwatch.start)
+      checks.profiler?.finishStep(times, nanoseconds: monotonicNanoseconds() - stopwatch.start)
       return result
     }
   }

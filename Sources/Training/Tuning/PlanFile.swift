@@ -16,7 +16,7 @@ struct PlanFile {
     #else
       var build = "release"
     #endif
-    var processor = Processor.name
+    var processor = Processor.own.description
     var instructions = InstructionSet.inUse.rawValue
     var threads: Int
     var library = kernelLibraryVersion
