@@ -10,10 +10,13 @@ import tempfile
 import time
 
 import book
+import generating
+import gpt_recipe
 import house
 import loading
 import lockstep
 import logits
+import memory
 import onestep
 from lockstep import Failure
 from models import MODELS
@@ -26,9 +29,14 @@ FINALISTS = 2  # PyTorch's configurations that go through all rounds
 BOOK = "book-lenet"
 HOUSE = "house-prices"
 LOADING = "loading"
-TRAININGS = {BOOK: book, HOUSE: house, LOADING: loading}  # whole trainings, start-up included
+GENERATE = "generate"
+GPT_RECIPE = "gpt-recipe"
+WHOLES = {  # whole programs, start-up included
+    BOOK: book, HOUSE: house, LOADING: loading, GENERATE: generating, GPT_RECIPE: gpt_recipe,
+}
 LOGITS = "logits"
 STEP = "step"
+MEMORY = "memory"
 
 
 def report(text):
@@ -72,17 +80,22 @@ def finalists(name, precision):
     return sorted(trials, key=trials.get)[:FINALISTS], trials
 
 
+def options(name):
+    """What `lockstep benchmark` calls a model: its name, and its sizes where the zoo's are others."""
+    return getattr(MODELS[name], "options", [name])
+
+
 def compare(name, rounds, precision):
     """Both sides of one model: the best median over all rounds of each side's best configuration."""
     model = MODELS[name]
     report(f"== {name}, batch {model.batch_size}, {precision}")
     chosen, trials = finalists(name, precision)
-    steps = lockstep.steps_for(name, model.batch_size, ROUND_SECONDS, precision)
+    steps = lockstep.steps_for(options(name), model.batch_size, ROUND_SECONDS, precision)
     ours = {configuration: [] for configuration in lockstep.CONFIGURATIONS}
     theirs = {configuration: [] for configuration in chosen}
     for number in range(1, rounds + 1):
         for configuration, results in ours.items():
-            results.append(lockstep.benchmark(name, model.batch_size, steps, configuration, precision))
+            results.append(lockstep.benchmark(options(name), model.batch_size, steps, configuration, precision))
             report(f"   round {number} Lockstep {configuration}: {results[-1]['step_ms_median']:.3f} ms")
         for configuration, results in theirs.items():
             results.append(pytorch_step(name, precision, configuration, ROUND_SECONDS))
@@ -166,15 +179,29 @@ def compare_steps(words):
         return failure.status
 
 
+def compare_memory(words):
+    """`memory MODEL…`; the exit status."""
+    parser = Parser(prog="compare-pytorch memory", description="The most memory of a training step, one thread each.")
+    parser.add_argument("models", nargs="+", metavar="MODEL", help=", ".join(MODELS))
+    try:
+        chosen = parser.parse_args(words)
+        check_names(chosen.models, MODELS)
+        print(memory.table(memory.compare(chosen.models, report)))
+        return 0
+    except Failure as failure:
+        report(f"compare-pytorch: {failure}")
+        return failure.status
+
+
 def arguments():
     parser = Parser(prog="compare-pytorch", description="Lockstep and PyTorch on the same two cores.")
-    parser.add_argument("models", nargs="+", metavar="MODEL", help=f"{', '.join([*MODELS, *TRAININGS])}")
+    parser.add_argument("models", nargs="+", metavar="MODEL", help=f"{', '.join([*MODELS, *WHOLES])}")
     parser.add_argument("--json", metavar="FILE", help="also write every figure to FILE")
     parser.add_argument(
         "--precision", default="float32", choices=("float32", "bf16"), help="of training steps (default float32)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of both in turn, at least 3 (default 3)")
     chosen = parser.parse_args()
-    check_names(chosen.models, [*MODELS, *TRAININGS])
+    check_names(chosen.models, [*MODELS, *WHOLES])
     if chosen.rounds < 3:
         raise Failure(f"--rounds {chosen.rounds}: at least 3 are needed", status=64)
     return chosen
@@ -185,6 +212,8 @@ def main():
         return compare_logits(sys.argv[2:])
     if sys.argv[1:2] == [STEP]:
         return compare_steps(sys.argv[2:])
+    if sys.argv[1:2] == [MEMORY]:
+        return compare_memory(sys.argv[2:])
     try:
         chosen = arguments()
     except Failure as failure:
@@ -201,15 +230,15 @@ def main():
     started, results, texts = time.monotonic(), [], []
     try:
         for name in chosen.models:
-            if name in TRAININGS:
-                results.append(TRAININGS[name].compare(report))
-                texts.append(TRAININGS[name].table(results[-1]))
+            if name in WHOLES:
+                results.append(WHOLES[name].compare(report))
+                texts.append(WHOLES[name].table(results[-1]))
             else:
                 results.append(compare(name, chosen.rounds, chosen.precision))
     except Failure as failure:
         report(f"compare-pytorch: {failure}")
         return failure.status
-    steps = [result for result in results if result["model"] not in TRAININGS]
+    steps = [result for result in results if result["model"] not in WHOLES]
     print("\n\n".join(([table(steps)] if steps else []) + texts))
     if chosen.json:
         pathlib.Path(chosen.json).write_text(json.dumps(results, indent=1) + "\n")

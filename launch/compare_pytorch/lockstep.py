@@ -43,15 +43,15 @@ def last_json(text):
     raise Failure(f"no JSON line in: {text.strip()[-200:]!r}")
 
 
-def benchmark(name, batch_size, steps, configuration, precision):
-    """One `lockstep benchmark`: its JSON line."""
-    arguments = ["benchmark", name, "--json", "--batch-size", batch_size, "--steps", steps, "--precision", precision]
+def benchmark(model, batch_size, steps, configuration, precision):
+    """One `lockstep benchmark`, of a model and its options: its JSON line."""
+    arguments = ["benchmark", *model, "--json", "--batch-size", batch_size, "--steps", steps, "--precision", precision]
     if configuration == TWO_RANKS:
         return last_json(output(["env", "-u", "OMP_NUM_THREADS", LOCAL, 2, "--", *arguments]))
     return last_json(output([BINARY, *arguments], {"OMP_NUM_THREADS": "2"}))
 
 
-def steps_for(name, batch_size, seconds, precision):
+def steps_for(model, batch_size, seconds, precision):
     """How many steps take about `seconds`, from a short trial."""
-    trial = benchmark(name, batch_size, 3, TWO_RANKS, precision)
+    trial = benchmark(model, batch_size, 3, TWO_RANKS, precision)
     return max(5, min(20_000, int(seconds * 1000 / max(trial["step_ms_median"], 1e-3))))

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import sequences
+import transformers
 
 
 @dataclass(frozen=True)
@@ -189,5 +190,7 @@ MODELS = {
     "nin": Model(nin, 32, (1, 224, 224), 10, 0.1, bar=1.1),
     "googlenet": Model(googlenet, 64, (1, 96, 96), 10, 0.1, bar=1.1),
     "resnet18": Model(resnet18, 128, (1, 96, 96), 10, 0.05, bar=1.35, half_bar=1.0),
+    "vit": Model(transformers.VisionTransformer, 128, (1, 96, 96), 10, 0.1, bar=1.3),
     **sequences.MODELS,
+    **transformers.MODELS,
 }
