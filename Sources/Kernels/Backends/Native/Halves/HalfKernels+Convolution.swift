@@ -145,7 +145,7 @@ extension HalfKernels {
         withUnsafePointer(to: extents) { kernels.pack_convolution($0, flag, weights.data, panels) }
       }
     }
-    let parts = KernelThreads.parts(ofWork: 8 * 36 * panel)
+    let parts = KernelThreads.parts(ofWork: 8, 36, panel)
     native.withForm(form, weights.packed, count: 36 * panel, body) { packed in
       native.inParts(parts, extents) { kernels.winograd_pack($0, flag, weights.data, packed, $1, parts) }
     }
