@@ -116,14 +116,7 @@ import Zoo
     "AdaptiveMaxPool2D": ([2, 7, 5], { AdaptiveMaxPool2D([3, 2]) }),
     "activations": ([8], { Sequential(SiLU(), GELU(), GELU(approximate: true), Tanh(), ReLU(), Sigmoid()) }),
     "MultiHeadAttention": ([5, 8], { MultiHeadAttention(8, heads: 2) }),
-    "rows": (
-      [4],
-      {
-        Expression {
-          Tensor([[1, 2], [3, 4], [5, 6]] as [[Float]]).rows(($0 * 3).floor().to(.int64)) + $0.unsqueezed(2)
-        }
-      }
-    ),
+    "embedding": ([4], { Sequential(Expression { ($0 * 6).floor().to(.int64) }, Embedding(7, 3)) }),
     "erf": ([6], { Expression { ($0 * 4 - 2).erf() } }),
     "pad": ([3, 4], { Expression { $0.padded([1, -1, 0, 2], .constant(0.5)) } }),
     "reflected": ([3, 4], { Expression { $0.padded([2, 1], .reflect) } }),
