@@ -154,7 +154,7 @@ private func train(
   train(
     page, data, algorithm,
     update: { _ in
-      page.attempt { try optimizer.step() }
+      page.step(optimizer)
       optimizer.clearGradients()
     }, loss)
 }

@@ -86,10 +86,10 @@ public final class Page {
   }
 
   /// Draws a picture, lines of a gnuplot script, where pictures are wanted.
-  func draw(_ name: String, _ lines: @autoclosure () -> [String]) {
+  func draw(_ name: String, _ lines: @autoclosure () -> [String], size: (width: Int, height: Int)? = nil) {
     guard let pictures else { return }
     let path = "\(pictures)/\(name).svg"
-    if attempt({ try Gnuplot.draw(lines(), to: path) }) != nil { show("  picture: \(path)") }
+    if attempt({ try Gnuplot.draw(lines(), to: path, size: size) }) != nil { show("  picture: \(path)") }
   }
 
   private func judge(_ what: String, _ isRight: Bool, _ detail: String) {

@@ -104,8 +104,11 @@ extension Page {
   func step(_ optimizer: any Optimizer, down loss: Tensor) {
     optimizer.clearGradients()
     backward(loss)
-    if !hasFailed { attempt { try optimizer.step() } }
+    step(optimizer)
   }
+
+  /// One step of an optimizer by the gradients that there are; once anything has failed here, none.
+  func step(_ optimizer: any Optimizer) { if !hasFailed { attempt { try optimizer.step() } } }
 }
 
 /// The notes' `sgd`: minibatch stochastic gradient descent from scratch.
@@ -137,7 +140,9 @@ func squaredLoss(_ prediction: Tensor, _ target: Tensor) -> Tensor {
 }
 
 /// Fashion-MNIST, converted once for all chapters that need it.
-enum FashionMNIST {
+struct FashionMNIST {
+  let train, test: ImageDataset
+
   private static let splits = Result { () throws -> (train: ImageSplit, test: ImageSplit) in
     let path = NSTemporaryDirectory() + "lockstep-book-\(getpid()).h5"
     defer { unlink(path) }
@@ -146,9 +151,9 @@ enum FashionMNIST {
     return (try file.split("train"), try file.split("test"))
   }
 
-  static func load() throws -> (train: ImageDataset, test: ImageDataset) {
-    let (train, test) = try splits.get()
-    return (ImageDataset(train), ImageDataset(test))
+  init(_ page: Page) throws {
+    let (train, test) = try Self.splits.get()
+    (self.train, self.test) = (ImageDataset(train), ImageDataset(test))
   }
 
   /// The first images of both splits, for a transform of one's own.

@@ -5,12 +5,14 @@
 /// (`Loops/`). They are plain Swift that states its order of additions, so their bits are the same on any processor, and
 /// most serve types for which no library has kernels.
 ///
-/// `Backends/Native` is what computes unless told otherwise, and defines its bits; `Backends/OneDNN` has half precision;
+/// `Backends/Native` is what computes unless told otherwise, and defines its bits; `Backends/OneDNN` is Intel's library;
 /// `Backends/Reference` are the naive loops in double precision. Adding one: a folder under `Backends/`,
 /// a name in `BackendName`, a line in `KernelOptions.kernels`.
 public protocol Backend: Sendable {
   /// In which numbers convolutions multiply, and with them dense layers.
   var precision: Precision { get }
+  /// Kernels of images that lie as bf16, if networks are to store theirs so.
+  var halves: HalfKernels? { get }
 
   /// `result = left · right + (accumulating ? result : 0)`, with `left` `[rows, inner]`, `right` `[inner, columns]` and
   /// `result` `[rows, columns]`, row-major and without gaps.
@@ -102,6 +104,8 @@ public typealias ConstantFloats = UnsafePointer<Float>
 
 /// Where a backend has no kernels of its own for these: plain loops, and steps made of its products and activations.
 extension Backend {
+  public var halves: HalfKernels? { nil }
+
   /// A kernel that takes operands as they lie turns a transposed factor anew in each product, which with few rows takes a
   /// third of its time (16 × 1024 × 256: 115 µs against 76); several uses turn it once.
   public func withFactor<Outcome>(
@@ -110,7 +114,9 @@ extension Backend {
     if uses < 4 || !factor.operand.isTransposed { return try body(factor) }
     let turned = Floats.allocate(capacity: max(factor.inner * factor.columns, 1))
     defer { turned.deallocate() }
-    try transpose(rows: factor.columns, columns: factor.inner, factor.operand.data, into: turned)
+    try KernelMeters.within(.packing) {
+      try transpose(rows: factor.columns, columns: factor.inner, factor.operand.data, into: turned)
+    }
     let operand = MatrixOperand(turned, isTransposed: false, rowStride: factor.columns)
     return try body(MatrixFactor(operand, inner: factor.inner, columns: factor.columns))
   }

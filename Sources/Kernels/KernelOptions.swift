@@ -5,10 +5,12 @@ import Failures
 public enum BackendName: String, Codable, Sendable, CaseIterable {
   /// Our own, which define their bits: the same on any processor and any number of threads.
   case native
-  /// Intel's oneDNN, whose bits are those of its version and of the processor. It has half precision.
+  /// Intel's oneDNN, whose bits are those of its version and of the processor.
   case onednn
   /// The naive loops in double precision, the yardstick of both: slow.
   case reference
+  /// Ours, or oneDNN's where those measure faster on this machine: other bits on another one.
+  case tuned
 }
 
 /// How convolutions are computed where there is a choice. All ranks must agree, as the choices differ in their rounding.
@@ -20,15 +22,14 @@ public enum ConvolutionMethod: String, Codable, Sendable, CaseIterable {
   case direct
 }
 
-/// In which numbers convolutions and dense layers multiply. Weights, activations, sums and statistics stay float32.
+/// In which numbers convolutions and products of matrices multiply, and networks of images store what goes from layer to layer.
+/// Weights, gradients of weights, sums, statistics, softmax and losses are float32 either way.
 public enum Precision: String, Codable, Sendable, CaseIterable {
   /// As everything else.
   case float32
-  /// Eight bits of mantissa, half the memory traffic, twice the products a second. Needs AVX-512 BF16.
+  /// Eight bits of mantissa, half the memory, twice the products a second on a processor with AVX-512 BF16. The native kernels
+  /// give the same bits on one without, and are no faster there.
   case bf16
-
-  /// Whether this processor has it.
-  public var isSupported: Bool { self == .float32 || lockstep_has_bf16() != 0 }
 }
 
 /// How kernels compute: a value that whoever runs a step hands in, never a state of the process. Two trainings with
@@ -36,7 +37,7 @@ public enum Precision: String, Codable, Sendable, CaseIterable {
 ///
 /// Operators find the options of the scope that they are called in; their derivatives are computed with the same ones,
 /// wherever `backward()` is called.
-public struct KernelOptions: Codable, Sendable, Hashable {
+public struct KernelOptions: Sendable, Equatable {
   /// Whose kernels compute.
   public var backend: BackendName
   /// In which numbers convolutions and dense layers multiply.
@@ -45,18 +46,23 @@ public struct KernelOptions: Codable, Sendable, Hashable {
   public var convolution: ConvolutionMethod
   /// Threads that a kernel may use; nil for as many as the machine or `OMP_NUM_THREADS` says.
   public var threads: Int?
+  /// What a job with `tuned` kernels has decided; without, these are the native ones.
+  public var plans: KernelPlans?
 
-  /// By default native kernels, or oneDNN's for half precision. `validate` says whether this machine can compute so.
+  /// By default native kernels. `validate` says whether this machine can compute so.
   public init(
     backend: BackendName? = nil, precision: Precision = .float32, convolution: ConvolutionMethod = .automatic,
     threads: Int? = nil
   ) {
-    self.backend = backend ?? (precision == .float32 ? .native : .onednn)
+    self.backend = backend ?? .native
     (self.precision, self.convolution, self.threads) = (precision, convolution, threads)
   }
 
   /// Those of the innermost scope, or the standard ones outside of any.
   @TaskLocal public static var current = KernelOptions()
+
+  /// How many threads kernels may use here.
+  public static var threadsInUse: Int { KernelThreads.most }
 
   /// Runs `body` with these options.
   public func run<Result>(_ body: () throws -> Result) rethrows -> Result {
@@ -64,23 +70,31 @@ public struct KernelOptions: Codable, Sendable, Hashable {
     return try KernelThreads.limited(to: threads) { try Self.$current.withValue(self, operation: body) }
   }
 
-  /// What computes so.
+  /// What computes so; with the meter of the scope, where there is one.
   public var kernels: any Backend {
+    guard let meter = KernelMeters.current else { return plainKernels }
+    return MeteredKernels(base: plainKernels, meter: meter)
+  }
+
+  private var plainKernels: any Backend {
     switch backend {
     case .onednn: OneDNN(self)
     case .native: Native(self)
     case .reference: Reference()
+    case .tuned: Tuned(self)
     }
   }
 
   /// Throws unless this processor and backend can compute so.
   public func validate() throws {
     _ = try InstructionSet.chosen.get()
-    guard precision.isSupported else {
-      throw KernelOptionsError("precision is bf16, which needs a processor with AVX-512 BF16; this one has none")
-    }
-    guard precision == .float32 || backend == .onednn else {
+    guard precision == .float32 || backend != .reference else {
       throw KernelOptionsError("kernels is \(backend.rawValue), which has float32 alone, not \(precision.rawValue)")
+    }
+    guard precision == .float32 || backend != .onednn || OneDNN.hasHalf else {
+      throw KernelOptionsError(
+        "kernels is onednn, whose bf16 needs a processor with AVX-512 BF16; this one has none. The native kernels need none"
+      )
     }
     guard (1...4096).contains(threads ?? 1) else {
       throw KernelOptionsError("threads is \(threads ?? 0), but must be in 1…4096")

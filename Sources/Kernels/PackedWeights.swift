@@ -9,6 +9,8 @@ public final class PackedWeights: @unchecked Sendable {
     let kind: Kind
     /// What the way depends on: where the weights begin, extents, and strides.
     let extents: [Int]
+    /// Whether it is of bf16 in pairs.
+    var isHalf = false
 
     enum Kind { case factor, turnedFactor, convolution, convolutionGradient, winograd, winogradGradient }
   }

@@ -11,7 +11,8 @@ struct EvaluateCommand<Tool: LockstepTool>: JobCommand {
 
   @Argument(help: "A checkpoint file, or a folder of them.", completion: .hdf5) var checkpoint: String
   @Option(help: "The HDF5 dataset.", completion: .hdf5) var data: String
-  @Option(help: "The split to use; without it /test, or /train of data that have no other.") var split: String?
+  @Option(help: "The split to use; without it /test or /validation, or /train of data that have no other.") var split:
+    String?
   @OptionGroup var weights: WeightOptions
   @Option(parsing: .unconditional, help: "Also counts a sample as right whose class is among so many best answers.")
   var topK: Int?
@@ -28,8 +29,7 @@ struct EvaluateCommand<Tool: LockstepTool>: JobCommand {
     let (model, opened, name, dataset) = try communicator.agreeing("start", at: .starting) {
       let model = try OpenedModel(checkpoint, Tool.registry(), weights)
       let opened = try model.open(data)
-      let usual = ["test", "validation"].first(where: opened.splitNames.contains) ?? "test"
-      let name = split ?? (opened.splitNames == ["train"] ? "train" : usual)
+      let name = split ?? opened.usualSplit
       if opened.splitNames.contains(name) && !opened.isLabelled(name) {
         throw InputError(data, "/\(name) has no labels: it can be predicted, but not evaluated")
       }

@@ -140,3 +140,10 @@ struct NotFiniteAnswer: Failure {
   var kind: FailureKind { .internalError }
   var isAgreed: Bool { true }
 }
+
+extension TaskData {
+  /// What a model is judged by unless a split is named: what it was not trained on, where there is any.
+  var usualSplit: String {
+    splitNames == ["train"] ? "train" : ["test", "validation"].first(where: splitNames.contains) ?? "test"
+  }
+}

@@ -16,7 +16,8 @@ struct ReportCommand<Tool: LockstepTool>: SoloCommand {
   @Argument(help: ArgumentHelp("The training.", valueName: "run"), completion: .file()) var source: String
   @Option(help: "The .html file to write.", completion: .file(extensions: ["html"])) var output: String
   @Option(help: "The HDF5 dataset to judge a checkpoint by.", completion: .hdf5) var data: String?
-  @Option(help: "The split to use; without it /test, or /train of data that have no other.") var split: String?
+  @Option(help: "The split to use; without it /test or /validation, or /train of data that have no other.") var split:
+    String?
   @Option(parsing: .unconditional, help: "How many of the worst mistakes, or of the first sentences, are shown.")
   var count = 24
   @OptionGroup var weights: WeightOptions

@@ -3,8 +3,12 @@ import Kernels
 /// How a tensor's elements lie in its memory. A tensor has shape and strides; blocks of channels, which no strides can say,
 /// are a property of its storage.
 ///
+/// In half precision what goes from layer to layer lies as bf16 (`Halves.swift`), which is a property of the storage, too: the
+/// tensor is float32, and lies by its strides.
+///
 /// Operators state what they take: those of images `images()` or blocks; element by element functions blocks where all their
-/// operands lie so. To everything else, `pointer()` gives memory by strides: blocks are brought to channels-last first, in
+/// operands lie so. To everything else, `pointer()` gives memory by strides: blocks are brought to channels-last first, bf16 to
+/// float32, in
 /// `Storage.memory` and nowhere else.
 public enum Layout: String, Sendable, CaseIterable {
   /// The last axis innermost, without gaps.
@@ -81,7 +85,9 @@ extension Tensor {
     guard layout == .blocked, !isBlocked else { return layout == .blocked ? self : channelsLast() }
     let plain = channelsLast()
     let result = try Tensor(images: shape, .blocked)
-    if let target = result.storage.blockedMemory { try imageExtents.block(plain.pointer(Float.self), into: target) }
+    if let target = result.storage.blockedMemory {
+      try KernelMeters.within(.reorder) { try imageExtents.block(plain.pointer(Float.self), into: target) }
+    }
     return result
   }
 

@@ -12,7 +12,7 @@ public final class Storage: @unchecked Sendable {
   private var owner: AnyObject?
   /// Whether elements may be changed where they lie.
   private(set) final var isWritable = true
-  private var images: ImageExtents?
+  private var form: Form?
   /// The kernel that will fill this at the first look (Owing.swift).
   final var debt: Debt?
   /// Why what should be here could not be computed or changed.
@@ -33,7 +33,13 @@ public final class Storage: @unchecked Sendable {
   /// Memory for images in blocks, of undefined content.
   convenience init(blocks: ImageExtents) throws {
     try self.init(byteCount: blocks.elementCount(.blocked) * MemoryLayout<Float>.stride)
-    images = blocks
+    form = .blocks(blocks)
+  }
+
+  /// Memory for so many elements as bf16, of undefined content.
+  convenience init(halves count: Int) throws {
+    try self.init(byteCount: count * MemoryLayout<UInt16>.stride)
+    form = .halves(count)
   }
 
   /// Memory that `owner` gives back when it goes, which is not before the last tensor on it has gone.
@@ -61,7 +67,7 @@ public final class Storage: @unchecked Sendable {
     (sizeClass, other.sizeClass) = (other.sizeClass, sizeClass)
     (owner, other.owner) = (other.owner, owner)
     (isWritable, other.isWritable) = (other.isWritable, isWritable)
-    (images, other.images) = (other.images, images)
+    (form, other.form) = (other.form, form)
     version &+= 1
   }
 
@@ -78,31 +84,64 @@ public final class Storage: @unchecked Sendable {
     return packed.forms
   }
 
-  /// The float32 images that lie here in blocks of channels; nil where elements lie by their tensors' strides.
-  var blocks: ImageExtents? {
-    // A fault on the way stays here, for whoever asks for the memory.
-    if debt != nil { try? settle() }
-    return images
+  /// How float32 elements lie here that don't lie by their tensors' strides as what they are.
+  private enum Form {
+    /// Images in blocks of channels.
+    case blocks(ImageExtents)
+    /// So many elements, by strides, but as bf16.
+    case halves(Int)
   }
 
-  /// Where elements lie by strides. Images in blocks are brought to channels-last memory here, for every tensor on them and
-  /// all operators that do not ask for blocks: none can read them by strides.
+  private var settledForm: Form? {
+    // A fault on the way stays here, for whoever asks for the memory.
+    if debt != nil { try? settle() }
+    return form
+  }
+
+  /// The images that lie here in blocks of channels; nil where there are none.
+  var blocks: ImageExtents? {
+    if case .blocks(let images) = settledForm { images } else { nil }
+  }
+
+  /// Where elements lie by strides, as what they are. Images in blocks are brought to channels-last memory here, and bf16 to
+  /// float32, for every tensor on them and all operators that do not ask for those: none can read them otherwise.
   @inline(__always)
   final var memory: UnsafeMutableRawPointer {
-    if images != nil { unblock() }
-    return address
+    get throws {
+      if form != nil { try takeForm() }
+      return address
+    }
   }
 
   /// Out of line, so that the usual case costs no reference counting.
   @inline(never)
-  private final func unblock() {
-    images?.unblock(address.assumingMemoryBound(to: Float.self))
-    images = nil
+  private final func takeForm() throws {
+    try KernelMeters.within(.reorder) { try layByStrides() }
+    form = nil
+  }
+
+  private final func layByStrides() throws {
+    switch form {
+    case .blocks(let images): images.unblock(address.assumingMemoryBound(to: Float.self))
+    case .halves(let count):
+      let wide = try Storage(byteCount: count * MemoryLayout<Float>.stride)
+      HalfKernels.standard.widen(
+        address.assumingMemoryBound(to: UInt16.self), into: wide.address.assumingMemoryBound(to: Float.self),
+        count: count)
+      (address, wide.address) = (wide.address, address)
+      (sizeClass, wide.sizeClass) = (wide.sizeClass, sizeClass)
+    case nil: break
+    }
   }
 
   /// Where the images lie in blocks; nil where they do not.
   var blockedMemory: UnsafeMutablePointer<Float>? {
     blocks == nil ? nil : address.assumingMemoryBound(to: Float.self)
+  }
+
+  /// Where the elements lie as bf16; nil where they do not.
+  var halves: Halves? {
+    if case .halves = settledForm { address.assumingMemoryBound(to: UInt16.self) } else { nil }
   }
 
   /// An address for those who have no elements.

@@ -56,6 +56,12 @@ class Generating(CommandTest):
         shown = self.succeed("evaluate", self.folder / "gpt", "--data", self.text)
         self.assertIn("validation loss", shown)
 
+    def test_a_report(self):
+        page = self.folder / "gpt.html"
+        self.succeed("report", self.folder / "gpt", "--data", self.text, "--output", page)
+        for words in ("On /validation of", "Texts that it writes", "at temperature 0.8", "<blockquote>"):
+            self.assertIn(words, page.read_text())
+
     def test_a_validation_loss(self):
         metrics = self.folder / "held.jsonl"
         data = self.folder / "char.h5"

@@ -18,6 +18,8 @@ import Zoo
       Lesson(model: "lenet", optimizer: .muon), Lesson(model: "softmax-regression", optimizer: .adagrad),
       Lesson(model: "softmax-regression", optimizer: .rmsprop),
       Lesson(model: "softmax-regression", optimizer: .adadelta),
+      // Images that lie as bf16 between convolutions, and products of bf16.
+      Lesson(model: "lenet-bn", precision: .bf16),
       // Slices of more than one sample, and as many as fit no batch: the last ones are empty.
       Lesson(model: "softmax-regression", optimizer: .adam, virtualShards: 2, epochs: 2),
       Lesson(model: "softmax-regression", batchSize: 3, virtualShards: 7),

@@ -11,10 +11,12 @@ import time
 
 import book
 import generating
+import gpt_recipe
 import house
 import loading
 import lockstep
 import logits
+import memory
 import onestep
 from lockstep import Failure
 from models import MODELS
@@ -28,9 +30,13 @@ BOOK = "book-lenet"
 HOUSE = "house-prices"
 LOADING = "loading"
 GENERATE = "generate"
-WHOLES = {BOOK: book, HOUSE: house, LOADING: loading, GENERATE: generating}  # whole programs, start-up included
+GPT_RECIPE = "gpt-recipe"
+WHOLES = {  # whole programs, start-up included
+    BOOK: book, HOUSE: house, LOADING: loading, GENERATE: generating, GPT_RECIPE: gpt_recipe,
+}
 LOGITS = "logits"
 STEP = "step"
+MEMORY = "memory"
 
 
 def report(text):
@@ -173,6 +179,20 @@ def compare_steps(words):
         return failure.status
 
 
+def compare_memory(words):
+    """`memory MODEL…`; the exit status."""
+    parser = Parser(prog="compare-pytorch memory", description="The most memory of a training step, one thread each.")
+    parser.add_argument("models", nargs="+", metavar="MODEL", help=", ".join(MODELS))
+    try:
+        chosen = parser.parse_args(words)
+        check_names(chosen.models, MODELS)
+        print(memory.table(memory.compare(chosen.models, report)))
+        return 0
+    except Failure as failure:
+        report(f"compare-pytorch: {failure}")
+        return failure.status
+
+
 def arguments():
     parser = Parser(prog="compare-pytorch", description="Lockstep and PyTorch on the same two cores.")
     parser.add_argument("models", nargs="+", metavar="MODEL", help=f"{', '.join([*MODELS, *WHOLES])}")
@@ -192,6 +212,8 @@ def main():
         return compare_logits(sys.argv[2:])
     if sys.argv[1:2] == [STEP]:
         return compare_steps(sys.argv[2:])
+    if sys.argv[1:2] == [MEMORY]:
+        return compare_memory(sys.argv[2:])
     try:
         chosen = arguments()
     except Failure as failure:

@@ -16,7 +16,7 @@ static struct convolving convolving(const struct native_convolution *shape, int 
   size_t out[2] = {native_out_extent(shape, 0), native_out_extent(shape, 1)};
   size_t kernel[2] = {shape->kernel_height, shape->kernel_width};
   struct convolving it = {.batch = shape->batch, .groups = shape->groups, .taps = kernel[0] * kernel[1]};
-  it.left_channels = (is_gradient ? shape->out_channels : shape->in_channels) / shape->groups;
+  it.left_channels = paired((is_gradient ? shape->out_channels : shape->in_channels) / shape->groups);
   it.channels = (is_gradient ? shape->in_channels : shape->out_channels) / shape->groups;
   for (int i = 0; i < 2; i++) {
     it.left_extents[i] = is_gradient ? out[i] : in[i];
@@ -42,6 +42,8 @@ INLINE const struct native_kernels *narrower(size_t channels, size_t most) { ret
 #define narrower(channels, most) ((const struct native_kernels *)NULL)
 #endif
 
+#ifndef NATIVE_HALF
+
 // Panels of a group lie behind one another, each `[kernel row, kernel column, left channel, column]`.
 static void pack_convolution(const struct native_convolution *shape, int is_gradient, const float *weights, float *panels) {
   struct convolving it = convolving(shape, is_gradient);
@@ -65,3 +67,5 @@ static void pack_convolution(const struct native_convolution *shape, int is_grad
       panels += it.taps * it.left_channels * across;
     }
 }
+
+#endif

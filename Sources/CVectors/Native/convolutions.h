@@ -181,6 +181,8 @@ static void convolve_all(
   }
 }
 
+#ifndef NATIVE_HALF
+
 static void convolve(
     const struct native_convolution *shape, const float *input, const float *panels, const float *bias, int cuts,
     float *output, size_t part, size_t parts) {
@@ -198,3 +200,5 @@ static void convolve_back(
   if (other) return other->convolve_back(shape, output_gradient, panels, input_gradient, part, parts);
   convolve_all(&it, output_gradient, panels, NULL, 0, input_gradient, part, parts);
 }
+
+#endif

@@ -6,6 +6,8 @@
 // Of a panel, so many rows stay in the second-level cache while the left factor's rows go by.
 enum { panel_rows = 512, panels_together = 4 };
 
+#ifndef NATIVE_HALF
+
 static void pack(size_t inner, size_t across, struct native_matrix right, float *panels) {
   for (size_t first = 0; first < across; first += columns, panels += inner * columns) {
     size_t count = across - first < columns ? across - first : columns;
@@ -20,6 +22,8 @@ static void pack(size_t inner, size_t across, struct native_matrix right, float 
     }
   }
 }
+
+#endif
 
 // Rows and columns of a block that stays in the caches: of a few panels, all rows go by while they are there.
 static void multiply_block(

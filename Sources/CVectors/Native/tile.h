@@ -1,6 +1,6 @@
-// The one loop under every product and convolution: a tile of outputs, each a chain `sum = fused(a, b, sum)`.
+// The one loop under every product and convolution: a tile of outputs, each a chain `sum = chained(a, b, sum)`.
 #pragma once
-#include "isa.h"
+#include "numbers.h"
 
 // AVX2's tiles of six rows begin between two cache lines, and lose by it.
 enum { places_ahead = width == 16 ? 16 : 0 };
@@ -31,9 +31,9 @@ INLINE void tile_of(
     for (int v = 0; v < wide; v++) factor[v] = load(right + v * width);
 #pragma clang loop unroll(full)
     for (int r = 0; r < height; r++) {
-      vector x = all(a[r][at]);
+      vector x = spread(a[r] + at);
 #pragma clang loop unroll(full)
-      for (int v = 0; v < wide; v++) sum[r][v] = fused(x, factor[v], sum[r][v]);
+      for (int v = 0; v < wide; v++) sum[r][v] = chained(x, factor[v], sum[r][v]);
     }
     // A left factor of columns far apart: no processor guesses where the next one is.
     if (places_ahead > 0) __builtin_prefetch(a[0] + at + places_ahead * chain->left_step);

@@ -1,8 +1,8 @@
 // The loop under the direct convolutions: outputs whose windows have the same taps, each output the chain
-// `sum = fused(left, right, sum)` over (kernel row, kernel column, channel) ascending. Images are read where they lie: taps
+// `sum = chained(left, right, sum)` over (kernel row, kernel column, channel) ascending. Images are read where they lie: taps
 // that meet nothing are not there, so nothing is padded and nothing copied.
 #pragma once
-#include "isa.h"
+#include "numbers.h"
 
 enum {
   sums = NATIVE_ROWS * NATIVE_VECTORS,
@@ -131,9 +131,9 @@ INLINE void window_tile(
         for (int v = 0; v < wide; v++) factor[v] = load(b + v * width);
 #pragma clang loop unroll(full)
         for (int r = 0; r < height; r++) {
-          vector value = all(a[r][at]);
+          vector value = spread(a[r] + at);
 #pragma clang loop unroll(full)
-          for (int v = 0; v < wide; v++) sum[r][v] = fused(value, factor[v], sum[r][v]);
+          for (int v = 0; v < wide; v++) sum[r][v] = chained(value, factor[v], sum[r][v]);
         }
       }
     }

@@ -26,7 +26,7 @@ static struct channel_share channel_share_of(const struct winograd *grid, size_t
 // A share's last vector may have fewer channels.
 static size_t share_end(size_t end, size_t channels) { return end * width < channels ? end * width : channels; }
 
-static size_t gradient_step(size_t elements) { return gradient_tiles * elements + gradient_gap; }
+static size_t gradient_step(size_t elements) { return paired(gradient_tiles) * elements + gradient_gap; }
 
 // Sums, both sides of a block transformed (of the input one panel), and zeros for what is beside the images.
 static size_t winograd_gradient_scratch_count(const struct native_convolution *shape, size_t parts) {
@@ -43,7 +43,8 @@ static size_t winograd_gradient_scratch_count(const struct native_convolution *s
 
 // `count` channels, from `channel` on, of a tile's output gradient to 36 places.
 INLINE void output_gradient_tile(
-    int taps, const float *const pixels[], const float *const next[], size_t channel, size_t count, float *to, size_t step) {
+    int taps, const number *const pixels[], const number *const next[], size_t channel, size_t count, size_t tile, float *to,
+    size_t step) {
   int tile_out = tile_out_of(taps);
   vector halves[tile_in][most_out];
 #pragma clang loop unroll(full)
@@ -51,8 +52,8 @@ INLINE void output_gradient_tile(
     vector line[most_out], six[tile_in];
 #pragma clang loop unroll(full)
     for (int i = 0; i < tile_out; i++) {
-      const float *pixel = pixels[i * tile_out + j] + channel;
-      line[i] = count == width ? load(pixel) : load_part(pixel, count);
+      const number *pixel = pixels[i * tile_out + j] + channel;
+      line[i] = count == width ? load_number(pixel) : load_numbers(pixel, count);
       __builtin_prefetch(next[i * tile_out + j] + channel);
     }
     transform_output_gradient(taps, line, six);
@@ -66,7 +67,7 @@ INLINE void output_gradient_tile(
 #pragma clang loop unroll(full)
     for (int j = 0; j < tile_in; j++) {
       float *place = to + (size_t)(i * tile_in + j) * step;
-      store(place, six[j]);
+      keep_place(place, six[j], tile);
       __builtin_prefetch(place + width, 1);
     }
   }
@@ -75,12 +76,12 @@ INLINE void output_gradient_tile(
 // Pixels of a block of tiles, and those of its input that no earlier block has seen.
 struct gradient_block {
   size_t first, count, new_count;
-  const float *inputs[gradient_tiles][places], *gradients[gradient_tiles * most_out_places], *news[gradient_tiles * places];
+  const number *inputs[gradient_tiles][places], *gradients[gradient_tiles * most_out_places], *news[gradient_tiles * places];
 };
 
 INLINE void gradient_block_at(
-    int taps, struct gradient_block *block, const struct winograd *grid, size_t first, const float *images,
-    const float *output_gradient, const float *zeros) {
+    int taps, struct gradient_block *block, const struct winograd *grid, size_t first, const number *images,
+    const number *output_gradient, const number *zeros) {
   size_t left = grid->tiles - first, out_places = (size_t)(tile_out_of(taps) * tile_out_of(taps));
   block->first = first, block->count = left < gradient_tiles ? left : gradient_tiles, block->new_count = 0;
   for (size_t t = 0; t < block->count; t++) {
@@ -91,16 +92,16 @@ INLINE void gradient_block_at(
 
 // The output gradients of `count` tiles, [vector][place][tile][lane].
 INLINE void output_gradient_tiles(
-    int taps, const float *const *pixels, size_t count, size_t start, size_t end, float *to) {
+    int taps, const number *const *pixels, size_t count, size_t start, size_t end, float *to) {
   size_t out_places = (size_t)(tile_out_of(taps) * tile_out_of(taps));
-  for (size_t t = 0; t < count; t++, to += width, pixels += out_places) {
-    const float *const *next = t + 1 < count ? pixels + out_places : pixels;
-    float *place = to;
+  for (size_t t = 0; t < count; t++, pixels += out_places) {
+    const number *const *next = t + 1 < count ? pixels + out_places : pixels;
+    float *place = to + (paired(t + 1) - 1) * width;
     for (size_t channel = start; channel < end; channel += width, place += places * gradient_step(width))
       if (channel + width <= end)
-        output_gradient_tile(taps, pixels, next, channel, width, place, gradient_step(width));
+        output_gradient_tile(taps, pixels, next, channel, width, t, place, gradient_step(width));
       else
-        output_gradient_tile(taps, pixels, next, channel, end - channel, place, gradient_step(width));
+        output_gradient_tile(taps, pixels, next, channel, end - channel, t, place, gradient_step(width));
   }
 }
 
@@ -108,7 +109,7 @@ INLINE void output_gradient_tiles(
 static void gradient_products(
     size_t outs, size_t count, size_t across, const float *gradients, const float *inputs, float *sums, int goes_on,
     struct fetch *next_input, struct fetch *next_gradient) {
-  struct chain chain = {.length = count, .left_step = width, .right_step = (ptrdiff_t)across};
+  struct chain chain = {.length = paired(count), .left_step = width, .right_step = (ptrdiff_t)across};
   for (size_t out = 0; out < outs; out += rows) {
     const float *left[rows];
     size_t high = outs - out < rows ? outs - out : rows;
@@ -116,7 +117,7 @@ static void gradient_products(
       left[r] = gradients + (out + r) / width * places * gradient_step(width) + (out + r) % width;
     float *result = sums + out * across;
     // The next tile's sums.
-    for (size_t i = 0; i < rows * across; i += line_floats) __builtin_prefetch(result + rows * across + i, 1);
+    for (size_t i = 0; i < rows * across; i += 16) __builtin_prefetch(result + rows * across + i, 1);
     tile(high, across, &chain, left, inputs, result, (ptrdiff_t)across, goes_on);
     fetch_some(next_input);
     fetch_some(next_gradient);
@@ -172,7 +173,7 @@ INLINE void weights_from_sums(
 }
 
 static void winograd_weights_gradient(
-    const struct native_convolution *shape, const float *images, const float *output_gradient, float *weights_gradient,
+    const struct native_convolution *shape, const number *images, const number *output_gradient, float *weights_gradient,
     float *scratch, size_t part, size_t parts) {
   struct winograd grid = winograd_of(shape, 0);
   struct channel_share share = channel_share_of(&grid, part, parts);
@@ -181,8 +182,9 @@ static void winograd_weights_gradient(
   size_t in_start = share.in_start * width, in_end = share_end(share.in_end, grid.in);
   size_t out_start = share.out_start * width, out_end = share_end(share.out_end, grid.out), outs = out_end - out_start;
   float *inputs = scratch, *gradients = inputs + places * gradient_step(columns);
-  float *sums = gradients + out_lanes * places * gradient_step(width), *zeros = sums + places * outs * lanes * width;
-  memset(zeros, 0, (grid.in > grid.out ? grid.in : grid.out) * sizeof(float));
+  float *sums = gradients + out_lanes * places * gradient_step(width);
+  number *zeros = (number *)(sums + places * outs * lanes * width);
+  memset(zeros, 0, (grid.in > grid.out ? grid.in : grid.out) * sizeof(number));
   struct gradient_block blocks[2];
   BY_TAPS(&grid, gradient_block_at, &blocks[0], &grid, 0, images, output_gradient, zeros);
   size_t blocks_of_chain = chain_tiles / gradient_tiles;
@@ -198,7 +200,7 @@ static void winograd_weights_gradient(
       size_t start = in_start + panel_start(lanes, panel) * width, end = in_start + panel_start(lanes, panel + 1) * width;
       size_t across = end - start;
       input_tiles(
-          block->inputs, block->count, start, end < in_end ? end : in_end, inputs, gradient_step(across), across);
+          by_tiles, block->inputs, block->count, start, end < in_end ? end : in_end, inputs, gradient_step(across), across);
       struct fetch next_input = panel + 1 < panels ? fetch_of(block->news, block->new_count, end, columns, steps)
                                                    : fetch_of(next->news, next->new_count, in_start, columns, steps);
       for (size_t place = 0; place < places; place++)

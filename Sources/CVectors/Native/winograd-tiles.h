@@ -54,8 +54,8 @@ static struct corner corner_of(const struct winograd *grid, size_t tile) {
 
 // Where a square of pixels lies, `extent` high and wide. Those outside of the image are `outside`.
 INLINE void square_pixels(
-    const float *image, size_t height, size_t across, size_t channels, size_t row, size_t column, size_t extent,
-    const float *outside, const float *pixels[]) {
+    const number *image, size_t height, size_t across, size_t channels, size_t row, size_t column, size_t extent,
+    const number *outside, const number *pixels[]) {
 #pragma clang loop unroll(full)
   for (size_t i = 0; i < extent; i++)
 #pragma clang loop unroll(full)
@@ -67,7 +67,7 @@ INLINE void square_pixels(
 }
 
 static void input_pixels(
-    const struct winograd *grid, const float *images, size_t tile, const float *zeros, const float *pixels[places]) {
+    const struct winograd *grid, const number *images, size_t tile, const number *zeros, const number *pixels[places]) {
   struct corner corner = corner_of(grid, tile);
   square_pixels(
       images + corner.image * grid->in_height * grid->in_width * grid->in, grid->in_height, grid->in_width, grid->in,
@@ -75,7 +75,7 @@ static void input_pixels(
 }
 
 INLINE void output_pixels(
-    int taps, const struct winograd *grid, const float *images, size_t tile, const float *outside, const float *pixels[]) {
+    int taps, const struct winograd *grid, const number *images, size_t tile, const number *outside, const number *pixels[]) {
   struct corner corner = corner_of(grid, tile);
   square_pixels(
       images + corner.image * grid->out_height * grid->out_width * grid->out, grid->out_height, grid->out_width, grid->out,
@@ -84,8 +84,8 @@ INLINE void output_pixels(
 
 // The pixels of a tile's input; those that no earlier tile has seen join a list, whose new length is the result.
 static size_t new_pixels(
-    const struct winograd *grid, const float *images, size_t tile, const float *zeros, const float *pixels[places],
-    const float *news[], size_t count) {
+    const struct winograd *grid, const number *images, size_t tile, const number *zeros, const number *pixels[places],
+    const number *news[], size_t count) {
   input_pixels(grid, images, tile, zeros, pixels);
   struct corner corner = corner_of(grid, tile);
   size_t seen = tile_in - grid->tile_out;
@@ -97,37 +97,41 @@ static size_t new_pixels(
 
 // Pixels that will be wanted soon: their lines are fetched a few at a time between products, which leave the memory idle.
 struct fetch {
-  const float *const *pixels;
+  const number *const *pixels;
   size_t count, channel, lines, share, pixel, line;
 };
 
-enum { line_floats = 16 };
+enum { line_numbers = 64 / sizeof(number) };
 
 // Of each pixel `length` channels, from `channel` on, in so many steps.
-static struct fetch fetch_of(const float *const *pixels, size_t count, size_t channel, size_t length, size_t steps) {
-  size_t lines = (length + line_floats - 1) / line_floats;
+static struct fetch fetch_of(const number *const *pixels, size_t count, size_t channel, size_t length, size_t steps) {
+  size_t lines = (length + line_numbers - 1) / line_numbers;
   return (struct fetch){pixels, count, channel, lines, (count * lines + steps - 1) / steps, 0, 0};
 }
 
 static void fetch_some(struct fetch *fetch) {
   for (size_t n = 0; n < fetch->share && fetch->pixel < fetch->count; n++) {
-    __builtin_prefetch(fetch->pixels[fetch->pixel] + fetch->channel + fetch->line * line_floats, 0, 2);
+    __builtin_prefetch(fetch->pixels[fetch->pixel] + fetch->channel + fetch->line * line_numbers, 0, 2);
     if (++fetch->line == fetch->lines) fetch->line = 0, fetch->pixel++;
   }
 }
 
-// `count` channels, from `channel` on, of a tile's input to 36 places. Of the tile that comes next, most often the one on the
+// What chains go over: an input's channels, or tiles.
+enum chaining { by_channels, by_tiles };
+
+// `count` channels, from `channel` on, of the input of a tile to 36 places. Of the tile that comes next, most often the one on the
 // right, four columns at most are new.
 INLINE void input_tile(
-    const float *const pixels[places], const float *const next[places], size_t channel, size_t count, float *to, size_t step) {
+    enum chaining chains, const number *const pixels[places], const number *const next[places], size_t channel, size_t count,
+    size_t tile, float *to, size_t step) {
   vector square[tile_in][tile_in];
 #pragma clang loop unroll(full)
   for (int j = 0; j < tile_in; j++) {
     vector line[tile_in];
 #pragma clang loop unroll(full)
     for (int i = 0; i < tile_in; i++) {
-      const float *pixel = pixels[i * tile_in + j] + channel;
-      line[i] = count == width ? load(pixel) : load_part(pixel, count);
+      const number *pixel = pixels[i * tile_in + j] + channel;
+      line[i] = count == width ? load_number(pixel) : load_numbers(pixel, count);
       if (j >= tile_in - most_out) __builtin_prefetch(next[i * tile_in + j] + channel);
     }
     transform_input(line);
@@ -138,26 +142,35 @@ INLINE void input_tile(
   for (int i = 0; i < tile_in; i++) {
     transform_input(square[i]);
 #pragma clang loop unroll(full)
-    for (int j = 0; j < tile_in; j++) store(to + (size_t)(i * tile_in + j) * step, square[i][j]);
+    for (int j = 0; j < tile_in; j++) {
+      float *place = to + (size_t)(i * tile_in + j) * step;
+      chains == by_tiles ? keep_place(place, square[i][j], tile) : keep(place, square[i][j]);
+    }
   }
 }
 
-// The inputs of `count` tiles: channels from `start` to `end` of place p and tile t to `to + p · place_step + t · tile_step`.
-static void input_tiles(
-    const float *(*pixels)[places], size_t count, size_t start, size_t end, float *to, size_t place_step, size_t tile_step) {
-  for (size_t t = 0; t < count; t++, to += tile_step) {
-    const float **these = pixels[t], **next = pixels[t + 1 < count ? t + 1 : t];
-    size_t channel = start;
-    for (; channel + width <= end; channel += width)
-      input_tile(these, next, channel, width, to + channel - start, place_step);
-    if (channel < end) input_tile(these, next, channel, end - channel, to + channel - start, place_step);
+// The inputs of `count` tiles: channels from `start` to `end` of place p and tile t to `to + p · place_step + t · tile_step`; where
+// chains go over tiles, two may share a place.
+INLINE void input_tiles(
+    enum chaining chains, const number *(*pixels)[places], size_t count, size_t start, size_t end, float *to, size_t place_step,
+    size_t tile_step) {
+  for (size_t t = 0; t < count; t++) {
+    const number **these = pixels[t], **next = pixels[t + 1 < count ? t + 1 : t];
+    float *tile = to + (chains == by_tiles ? paired(t + 1) - 1 : t) * tile_step;
+    for (size_t channel = start; channel < end; channel += width) {
+      float *lanes = tile + (chains == by_tiles ? channel - start : kept(channel - start));
+      if (channel + width <= end)
+        input_tile(chains, these, next, channel, width, t, lanes, place_step);
+      else
+        input_tile(chains, these, next, channel, end - channel, t, lanes, place_step);
+    }
   }
 }
 
 // The output of a tile for one vector of channels, from its sums `step` elements apart. A bias of -0 and a floor of minus
 // infinity change no value, and where `is_plain` there is neither and all lanes are channels.
 INLINE void output_tile(
-    int taps, const float *sums, size_t step, const float *const pixels[], size_t channel, size_t count, int is_plain,
+    int taps, const float *sums, size_t step, const number *const pixels[], size_t channel, size_t count, int is_plain,
     vector bias, vector floor) {
   int tile_out = tile_out_of(taps);
   vector halves[most_out][tile_in];
@@ -181,8 +194,8 @@ INLINE void output_tile(
         value += bias;
         value = (vector)((integers)value & ~(integers)(value < floor));
       }
-      float *pixel = (float *)pixels[i * tile_out + j] + channel;
-      is_plain || count == width ? store(pixel, value) : store_part(pixel, value, count);
+      number *pixel = (number *)pixels[i * tile_out + j] + channel;
+      is_plain || count == width ? store_number(pixel, value) : store_numbers(pixel, value, count);
     }
   }
 }

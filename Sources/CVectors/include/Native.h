@@ -258,6 +258,72 @@ struct native_kernels {
   void (*elman_back)(const struct native_cell *cell, size_t first, size_t next);
 };
 
+/// Rows of bf16, channels innermost.
+struct native_half_rows {
+  size_t rows, channels;
+};
+
+/// The kernels of one instruction set on images of bf16, channels-last. A chain takes two factors of a side at a time, which lie in
+/// the memory of one float32: `sum = fma(left₁, right₁, sum)`, then the same of the first pair `left₀, right₀`, with everything
+/// below the smallest normal number taken for 0. Of an odd number of factors the last one's pair is 0. Sums are float32, and
+/// results that are bf16 are rounded to the nearest.
+struct native_half_kernels {
+  size_t width, columns;
+
+  /// To the nearest bf16, of two the even one, and back.
+  void (*narrow)(const float *from, uint16_t *to, size_t count);
+  void (*widen)(const uint16_t *from, float *to, size_t count);
+
+  /// As those of `native_kernels`, of factors that are rounded to bf16: half as many panels of pairs, and a left factor in pairs,
+  /// `[rows, pairs]` or, if it lies turned, `[pairs, rows]` in whole vectors.
+  void (*pack)(size_t inner, size_t across, struct native_matrix right, float *panels);
+  void (*pair_left)(size_t rows, size_t inner, struct native_matrix left, float *pairs);
+  /// `inner` pairs.
+  void (*multiply)(
+      size_t rows, size_t across, size_t inner, struct native_matrix left, struct native_panels right, float *result,
+      size_t stride, int goes_on);
+
+  /// Of an even number of channels in each group of what is read: the input's or, for its gradient, the output's.
+  void (*pack_convolution)(const struct native_convolution *shape, int is_gradient, const float *weights, float *panels);
+  size_t (*convolve_scratch_count)(const struct native_convolution *shape, int is_gradient);
+  void (*convolve)(
+      const struct native_convolution *shape, int is_gradient, const uint16_t *images, const float *panels,
+      const float *_Nullable bias, int cuts, uint16_t *result, float *scratch, size_t part, size_t parts);
+
+  /// What is transformed is rounded to bf16, too; of weights' gradients a chain's pairs are of two tiles.
+  void (*winograd_pack)(
+      const struct native_convolution *shape, int is_gradient, const float *weights, float *packed, size_t part, size_t parts);
+  size_t (*winograd_scratch_count)(const struct native_convolution *shape, int is_gradient);
+  void (*winograd_convolve)(
+      const struct native_convolution *shape, int is_gradient, const uint16_t *images, const float *packed,
+      const float *_Nullable bias, int cuts, uint16_t *output, float *scratch, size_t part, size_t parts);
+  size_t (*winograd_gradient_scratch_count)(const struct native_convolution *shape, size_t parts);
+  void (*winograd_weights_gradient)(
+      const struct native_convolution *shape, const uint16_t *images, const uint16_t *output_gradient, float *weights_gradient,
+      float *scratch, size_t part, size_t parts);
+
+  /// `sum = left + right`; `to = max(0, from)`, and the gradient of that where the output is above zero. Results may be operands.
+  void (*add)(const uint16_t *left, const uint16_t *right, uint16_t *sum, size_t count);
+  void (*cut)(const uint16_t *from, uint16_t *to, size_t count);
+  void (*cut_back)(const uint16_t *output, const uint16_t *gradient, uint16_t *to, size_t count);
+
+  /// Batch normalisation. `output = input · scale + shift` per channel, and 0 for what is below if it cuts; the gradient
+  /// `gradient · a + input · b + c`, of what passed.
+  void (*normalize)(
+      const struct native_half_rows *shape, const uint16_t *input, const float *scale, const float *shift, int cuts,
+      uint16_t *output);
+  void (*normalize_back)(
+      const struct native_half_rows *shape, const uint16_t *input, const uint16_t *gradient, const float *a, const float *b,
+      const float *c, const float *scale, const float *shift, int cuts, uint16_t *result);
+  /// Adds the sums of `input - origin` and of its squares; and of what passed of the gradient, and of its products with
+  /// `input - mean`. Of 64 rows each they are float32.
+  void (*moments)(
+      const struct native_half_rows *shape, const uint16_t *input, const float *origin, double *sums, double *squares);
+  void (*sums)(
+      const struct native_half_rows *shape, const uint16_t *input, const uint16_t *gradient, const float *mean,
+      const float *scale, const float *shift, int cuts, double *sums, double *products);
+};
+
 /// Elements of a right factor's panels.
 static inline size_t native_packed_count(const struct native_kernels *kernels, size_t inner, size_t across) {
   return (across + kernels->columns - 1) / kernels->columns * kernels->columns * inner;
@@ -283,7 +349,11 @@ static inline size_t native_winograd_count(
 /// The kernels of a name: avx512, avx2, neon or plain; NULL where this processor has no such instructions.
 const struct native_kernels *_Nullable native_kernels_named(const char *name);
 
+/// The kernels of bf16 that go with a name; those of `avx512` are `avx2`'s where the processor multiplies no bf16.
+const struct native_half_kernels *_Nullable native_half_kernels_named(const char *name);
+
 /// Those that every processor has.
 const struct native_kernels *native_plain_kernels(void);
+const struct native_half_kernels *native_plain_half_kernels(void);
 
 #pragma clang assume_nonnull end

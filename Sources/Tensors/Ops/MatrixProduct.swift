@@ -21,12 +21,13 @@ extension Tensor {
     let kernels = KernelOptions.current.kernels
     let result = try left.product(right, kernels)
     let needed = (right.tracksGradient ? left : nil, left.tracksGradient ? right : nil)
+    let (first, second) = (left.outline, right.outline)
     return result.recorded(
       [left, right], needing: needed.0, needed.1, function: "matmul", as: TracedOperation("MatMul")
     ) { gradient in
       [
-        left.tracksGradient ? left.unbroadcast(try gradient.product(right.transposed(), kernels)) : nil,
-        right.tracksGradient ? right.unbroadcast(try left.transposed().product(gradient, kernels)) : nil,
+        try needed.1.flatMap { first.unbroadcast(try gradient.product($0.transposed(), kernels)) },
+        try needed.0.flatMap { second.unbroadcast(try $0.transposed().product(gradient, kernels)) },
       ]
     }
   }
@@ -68,8 +69,8 @@ extension Tensor {
       throw TensorError("linear", "input is \(dtype), weights are \(weight.dtype)")
     }
     let kernels = KernelOptions.current.kernels
-    if dtype == .float32 && kernels.precision == .bf16 {
-      // A dense layer is a convolution of one pixel, for which there are kernels of half precision.
+    if dtype == .float32 && kernels.precision == .bf16 && kernels.halves == nil {
+      // oneDNN's products have no half precision; a dense layer is a convolution of one pixel, which has.
       let (images, kernels) = (unsqueezed(-1).unsqueezed(-1), weight.unsqueezed(-1).unsqueezed(-1))
       return images.convolved(kernels, bias: bias).flattened()
     }
@@ -81,14 +82,15 @@ extension Tensor {
     }
     try result.addProduct(self, weight.turned, keeping: bias != nil, kernels)
     let needed = (weight.tracksGradient ? self : nil, self.tracksGradient ? weight : nil)
+    let (outline, hasBias) = (weight.outline, bias?.tracksGradient ?? false)
     return result.recorded(
       [self, weight] + (bias.map { [$0] } ?? []), needing: needed.0, needed.1, function: "linear",
       as: TracedOperation("Gemm", ["transB": 1])
     ) { gradient in
       [
-        self.tracksGradient ? try gradient.multiplied(weight, kernels) : nil,
-        weight.tracksGradient ? try .products([(gradient.turned, self)], weight.shape, kernels) : nil,
-        bias?.tracksGradient ?? false ? gradient.sum(0) : nil,
+        try needed.1.map { try gradient.multiplied($0, kernels) },
+        try needed.0.map { try Tensor.products([(gradient.turned, $0)], outline.shape, kernels) },
+        hasBias ? gradient.sum(0) : nil,
       ]
     }
   }

@@ -35,32 +35,33 @@ extension Tensor {
   ) throws -> (output: Tensor, statistics: BatchStatistics) {
     let (rows, input) = try rowsOfChannels(weight, bias)
     let (others, kernels) = (ForwardScope.statistics, KernelOptions.current.kernels)
-    let statistics = try BatchStatistics(kernels.moments(rows, input.pointer()), count: rows.rows, others)
+    // A second pass has no need to look at the numbers, or at other ranks, again.
+    let statistics = try Segment.remembered {
+      try BatchStatistics(input.moments(rows, kernels), count: rows.rows, others)
+    }
     guard statistics.count > 1 || ForwardScope.isPartOfLargerBatch || elementCount == 0 else {
       throw TensorError("batch norm", "a batch of shape \(shape) has one value per channel: no statistics in training")
     }
     let affine = try Affine(statistics.mean, statistics.variance, weight, bias, epsilon)
+    let outline = outline
     let output = try input.owing(rows, affine, kernels) { result, thenReLU in
       let ofChannels = affine.ofChannels(thenReLU: thenReLU)
       return result.recorded([self, weight, bias], needing: input, function: "batchNormalized") { gradient in
-        let gradient = input.rank == 4 ? gradient.channelsLast() : gradient.packed()
-        let own = try kernels.normalizationSums(
-          rows, input.pointer(), gradient.pointer(), mean: statistics.mean.map { Float($0) }, ofChannels)
+        let gradient = try input.normalizationGradient(gradient)
+        let own = try input.normalizationSums(
+          rows, gradient, mean: statistics.mean.map { Float($0) }, ofChannels, kernels)
         var derivatives: [Tensor?] = [
           nil, Tensor(zip(own.product, affine.inverse).map { Float($0 * $1) }),
           Tensor(own.gradient.map { Float($0) }),
         ]
         // All parts' sums, even where no input derivative is wanted here: the others wait for ours.
         let (sum, product) = try Self.total(own, others)
-        if self.tracksGradient {
+        if outline.tracksGradient {
           let n = Double(Swift.max(statistics.count, 1))
           let b = rows.perChannel { -affine.factor[$0] * affine.inverse[$0] * affine.inverse[$0] * product[$0] / n }
           let c = rows.perChannel { -affine.factor[$0] * sum[$0] / n - b[$0] * statistics.mean[$0] }
-          let derivative = try Tensor(uninitialized: input.shape, .float32, strides: input.strides)
-          try kernels.normalizationGradient(
-            rows, input.pointer(), gradient.pointer(), a: ofChannels.scale, b: b.map { Float($0) },
-            c: c.map { Float($0) }, ofChannels, result: derivative.pointer())
-          derivatives[0] = derivative
+          derivatives[0] = try input.normalizationGradient(
+            rows, gradient, a: ofChannels.scale, b: b.map { Float($0) }, c: c.map { Float($0) }, ofChannels, kernels)
         }
         return derivatives
       }
@@ -92,14 +93,11 @@ extension Tensor {
         [self, weight, bias], needing: input, function: "normalized",
         as: TracedOperation("BatchNormalization", ["epsilon": .float(epsilon)]), with: [mean, variance]
       ) { gradient in
-        let gradient = input.rank == 4 ? gradient.channelsLast() : gradient.packed()
-        let sums = try kernels.normalizationSums(
-          rows, input.pointer(), gradient.pointer(), mean: means.map { Float($0) }, ofChannels)
-        let derivative = try Tensor(uninitialized: input.shape, .float32, strides: input.strides)
+        let gradient = try input.normalizationGradient(gradient)
+        let sums = try input.normalizationSums(rows, gradient, mean: means.map { Float($0) }, ofChannels, kernels)
         let zeros = [Float](repeating: 0, count: rows.channels)
-        try kernels.normalizationGradient(
-          rows, input.pointer(), gradient.pointer(), a: ofChannels.scale, b: zeros, c: zeros, ofChannels,
-          result: derivative.pointer())
+        let derivative = try input.normalizationGradient(
+          rows, gradient, a: ofChannels.scale, b: zeros, c: zeros, ofChannels, kernels)
         return [
           derivative, Tensor(zip(sums.product, affine.inverse).map { Float($0 * $1) }),
           Tensor(sums.gradient.map { Float($0) }),
@@ -127,10 +125,7 @@ extension Tensor {
     record: @escaping (Tensor, _ thenReLU: Bool) -> Tensor
   ) throws -> Tensor {
     try .owed(shape, strides: strides, reading: [self]) { thenReLU in
-      let result = try Tensor(uninitialized: self.shape, .float32, strides: self.strides)
-      try kernels.normalize(
-        rows, self.pointer(), affine.ofChannels(thenReLU: thenReLU), output: result.pointer())
-      return result
+      try self.normalized(rows, affine.ofChannels(thenReLU: thenReLU), kernels)
     } record: {
       record($0, $1)
     }

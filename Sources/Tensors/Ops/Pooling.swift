@@ -92,14 +92,17 @@ extension Tensor {
       throw TensorError("pooling", "window \(kernel) is larger than the input \(shape)")
     }
     let kernels = KernelOptions.current.kernels
+    let outShape: Shape = [shape[0], shape[1], extents.outHeight, extents.outWidth]
+    if isHalf, kernels.halves != nil {
+      return try halfPooling(kind, extents, outShape, kernels, as: .pooling(kind, kernel, stride, padding))
+    }
     let input = detached().images()
     let from = try input.imageMemory()
     extents.layout = from.layout
-    let outShape: Shape = [shape[0], shape[1], extents.outHeight, extents.outWidth]
     let result = try Tensor(images: outShape, from.layout)
     let workspace = try Storage(byteCount: kernels.poolingWorkspaceByteCount(kind, extents))
     try kernels.pool(
-      kind, extents, input: from.pointer, output: result.imageMemory().pointer, workspace: workspace.memory)
+      kind, extents, input: from.pointer, output: result.imageMemory().pointer, workspace: try workspace.memory)
     let (whole, plan) = (shape, extents)
     return result.recorded(
       [self], function: "pooled", as: .pooling(kind, kernel, stride, padding)
@@ -109,7 +112,7 @@ extension Tensor {
       let derivative = try Tensor(images: whole, plan.layout)
       try kernels.poolingGradient(
         kind, plan, outputGradient: gradient.imageMemory().pointer, inputGradient: derivative.imageMemory().pointer,
-        workspace: workspace.memory)
+        workspace: try workspace.memory)
       return [derivative]
     }
   }

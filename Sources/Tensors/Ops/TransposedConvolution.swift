@@ -51,14 +51,15 @@ extension Tensor {
         extents, outputGradient: input.pointer(), weights: kernel.weights(), inputGradient: result.pointer())
     }
     if let bias { try result.addToChannels(bias.detached().packed()) }
+    let own = outline
     return result.recorded(
       [self, weights] + (bias.map { [$0] } ?? []), needing: input, kernel, function: "transposeConvolved",
       as: TracedOperation("ConvTranspose", options)
     ) { gradient in
       let gradient = gradient.channelsLast()
       var derivatives: [Tensor?] = [nil, nil, nil]
-      if self.tracksGradient {
-        let derivative = try Tensor(images: self.shape, .channelsLast)
+      if own.tracksGradient {
+        let derivative = try Tensor(images: own.shape, .channelsLast)
         try kernels.convolve(
           extents, input: gradient.pointer(), weights: kernel.weights(), bias: nil, output: derivative.pointer(),
           thenReLU: false)

@@ -5,6 +5,9 @@ public struct OneDNN: Backend {
   /// Whether the library and the processor have Winograd kernels: oneDNN 2 and AVX-512.
   public static let hasWinograd = lockstep_dnnl_major() < 3 && lockstep_vector_lanes() == 16
 
+  /// Whether the processor has what its bf16 needs.
+  public static let hasHalf = lockstep_has_bf16() != 0
+
   let options: KernelOptions
 
   /// Kernels in the options' precision, by their convolution method; their backend and threads are not looked at.
