@@ -8,8 +8,11 @@ struct RecurrenceTests {
   @Test("Both passes and the weight's derivative", arguments: Recurrence.Cell.allCases, [1, 2, 5])
   func passes(cell: Recurrence.Cell, steps: Int) throws {
     for (isReversed, hasState) in [(false, false), (false, true), (true, false), (true, true)] {
-      try check(
-        Recurrence(cell, steps: steps, batch: 3, hidden: 7, isReversed: isReversed), hasState: hasState)
+      // Less than a vector, and vectors with a rest.
+      for hidden in [7, 37] {
+        try check(
+          Recurrence(cell, steps: steps, batch: 3, hidden: hidden, isReversed: isReversed), hasState: hasState)
+      }
     }
   }
 

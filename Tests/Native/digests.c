@@ -395,6 +395,74 @@ static void attentions(void) {
   }
 }
 
+// MARK: Recurrent steps
+
+static void cell(size_t gates, size_t kept_count, int is_back, size_t odds) {
+  size_t batch = few(4), hidden = few(70), count = batch * hidden;
+  float *inputs = filled(gates * count, odds), *products = filled(gates * count, odds), *bias = filled(gates * hidden, odds);
+  float *before = filled(count, odds), *kept = filled(kept_count * count, odds), *outputs = filled(count, odds);
+  float *of_outputs = filled(count, odds), *of_hidden = filled(count, odds), *of_cell = filled(count, odds);
+  float *of_gates = empty(gates * count), *of_products = empty(gates * count);
+  struct native_cell step = {
+      .rows = batch, .hidden = hidden, .inputs = inputs, .products = products, .bias = below(2) ? bias : NULL,
+      .before = below(3) ? before : NULL, .kept = kept, .outputs = outputs, .output_gradient = of_outputs,
+      .hidden_gradient = of_hidden, .cell_gradient = of_cell, .gates_gradient = of_gates, .products_gradient = of_products};
+  void (*forward)(const struct native_cell *, size_t, size_t) = gates == 3 ? kernels->gru : kernels->lstm;
+  void (*back)(const struct native_cell *, size_t, size_t) = gates == 3 ? kernels->gru_back : kernels->lstm_back;
+  if (gates == 1) back = kernels->elman_back;
+  size_t half = batch / 2;
+  (is_back ? back : forward)(&step, 0, half);
+  (is_back ? back : forward)(&step, half, batch);
+  free(inputs), free(products), free(bias), free(before), free(of_outputs);
+  take_floats(kept, kept_count * count), take_floats(outputs, count);
+  take_floats(of_hidden, count), take_floats(of_cell, count);
+  if (is_back) take_floats(of_gates, gates * count);
+  else free(of_gates);
+  if (is_back && gates == 3) take_floats(of_products, gates * count);
+  else free(of_products);
+}
+
+static void cells(void) {
+  static const struct {
+    const char *name;
+    size_t gates, kept;
+    int is_back;
+  } all[] = {
+      {"GRU step", 3, 4, 0}, {"GRU step's gradient", 3, 4, 1}, {"LSTM step", 4, 6, 0}, {"LSTM step's gradient", 4, 6, 1},
+      {"Elman step's gradient", 1, 0, 1}};
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    for (int are_special = 0; are_special < 2; are_special++) {
+      begin(80 + i);
+      for (int j = 0; j < 200; j++) cell(all[i].gates, all[i].kept, all[i].is_back, are_special ? 100 : 0);
+      end_of(all[i].name, are_special);
+    }
+}
+
+// MARK: What tensors are filled with
+
+static void fillings(void) {
+  begin(90);
+  for (int i = 0; i < 300; i++) {
+    struct native_draws draws = {next(), (uint32_t)next(), (uint32_t)next(), (uint32_t)next(), 0, 1};
+    size_t count = few(200);
+    float *numbers = empty(count);
+    kernels->draw_uniform(&draws, 4 * below(1 << 20), count, numbers);
+    take_floats(numbers, count);
+  }
+  end("random numbers");
+  begin(91);
+  for (int i = 0; i < 300; i++) {
+    size_t count = few(100);
+    uint8_t *bytes = malloc(count);
+    for (size_t j = 0; j < count; j++) bytes[j] = (uint8_t)below(256);
+    float *numbers = empty(count);
+    kernels->pixel_values(bytes, numbers, count);
+    free(bytes);
+    take_floats(numbers, count);
+  }
+  end("pixels");
+}
+
 int main(int count, char **words) {
   if (count != 2) {
     fprintf(stderr, "digests: which instruction set? avx512, avx2, neon or plain\n");
@@ -415,4 +483,6 @@ int main(int count, char **words) {
   smooth_activations();
   normalized_rows();
   attentions();
+  cells();
+  fillings();
 }

@@ -34,7 +34,10 @@ struct RandomNumberTests {
     others[4].sample = 5
     let numbers = try Tensor.uniform([8], key: key).floats()
     #expect(try Tensor.uniform([8], key: key).floats() == numbers)
-    #expect(numbers == (0..<8).map { key.uniform($0) })
+    // Of several vectors, and what is left behind them.
+    for count in [1, 3, 8, 63, 203] {
+      #expect(try Tensor.uniform([count], key: key).floats() == (0..<count).map { key.uniform($0) })
+    }
     for other in others { #expect(try Tensor.uniform([8], key: other).floats() != numbers) }
     // Neither a negative index nor one past 32 bits traps.
     _ = key.uniform(-1) + key.uniform(.max) + RandomKey(seed: 0, layer: .max, time: .min, sample: -1).uniform(0)

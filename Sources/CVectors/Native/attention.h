@@ -1,6 +1,6 @@
 // Attention block by block (Dao et al. 2022): of the weights only those of a block of queries to a block of keys are ever there.
 #pragma once
-#include "dropout.h"
+#include "draws.h"
 #include "functions.h"
 #include "products.h"
 #include "rows.h"

@@ -125,3 +125,14 @@ static void power(const float *base, const float *exponent, float *to, size_t co
     store_floats(to + i, pow_64(load_floats(base + i, some), load_floats(exponent + i, some)), some);
   }
 }
+
+static void pixel_values(const uint8_t *bytes, float *to, size_t count) {
+  typedef uint8_t some_bytes __attribute__((vector_size(width)));
+  size_t i = 0;
+  for (; i + width <= count; i += width) {
+    some_bytes pixels;
+    memcpy(&pixels, bytes + i, sizeof pixels);
+    store(to + i, __builtin_convertvector(__builtin_convertvector(pixels, integers), vector) / 255);
+  }
+  for (; i < count; i++) to[i] = (float)bytes[i] / 255;
+}

@@ -50,6 +50,14 @@ INLINE void store_part(float *to, vector value, size_t count) {
   store(aside, value);
   copy_part(to, aside, count);
 }
+// A vector, or less.
+INLINE vector load_some(const float *from, size_t count) { return count == width ? load(from) : load_part(from, count); }
+INLINE void store_some(float *to, vector value, size_t count) {
+  if (count == width)
+    store(to, value);
+  else
+    store_part(to, value, count);
+}
 
 // With what fills the last vector.
 INLINE size_t whole_vectors(size_t count) { return (count + width - 1) / width * width; }

@@ -2,7 +2,9 @@
 #pragma once
 #include "attention-gradient.h"
 #include "averages.h"
+#include "channels.h"
 #include "functions.h"
+#include "gates.h"
 #include "products.h"
 #include "rows.h"
 #include "smooth.h"
@@ -26,5 +28,9 @@
       .smooth = smooth, .smooth_back = smooth_back, .normalize_rows = normalize_rows,                     \
       .normalize_rows_back = normalize_rows_back, .normalize_rows_sums = normalize_rows_sums,             \
       .attend_scratch_count = attend_scratch_count, .attend = attend,                                     \
-      .attend_back_scratch_count = attend_back_scratch_count, .attend_back = attend_back,                 \
+      .attend_back_scratch_count = attend_back_scratch_count, .attend_back = attend_back,         \
+      .channels_moments = channels_moments, .channels_affine = channels_affine,                            \
+      .channels_gradient_sums = channels_gradient_sums, .channels_gradient = channels_gradient,            \
+      .draw_uniform = draw_uniform, .pixel_values = pixel_values,                                          \
+      .gru = gru, .gru_back = gru_back, .lstm = lstm, .lstm_back = lstm_back, .elman_back = elman_back,   \
   }

@@ -23,13 +23,6 @@ INLINE float folded(const vector *part) {
   return sums[0];
 }
 
-INLINE vector load_some(const float *from, size_t count) { return count == width ? load(from) : load_part(from, count); }
-INLINE void store_some(float *to, vector value, size_t count) {
-  if (count == width)
-    store(to, value);
-  else
-    store_part(to, value, count);
-}
 // The first `count` of one vector, the rest of another.
 INLINE vector joined(vector first, vector rest, size_t count) {
   float aside[width];

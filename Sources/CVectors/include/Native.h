@@ -78,7 +78,7 @@ struct native_heads {
   ptrdiff_t sequence_step, head_step, row_step;
 };
 
-/// Of a sequence: which weights of attention are left out, by counter-based random numbers.
+/// Counter-based random numbers; of a sequence, which weights of attention are left out.
 struct native_draws {
   uint64_t seed;
   uint32_t sample, time, purpose;
@@ -103,6 +103,26 @@ struct native_attention {
   /// For the gradient: memory of the same extent, and where derivatives are read and written.
   float *_Nullable products;
   struct native_heads output_gradient, queries_gradient, keys_gradient, values_gradient;
+};
+
+/// A step of a recurrent layer: rows are sequences. The gates of a row lie side by side: a GRU's r, z, n, an LSTM's i, f, g, o.
+struct native_cell {
+  size_t rows, hidden;
+  /// What the inputs give each gate; an LSTM's with the product of the hidden state before.
+  const float *_Nullable inputs;
+  /// That product of a GRU, and its bias.
+  const float *_Nullable products, *_Nullable bias;
+  /// A GRU's hidden state before, an LSTM's cell state before; NULL for zeros.
+  const float *_Nullable before;
+  /// What the gradient reads again: a GRU's r and z (rows of two), n, and the hidden share of n; an LSTM's gates (rows of four),
+  /// c and tanh c.
+  float *_Nullable kept;
+  /// Hidden states.
+  float *_Nullable outputs;
+  /// For the gradient: of the outputs, added to that of the hidden states, which becomes what a GRU's goes on with by itself;
+  /// of an LSTM's cell states; of the inputs' share; and of a GRU's products.
+  const float *_Nullable output_gradient;
+  float *_Nullable hidden_gradient, *_Nullable cell_gradient, *_Nullable gates_gradient, *_Nullable products_gradient;
 };
 
 /// The kernels of one instruction set.
@@ -205,6 +225,37 @@ struct native_kernels {
   void (*attend)(const struct native_attention *shape, float *scratch, size_t part, size_t parts);
   size_t (*attend_back_scratch_count)(const struct native_attention *shape);
   void (*attend_back)(const struct native_attention *shape, float *scratch, size_t part, size_t parts);
+
+  /// Batch normalisation's passes over `count` elements of `[rows, channels]`. Numbers per channel are repeated to `repeat`
+  /// elements, sums are added to as many: `x - origin` and its square.
+  void (*channels_moments)(
+      size_t count, size_t repeat, const float *input, const float *origin, float *sums, float *squares);
+  /// `x · scale + shift`, then 0 for what is below if it cuts.
+  void (*channels_affine)(
+      size_t count, size_t repeat, const float *input, const float *scale, const float *shift, int cuts, float *output);
+  /// Sums of the gradients g where `x · scale + shift` is above 0, and of `g (x - mean)`.
+  void (*channels_gradient_sums)(
+      size_t count, size_t repeat, const float *input, const float *gradient, const float *mean, const float *scale,
+      const float *shift, float *sums, float *products);
+  /// `g a + x b + c`, with three factors, g being 0 where `x · scale + shift` is not above 0.
+  void (*channels_gradient)(
+      size_t count, size_t repeat, const float *input, const float *gradient, const float *_Nonnull const *_Nonnull factors,
+      const float *scale, const float *shift, float *result);
+
+  /// Even numbers in 0..<1 of 24 random bits, from the `first` on, a multiple of 4.
+  void (*draw_uniform)(const struct native_draws *draws, size_t first, size_t count, float *to);
+  /// `to[i] = bytes[i] / 255`.
+  void (*pixel_values)(const uint8_t *bytes, float *to, size_t count);
+
+  /// Rows `first` up to `next` of a step, as `Cell` in Recurrence.swift says, each operation rounded by itself; tanh x of an LSTM's
+  /// g is `2 σ(2x) - 1`, and the new state of a GRU `n + z (h' - n)`. The derivatives are products from left to right:
+  /// GRU n `d (1 - z) (1 - n²)`, r `dn · share · r (1 - r)`, z `d (h' - n) z (1 - z)`; LSTM c `dc + dh · o (1 - tanh² c)`,
+  /// i `dc · g · i (1 - i)`, f `dc · f (1 - f) c'`, g `dc · i (1 - g²)`, o `dh · tanh c · o (1 - o)`; Elman `d (1 - h²)`.
+  void (*gru)(const struct native_cell *cell, size_t first, size_t next);
+  void (*gru_back)(const struct native_cell *cell, size_t first, size_t next);
+  void (*lstm)(const struct native_cell *cell, size_t first, size_t next);
+  void (*lstm_back)(const struct native_cell *cell, size_t first, size_t next);
+  void (*elman_back)(const struct native_cell *cell, size_t first, size_t next);
 };
 
 /// Rows of bf16, channels innermost.

@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 /// Turns stored pixels into a network's input: resized, moved, mirrored, normalised.
@@ -73,8 +74,7 @@ struct ImageDecoder: Sendable {
   private func convert(_ plane: UnsafePointer<UInt8>, _ channel: Int, into target: UnsafeMutablePointer<Float>) {
     let count = size.height * size.width
     if transform.normalization == nil {
-      // The compiler turns this into vector instructions.
-      for i in 0..<count { target[i] = Float(plane[i]) / 255 }
+      PixelValues.fill(target, of: plane, count: count)
     } else {
       values.withUnsafeBufferPointer { all in
         let values = UnsafeBufferPointer(rebasing: all[channel * 256..<(channel + 1) * 256])

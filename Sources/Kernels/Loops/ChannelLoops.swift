@@ -1,3 +1,5 @@
+import CVectors
+
 /// What batch normalisation goes over: `[rows, channels]`, channels innermost. A row is a sample of features, or one pixel of
 /// a channels-last image.
 public struct NormalizedBatch: Hashable, Sendable {
@@ -21,7 +23,7 @@ public struct ChannelAffine: Sendable {
   }
 }
 
-/// The passes of batch normalisation as loops over memory.
+/// The passes of batch normalisation, by native kernels.
 ///
 /// Few channels would make short inner loops, so several rows are taken as one of a multiple of the channels; numbers per
 /// channel are repeated accordingly.
@@ -29,9 +31,10 @@ struct ChannelLoops {
   private let rows, channels: Int
   /// Elements that one inner loop takes.
   private let width: Int
+  private let kernels: native_kernels
 
-  init(_ batch: NormalizedBatch) {
-    (rows, channels) = (batch.rows, batch.channels)
+  init(_ batch: NormalizedBatch, _ instructions: InstructionSet = .inUse) {
+    (rows, channels, kernels) = (batch.rows, batch.channels, instructions.kernels.pointee)
     width = channels >= 64 ? channels : max(channels, 1) * (64 / max(channels, 1) + 1)
   }
 
@@ -41,16 +44,11 @@ struct ChannelLoops {
 
   /// Mean and sum of squared deviations of each channel. Sums are of differences from the first row, so that a mean that
   /// is large beside the deviations costs no precision.
-  func moments(_ input: UnsafePointer<Float>) -> (mean: [Double], deviations: [Double]) {
+  func moments(_ input: ConstantFloats) -> (mean: [Double], deviations: [Double]) {
     if rows == 0 { return (zeros, zeros) }
     let origin = PerElement(self) { input[$0] }
     let sums = sums { start, count, sums in
-      let (values, first, second, origin) = (input + start, sums.0, sums.1, origin.values)
-      for i in 0..<count {
-        let difference = values[i] - origin[i]
-        first[i] += difference
-        second[i] += difference * difference
-      }
+      kernels.channels_moments(count, width, input + start, origin.values, sums.0, sums.1)
     }
     var (mean, deviations) = (zeros, zeros)
     for channel in 0..<channels {
@@ -61,56 +59,41 @@ struct ChannelLoops {
     return (mean, deviations)
   }
 
-  /// `output = input · scale + shift`, below zero cut off where a ReLU follows.
+  /// `output = input · scale + shift`, below zero cut off where a ReLU follows; NaN stays NaN.
   func apply(_ input: ConstantFloats, _ affine: ChannelAffine, output: Floats) {
     let (scales, shifts) = (PerElement(self) { affine.scale[$0] }, PerElement(self) { affine.shift[$0] })
-    forEachLoop { start, count in
-      let (from, to, scale, shift) = (input + start, output + start, scales.values, shifts.values)
-      if affine.thenReLU {
-        for i in 0..<count { to[i] = passing(from[i] * scale[i] + shift[i]) }
-      } else {
-        for i in 0..<count { to[i] = from[i] * scale[i] + shift[i] }
-      }
+    share { start, count in
+      kernels.channels_affine(
+        count, width, input + start, scales.values, shifts.values, affine.thenReLU ? 1 : 0, output + start)
     }
   }
-
-  /// `max(0, value)`, but NaN stays NaN.
-  @inline(__always)
-  private func passing(_ value: Float) -> Float { value < 0 ? 0 : value }
 
   /// Per channel, the sum of the output's gradient, and of its products with `input - mean`. Where a ReLU followed, only
   /// what passed it counts, told by `input · scale + shift`.
   func gradientSums(
-    _ input: UnsafePointer<Float>, _ gradient: UnsafePointer<Float>, mean: [Float],
-    relu affine: ChannelAffine
+    _ input: ConstantFloats, _ gradient: ConstantFloats, mean: [Float], relu affine: ChannelAffine
   ) -> (gradient: [Double], product: [Double]) {
     let means = PerElement(self) { mean[$0] }
     let (scales, shifts) = passing(affine)
     let sums = sums { start, count, sums in
-      let (x, g, first, second, mean) = (input + start, gradient + start, sums.0, sums.1, means.values)
-      let (scale, shift) = (scales.values, shifts.values)
-      for i in 0..<count {
-        let passed = x[i] * scale[i] + shift[i] > 0 ? g[i] : 0
-        first[i] += passed
-        second[i] += passed * (x[i] - mean[i])
-      }
+      kernels.channels_gradient_sums(
+        count, width, input + start, gradient + start, means.values, scales.values, shifts.values, sums.0, sums.1)
     }
     return (sums[0], sums[1])
   }
 
   /// `result = gradient · a + input · b + c` per channel, of what passed the ReLU where one followed.
   func inputGradient(
-    _ input: UnsafePointer<Float>, _ gradient: UnsafePointer<Float>, a: [Float], b: [Float], c: [Float],
-    relu affine: ChannelAffine, result: UnsafeMutablePointer<Float>
+    _ input: ConstantFloats, _ gradient: ConstantFloats, a: [Float], b: [Float], c: [Float],
+    relu affine: ChannelAffine, result: Floats
   ) {
-    let (a, b, c) = (PerElement(self) { a[$0] }, PerElement(self) { b[$0] }, PerElement(self) { c[$0] })
+    let factors = [a, b, c].map { factor in PerElement(self) { factor[$0] } }
     let (scales, shifts) = passing(affine)
-    forEachLoop { start, count in
-      let (x, g, to) = (input + start, gradient + start, result + start)
-      let (a, b, c, scale, shift) = (a.values, b.values, c.values, scales.values, shifts.values)
-      for i in 0..<count {
-        let passed = x[i] * scale[i] + shift[i] > 0 ? g[i] : 0
-        to[i] = passed * a[i] + x[i] * b[i] + c[i]
+    let values = factors.map { ConstantFloats($0.values) }
+    withExtendedLifetime(factors) {
+      share { start, count in
+        kernels.channels_gradient(
+          count, width, input + start, gradient + start, values, scales.values, shifts.values, result + start)
       }
     }
   }
@@ -125,7 +108,7 @@ struct ChannelLoops {
 
   /// A number per channel, repeated for the elements of an inner loop.
   private final class PerElement {
-    let values: UnsafeMutablePointer<Float>
+    let values: Floats
 
     init(_ shape: ChannelLoops, _ value: (Int) -> Float) {
       values = .allocate(capacity: max(shape.width, 1))
@@ -141,40 +124,30 @@ struct ChannelLoops {
 extension ChannelLoops {
   private var zeros: [Double] { [Double](repeating: 0, count: channels) }
 
-  @inline(__always)
-  private func forEachLoop(_ body: (_ start: Int, _ count: Int) -> Void) {
-    var start = 0
-    while start < count {
-      body(start, min(width, count - start))
-      start += width
+  /// Whole inner loops on each thread.
+  private func share(_ body: (_ start: Int, _ count: Int) -> Void) {
+    KernelThreads.share(count, inParts: KernelThreads.parts(ofWork: 2 * count), multiplesOf: width) {
+      body($0.lowerBound, $0.count)
     }
   }
 
-  /// Two sums per channel that `add` collects over its loops, in float32 for a block of them and in double precision over
-  /// all.
-  @inline(__always)
+  /// Two sums per channel that `add` collects in float32 over a block of inner loops, and in double precision over all.
   private func sums(
-    _ add: (
-      _ start: Int, _ count: Int, _ sums: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>)
-    ) -> Void
+    _ add: (_ start: Int, _ count: Int, _ sums: (Floats, Floats)) -> Void
   ) -> [[Double]] {
     var totals = [zeros, zeros]
     withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * width) { memory in
       guard let base = memory.baseAddress else { return }
-      base.update(repeating: 0, count: 2 * width)
-      func flush() {
-        for kind in 0..<2 {
-          for i in 0..<width { totals[kind][i % channels] += Double(base[kind * width + i]) }
-        }
+      for start in stride(from: 0, to: count, by: Self.block * width) {
         base.update(repeating: 0, count: 2 * width)
+        add(start, min(Self.block * width, count - start), (base, base + width))
+        for kind in 0..<2 {
+          for first in stride(from: 0, to: width, by: channels) {
+            let values = base + kind * width + first
+            for channel in 0..<channels { totals[kind][channel] += Double(values[channel]) }
+          }
+        }
       }
-      var loops = 0
-      forEachLoop { start, count in
-        add(start, count, (base, base + width))
-        loops += 1
-        if loops % Self.block == 0 { flush() }
-      }
-      flush()
     }
     return totals
   }

@@ -1,9 +1,14 @@
-/// A recurrence step by step, made of a backend's products and activations.
+/// A recurrence step by step, made of a backend's products and of native gates.
 struct RecurrentSteps<Kernels: Backend> {
   let recurrence: Recurrence
   let kernels: Kernels
+  /// Of the gates.
+  let instructions: InstructionSet
 
-  init(_ recurrence: Recurrence, _ kernels: Kernels) { (self.recurrence, self.kernels) = (recurrence, kernels) }
+  init(_ recurrence: Recurrence, _ kernels: Kernels) {
+    (self.recurrence, self.kernels) = (recurrence, kernels)
+    instructions = (kernels as? Native)?.instructions ?? .inUse
+  }
 
   typealias Inputs = Recurrence.Inputs
   typealias Derivatives = Recurrence.Derivatives
@@ -51,17 +56,10 @@ struct RecurrentSteps<Kernels: Backend> {
     _ index: Int, _ inputs: Inputs, _ weight: Factor, _ outputs: ConstantFloats, _ memory: ConstantFloats,
     _ ofOutputs: ConstantFloats, _ result: Derivatives
   ) throws {
-    let step = step(index)
-    add(ofOutputs + step * stateCount, to: result.hidden)
-    let before = previous(outputs, index, inputs.hidden)
-    switch cell {
-    case .elman: elmanBackward(step, outputs, result)
-    case .gru: gruBackward(step, before, memory, result)
-    case .lstm: lstmBackward(step, previousCell(memory, index, inputs.cell), memory, result)
-    }
+    gateGradient(index, inputs, outputs, memory, ofOutputs, result)
     // A GRU's hidden derivative goes on by itself, too.
     try kernels.multiply(
-      rows: batch, .init(result.products + step * gatesCount, isTransposed: false, rowStride: gateWidth), weight,
+      rows: batch, .init(result.products + step(index) * gatesCount, isTransposed: false, rowStride: gateWidth), weight,
       into: result.hidden, accumulating: cell == .gru)
   }
 
@@ -86,10 +84,6 @@ struct RecurrentSteps<Kernels: Backend> {
       rows: batch, .init(before, isTransposed: false, rowStride: hidden), weight, into: target,
       accumulating: accumulating)
   }
-
-  private func add(_ source: UnsafePointer<Float>, to target: Floats) {
-    for i in 0..<stateCount { target[i] += source[i] }
-  }
 }
 
 extension RecurrentSteps {
@@ -100,10 +94,5 @@ extension RecurrentSteps {
       try multiply(previous(outputs, index, inputs.hidden), weight, into: own, accumulating: true)
       try kernels.apply(.tanh, own, into: outputs + step * stateCount, count: stateCount)
     }
-  }
-
-  private func elmanBackward(_ step: Int, _ outputs: UnsafePointer<Float>, _ result: Derivatives) {
-    let (h, d) = (outputs + step * stateCount, result.gates + step * gatesCount)
-    for i in 0..<stateCount { d[i] = result.hidden[i] * (1 - h[i] * h[i]) }
   }
 }

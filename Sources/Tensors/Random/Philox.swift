@@ -50,9 +50,15 @@ public struct RandomKey: Hashable, Sendable {
   public func block(_ index: Int) -> SIMD4<UInt32> {
     Philox.block(
       key: seed,
-      counter: SIMD4(
-        UInt32(truncatingIfNeeded: index), UInt32(truncatingIfNeeded: sample), UInt32(truncatingIfNeeded: time),
-        UInt32(truncatingIfNeeded: layer) << 8 | UInt32(purpose.rawValue)))
+      counter: SIMD4(UInt32(truncatingIfNeeded: index), words.sample, words.time, words.purpose))
+  }
+
+  /// The last three words of its counters.
+  private var words: (sample: UInt32, time: UInt32, purpose: UInt32) {
+    (
+      UInt32(truncatingIfNeeded: sample), UInt32(truncatingIfNeeded: time),
+      UInt32(truncatingIfNeeded: layer) << 8 | UInt32(purpose.rawValue)
+    )
   }
 
   /// The `index`-th number, evenly in `0..<1`.
@@ -63,11 +69,11 @@ public struct RandomKey: Hashable, Sendable {
 
   /// Writes evenly distributed numbers in `0..<1`.
   public func fillUniform(_ target: UnsafeMutablePointer<Float>, count: Int) {
+    let words = words
     ElementShares.run(count) { range in
-      for start in stride(from: range.lowerBound, to: range.upperBound, by: 4) {
-        let bits = block(start / 4)
-        for lane in 0..<min(4, range.upperBound - start) { target[start + lane] = Self.unit(bits[lane]) }
-      }
+      UniformNumbers.fill(
+        target + range.lowerBound, count: range.count, from: range.lowerBound, seed: seed, sample: words.sample,
+        time: words.time, purpose: words.purpose)
     }
   }
 
