@@ -80,7 +80,8 @@ public struct KernelOptions: Codable, Sendable, Hashable {
     }
     guard precision == .float32 || backend != .onednn || OneDNN.hasHalf else {
       throw KernelOptionsError(
-        "kernels is onednn, whose bf16 needs a processor with AVX-512 BF16; this one has none, and the native kernels need none")
+        "kernels is onednn, whose bf16 needs a processor with AVX-512 BF16; this one has none. The native kernels need none"
+      )
     }
     guard (1...4096).contains(threads ?? 1) else {
       throw KernelOptionsError("threads is \(threads ?? 0), but must be in 1…4096")

@@ -6,7 +6,8 @@ import Kernels
 extension Tensor {
   /// `convolved` in half precision: input, output and their gradients as bf16, the weights' gradients float32.
   final func halfConvolution(
-    _ weights: Tensor, _ bias: Tensor?, _ extents: ConvolutionShape, _ halves: HalfKernels, as operation: TracedOperation
+    _ weights: Tensor, _ bias: Tensor?, _ extents: ConvolutionShape, _ halves: HalfKernels,
+    as operation: TracedOperation
   ) throws -> Tensor {
     let (input, kernel) = (try detached().halfImages(), weights.detached().packed())
     let offsets = bias?.packed()
