@@ -86,7 +86,7 @@ let tests: [Target] = [
   .testTarget(
     name: "TrainingTests", dependencies: ["Training", "Kernels", "TestSupport"], resources: [.copy("Fixtures")]),
   .testTarget(
-    name: "ZooTests", dependencies: ["Training", "Zoo", "TestSupport"], resources: [.copy("Fixtures")]),
+    name: "ZooTests", dependencies: ["Training", "Kernels", "Zoo", "TestSupport"], resources: [.copy("Fixtures")]),
   .testTarget(name: "LockstepTests", dependencies: ["Lockstep", "TestSupport"]),
   .testTarget(name: "LockstepCommandTests", dependencies: ["LockstepCommand", "Kernels", "Tool", "TestSupport"]),
 ]

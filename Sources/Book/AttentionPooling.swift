@@ -79,7 +79,7 @@ private func learn(_ page: Page, _ x: Tensor, _ y: Tensor) -> Tensor {
   let width = Tensor.uniform([1], key: RandomKey(seed: 3)).requiringGradient()
   let optimizer = SGD([ParameterGroup([("width", width)], learningRate: 0.5 / Double(count))])
   var losses: [Double] = []
-  for epoch in 0..<40 {
+  for epoch in page.epochs(40) {
     let weights = nadarayaWatson(x, keys, width: width)
     let predicted = weights.unsqueezed(1).matmul(values.unsqueezed(-1)).reshaped([count])
     let loss = meanSquaredError(predicted, y, reduction: .sum)

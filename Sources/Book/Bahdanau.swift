@@ -2,14 +2,13 @@ import Lockstep
 import Zoo
 
 /// Chapter 10.4: a decoder that looks at another part of the sentence for each word it writes.
-func bahdanauChapter(_ page: Page) throws {
+func bahdanauChapter(_ page: Page, _ pairs: BookPairs) {
   shapes(page)
-  let pairs = try BookPairs(page)
   let network = seq2SeqWithAttention(pairs.sizes)
   trainWithLibrary(page, "seq2seq-attention", network, pairs, epochs: pairs.epochs(page, quick: 3), bound: 0.035)
 
   let (english, _) = pairs.examples[3]
-  let (text, weights) = try translate(english, network, pairs)
+  let (text, weights) = translate(page, english, network, pairs)
   let words = english.split(separator: " ").map(String.init) + [Vocabulary.end]
   let matrix = Tensor.stack(weights)
   page.compare("each word's weights add up to 1", matrix.sum(1), notes: weights.map { _ in 1 })

@@ -10,6 +10,14 @@ public struct Chapter: Sendable {
     (self.name, self.title, self.run) = (name, title, run)
   }
 
+  /// Of a chapter about data, without which it has nothing to show.
+  init<Material>(
+    _ name: String, _ title: String, reading material: @escaping @Sendable (Page) throws -> Material,
+    _ run: @escaping @Sendable (Page, Material) throws -> Void
+  ) {
+    self.init(name, title) { page in try run(page, material(page)) }
+  }
+
   /// Runs the chapter; what is off is told on the page.
   public func run(on page: Page) throws {
     try run(page)
@@ -28,11 +36,15 @@ public enum Book {
     Chapter("probability", "Throwing dice", probabilityChapter),
     Chapter("normal", "The normal distribution", normalChapter),
     Chapter("linear-regression", "Linear regression from scratch and concise", linearRegressionChapter),
-    Chapter("softmax-regression", "Softmax regression from scratch and concise", softmaxRegressionChapter),
-    Chapter("perceptron", "Activations; a multilayer perceptron from scratch and concise", perceptronChapter),
+    Chapter(
+      "softmax-regression", "Softmax regression from scratch and concise", reading: FashionMNIST.init,
+      softmaxRegressionChapter),
+    Chapter(
+      "perceptron", "Activations; a multilayer perceptron from scratch and concise", reading: FashionMNIST.init,
+      perceptronChapter),
     Chapter("model-selection", "Polynomials that fit, underfit and overfit", modelSelectionChapter),
     Chapter("weight-decay", "Weight decay in 200 dimensions", weightDecayChapter),
-    Chapter("dropout", "Dropout from scratch and as a layer", dropoutChapter),
+    Chapter("dropout", "Dropout from scratch and as a layer", reading: FashionMNIST.init, dropoutChapter),
     Chapter("initialization", "Gradients that vanish or explode, Xavier's remedy", initializationChapter),
     Chapter("house-prices", "The Kaggle competition: features, folds, a submission", housePricesChapter),
     Chapter("modules", "Blocks, parameters, sharing, layers of one's own", modulesChapter),
@@ -49,25 +61,37 @@ public enum Book {
     Chapter(
       "image-augmentation", "Images changed at random: crops, flips, turns, colours, cut-out, mixup",
       imageAugmentationChapter),
+    Chapter("fine-tuning", "What was learnt of many images, for few of other classes", fineTuningChapter),
     Chapter("sequence-models", "A noisy sine, one step ahead and many", sequenceModelsChapter),
-    Chapter("text-preprocessing", "A text as lines, tokens and numbers", textPreprocessingChapter),
-    Chapter("language-models", "How often words come; sequences of a text", languageModelsChapter),
-    Chapter("rnn-scratch", "A recurrent network from scratch", recurrentScratchChapter),
-    Chapter("rnn", "A recurrent network, concise", recurrentChapter),
-    Chapter("gru", "Gated recurrent units from scratch and concise", gatedRecurrentChapter),
-    Chapter("lstm", "Long short-term memory from scratch and concise", longShortTermMemoryChapter),
-    Chapter("deep-rnn", "Two layers of long short-term memory", deepRecurrentChapter),
-    Chapter("bidirectional", "Why a network that sees the future is no language model", bidirectionalChapter),
-    Chapter("translation-data", "Sentences and their translations as numbers", translationDataChapter),
-    Chapter("seq2seq", "An encoder and a decoder learn to translate", sequenceToSequenceChapter),
+    Chapter(
+      "text-preprocessing", "A text as lines, tokens and numbers", reading: TimeMachine.init, textPreprocessingChapter),
+    Chapter(
+      "language-models", "How often words come; sequences of a text", reading: TimeMachine.init, languageModelsChapter),
+    Chapter("rnn-scratch", "A recurrent network from scratch", reading: Characters.init, recurrentScratchChapter),
+    Chapter("rnn", "A recurrent network, concise", reading: Characters.init, recurrentChapter),
+    Chapter("gru", "Gated recurrent units from scratch and concise", reading: Characters.init, gatedRecurrentChapter),
+    Chapter(
+      "lstm", "Long short-term memory from scratch and concise", reading: Characters.init, longShortTermMemoryChapter),
+    Chapter("deep-rnn", "Two layers of long short-term memory", reading: Characters.init, deepRecurrentChapter),
+    Chapter(
+      "bidirectional", "Why a network that sees the future is no language model", reading: Characters.init,
+      bidirectionalChapter),
+    Chapter(
+      "translation-data", "Sentences and their translations as numbers", reading: SentencePairs.init,
+      translationDataChapter),
+    Chapter(
+      "seq2seq", "An encoder and a decoder learn to translate", reading: BookPairs.init, sequenceToSequenceChapter),
     Chapter("beam-search", "Greedy, exhaustive and beam search", beamSearchChapter),
     Chapter(
       "attention-pooling", "Attention as a weighted mean: Nadaraya-Watson, fixed and learnt", attentionPoolingChapter),
     Chapter("attention-scoring", "Masked softmax, additive and dot-product attention", attentionScoringChapter),
-    Chapter("bahdanau", "A decoder that attends to the sentence it translates", bahdanauChapter),
+    Chapter(
+      "bahdanau", "A decoder that attends to the sentence it translates", reading: BookPairs.init, bahdanauChapter),
     Chapter("multi-head-attention", "Several attentions side by side", multiHeadAttentionChapter),
     Chapter("positions", "Self-attention does not know where a step is: sines and cosines", positionsChapter),
-    Chapter("transformer", "A Transformer learns to translate", transformerChapter),
+    Chapter("transformer", "A Transformer learns to translate", reading: BookPairs.init, transformerChapter),
+    Chapter("vision-transformer", "An image as a sequence of patches", visionTransformerChapter),
+    Chapter("byte-pairs", "Subwords: what stands together most often is merged", bytePairEncodingChapter),
     Chapter(
       "optimization", "Gradient descent, momentum, Adagrad, RMSProp, Adadelta, Adam; learning rates over a training",
       optimizationChapter),

@@ -9,7 +9,7 @@ extension Page {
   ) {
     var points: [(Double, Double)] = []
     let start = monotonicSeconds()
-    for epoch in 0..<epochs {
+    for epoch in self.epochs(epochs) {
       let batches = text.batches(epoch: epoch, isRandom: isRandom)
       let perplexity = model.trainEpoch(self, batches, learningRate: 1, isRandom: isRandom)
       points.append((Double(epoch + 1), number(perplexity)))
@@ -31,8 +31,13 @@ extension Page {
     let points = history.epochs.map { (Double($0.epoch), $0.train.perplexity) }
     show("  \(epochs) of the notes' 500 epochs, \(Int(history.epochs.last?.examplesPerSecond ?? 0)) tokens/s")
     judge(name, text, points, bound) { prefix, length in
-      attempt { text.text(try model.generate(text.indices(prefix), length: length)) } ?? ""
+      written(by: model, text, prefix, length)
     }
+  }
+
+  /// How the library's model goes on with a text.
+  func written(by model: LanguageModel, _ text: Characters, _ prefix: String, _ length: Int) -> String {
+    attempt { text.text(try model.generate(text.indices(prefix), length: length)) } ?? ""
   }
 
   /// Draws the perplexity and shows how texts go on; a model that has the text nearly by heart writes words of the book.

@@ -1,8 +1,7 @@
 import Lockstep
 
 /// Chapter 9.1: gated recurrent units, from scratch and concise.
-func gatedRecurrentChapter(_ page: Page) throws {
-  let text = try Characters(page)
+func gatedRecurrentChapter(_ page: Page, _ text: Characters) {
   let count = text.vocabulary.count
   let model = ScratchModel(
     vocabulary: count, hidden: 256, parameters: scratchParameters(vocabulary: count, hidden: 256, gates: 3),
@@ -37,8 +36,7 @@ private func gru(
 }
 
 /// Chapter 9.2: long short-term memory, from scratch and concise.
-func longShortTermMemoryChapter(_ page: Page) throws {
-  let text = try Characters(page)
+func longShortTermMemoryChapter(_ page: Page, _ text: Characters) {
   let count = text.vocabulary.count
   let model = ScratchModel(
     vocabulary: count, hidden: 256, parameters: scratchParameters(vocabulary: count, hidden: 256, gates: 4),
@@ -72,8 +70,7 @@ private func lstm(
 }
 
 /// Chapter 9.3: two layers of long short-term memory.
-func deepRecurrentChapter(_ page: Page) throws {
-  let text = try Characters(page)
+func deepRecurrentChapter(_ page: Page, _ text: Characters) {
   let count = text.vocabulary.count
   let layers = Recurrent(.lstm, count, 256, layers: 2)
   let (y, state) = layers.run(text.batches(epoch: 0, isRandom: true)[0].x.transposed())
@@ -88,8 +85,7 @@ func deepRecurrentChapter(_ page: Page) throws {
 }
 
 /// Chapter 9.4: why a network that sees the future is no language model.
-func bidirectionalChapter(_ page: Page) throws {
-  let text = try Characters(page)
+func bidirectionalChapter(_ page: Page, _ text: Characters) {
   let count = text.vocabulary.count
   let layers = Recurrent(.lstm, count, 256, layers: 2, isBidirectional: true)
   let (y, state) = layers.run(text.batches(epoch: 0, isRandom: true)[0].x.transposed())
@@ -108,7 +104,7 @@ func bidirectionalChapter(_ page: Page) throws {
   model.evaluate()
   let perplexities = history.epochs.map(\.train.perplexity)
   page.show("  perplexity \(perplexities.last ?? .nan) after \(epochs) epochs; the notes train 500")
-  let written = text.text(try model.generate(text.indices("time traveller"), length: 50))
+  let written = page.written(by: model, text, "time traveller", 50)
   page.show("  \(written)")
   guard !page.isQuick, text.isWhole else { return }
   let last = perplexities.last ?? .nan

@@ -2,8 +2,7 @@ import Foundation
 import Lockstep
 
 /// Chapter 8.3: how often words and their neighbours come, and how a text is cut into sequences.
-func languageModelsChapter(_ page: Page) throws {
-  let book = try TimeMachine(page)
+func languageModelsChapter(_ page: Page, _ book: TimeMachine) throws {
   let corpus = Array(tokenize(try book.lines(), .word).joined())
   let counts = (1...3).map { Vocabulary.byFrequency(Vocabulary.count(nGrams(corpus, length: $0))) }
   let names = ["unigrams", "bigrams", "trigrams"]

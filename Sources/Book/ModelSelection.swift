@@ -43,7 +43,7 @@ func weightDecayChapter(_ page: Page) throws {
   }
   func learn(_ name: String, _ predict: (Tensor) -> Tensor, _ step: (Batch) -> Void) -> Double {
     var (trained, tested): ([(Double, Double)], [(Double, Double)]) = ([], [])
-    for epoch in 0..<100 {
+    for epoch in page.epochs(100) {
       for batch in page.batches(of: train, 5, epoch: epoch) { step(batch) }
       guard (epoch + 1) % 5 == 0 else { continue }
       trained.append((Double(epoch + 1), loss(train, predict)))

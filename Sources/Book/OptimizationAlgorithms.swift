@@ -115,7 +115,7 @@ private func train(
   let epochs = algorithm.batchSize == data.count ? 10 : 2
   let all = page.batch(of: data)
   var (losses, step) = ([(0.0, page.number(withoutGradient { loss(all) }))], 0)
-  for epoch in 0..<epochs {
+  for epoch in page.epochs(epochs) {
     let batches = page.batches(of: data, algorithm.batchSize, epoch: epoch)
     for (index, batch) in batches.enumerated() {
       page.backward(loss(batch))
@@ -154,7 +154,7 @@ private func train(
   train(
     page, data, algorithm,
     update: { _ in
-      page.attempt { try optimizer.step() }
+      page.step(optimizer)
       optimizer.clearGradients()
     }, loss)
 }

@@ -33,7 +33,7 @@ func learningRateSchedules(_ page: Page) throws {
 private func trainLeNet(_ page: Page) throws {
   let names = ["constant", "multistep", "cosine"]
   guard !page.isQuick else { return page.show("  left out: LeNet with the schedules \(names), 30 epochs each") }
-  let (train, test) = try FashionMNIST.load()
+  let images = try FashionMNIST(page)
   var accuracies: [String: Double] = [:]
   var curves: [Curve] = []
   for name in names {
@@ -45,7 +45,8 @@ private func trainLeNet(_ page: Page) throws {
     (configuration.scheduleFactor, configuration.warmup) = (0.5, name == "cosine" ? 5 * 235 : 0)
     if name == "multistep" { configuration.scheduleSteps = [15 * 235, 25 * 235] }
     let history = page.fit(
-      network, Classification(), configuration.spanningSchedule(stepsPerEpoch: 235), train, test: test)
+      network, Classification(), configuration.spanningSchedule(stepsPerEpoch: 235), images.train,
+      test: images.test)
     accuracies[name] = history.epochs.last?.test?.accuracy ?? 0
     page.show("  \(name): accuracy \(history.epochs.last?.train.accuracy ?? 0), in the test \(accuracies[name] ?? 0)")
     curves.append(

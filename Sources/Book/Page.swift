@@ -14,10 +14,14 @@ public final class Page {
   public private(set) var faults: [String] = []
   private var failure: (any Error)?
   private let write: (String) -> Void
+  /// Is told which share of a training is done; 0 where one begins.
+  let progress: (Double) -> Void
 
-  /// An empty page; `write` takes each line.
-  public init(isQuick: Bool, pictures: String?, write: @escaping (String) -> Void) {
-    (self.isQuick, self.pictures, self.write) = (isQuick, pictures, write)
+  /// An empty page; `write` takes each line, and `progress` is told the share of a training that is done, 0 where one begins.
+  public init(
+    isQuick: Bool, pictures: String?, progress: @escaping (Double) -> Void = { _ in }, write: @escaping (String) -> Void
+  ) {
+    (self.isQuick, self.pictures, self.progress, self.write) = (isQuick, pictures, progress, write)
   }
 
   /// A folder for a chapter's files, removed with the page.
@@ -82,10 +86,10 @@ public final class Page {
   }
 
   /// Draws a picture, lines of a gnuplot script, where pictures are wanted.
-  func draw(_ name: String, _ lines: @autoclosure () -> [String]) {
+  func draw(_ name: String, _ lines: @autoclosure () -> [String], size: (width: Int, height: Int)? = nil) {
     guard let pictures else { return }
     let path = "\(pictures)/\(name).svg"
-    if attempt({ try Gnuplot.draw(lines(), to: path) }) != nil { show("  picture: \(path)") }
+    if attempt({ try Gnuplot.draw(lines(), to: path, size: size) }) != nil { show("  picture: \(path)") }
   }
 
   private func judge(_ what: String, _ isRight: Bool, _ detail: String) {

@@ -2,8 +2,7 @@ import Foundation
 import Lockstep
 
 /// Chapter 8.5: a recurrent network from scratch.
-func recurrentScratchChapter(_ page: Page) throws {
-  let text = try Characters(page)
+func recurrentScratchChapter(_ page: Page, _ text: Characters) {
   let count = text.vocabulary.count
   let two = oneHot(Tensor([0, 2] as [Int64]), 28)
   page.expect(
@@ -57,8 +56,7 @@ private func clipping(_ page: Page, _ model: ScratchModel, _ x: Tensor) {
 }
 
 /// Chapter 8.6: the same, concise.
-func recurrentChapter(_ page: Page) throws {
-  let text = try Characters(page)
+func recurrentChapter(_ page: Page, _ text: Characters) {
   let (count, batch) = (text.vocabulary.count, 32)
   let layer = Recurrent(.elman, count, 256)
   let zeros = RecurrentState(hidden: Tensor.zeros([1, batch, 256]))
@@ -67,8 +65,7 @@ func recurrentChapter(_ page: Page) throws {
     "shapes of outputs and state", y.shape == [35, 32, 256] && state.hidden.shape == [1, 32, 256],
     "\(y.shape), \(state.hidden.shape)")
   let model = LanguageModel(layer, vocabulary: count)
-  page.show(
-    "  untrained: \(page.attempt { text.text(try model.generate(text.indices("time traveller"), length: 10)) } ?? "")")
+  page.show("  untrained: \(page.written(by: model, text, "time traveller", 10))")
   let epochs = text.epochs(page, quick: 3, full: 500)
   page.train("rnn", model, text, epochs: epochs, perplexity: 1.5)
   let other = LanguageModel(Recurrent(.elman, count, 256), vocabulary: count)

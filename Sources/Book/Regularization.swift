@@ -1,7 +1,7 @@
 import Lockstep
 
 /// Chapter 4.6: dropout, from scratch and as a layer.
-func dropoutChapter(_ page: Page) throws {
+func dropoutChapter(_ page: Page, _ images: FashionMNIST) {
   /// From scratch. The notes draw the mask from a normal distribution, which drops too much; the book's is uniform.
   func droppedOut(_ x: Tensor, _ probability: Double) -> Tensor {
     if probability == 1 { return x * 0 }
@@ -21,13 +21,12 @@ func dropoutChapter(_ page: Page) throws {
   page.expect("the layer drops in training", page.number(layer(ones).min()) == 0)
   page.compare("and hands on in evaluation", layer.evaluate()(x), notes: numbers)
 
-  let (train, test) = try FashionMNIST.load()
   let small = Initializer.normal(standardDeviation: 0.01)
   let network = Sequential(
     Flatten(), Linear(784, 256, weights: small), ReLU(), Dropout(0.2), Linear(256, 256, weights: small), ReLU(),
     Dropout(0.5), Linear(256, 10, weights: small))
   // Its first epochs are slow: it takes some to leave the small numbers that it starts with.
-  judge(page, "dropout", network, learningRate: 0.5, page.isQuick ? 3 : 10, train, test)
+  judge(page, "dropout", network, learningRate: 0.5, page.isQuick ? 3 : 10, images)
 }
 
 /// Chapter 4.8: gradients that vanish or explode, and first values that keep them in bounds.

@@ -2,7 +2,7 @@ import Lockstep
 import Zoo
 
 /// Chapters 9.6 and 9.7: an encoder and a decoder learn to translate.
-func sequenceToSequenceChapter(_ page: Page) throws {
+func sequenceToSequenceChapter(_ page: Page, _ pairs: BookPairs) {
   shapes(page)
   masks(page)
   let (predicted, label) = ("a b b c d", "a b c d e f")
@@ -12,7 +12,6 @@ func sequenceToSequenceChapter(_ page: Page) throws {
   page.expect("BLEU of runs of up to 3 words, the library's", abs(own - library) < 1e-12, "\(own), \(library)")
   page.compare("BLEU of a sentence itself", bleuFromScratch(label, label, longest: 4), notes: 1, within: 1e-9)
 
-  let pairs = try BookPairs(page)
   let epochs = pairs.epochs(page, quick: 4)
   let network = seq2Seq(pairs.sizes)
   let losses = page.numbers(.stack(trainTranslation(page, network, pairs, epochs: epochs)))

@@ -1,33 +1,31 @@
 import Lockstep
 
 /// Chapters 3.6 and 3.7: softmax regression on Fashion-MNIST, from scratch and concise.
-func softmaxRegressionChapter(_ page: Page) throws {
+func softmaxRegressionChapter(_ page: Page, _ images: FashionMNIST) {
   pieces(page)
-  let (train, test) = try FashionMNIST.load()
   let epochs = page.isQuick ? 1 : 10
   let w = Tensor.normal([784, 10], standardDeviation: 0.01, key: RandomKey(seed: 1)).requiringGradient()
   let b = Tensor.zeros([10]).requiringGradient()
-  func classify(_ images: Tensor) -> Tensor { softmax(images.flattened().matmul(w) + b) }
-  for epoch in 0..<epochs {
-    for batch in page.batches(of: train, 256, epoch: epoch) {
+  func classify(_ x: Tensor) -> Tensor { softmax(x.flattened().matmul(w) + b) }
+  for epoch in page.epochs(epochs) {
+    for batch in page.batches(of: images.train, 256, epoch: epoch) {
       page.backward(crossEntropyOfShares(classify(batch.inputs), batch.targets).sum())
       sgd([w, b], 0.1, batchSize: batch.samples.count)
     }
   }
-  let scratch = accuracy(page, test, classify)
+  let scratch = accuracy(page, images.test, classify)
   page.expect("from scratch, accuracy above 0.7 after \(epochs) epoch(s)", scratch > 0.7, "\(scratch)")
 
   let network = Sequential(Flatten(), Linear(784, 10, weights: .normal(standardDeviation: 0.01)))
-  judge(page, "softmax concise", network, learningRate: 0.1, epochs, train, test)
+  judge(page, "softmax concise", network, learningRate: 0.1, epochs, images)
 }
 
 /// The book's own bounds: train loss under 0.5, accuracies above 0.7; after one epoch the test's accuracy only.
 func judge(
-  _ page: Page, _ what: String, _ network: Module, learningRate: Double, _ epochs: Int, _ train: ImageDataset,
-  _ test: ImageDataset
+  _ page: Page, _ what: String, _ network: Module, learningRate: Double, _ epochs: Int, _ images: FashionMNIST
 ) {
   let configuration = Configuration(model: what, epochs: epochs, batchSize: 256, learningRate: learningRate)
-  let history = page.fit(network, Classification(), configuration, train, test: test)
+  let history = page.fit(network, Classification(), configuration, images.train, test: images.test)
   guard let last = history.epochs.last, let tested = last.test else { return page.expect("\(what) was trained", false) }
   let isGood = tested.accuracy > 0.7 && (page.isQuick || last.train.meanLoss < 0.5 && last.train.accuracy > 0.7)
   page.expect(
@@ -63,7 +61,7 @@ private func crossEntropyOfShares(_ shares: Tensor, _ labels: Tensor) -> Tensor 
 }
 
 /// Chapters 4.1 to 4.3: a hidden layer.
-func perceptronChapter(_ page: Page) throws {
+func perceptronChapter(_ page: Page, _ images: FashionMNIST) {
   let range = stride(from: -8.0, to: 8.05, by: 0.1)
   let x = Tensor(Array(range).map { Float($0) }).requiringGradient()
   var (curves, slopes): ([Curve], [Curve]) = ([], [])
@@ -81,24 +79,23 @@ func perceptronChapter(_ page: Page) throws {
   page.compare("of tanh", largest[2], notes: 1, within: 1e-4)
   page.draw("activations", "x", "", [curves[1], curves[2], slopes[1], slopes[2]])
 
-  let (train, test) = try FashionMNIST.load()
   let epochs = page.isQuick ? 1 : 10
   let w1 = Tensor.normal([784, 256], standardDeviation: 0.01, key: RandomKey(seed: 1)).requiringGradient()
   let w2 = Tensor.normal([256, 10], standardDeviation: 0.01, key: RandomKey(seed: 2)).requiringGradient()
   let (b1, b2) = (Tensor.zeros([256]).requiringGradient(), Tensor.zeros([10]).requiringGradient())
-  func classify(_ images: Tensor) -> Tensor {
-    (images.flattened().matmul(w1) + b1).maximum(Tensor.zeros([])).matmul(w2) + b2
+  func classify(_ x: Tensor) -> Tensor {
+    (x.flattened().matmul(w1) + b1).maximum(Tensor.zeros([])).matmul(w2) + b2
   }
-  for epoch in 0..<epochs {
-    for batch in page.batches(of: train, 256, epoch: epoch) {
+  for epoch in page.epochs(epochs) {
+    for batch in page.batches(of: images.train, 256, epoch: epoch) {
       page.backward(crossEntropy(classify(batch.inputs), batch.targets, reduction: .sum))
       sgd([w1, b1, w2, b2], 0.1, batchSize: batch.samples.count)
     }
   }
-  let scratch = accuracy(page, test, classify)
+  let scratch = accuracy(page, images.test, classify)
   let bound = page.isQuick ? 0.65 : 0.7
   page.expect("from scratch, accuracy above \(bound) after \(epochs) epoch(s)", scratch > bound, "\(scratch)")
   let small = Initializer.normal(standardDeviation: 0.1)
   let network = Sequential(Flatten(), Linear(784, 256, weights: small), ReLU(), Linear(256, 10, weights: small))
-  judge(page, "perceptron concise", network, learningRate: 0.1, epochs, train, test)
+  judge(page, "perceptron concise", network, learningRate: 0.1, epochs, images)
 }

@@ -38,6 +38,18 @@ final class History: TrainingObserver {
   }
 }
 
+/// Tells which share of a training is done.
+private final class ProgressTeller: TrainingObserver {
+  private let tell: (Double) -> Void
+
+  init(_ tell: @escaping (Double) -> Void) { self.tell = tell }
+
+  func stepFinished(_ step: FinishedStep) {
+    let done = step.position.epoch * step.stepsPerEpoch + step.position.stepInEpoch
+    tell(Double(done) / Double(max(step.epochs * step.stepsPerEpoch, 1)))
+  }
+}
+
 extension Page {
   /// The library's own training: what each epoch came to.
   func fit(
@@ -47,7 +59,8 @@ extension Page {
     let history = History()
     attempt {
       let trainer = try Trainer(drawing: network, objective, configuration)
-      trainer.observers = [history]
+      trainer.observers = [history, ProgressTeller(progress)]
+      progress(0)
       try trainer.fit(train, test: test)
     }
     return history
@@ -63,6 +76,14 @@ extension Page {
 
 /// What a training loop of the chapters' own is made of.
 extension Page {
+  /// The numbers of a training's epochs, from 0 on.
+  func epochs(_ count: Int) -> some Sequence<Int> {
+    (0..<count).lazy.map { [progress] epoch in
+      progress(Double(epoch) / Double(count))
+      return epoch
+    }
+  }
+
   /// The notes' `data_iter`: the samples in random order, a batch at a time.
   func batches(of data: any Dataset, _ batchSize: Int, epoch: Int) -> [Batch] {
     let sampler = Sampler(sampleCount: data.count, batchSize: batchSize, seed: 0)
@@ -83,8 +104,11 @@ extension Page {
   func step(_ optimizer: any Optimizer, down loss: Tensor) {
     optimizer.clearGradients()
     backward(loss)
-    if !hasFailed { attempt { try optimizer.step() } }
+    step(optimizer)
   }
+
+  /// One step of an optimizer by the gradients that there are; once anything has failed here, none.
+  func step(_ optimizer: any Optimizer) { if !hasFailed { attempt { try optimizer.step() } } }
 }
 
 /// The notes' `sgd`: minibatch stochastic gradient descent from scratch.
@@ -116,7 +140,9 @@ func squaredLoss(_ prediction: Tensor, _ target: Tensor) -> Tensor {
 }
 
 /// Fashion-MNIST, converted once for all chapters that need it.
-enum FashionMNIST {
+struct FashionMNIST {
+  let train, test: ImageDataset
+
   private static let splits = Result { () throws -> (train: ImageSplit, test: ImageSplit) in
     let path = NSTemporaryDirectory() + "lockstep-book-\(getpid()).h5"
     defer { unlink(path) }
@@ -125,9 +151,9 @@ enum FashionMNIST {
     return (try file.split("train"), try file.split("test"))
   }
 
-  static func load() throws -> (train: ImageDataset, test: ImageDataset) {
-    let (train, test) = try splits.get()
-    return (ImageDataset(train), ImageDataset(test))
+  init(_ page: Page) throws {
+    let (train, test) = try Self.splits.get()
+    (self.train, self.test) = (ImageDataset(train), ImageDataset(test))
   }
 
   /// The first images of both splits, for a transform of one's own.
@@ -138,7 +164,7 @@ enum FashionMNIST {
 }
 
 extension ImageSplit {
-  fileprivate func first(_ count: Int) -> ImageSplit {
+  func first(_ count: Int) -> ImageSplit {
     let count = min(count, self.count)
     return ImageSplit(
       images: Array(images.prefix(count * imageBytes)), labels: Array(labels.prefix(count)), channels: channels,

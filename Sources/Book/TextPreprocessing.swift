@@ -2,8 +2,7 @@ import Foundation
 import Lockstep
 
 /// Chapter 8.2: a text becomes lines, tokens, a vocabulary and numbers.
-func textPreprocessingChapter(_ page: Page) throws {
-  let book = try TimeMachine(page)
+func textPreprocessingChapter(_ page: Page, _ book: TimeMachine) throws {
   let lines = try book.lines()
   page.expect("line 0", lines[0] == "the time machine by h g wells", lines[0])
   page.expect(

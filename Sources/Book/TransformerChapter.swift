@@ -3,16 +3,15 @@ import Lockstep
 import Zoo
 
 /// Chapter 10.7: an encoder and a decoder of nothing but attention and dense layers.
-func transformerChapter(_ page: Page) throws {
+func transformerChapter(_ page: Page, _ pairs: BookPairs) {
   normalizations(page)
   shapes(page)
-  let pairs = try BookPairs(page)
   let sizes = transformerSizes(pairs)
   let network = transformer(sizes)
   let epochs = page.isQuick ? pairs.epochs(page, quick: 3) : 200
   trainWithLibrary(page, "transformer", network, pairs, epochs: epochs, bound: 0.04)
   if !page.isQuick { besideRecurrent(page, network, pairs) }
-  try drawHeads(page, network, pairs)
+  drawHeads(page, network, pairs)
 }
 
 /// Two rows of two numbers, along the rows and down the columns.
@@ -56,8 +55,7 @@ private func besideRecurrent(_ page: Page, _ network: EncoderDecoder, _ pairs: B
 
 private func meanBleu(_ page: Page, _ network: EncoderDecoder, _ pairs: BookPairs) -> Double {
   let (file, data) = (pairs.file, pairs.data)
-  let translator = Translator(
-    model: network, sourceVocabulary: file.sourceVocabulary, targetVocabulary: file.targetVocabulary, steps: file.steps)
+  let translator = pairs.translator(network)
   let (count, end) = (min(100, data.count), file.targetVocabulary[Vocabulary.end])
   let scores = (0..<count).map { row -> Double in
     let start = row * data.steps
@@ -70,42 +68,21 @@ private func meanBleu(_ page: Page, _ network: EncoderDecoder, _ pairs: BookPair
 }
 
 /// How the heads of each block look: the source at itself, the translation at what is written and at the source.
-private func drawHeads(_ page: Page, _ network: EncoderDecoder, _ pairs: BookPairs) throws {
-  guard let encoder = network.encoder as? TransformerEncoder, let decoder = network.decoder as? TransformerDecoder
-  else { return page.expect("a Transformer", false) }
+private func drawHeads(_ page: Page, _ network: EncoderDecoder, _ pairs: BookPairs) {
   let (english, _) = pairs.examples[3]
   let words = english.split(separator: " ").map(String.init) + [Vocabulary.end]
-  let (text, _) = try translate(english, network, pairs)
-  // Once more in one piece, for the weights of all steps.
-  let written = [Vocabulary.begin] + text.split(separator: " ").map(String.init)
-  let padding = [String](repeating: Vocabulary.padding, count: pairs.file.steps - words.count)
-  let source = Tensor([(words + padding).map { Int64(pairs.file.sourceVocabulary[$0]) }])
-  withoutGradient {
-    let encoding = encoder.encode(source, lengths: Tensor([Int64(words.count)]))
-    var state = decoder.begin(encoding)
-    _ = decoder.decode(Tensor([written.map { Int64(pairs.file.targetVocabulary[$0]) }]), &state)
-  }
-  for (block, weights) in decoder.headWeights.enumerated() {
+  let (text, _) = translate(page, english, network, pairs)
+  let tokens = words.map { pairs.file.sourceVocabulary[$0] }
+  let written = text.split(separator: " ").map(String.init)
+  guard let looks = page.attempt({ try pairs.translator(network).looks(of: tokens, writing: written) }) ?? nil
+  else { return page.expect("a Transformer", false) }
+  for (block, weights) in looks.decoder.enumerated() {
     page.compare("block \(block): weights add up to", weights.source.sum(-1).mean(), notes: 1, within: 1e-5)
-    page.compare(
-      "and leave the padding out", weights.source[.all, .all, .all, words.count...].max(), notes: 0, within: 0)
-    if written.count > 1 {
-      page.compare("nobody sees the future", weights.own[.all, .all, 0, 1...].max(), notes: 0, within: 0)
-    }
-    for head in 0..<weights.source.shape[1] {
-      let place = "block\(block)-head\(head)"
-      page.drawHeatMap(
-        "transformer-source-\(place)", weights.source[0, head, .all, ..<words.count], "source", "translation",
-        columns: words, rows: written)
-      page.drawHeatMap(
-        "transformer-own-\(place)", weights.own[0, head], "written", "translation", columns: written, rows: written)
+    page.compare("and leave the padding out", weights.source[.all, .all, words.count...].max(), notes: 0, within: 0)
+    if looks.written.count > 1 {
+      page.compare("nobody sees the future", weights.own[.all, 0, 1...].max(), notes: 0, within: 0)
     }
   }
-  for (block, weights) in encoder.attentionWeights.enumerated() {
-    for head in 0..<weights.shape[1] {
-      page.drawHeatMap(
-        "transformer-encoder-block\(block)-head\(head)", weights[0, head, ..<words.count, ..<words.count], "source",
-        "source", columns: words, rows: words)
-    }
-  }
+  guard let picture = page.attempt({ try looks.picture() }) else { return }
+  page.draw("transformer-heads", picture.script, size: picture.size)
 }

@@ -2,8 +2,7 @@ import Foundation
 import Lockstep
 
 /// Chapter 9.5: sentences and their translations become padded rows of numbers.
-func translationDataChapter(_ page: Page) throws {
-  let text = try SentencePairs(page)
+func translationDataChapter(_ page: Page, _ text: SentencePairs) throws {
   let raw = try String(contentsOfFile: text.path, encoding: .utf8)
   page.show("  \(String(raw.prefix(75)).debugDescription)")
   let clean = preprocess(raw)

@@ -35,6 +35,12 @@ struct BookPairs {
   /// The notes' 300, cut short in a quick run; a handful of sentences is one minibatch.
   func epochs(_ page: Page, quick: Int) -> Int { page.isQuick ? (isWhole ? quick : 10 * quick) : 300 }
 
+  func translator(_ network: EncoderDecoder) -> Translator {
+    Translator(
+      model: network, sourceVocabulary: file.sourceVocabulary, targetVocabulary: file.targetVocabulary,
+      steps: file.steps)
+  }
+
   var begin: Int { file.targetVocabulary[Vocabulary.begin] }
 }
 
@@ -61,7 +67,7 @@ func trainTranslation(
   network.train()
   let optimizer = Adam([ParameterGroup(network.namedParameters, learningRate: learningRate)])
   let parameters = network.namedParameters.map(\.tensor)
-  return (0..<epochs).map { epoch in
+  return page.epochs(epochs).map { epoch in
     var (sum, words) = (Tensor.zeros([]), Tensor.zeros([]))
     for batch in page.batches(of: pairs.data, 64, epoch: epoch) {
       guard let lengths = batch.targetLengths else { continue }
@@ -73,7 +79,7 @@ func trainTranslation(
       let loss = maskedLoss(logits.transposed(0, 1), batch.targets, lengths).sum()
       page.backward(loss)
       gradientClipping(parameters, 1)
-      if !page.hasFailed { page.attempt { try optimizer.step() } }
+      page.step(optimizer)
       sum = sum + loss.detached()
       words = words + lengths.sum().to(.float32)
     }
@@ -83,26 +89,26 @@ func trainTranslation(
 
 /// The notes' `predict_seq2seq`: the most probable word at each step, until `<eos>`; and how each looked at the source,
 /// `[source steps]`.
-func translate(_ sentence: String, _ network: EncoderDecoder, _ pairs: BookPairs) throws -> (
-  text: String, weights: [Tensor]
-) {
+func translate(
+  _ page: Page, _ sentence: String, _ network: EncoderDecoder, _ pairs: BookPairs
+) -> (text: String, weights: [Tensor]) {
   let (file, target) = (pairs.file, pairs.file.targetVocabulary)
   let words = (sentence.split(separator: " ").map(String.init) + [Vocabulary.end]).prefix(file.steps)
   let padding = [String](repeating: Vocabulary.padding, count: file.steps - words.count)
   let source = Tensor([(words + padding).map { Int64(file.sourceVocabulary[$0]) }])
   network.evaluate()
-  return try withoutGradient {
+  return withoutGradient {
     var state = network.decoder.begin(
       network.encoder.encode(source, lengths: Tensor([Int64(words.count)])))
-    var (token, result): (Int, [String]) = (pairs.begin, [])
-    var weights: [Tensor] = []
+    var (tokens, weights): ([Int], [Tensor]) = ([], [])
     for _ in 0..<file.steps {
-      token = Int(try network.decoder.decode(Tensor([[Int64(token)]]), &state).argmax().item())
+      let next = network.decoder.decode(Tensor([[Int64(tokens.last ?? pairs.begin)]]), &state).argmax()
+      guard let token = page.tokens(next).first else { break }
       weights += network.decoder.attentionWeights.map { $0.squeezed(0) }
       if target.tokens[token] == Vocabulary.end { break }
-      result.append(target.tokens[token])
+      tokens.append(token)
     }
-    return (result.joined(separator: " "), weights)
+    return (tokens.map { target.tokens[$0] }.joined(separator: " "), weights)
   }
 }
 
@@ -133,15 +139,13 @@ func bleuFromScratch(_ predicted: String, _ label: String, longest: Int) -> Doub
 extension Page {
   /// Translates the notes' four sentences; a well trained network knows at least the first two.
   func judge(_ what: String, _ network: EncoderDecoder, _ pairs: BookPairs, isTrained: Bool) {
-    let translator = Translator(
-      model: network, sourceVocabulary: pairs.file.sourceVocabulary, targetVocabulary: pairs.file.targetVocabulary,
-      steps: pairs.file.steps)
+    let translator = pairs.translator(network)
     var (scores, isSame): ([Double], Bool) = ([], true)
     for (english, french) in pairs.examples {
       func text(_ width: Int) -> String {
         attempt { try translator.beam(Sentence.words(english), width: width).text } ?? ""
       }
-      let (found, greedy, wide) = (attempt { try translate(english, network, pairs).text } ?? "", text(1), text(4))
+      let (found, greedy, wide) = (translate(self, english, network, pairs).text, text(1), text(4))
       isSame = isSame && found == greedy
       scores.append(bleuFromScratch(found, french, longest: 2))
       show("  \(english) => \(found), bleu \(scores[scores.count - 1]); with a beam of 4: \(wide)")

@@ -177,7 +177,7 @@ private final class LocalSum {
         continue
       }
       try own.withElements(as: Float.self, reading: other) { count, own, _, other in
-        PairSum.add(other, to: own, count: count)
+        ElementShares.run(count) { for i in $0 { own[i] += other[i] } }
       }
     }
     node = node.lowerBound..<right.node.upperBound

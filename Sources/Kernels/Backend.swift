@@ -114,7 +114,9 @@ extension Backend {
     if uses < 4 || !factor.operand.isTransposed { return try body(factor) }
     let turned = Floats.allocate(capacity: max(factor.inner * factor.columns, 1))
     defer { turned.deallocate() }
-    try transpose(rows: factor.columns, columns: factor.inner, factor.operand.data, into: turned)
+    try KernelMeters.within(.packing) {
+      try transpose(rows: factor.columns, columns: factor.inner, factor.operand.data, into: turned)
+    }
     let operand = MatrixOperand(turned, isTransposed: false, rowStride: factor.columns)
     return try body(MatrixFactor(operand, inner: factor.inner, columns: factor.columns))
   }

@@ -93,5 +93,5 @@ public enum Power {
 
 /// Elements of a function, among threads where they are many: each takes as long as some twenty products.
 private func share(_ count: Int, _ body: (Range<Int>) -> Void) {
-  KernelThreads.share(count, inParts: KernelThreads.parts(ofWork: 20 * count), multiplesOf: 16, body)
+  KernelThreads.share(count, inParts: KernelThreads.parts(ofWork: 20, count), multiplesOf: 16, body)
 }

@@ -1,29 +1,49 @@
-import Failures
 import Synchronization
 
-/// Adds up the time that kernels of one kind take by themselves, without reorders and calls around them: the roof of a
-/// model's speed.
-public final class KernelMeter: Sendable {
-  /// Convolutions and their gradients, in all threads and trainings of the process.
-  public static let convolutions = KernelMeter()
+/// What kernels spend their time on.
+public enum KernelWork: Sendable, CaseIterable {
+  /// Sums of products, by which a network's arithmetic is counted.
+  case convolution, product, attention
+  /// What a recurrent step makes of its products.
+  case gates
+  /// Weights brought to the form that kernels like.
+  case packing
+  /// Activations brought to another layout.
+  case reorder
+  /// The rest of what backends compute.
+  case pooling, normalization, activation
+}
 
-  private let running = Atomic(false)
-  private let nanoseconds = Atomic<Int>(0)
+/// Is told what kernels do while it is the one of the scope, on the thread that called them.
+public protocol KernelMeter: AnyObject, Sendable {
+  /// Work begins, perhaps inside of other work.
+  func begins(_ work: KernelWork)
+  /// The work that began last is done.
+  func ends()
+  /// Somebody asks for a sum of products, or so many of one kind.
+  func isAsked(for call: KernelCall, times: Int)
+}
 
-  /// Starts from zero.
-  public func start() {
-    nanoseconds.store(0, ordering: .relaxed)
-    running.store(true, ordering: .relaxed)
+/// Who measures kernels. Off, it costs a look at one number.
+public enum KernelMeters {
+  @TaskLocal private static var ofScope: (any KernelMeter)?
+  private static let count = Atomic<Int>(0)
+
+  /// The meter of the innermost scope.
+  static var current: (any KernelMeter)? { count.load(ordering: .relaxed) > 0 ? ofScope : nil }
+
+  /// Runs `body` with all kernels that are called in it being measured, and those that derivatives of its operations call.
+  public static func run<Result>(_ meter: any KernelMeter, _ body: () throws -> Result) rethrows -> Result {
+    count.add(1, ordering: .relaxed)
+    defer { count.subtract(1, ordering: .relaxed) }
+    return try $ofScope.withValue(meter, operation: body)
   }
 
-  /// The seconds since `start`.
-  public var seconds: Double { Double(nanoseconds.load(ordering: .relaxed)) / 1e9 }
-
-  @inline(__always)
-  func measure(_ body: () throws -> Void) rethrows {
-    guard running.load(ordering: .relaxed) else { return try body() }
-    let begin = monotonicNanoseconds()
-    try body()
-    nanoseconds.add(monotonicNanoseconds() - begin, ordering: .relaxed)
+  /// Runs `body`, which is such work.
+  public static func within<Result>(_ work: KernelWork, _ body: () throws -> Result) rethrows -> Result {
+    guard let meter = current else { return try body() }
+    meter.begins(work)
+    defer { meter.ends() }
+    return try body()
   }
 }

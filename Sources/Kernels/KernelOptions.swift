@@ -9,6 +9,8 @@ public enum BackendName: String, Codable, Sendable, CaseIterable {
   case onednn
   /// The naive loops in double precision, the yardstick of both: slow.
   case reference
+  /// Ours, or oneDNN's where those measure faster on this machine: other bits on another one.
+  case tuned
 }
 
 /// How convolutions are computed where there is a choice. All ranks must agree, as the choices differ in their rounding.
@@ -35,7 +37,7 @@ public enum Precision: String, Codable, Sendable, CaseIterable {
 ///
 /// Operators find the options of the scope that they are called in; their derivatives are computed with the same ones,
 /// wherever `backward()` is called.
-public struct KernelOptions: Codable, Sendable, Hashable {
+public struct KernelOptions: Sendable, Equatable {
   /// Whose kernels compute.
   public var backend: BackendName
   /// In which numbers convolutions and dense layers multiply.
@@ -44,6 +46,8 @@ public struct KernelOptions: Codable, Sendable, Hashable {
   public var convolution: ConvolutionMethod
   /// Threads that a kernel may use; nil for as many as the machine or `OMP_NUM_THREADS` says.
   public var threads: Int?
+  /// What a job with `tuned` kernels has decided; without, these are the native ones.
+  public var plans: KernelPlans?
 
   /// By default native kernels. `validate` says whether this machine can compute so.
   public init(
@@ -57,18 +61,27 @@ public struct KernelOptions: Codable, Sendable, Hashable {
   /// Those of the innermost scope, or the standard ones outside of any.
   @TaskLocal public static var current = KernelOptions()
 
+  /// How many threads kernels may use here.
+  public static var threadsInUse: Int { KernelThreads.most }
+
   /// Runs `body` with these options.
   public func run<Result>(_ body: () throws -> Result) rethrows -> Result {
     guard let threads else { return try Self.$current.withValue(self, operation: body) }
     return try KernelThreads.limited(to: threads) { try Self.$current.withValue(self, operation: body) }
   }
 
-  /// What computes so.
+  /// What computes so; with the meter of the scope, where there is one.
   public var kernels: any Backend {
+    guard let meter = KernelMeters.current else { return plainKernels }
+    return MeteredKernels(base: plainKernels, meter: meter)
+  }
+
+  private var plainKernels: any Backend {
     switch backend {
     case .onednn: OneDNN(self)
     case .native: Native(self)
     case .reference: Reference()
+    case .tuned: Tuned(self)
     }
   }
 

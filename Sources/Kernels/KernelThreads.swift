@@ -12,8 +12,16 @@ enum KernelThreads {
     return try body()
   }
 
-  /// Into how many parts work is best cut, counted in multiplications: one where waking threads would cost more.
-  static func parts(ofWork count: Int) -> Int { max(1, min(Int(openMP?.most() ?? 1), count / 100_000)) }
+  /// How many there are.
+  static var most: Int { Int(openMP?.most() ?? 1) }
+
+  /// Into how many parts work is best cut, counted in multiplications, the product of some numbers: one where waking threads would
+  /// cost more.
+  static func parts(ofWork factors: Int...) -> Int {
+    // A product of extents need not fit an integer.
+    let share = factors.reduce(1) { $0 * Double($1) } / 100_000
+    return share < 2 ? 1 : max(1, min(most, Int(min(share, 1024))))
+  }
 
   /// Calls `body` on threads with each of `parts` ranges of `0..<count` that begin at multiples of `unit`. Which elements are
   /// in a range must make no difference to what becomes of them.

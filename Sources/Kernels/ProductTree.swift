@@ -28,6 +28,9 @@ public indirect enum ProductTree {
   /// Writes the sum, `[rows, columns]` without gaps. A few rows at a time go through the whole tree, so that the sums on the way
   /// stay in the caches: adding whole gradients of dense layers takes as long as computing them, for they come from memory.
   public func compute(rows: Int, columns: Int, into result: Floats, by kernels: any Backend) throws {
+    if KernelMeters.current != nil, let metered = kernels as? MeteredKernels {
+      return try metered.compute(self, rows: rows, columns: columns, into: result)
+    }
     if case .chain(let factors) = self {
       return try Self.multiply(factors, rows: 0..<rows, columns, into: result, kernels)
     }
@@ -35,7 +38,7 @@ public indirect enum ProductTree {
     let (unit, rowsInCache) = (42, 32_768 / max(columns, 1))
     let block = max(rowsInCache / unit, 1) * unit
     let fault = Mutex<(any Error)?>(nil)
-    KernelThreads.share(rows, inParts: KernelThreads.parts(ofWork: work(rows, columns)), multiplesOf: block) { share in
+    KernelThreads.share(rows, inParts: KernelThreads.parts(ofWork: rows, columns, inner), multiplesOf: block) { share in
       ScratchMemory.floats(depth * block * columns) { scratch in
         do {
           for first in stride(from: share.lowerBound, to: share.upperBound, by: block) {
@@ -50,10 +53,11 @@ public indirect enum ProductTree {
     if let error = fault.withLock({ $0 }) { throw error }
   }
 
-  private func work(_ rows: Int, _ columns: Int) -> Int {
+  /// Products that make up an element.
+  private var inner: Int {
     switch self {
-    case .chain(let factors): factors.reduce(0) { $0 + rows * columns * $1.inner }
-    case .sum(let left, let right): left.work(rows, columns) + right.work(rows, columns)
+    case .chain(let factors): factors.reduce(0) { $0 + $1.inner }
+    case .sum(let left, let right): left.inner + right.inner
     }
   }
 

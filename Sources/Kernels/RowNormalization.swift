@@ -73,7 +73,7 @@ public struct RowNormalization: Sendable {
   ) {
     let kernel = instructions.kernels.pointee.normalize_rows_sums
     let shape = native(rows: rows)
-    KernelThreads.share(width, inParts: KernelThreads.parts(ofWork: 4 * rows * width), multiplesOf: 16) { columns in
+    KernelThreads.share(width, inParts: KernelThreads.parts(ofWork: 4, rows, width), multiplesOf: 16) { columns in
       withUnsafePointer(to: shape) {
         kernel(
           $0, input, outputGradient, statistics, statistics + rows, weight, bias, columns.lowerBound,
@@ -88,7 +88,7 @@ public struct RowNormalization: Sendable {
 
   /// Calls `body` on threads with some of the rows, and the first of them.
   private func share(_ body: (_ part: native_rows, _ first: Int) -> Void) {
-    KernelThreads.share(rows, inParts: KernelThreads.parts(ofWork: 6 * rows * width), multiplesOf: 1) {
+    KernelThreads.share(rows, inParts: KernelThreads.parts(ofWork: 6, rows, width), multiplesOf: 1) {
       body(native(rows: $0.count), $0.lowerBound)
     }
   }

@@ -37,7 +37,7 @@ public enum SmoothActivation: String, Sendable, CaseIterable {
 
   /// Each element takes as long as some thirty products.
   private func share(_ count: Int, _ body: (Range<Int>) -> Void) {
-    KernelThreads.share(count, inParts: KernelThreads.parts(ofWork: 30 * count), multiplesOf: 16, body)
+    KernelThreads.share(count, inParts: KernelThreads.parts(ofWork: 30, count), multiplesOf: 16, body)
   }
 
   private var native: native_smooth {

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Kernels
 import Lockstep
 
 struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
@@ -16,7 +15,9 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
   @Option(help: "Measures how fast a language model adds so many tokens to a first one, no training.")
   var generate: Int?
   @Flag(help: "Measures reproducible mode.") var reproducible = false
-  @Flag(help: "Also prints how fast the bare convolutions would be, and how close the model comes.") var roof = false
+  @Flag(help: "Also prints what of a step its bare convolutions and matrix products take, and what the rest is.")
+  var roof = false
+  @Flag(help: "Also prints what each layer's time goes to, forward and backward.") var profile = false
   @Flag(help: "Prints one line of JSON.") var json = false
   @OptionGroup(title: "Model") var sizing: SizeOptions
   @OptionGroup(title: "Loading") var loading: SettingOptions<LoadingSettings>
@@ -24,7 +25,7 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
   @OptionGroup(title: "Kernels") var kernelling: SettingOptions<KernelSettings>
   @OptionGroup(title: "Trace") var tracing: TraceOptions
 
-  private static var warmUpSteps: Int { 5 }
+  private static var warmUpSteps: Int { StepProfiler.skippedSteps }
 
   func validate() throws {
     if !(1...1_000_000).contains(steps) { throw ValidationError("--steps is \(steps), but must be in 1…1000000") }
@@ -34,6 +35,12 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
     if loader != nil && tracing.trace != nil {
       throw ValidationError("--loader measures no steps, which --trace needs")
     }
+    guard roof || profile else { return }
+    if loader != nil || generate != nil {
+      let other = loader != nil ? "loader" : "generate"
+      throw ValidationError("--\(other) measures no steps, which --roof and --profile need")
+    }
+    if tracing.trace != nil { throw ValidationError("--trace goes neither with --roof nor with --profile") }
   }
 
   func run() throws {
@@ -41,7 +48,7 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
     let communicator = try joinJob()
     var configuration = try entry.recipe.with(kernelling.given).with(loading.given).with(distribution.given)
     if let batchSize { configuration.batchSize = batchSize }
-    configuration.sizes = try sizing.applied(to: configuration.sizes, of: entry)
+    configuration.sizes = try sizing.applied(to: configuration.sizes, of: entry, Tool.registry())
     guard configuration.batchSize <= (1 << 30) / entry.inputShape(configuration.sizes).reduce(1, *) else {
       throw ConfigurationError(
         "batch-size is \(configuration.batchSize), but must be less than 1 GiB of \(model)'s inputs")
@@ -61,23 +68,28 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
     let recorder = try tracing.begin(over: communicator)
     let trainer = try Trainer(entry.make(configuration.sizes), objective, configuration, on: communicator)
     recorder?.open(trainer)
+    if roof || profile { trainer.checks.profiler = StepProfiler(of: trainer.model) }
     let (stepSeconds, times) = try measure(trainer, dataset)
     try tracing.write(recorder, over: communicator, quiet: json)
     let median = stepSeconds.sorted()[stepSeconds.count / 2]
+    // All ranks at once, as they compute.
+    let report: ProfileReport? = try communicator.agreeing("roof", at: .computing) { try makeReport(trainer, median) }
     let rate = Double(dataset.weight(of: Array(0..<configuration.batchSize))) / median
     guard communicator.isRoot else { return }
     if json {
+      let details = try report.map { ",\"profile\":" + (try $0.stableJSON()) } ?? ""
       print(
         "{\"model\":\"\(model)\",\"ranks\":\(communicator.size),\"threads\":\(Threads.perRank),"
           + "\"batch_size\":\(configuration.batchSize),\"steps\":\(steps),\"\(objective.unit)_per_second\":\(rate),"
           + "\"step_ms_median\":\(median * 1e3),\"step_ms_min\":\((stepSeconds.min() ?? 0) * 1e3),"
-          + "\"peak_memory_mb\":\(Double(peakMemoryBytes()) / 1_048_576)}")
+          + "\"peak_memory_mb\":\(Double(peakMemoryBytes()) / 1_048_576)\(details)}")
     } else {
       print(
         "\(model): \(ProgressPrinter.grouped(rate)) \(objective.unit)/s, batch \(configuration.batchSize), "
           + "\(communicator.size) rank(s) of \(Threads.perRank) thread(s)")
-      report(times)
-      if roof { reportRoof(rate, configuration.batchSize, objective.unit) }
+      guard let report else { return show(times) }
+      let parts = report.partLines(rank: communicator.rank, of: communicator.size)
+      for line in (profile ? report.layerLines : []) + parts { print(line) }
     }
   }
 
@@ -142,25 +154,20 @@ struct BenchmarkCommand<Tool: LockstepTool>: JobCommand {
         guard let batch = try trainer.fetch(loader) else { break }
         try trainer.step(batch)
         seconds.append(monotonicSeconds() - start)
-        if seconds.count == Self.warmUpSteps {
-          before = trainer.times
-          if roof { KernelMeter.convolutions.start() }
-        }
+        if seconds.count == Self.warmUpSteps { before = trainer.times }
       }
     }
     return (Array(seconds.dropFirst(Self.warmUpSteps)), trainer.times - before)
   }
 
-  private func reportRoof(_ rate: Double, _ batchSize: Int, _ unit: String) {
-    let seconds = KernelMeter.convolutions.seconds / Double(steps)
-    guard seconds > 0 else { return print("  roof                no convolutions here") }
-    let roof = Double(batchSize) / seconds
-    print(
-      Table.row("  bare convolutions", "\(ProgressPrinter.grouped(roof)) \(unit)/s", "")
-        + "the model comes to \(Int((100 * rate / roof).rounded())) % of that")
+  private func makeReport(_ trainer: Trainer, _ median: Double) throws -> ProfileReport? {
+    guard let profiler = trainer.checks.profiler else { return nil }
+    var report = ProfileReport(profiler.profile)
+    if roof { try report.measureRoof(trainer.configuration.kernels, medianSeconds: median) }
+    return report
   }
 
-  private func report(_ times: StepTimes) {
+  private func show(_ times: StepTimes) {
     let parts: [(String, Double)] = [
       ("fetch", times.fetch), ("forward", times.forward), ("backward", times.backward),
       ("allreduce wait", times.allreduceWait), ("update", times.update),

@@ -31,7 +31,14 @@ struct BookCommand: SoloCommand {
     var faults: [String] = []
     for chapter in wanted {
       Console.show("== \(chapter.name): \(chapter.title)")
-      let page = Page(isQuick: quick, pictures: pictures) { Console.show($0) }
+      // Each of a chapter's trainings has a time of its own.
+      var line = WorkLine(chapter.name)
+      let page = Page(isQuick: quick, pictures: pictures) { share in
+        if share == 0 { line = WorkLine(chapter.name) }
+        line.draw(share)
+      } write: {
+        Console.show($0)
+      }
       let start = monotonicSeconds()
       try chapter.run(on: page)
       Console.show("   \(String(format: "%.1f", monotonicSeconds() - start)) s")

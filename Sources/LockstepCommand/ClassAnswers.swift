@@ -113,11 +113,9 @@ struct ClassReport: Encodable {
 
   var text: String {
     let scores = classes + [macro, weighted]
-    let width = scores.map { min($0.name.count, 24) }.reduce("class".count, max)
+    let width = scores.map { $0.name.cut(24).columns }.reduce("class".count, max)
     func row(_ name: String, _ cells: [String]) -> String {
-      let name = String(name.prefix(24))
-      return name + String(repeating: " ", count: width - name.count)
-        + cells.map { String(repeating: " ", count: max(0, 11 - $0.count)) + $0 }.joined()
+      name.cut(24).left(width) + cells.map { $0.right(11) }.joined()
     }
     let rows = scores.map { score in
       row(
@@ -134,16 +132,15 @@ struct ConfusionTable {
   private let counts: [[Int]]
 
   init(_ answers: ClassAnswers) {
-    (names, counts) = (answers.names.map { String($0.prefix(16)) }, answers.counts)
+    (names, counts) = (answers.names.map { $0.cut(16) }, answers.counts)
   }
 
   var text: String {
     let corner = "class"
-    let first = names.map(\.count).reduce(corner.count, max)
-    let widths = names.map { max($0.count, 5) }
+    let first = names.map(\.columns).reduce(corner.count, max)
+    let widths = names.map { max($0.columns, 5) }
     func row(_ name: String, _ cells: [String], _ recall: String) -> String {
-      let padded = zip(cells, widths).map { "  " + Self.right($0, $1) }.joined()
-      return name + String(repeating: " ", count: first - name.count) + padded + "  " + Self.right(recall, 6)
+      name.left(first) + zip(cells, widths).map { "  " + $0.right($1) }.joined() + "  " + recall.right(6)
     }
     let rows = names.indices.map { label in
       let all = counts[label].reduce(0, +)
@@ -151,9 +148,5 @@ struct ConfusionTable {
       return row(names[label], counts[label].map(String.init), recall)
     }
     return ([row(corner, names, "recall")] + rows).joined(separator: "\n")
-  }
-
-  private static func right(_ text: String, _ width: Int) -> String {
-    String(repeating: " ", count: max(0, width - text.count)) + text
   }
 }

@@ -42,11 +42,10 @@ struct CompareCommand: SoloCommand {
         ProgressPrinter.clock(history.seconds),
       ] + cells + [best(history)]
     }
-    let columns = head.indices.map { column in ([head] + rows).map { $0[column].count }.max() ?? 0 }
+    let columns = head.indices.map { column in ([head] + rows).map { $0[column].columns }.max() ?? 0 }
     return ([head] + rows).map { row in
       row.enumerated().map { column, cell in
-        let padding = String(repeating: " ", count: columns[column] - cell.count)
-        return column < 2 ? cell + padding : padding + cell
+        column < 2 ? cell.left(columns[column]) : cell.right(columns[column])
       }.joined(separator: "  ")
     }
   }

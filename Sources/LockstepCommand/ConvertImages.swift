@@ -102,7 +102,7 @@ extension ConvertCommand {
       _ converter: ImageFolderConverter, _ size: ImageSize, channels: Int, over communicator: Communicator
     ) throws {
       let ranks = communicator.size
-      let threads = ranks == 1 ? Threads.cores : 1
+      let threads = ranks == 1 ? Cores.own : 1
       let line = WorkLine("images", isShown: communicator.isRoot && isShownOnTerminal)
       defer { line.clear() }
       func convert(_ writer: ImageFolderWriter?) throws {

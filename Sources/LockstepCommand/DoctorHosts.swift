@@ -9,10 +9,9 @@ struct HostReport {
     let all, own, threads: Int
 
     static var words: [String] {
-      let information = ProcessInfo.processInfo
-      return [
-        String(information.hostName.prefix { $0 != "." }), FileLocking.word(of: "."), MPILibrary.transport,
-        MPILibrary.interfaces, "\(information.processorCount)", "\(Threads.cores)", "\(Threads.perRank)",
+      [
+        String(ProcessInfo.processInfo.hostName.prefix { $0 != "." }), FileLocking.word(of: "."), MPILibrary.transport,
+        MPILibrary.interfaces, "\(Cores.all)", "\(Cores.own)", "\(Threads.perRank)",
       ]
     }
 

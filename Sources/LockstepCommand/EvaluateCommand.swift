@@ -11,8 +11,9 @@ struct EvaluateCommand<Tool: LockstepTool>: JobCommand {
 
   @Argument(help: "A checkpoint file, or a folder of them.", completion: .hdf5) var checkpoint: String
   @Option(help: "The HDF5 dataset.", completion: .hdf5) var data: String
-  @Option(help: "The split to use; without it /test, or /train of data that have no other.") var split: String?
-  @Flag(help: "Evaluates the moving average of the weights, of a training with --ema.") var ema = false
+  @Option(help: "The split to use; without it /test or /validation, or /train of data that have no other.") var split:
+    String?
+  @OptionGroup var weights: WeightOptions
   @Option(parsing: .unconditional, help: "Also counts a sample as right whose class is among so many best answers.")
   var topK: Int?
   @Flag(help: "Prints precision, recall and F1 of each class.") var report = false
@@ -26,10 +27,9 @@ struct EvaluateCommand<Tool: LockstepTool>: JobCommand {
   func run() throws {
     let communicator = try joinJob()
     let (model, opened, name, dataset) = try communicator.agreeing("start", at: .starting) {
-      let model = try OpenedModel(checkpoint, Tool.registry(), averaged: ema)
+      let model = try OpenedModel(checkpoint, Tool.registry(), weights)
       let opened = try model.open(data)
-      let usual = ["test", "validation"].first(where: opened.splitNames.contains) ?? "test"
-      let name = split ?? (opened.splitNames == ["train"] ? "train" : usual)
+      let name = split ?? opened.usualSplit
       if opened.splitNames.contains(name) && !opened.isLabelled(name) {
         throw InputError(data, "/\(name) has no labels: it can be predicted, but not evaluated")
       }

@@ -23,11 +23,12 @@ struct ExportCommand<Tool: LockstepTool>: SoloCommand {
   @Option(help: "The file to write.") var output: String
   @Option(help: "Also writes random inputs and the model's answers to this HDF5 file, to hold other programs' against.")
   var example: String?
+  @OptionGroup var weights: WeightOptions
 
   func run() throws {
     try AtomicFile.check(output, as: format == .h5 ? .hdf5 : .other)
     if let example { try AtomicFile.check(example, from: [output]) }
-    let model = try OpenedModel(checkpoint, Tool.registry())
+    let model = try OpenedModel(checkpoint, Tool.registry(), weights)
     try AtomicFile.check(output, as: format == .h5 ? .hdf5 : .other, from: [model.path])
     let state = model.network.state
     switch format {

@@ -22,6 +22,8 @@ struct GenerateCommand<Tool: LockstepTool>: SoloCommand {
   var topP: Double?
   @Option(parsing: .unconditional, help: "Draws another text.") var seed: UInt64?
 
+  @OptionGroup var weights: WeightOptions
+
   private static var longest: Int { 1_000_000 }
 
   func validate() throws {
@@ -39,7 +41,7 @@ struct GenerateCommand<Tool: LockstepTool>: SoloCommand {
   }
 
   func run() throws {
-    let model = try OpenedModel(checkpoint, Tool.registry())
+    let model = try OpenedModel(checkpoint, Tool.registry(), weights)
     guard let network = model.network as? any SequenceModel, let tokenizer = try model.tokenizer() else {
       throw CheckpointError(model.path, "is of \(model.entry.name), which is no language model")
     }
@@ -49,9 +51,14 @@ struct GenerateCommand<Tool: LockstepTool>: SoloCommand {
     }
     let tokens = tokenizer.encode(prefix)
     if tokens.isEmpty { throw ConfigurationError("prefix is '\(prefix)', but must hold a token to go on from") }
+    let line = WorkLine("generating")
+    defer { line.clear() }
     let result = try model.configuration.kernels.run {
-      try network.evaluateOnce { try network.generate(tokens, length: length, sampling: sampling) }
+      try network.evaluateOnce {
+        try network.generate(tokens, length: length, sampling: sampling) { line.draw($0) }
+      }
     }
+    line.clear()
     print(tokenizer.decode(result))
   }
 

@@ -42,7 +42,10 @@ struct ImportCommand<Tool: LockstepTool>: SoloCommand {
     if let misfits = fit.misfits {
       throw CheckpointError(weights.path, "is not of such a \(entry.name): \(misfits)")
     }
-    try fit.apply()
+    let line = WorkLine("importing")
+    defer { line.clear() }
+    try fit.apply { line.draw($0) }
+    line.clear()
     let checkpoint = Checkpoint(
       model: network.state, optimizer: [:], optimizerSteps: 0, position: TrainingPosition(),
       configuration: try configuration.json(), metadata: metadata)
@@ -53,7 +56,7 @@ struct ImportCommand<Tool: LockstepTool>: SoloCommand {
   /// The recipe with the sizes of the data, and those that were given.
   private func configure(_ entry: ModelEntry) throws -> (Configuration, Metadata) {
     var configuration = entry.recipe
-    configuration.sizes = try sizing.applied(to: configuration.sizes, of: entry)
+    configuration.sizes = try sizing.applied(to: configuration.sizes, of: entry, Tool.registry())
     if let normalize { configuration = try configuration.with(["normalize": normalize]) }
     var metadata = Metadata()
     if let data {

@@ -102,7 +102,9 @@ struct InspectCommand: SoloCommand {
     let position = checkpoint.position
     print("checkpoint \(path)")
     print("epoch \(position.epoch), step \(position.step), \(position.samplesSeen) samples seen, seed \(position.seed)")
-    print(checkpoint.configuration)
+    let configuration = try? Configuration(json: checkpoint.configuration, path: path)
+    if let configuration { print("model \(configuration.model)") }
+    for line in configuration?.tableLines ?? [checkpoint.configuration] { print(line) }
     for (name, tensor) in checkpoint.model { print("/model/\(name) \(tensor.shape)") }
     for (slot, tensors) in checkpoint.optimizer.sorted(by: { $0.key < $1.key }) {
       print("/optimizer/\(slot): \(tensors.count) tensors")

@@ -9,14 +9,13 @@ struct OpenedModel {
   let path: String
   let metadata: Metadata
 
-  /// - Parameter averaged: whether the moving average of the weights takes their place.
-  init(_ path: String, _ registry: Registry, averaged: Bool = false) throws {
+  init(_ path: String, _ registry: Registry, _ weights: WeightOptions) throws {
     let (file, checkpoint) = try CheckpointFolder.load(path) { Console.warn($0) }
     configuration = try Configuration(json: checkpoint.configuration, path: file)
     guard let entry = registry[configuration.model] else {
       throw CheckpointError(file, "is of a model \"\(configuration.model)\" that this \(Console.tool) does not know")
     }
-    if let fault = try Checkpoint.firstNotFinite(averaged ? checkpoint.average : checkpoint.model) {
+    if let fault = try Checkpoint.firstNotFinite(weights.ema ? checkpoint.average : checkpoint.model) {
       throw CheckpointError(file, "\(fault): it can't answer anything", kind: .internalError)
     }
     (self.entry, self.path, metadata) = (entry, file, checkpoint.metadata)
@@ -25,7 +24,7 @@ struct OpenedModel {
     network = entry.make(configuration.sizes)
     do {
       try network.load(Dictionary(uniqueKeysWithValues: checkpoint.model))
-      if averaged {
+      if weights.ema {
         if checkpoint.average.isEmpty {
           throw ConfigurationError("\(file) holds no average: it was trained without --ema")
         }
@@ -73,13 +72,22 @@ struct OpenedModel {
   private static func checkChoices(_ sizes: ModelSizes, _ longest: Int, tensors: Int, _ path: String) throws {
     let (layers, heads, context) = (sizes.layers ?? 1, sizes.heads ?? 1, sizes.context ?? 1)
     guard (1...max(tensors, 1)).contains(layers), (1...max(longest, 1)).contains(context), heads >= 1,
-      sizes.width % heads == 0, (0..<1).contains(sizes.dropout ?? 0)
+      sizes.width % heads == 0, (0..<1).contains(sizes.dropout ?? 0), isCut(sizes, longest)
     else {
       throw CheckpointError(
         path,
         "layers, heads, context and dropout are \(layers), \(heads), \(context) and \(sizes.dropout ?? 0) in its "
-          + "configuration, which its tensors are not of")
+          + "configuration\(sizes.side.map { ", side \($0), patch \(sizes.patch ?? 0)" } ?? ""), which its tensors are not of"
+      )
     }
+  }
+
+  /// Whether patches tile images, and are no more than there are positions.
+  private static func isCut(_ sizes: ModelSizes, _ longest: Int) -> Bool {
+    guard let side = sizes.side, let patch = sizes.patch else { return sizes.side == nil && sizes.patch == nil }
+    guard (1...max(longest, 1)).contains(patch), side > 0, side % patch == 0 else { return false }
+    let patches = (side / patch).multipliedReportingOverflow(by: side / patch)
+    return !patches.overflow && patches.partialValue < longest
   }
 
   /// Opens a data set for this model, and checks that it was trained on such data.
@@ -104,7 +112,9 @@ struct OpenedModel {
   }
 
   /// Of one sample.
-  private func shape(_ sizes: ModelSizes) -> [Int] { sizes.inputs ?? [sizes.channels] + entry.inputShape.dropFirst() }
+  private func shape(_ sizes: ModelSizes) -> [Int] {
+    sizes.inputs ?? [sizes.channels] + entry.inputShape(configuration.sizes).dropFirst()
+  }
 
   /// All ranks must have read the same model and data.
   func evaluator(
@@ -129,4 +139,11 @@ struct NotFiniteAnswer: Failure {
   init(_ description: String) { self.description = description }
   var kind: FailureKind { .internalError }
   var isAgreed: Bool { true }
+}
+
+extension TaskData {
+  /// What a model is judged by unless a split is named: what it was not trained on, where there is any.
+  var usualSplit: String {
+    splitNames == ["train"] ? "train" : ["test", "validation"].first(where: splitNames.contains) ?? "test"
+  }
 }

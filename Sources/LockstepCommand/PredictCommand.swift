@@ -16,6 +16,7 @@ struct PredictCommand<Tool: LockstepTool>: JobCommand {
     completion: .file(extensions: ["h5", "hdf5", "csv"]))
   var data: String
   @Option(help: "The split to use.") var split = "test"
+  @OptionGroup var weights: WeightOptions
   @Option(help: "The HDF5 file to write.", completion: .hdf5) var output: String?
   @Option(
     help: """
@@ -31,7 +32,7 @@ struct PredictCommand<Tool: LockstepTool>: JobCommand {
   func run() throws {
     let communicator = try joinJob()
     let (model, inputs) = try communicator.agreeing("start", at: .starting) {
-      let model = try OpenedModel(checkpoint, Tool.registry())
+      let model = try OpenedModel(checkpoint, Tool.registry(), weights)
       if let output { try AtomicFile.check(output, from: [data, model.path]) }
       if let csv { try AtomicFile.check(csv, as: .other, from: [data, model.path]) }
       let task = model.entry.task

@@ -16,9 +16,11 @@ struct ReportCommand<Tool: LockstepTool>: SoloCommand {
   @Argument(help: ArgumentHelp("The training.", valueName: "run"), completion: .file()) var source: String
   @Option(help: "The .html file to write.", completion: .file(extensions: ["html"])) var output: String
   @Option(help: "The HDF5 dataset to judge a checkpoint by.", completion: .hdf5) var data: String?
-  @Option(help: "The split to use; without it /test, or /train of data that have no other.") var split: String?
+  @Option(help: "The split to use; without it /test or /validation, or /train of data that have no other.") var split:
+    String?
   @Option(parsing: .unconditional, help: "How many of the worst mistakes, or of the first sentences, are shown.")
   var count = 24
+  @OptionGroup var weights: WeightOptions
 
   func validate() throws {
     if !output.lowercased().hasSuffix(".html") && !output.hasPrefix("/dev/") {
@@ -30,9 +32,10 @@ struct ReportCommand<Tool: LockstepTool>: SoloCommand {
   func run() throws {
     try AtomicFile.check(output, as: .other, from: [source] + (data.map { [$0] } ?? []))
     guard FileManager.default.fileExists(atPath: source) else { throw FileError(.missing, path: source, "no such run") }
-    let model = try isCheckpoint ? OpenedModel(source, Tool.registry()) : nil
-    if model == nil && data != nil {
-      throw ConfigurationError("data is for a checkpoint, which \(source) is not: figures alone answer nothing")
+    let model = try isCheckpoint ? OpenedModel(source, Tool.registry(), weights) : nil
+    if model == nil && (data != nil || weights.ema) {
+      let option = data == nil ? "ema" : "data"
+      throw ConfigurationError("\(option) is for a checkpoint, which \(source) is not: figures alone answer nothing")
     }
     let history = try history(of: model)
     let name = model?.entry.name ?? history?.configuration?.model ?? URL(fileURLWithPath: source).lastPathComponent

@@ -64,7 +64,8 @@ struct ScaleCommand<Tool: LockstepTool>: JobCommand {
     var configuration = try entry.recipe.with(kernelling.given)
     if let batchSize { configuration.batchSize = batchSize }
     try configuration.validate()
-    guard configuration.batchSize <= (1 << 30) / entry.inputShape.reduce(1, *) / communicator.size else {
+    guard configuration.batchSize <= (1 << 30) / entry.inputShape(configuration.sizes).reduce(1, *) / communicator.size
+    else {
       throw ConfigurationError(
         "batch-size is \(configuration.batchSize), but must be less than 1 GiB of \(model)'s inputs over all ranks")
     }

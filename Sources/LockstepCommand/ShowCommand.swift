@@ -20,14 +20,15 @@ struct ShowCommand<Tool: LockstepTool>: SoloCommand {
   @Option(help: "Draws each image as 7 epochs with these changes would have it, such as crop:4,flip,mixup:0.2.")
   var augment: String?
   @Option(help: "Defines how --augment changes images, as that of a training does.") var seed: UInt64 = 0
+  @OptionGroup var weights: WeightOptions
 
   func validate() throws {
     if !(1...400).contains(count) { throw ValidationError("--count is \(count), but must be in 1…400") }
     if output == nil && confusion == nil {
       throw ValidationError("Missing --output, a picture to draw, or --confusion")
     }
-    if data == nil && (misses || confusion != nil) {
-      throw ValidationError("--misses and --confusion are for a checkpoint with --data")
+    if data == nil && (misses || confusion != nil || weights.ema) {
+      throw ValidationError("--misses, --confusion and --ema are for a checkpoint with --data")
     }
     if data != nil && augment != nil { throw ValidationError("--augment is for a dataset, without --data") }
   }
@@ -35,7 +36,7 @@ struct ShowCommand<Tool: LockstepTool>: SoloCommand {
   func run() throws {
     for path in [output, confusion].compactMap({ $0 }) { try Gnuplot.check(path) }
     guard let data else { return try showData() }
-    let model = try OpenedModel(source, Tool.registry())
+    let model = try OpenedModel(source, Tool.registry(), weights)
     let opened = try model.open(data)
     guard model.entry.task.name == ClassificationFile.task else {
       throw ConfigurationError("show is for models of images, which \(model.entry.name) is not")

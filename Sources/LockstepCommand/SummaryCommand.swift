@@ -13,7 +13,7 @@ struct SummaryCommand<Tool: LockstepTool>: SoloCommand {
 
   func run() throws {
     let entry = try Tool.registry().find(model)
-    let sizes = try sizing.applied(to: entry.sizes, of: entry)
+    let sizes = try sizing.applied(to: entry.sizes, of: entry, Tool.registry())
     let shape = try inputShape.map(parse) ?? [1] + entry.inputShape(sizes)
     let network = entry.make(sizes).evaluate()
     var rows = [Table.row("layer", "output", "parameters"), Table.row("input", "\(Shape(shape))", "0")]

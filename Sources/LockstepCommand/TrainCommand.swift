@@ -38,6 +38,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
   @Flag(help: "Prints each step's samples, loss and gradient norm, rank by rank.") var verbose = false
   @Flag(help: "Names the first operation, layer, step, rank and samples of a number that is not finite.")
   var checkNumerics = false
+  @Flag(help: "Prints at the end what each layer's time went to, forward and backward.") var profile = false
   @Flag(help: "Loads all, takes one step, evaluates one batch of each split, says what would run, and writes nothing.")
   var dryRun = false
   @Flag(help: "Prints nothing but errors.") var quiet = false
@@ -69,6 +70,9 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     if checkNumerics && tracing.trace != nil {
       throw ValidationError("--check-numerics takes so long that a --trace would mean nothing")
     }
+    if profile && (checkNumerics || tracing.trace != nil) {
+      throw ValidationError("--profile goes neither with --check-numerics nor with --trace")
+    }
     guard let simulateRanks else { return }
     guard (1...1024).contains(simulateRanks) else {
       throw ValidationError("simulate-ranks is \(simulateRanks), but must be in 1…1024")
@@ -98,6 +102,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
     (trainer.checks.numerics, trainer.checks.reportsSteps) = (checkNumerics, verbose)
     trainer.checks.gradientNormInterval = logging.interval
     if simulateRanks != nil { trainer.checks.verificationInterval = 1 }
+    if profile { trainer.checks.profiler = StepProfiler(of: trainer.model) }
     trainer.observers = job.observers.filter { validated == nil || !($0 is CurvePlotter) }
     if let logger = job.observers.lazy.compactMap({ $0 as? RunLogger }).first {
       logger.begin(trainer, pictures: Picture(firstOf: job.train, job.configuration))
@@ -189,7 +194,7 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
       }
     let weights = try startingWeights(resumed, isRecovered: recovered != nil)
     var configuration = try configure(entry, resumed, weights, ranks: communicator.size)
-    configuration.sizes = try sizing.applied(to: configuration.sizes, of: entry)
+    configuration.sizes = try sizing.applied(to: configuration.sizes, of: entry, Tool.registry())
     let opened = try entry.open(data, configuration)
     try resumed.map { try opened.checkVocabularies(data, against: $0.checkpoint.metadata, of: $0.path) }
     configuration.sizes = configuration.sizes.fitted(to: opened.sizes)
@@ -324,5 +329,9 @@ struct TrainCommand<Tool: LockstepTool>: JobCommand {
       Console.show("stopped at step \(position.step), \(position.stepInEpoch) steps into epoch \(position.epoch + 1)")
     }
     if let checkpoint { Console.show("checkpoint: \(checkpoint)") }
+    guard let profiler = trainer.checks.profiler else { return }
+    let report = ProfileReport(profiler.profile)
+    let ranks = trainer.communicator
+    for line in report.layerLines + report.partLines(rank: ranks.rank, of: ranks.size) { Console.show(line) }
   }
 }

@@ -22,8 +22,13 @@ struct TranslateCommand<Tool: LockstepTool>: SoloCommand {
     help: "Draws how each word looked at the sentence, for a model with attention: an .svg or .png file.",
     completion: .picture)
   var attention: String?
+  @Option(
+    help: "Draws how each head of a Transformer looked at the sentence and at what was written: an .svg or .png file.",
+    completion: .picture)
+  var heads: String?
   @Option(help: "An HDF5 dataset of pairs: shows the mean BLEU of its first ones.", completion: .hdf5) var data: String?
   @Option(parsing: .unconditional, help: "How many pairs of --data to translate.") var first = 100
+  @OptionGroup var weights: WeightOptions
 
   /// The notes count runs of one and two words.
   private static var longestRun: Int { 2 }
@@ -40,22 +45,25 @@ struct TranslateCommand<Tool: LockstepTool>: SoloCommand {
     if let place = sentences.firstIndex(where: { Sentence.words($0).isEmpty }) {
       throw ValidationError("sentence \(place + 1) is \"\(sentences[place])\", but must hold a word")
     }
-    for (option, value) in [("reference", reference), ("attention", attention)]
+    for (option, value) in [("reference", reference), ("attention", attention), ("heads", heads)]
     where value != nil && sentences.count != 1 {
       throw ValidationError("--\(option) is for one sentence, but there are \(sentences.count)")
     }
   }
 
   func run() throws {
-    let model = try OpenedModel(checkpoint, Tool.registry())
+    let model = try OpenedModel(checkpoint, Tool.registry(), weights)
     try model.configuration.kernels.run { try translate(by: model) }
   }
 
   private func translate(by model: OpenedModel) throws {
     let translator = try Translator(model)
-    if let attention { try Gnuplot.check(attention) }
+    for picture in [attention, heads].compactMap(\.self) { try Gnuplot.check(picture) }
     if let data { return try measure(model, translator, data) }
-    for sentence in sentences {
+    let progress = WorkLine("translating")
+    defer { progress.clear() }
+    for (place, sentence) in sentences.enumerated() {
+      progress.draw(Double(place) / Double(sentences.count))
       let words = Sentence.words(sentence)
       let found = try translator.beam(words, width: beam, lengthPenalty: lengthPenalty)
       let unknown = words.filter { !translator.sourceVocabulary.contains($0) }
@@ -69,7 +77,8 @@ struct TranslateCommand<Tool: LockstepTool>: SoloCommand {
         line += String(format: ", bleu %.3f", bleu(found.text, wanted, k: Self.longestRun))
       }
       if let attention { try draw(found, of: words, by: model, to: attention) }
-      print(line)
+      if let heads { try drawHeads(found, of: words, by: model, translator, to: heads) }
+      Console.show(line)
     }
   }
 
@@ -106,6 +115,17 @@ struct TranslateCommand<Tool: LockstepTool>: SoloCommand {
       Gnuplot.heatMap(
         found.attention, xLabel: "sentence", yLabel: "translation", columns: words + [Vocabulary.end], rows: rows),
       to: path)
+  }
+
+  private func drawHeads(
+    _ found: Decoded, of words: [String], by model: OpenedModel, _ translator: Translator, to path: String
+  ) throws {
+    let tokens = (words + [Vocabulary.end]).map { translator.sourceVocabulary[$0] }
+    guard let looks = try translator.looks(of: tokens, writing: found.words) else {
+      throw ConfigurationError("heads is \(path), but \(model.entry.name) has none: they are a Transformer's")
+    }
+    let picture = try looks.picture()
+    try Gnuplot.draw(picture.script, to: path, size: picture.size)
   }
 }
 

@@ -49,10 +49,8 @@ struct TuneRateCommand<Tool: LockstepTool>: JobCommand {
     var configuration = test.configuration(of: job.asked)
     configuration.reproducible = true
     let trainer = try Trainer(job.network, job.objective, configuration, on: communicator)
-    let line = TerminalLine(isShown: communicator.isRoot && !training.quiet && isShownOnTerminal)
-    let points = try test.run(trainer, on: job.train) { step in
-      line.draw { "\(TerminalLine.bar(Double(step) / Double(tries))) \(step) of \(tries) rates" }
-    }
+    let line = WorkLine("rates", isShown: communicator.isRoot && !training.quiet && isShownOnTerminal)
+    let points = try test.run(trainer, on: job.train) { line.draw(Double($0) / Double(tries)) }
     line.clear()
     let suggestion = RateTest.suggestion(of: points)
     try communicator.agreeing("output") {

@@ -118,6 +118,7 @@ public func maskedCrossEntropy(
   case .none: return masked.reshaped([steps, batch]).transposed()
   case .sum: return masked.sum()
   case .mean: return masked.sum() / mask.sum().clamped(1, .infinity)
+  case .batchMean: return masked.sum() / Double(batch)
   }
 }
 

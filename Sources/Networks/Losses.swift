@@ -8,12 +8,15 @@ public enum LossReduction: Sendable {
   case sum
   /// What a loop of one's own needs: over all that counts.
   case mean
+  /// The sum divided by the samples, which are the first axis: PyTorch's `batchmean`, the mean divergence of distributions.
+  case batchMean
 
   func reduce(_ losses: Tensor) -> Tensor {
     switch self {
     case .none: losses
     case .sum: losses.sum()
     case .mean: losses.mean()
+    case .batchMean: overSamples(losses.sum(), losses.shape)
     }
   }
 
@@ -23,8 +26,12 @@ public enum LossReduction: Sendable {
     case .none: losses
     case .sum: losses.sum()
     case .mean: losses.sum() / total()
+    case .batchMean: overSamples(losses.sum(), losses.shape)
     }
   }
+
+  /// A sum divided by the samples of a shape.
+  func overSamples(_ sum: Tensor, _ shape: Shape) -> Tensor { sum / Double(shape.first ?? 1) }
 }
 
 // Of two tensors of one shape, element by element.
@@ -38,8 +45,11 @@ public func meanSquaredError(_ prediction: Tensor, _ target: Tensor, reduction: 
     return reduction.reduce((prediction - target).pow(2))
   }
   let sum = prediction.squaredErrorSum(target)
-  if case .mean = reduction { return sum / Double(prediction.elementCount) }
-  return sum
+  return switch reduction {
+  case .mean: sum / Double(prediction.elementCount)
+  case .batchMean: reduction.overSamples(sum, prediction.shape)
+  default: sum
+  }
 }
 
 /// `|prediction - target|` of two tensors of one shape, element by element: PyTorch's `l1_loss`.
@@ -72,7 +82,7 @@ public func smoothL1Loss(
 }
 
 /// `target (ln target - prediction)` of logarithms of probabilities and of probabilities, element by element; 0 where the target
-/// is 0. The mean is over the elements: divergences of a batch are its sum divided by the samples, PyTorch's `batchmean`.
+/// is 0. As in PyTorch the mean is over the elements; the mean divergence of a batch of distributions is `reduction: .batchMean`.
 ///
 /// - Parameters:
 ///   - prediction: logarithms, of a `logSoftmax` say.

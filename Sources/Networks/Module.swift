@@ -46,6 +46,8 @@ open class Module {
   public private(set) final var isTraining = true
   /// Whether this layer stays as it is while others are trained, see `freeze`: it then behaves as in evaluation.
   public internal(set) final var isFrozen = false
+  /// Whether what it computes is computed again for backward instead of being kept, see `checkpointActivations`.
+  public internal(set) final var isSegment = false
   /// The name to go by in whatever holds this module, instead of the property's.
   final var ownName: String?
   private final var found: Structure?
@@ -78,7 +80,8 @@ open class Module {
 
   /// What `forward` computes: a module is called like a function.
   public final func callAsFunction(_ input: Tensor) -> Tensor {
-    LayerWatch.within(self, output: \.self) { forward(input) }
+    if isSegment { return segment { LayerWatch.within(self, output: \.self) { self.forward(input) } } }
+    return LayerWatch.within(self, output: \.self) { forward(input) }
   }
 
   /// What the properties hold, as it was when last looked at.

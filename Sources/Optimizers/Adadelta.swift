@@ -28,23 +28,23 @@ public final class Adadelta: Optimizer {
     var slots: [String] { ["square", "change"] }
 
     func apply<T: FloatElement>(_ group: ParameterGroup, isFirst: Bool, _ update: ElementUpdate<T>) {
-      let (rate, decay, keep, epsilon) = (T(group.learningRate), T(group.weightDecay), T(rho), T(self.epsilon))
-      let new = T(1 - rho)
+      let (rate, decay, epsilon) = (T(group.learningRate), T(group.weightDecay), T(self.epsilon))
+      let shares = MeanShares<T>(keeping: rho)
       let (w, gradient, square, changes) = (update.weights, update.gradient, update.slots[0], update.slots[1])
       for i in 0..<update.count {
         let slope = gradient[i] + decay * w[i]
-        square[i] = keep * square[i] + new * slope * slope
+        square[i] = shares.kept * square[i] + shares.new * slope * slope
       }
       forEachEight(of: update.count) { i in
         let (old, past) = (SIMD8(at: w + i), SIMD8(at: changes + i))
         let ratio = (past + epsilon).squareRoot() / (SIMD8(at: square + i) + epsilon).squareRoot()
         let change = ratio * (SIMD8(at: gradient + i) + decay * old)
-        (keep * past + new * change * change).store(at: changes + i)
+        (shares.kept * past + shares.new * change * change).store(at: changes + i)
         (old - rate * change).store(at: w + i)
       } single: { i in
         let ratio = (changes[i] + epsilon).squareRoot() / (square[i] + epsilon).squareRoot()
         let change = ratio * (gradient[i] + decay * w[i])
-        changes[i] = keep * changes[i] + new * change * change
+        changes[i] = shares.kept * changes[i] + shares.new * change * change
         w[i] -= rate * change
       }
     }

@@ -43,20 +43,19 @@ public final class Adam: Optimizer {
     }
 
     func apply<T: FloatElement>(_ group: ParameterGroup, isFirst: Bool, _ update: ElementUpdate<T>) {
-      let (keepMean, keepSquare, epsilon) = (T(betas.mean), T(betas.square), T(self.epsilon))
-      // What comes in new: not 1 less what is kept, which float32 has rounded.
-      let (newMean, newSquare) = (T(1 - betas.mean), T(1 - betas.square))
+      let (ofMean, ofSquare) = (MeanShares<T>(keeping: betas.mean), MeanShares<T>(keeping: betas.square))
+      let epsilon = T(self.epsilon)
       let (rate, squareCorrection) = (T(group.learningRate / meanCorrection), T(self.squareCorrection))
       let shrink = isDecoupled ? T(1 - group.learningRate * group.weightDecay) : 1
       let added = isDecoupled ? 0 : T(group.weightDecay)
       let (w, gradient, mean, square) = (update.weights, update.gradient, update.slots[0], update.slots[1])
       // Loops over plain pointers with one result each, which the compiler makes vectors of.
       for i in 0..<update.count {
-        mean[i] = keepMean * mean[i] + newMean * (gradient[i] + added * w[i])
+        mean[i] = ofMean.kept * mean[i] + ofMean.new * (gradient[i] + added * w[i])
       }
       for i in 0..<update.count {
         let change = gradient[i] + added * w[i]
-        square[i] = keepSquare * square[i] + newSquare * change * change
+        square[i] = ofSquare.kept * square[i] + ofSquare.new * change * change
       }
       forEachEight(of: update.count) { i in
         let (m, root) = (SIMD8(at: mean + i), SIMD8(at: square + i).squareRoot())

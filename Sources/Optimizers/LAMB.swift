@@ -37,13 +37,13 @@ public final class LAMB: Optimizer {
     var slots: [String] { ["mean", "square"] }
 
     func apply<T: FloatElement>(_ group: ParameterGroup, isFirst: Bool, _ update: ElementUpdate<T>) {
-      let (keepMean, keepSquare, epsilon) = (T(betas.mean), T(betas.square), T(self.epsilon))
-      let (newMean, newSquare) = (T(1 - betas.mean), T(1 - betas.square))
+      let (ofMean, ofSquare) = (MeanShares<T>(keeping: betas.mean), MeanShares<T>(keeping: betas.square))
+      let epsilon = T(self.epsilon)
       let (meanShare, rootShare, decay) = (T(1 / meanCorrection), T(1 / squareCorrection), T(group.weightDecay))
       let (w, gradient, mean, square) = (update.weights, update.gradient, update.slots[0], update.slots[1])
-      for i in 0..<update.count { mean[i] = keepMean * mean[i] + newMean * gradient[i] }
+      for i in 0..<update.count { mean[i] = ofMean.kept * mean[i] + ofMean.new * gradient[i] }
       for i in 0..<update.count {
-        square[i] = keepSquare * square[i] + newSquare * gradient[i] * gradient[i]
+        square[i] = ofSquare.kept * square[i] + ofSquare.new * gradient[i] * gradient[i]
       }
       @inline(__always) func direction(_ i: Int) -> T {
         meanShare * mean[i] / (rootShare * square[i].squareRoot() + epsilon) + decay * w[i]

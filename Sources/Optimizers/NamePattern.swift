@@ -14,12 +14,6 @@ public struct NamePattern: Sendable, Hashable {
     return ends.contains { Self.matches(pattern, name[..<$0]) }
   }
 
-  /// The same for these names; `head` is the last layer, where none of them has that name.
-  public func among(_ names: [String]) -> NamePattern {
-    guard text == "head", let last = names.last, !names.contains(where: matches) else { return self }
-    return NamePattern(last.lastIndex(of: ".").map { String(last[..<$0]) } ?? last)
-  }
-
   /// After a mismatch the last `*` takes one character more.
   private static func matches(_ pattern: [UInt8], _ name: ArraySlice<UInt8>) -> Bool {
     var (place, next) = (0, name.startIndex)

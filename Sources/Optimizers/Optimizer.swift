@@ -118,6 +118,14 @@ protocol UpdateRule {
   func apply<T: FloatElement>(_ group: ParameterGroup, isFirst: Bool, _ update: ElementUpdate<T>)
 }
 
+/// What goes into a running mean.
+struct MeanShares<T: FloatElement> {
+  /// Of the old mean, and of what comes in: not 1 less what is kept, which float32 has rounded.
+  let kept, new: T
+
+  init(keeping kept: Double) { (self.kept, new) = (T(kept), T(1 - kept)) }
+}
+
 /// Square roots stay single ones in a plain loop, for fear of negative numbers.
 @inline(__always)
 func forEachEight(of count: Int, _ eight: (Int) -> Void, single: (Int) -> Void) {

@@ -37,16 +37,16 @@ public final class RMSProp: Optimizer {
     var slots: [String] { ["square"] + (centered ? ["mean"] : []) + (momentum == 0 ? [] : ["momentum"]) }
 
     func apply<T: FloatElement>(_ group: ParameterGroup, isFirst: Bool, _ update: ElementUpdate<T>) {
-      let (rate, decay, keep, epsilon) = (T(group.learningRate), T(group.weightDecay), T(alpha), T(self.epsilon))
-      let new = T(1 - alpha)
+      let (rate, decay, epsilon) = (T(group.learningRate), T(group.weightDecay), T(self.epsilon))
+      let shares = MeanShares<T>(keeping: alpha)
       let (w, gradient, square) = (update.weights, update.gradient, update.slots[0])
       for i in 0..<update.count {
         let change = gradient[i] + decay * w[i]
-        square[i] = keep * square[i] + new * change * change
+        square[i] = shares.kept * square[i] + shares.new * change * change
       }
       let mean = centered ? update.slots[1] : nil
       if let mean {
-        for i in 0..<update.count { mean[i] += new * (gradient[i] + decay * w[i] - mean[i]) }
+        for i in 0..<update.count { mean[i] += shares.new * (gradient[i] + decay * w[i] - mean[i]) }
       }
       @inline(__always) func direction(_ i: Int) -> T {
         let offset = mean.map { $0[i] } ?? 0

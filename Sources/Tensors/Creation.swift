@@ -167,8 +167,20 @@ struct CopyElements: TypedAction {
     } else if target.isContiguous {
       Loops.map(extents: source.shape.extents, from, source.strides, into: to) { $0 }
     } else {
-      let rows = source.packed()
-      Loops.scatter(extents: source.shape.extents, try rows.pointer(T.self), into: to, target.strides) { $1 }
+      // In the order in which the target lies: runs of channels, where both are images with the channels innermost.
+      let axes = target.strides.indices.sorted { target.strides[$0] > target.strides[$1] }
+      let loop = StridedLoop(
+        extents: axes.map { source.shape[$0] }, strides: [source, target].map { one in axes.map { one.strides[$0] } })
+      let (count, step, stride) = (loop.innerCount, loop.innerStride(0), loop.innerStride(1))
+      var rows = loop.rows()
+      while rows.next() {
+        let (from, to) = (from + rows.offsets[0], to + rows.offsets[1])
+        if step == 1 && stride == 1 {
+          to.update(from: from, count: count)
+        } else {
+          for i in 0..<count { to[i * stride] = from[i * step] }
+        }
+      }
     }
   }
 }

@@ -44,7 +44,7 @@ extension Tensor {
       case .channelsLast: source.copied(strides: shape.channelsLastStrides)
       default: source.copy()
       }
-    return result.detached().recorded([self], function: "arranged") { [$0] }
+    return result.detached().recorded([self], function: "arranged", as: TracedOperation("Identity")) { [$0] }
   }
 }
 
@@ -85,7 +85,9 @@ extension Tensor {
     guard layout == .blocked, !isBlocked else { return layout == .blocked ? self : channelsLast() }
     let plain = channelsLast()
     let result = try Tensor(images: shape, .blocked)
-    if let target = result.storage.blockedMemory { try imageExtents.block(plain.pointer(Float.self), into: target) }
+    if let target = result.storage.blockedMemory {
+      try KernelMeters.within(.reorder) { try imageExtents.block(plain.pointer(Float.self), into: target) }
+    }
     return result
   }
 

@@ -1,4 +1,3 @@
-import Glibc
 import Kernels
 
 // Fusion is invisible: a convolution or a batch normalisation owes its result until somebody looks, and a ReLU that comes
@@ -57,7 +56,8 @@ final class Debt {
 
   /// The result with a ReLU behind it, if `tensor` is the one that this was made for.
   fileprivate func joinedByReLU(_ tensor: Tensor) throws -> Tensor? {
-    guard owner === tensor else { return nil }
+    // What was recorded is not made anew where nothing is: a segment would take it for its own.
+    guard owner === tensor, tensor.node == nil || Recording.isOn else { return nil }
     try checkSources()
     // What was not recorded does not become so later.
     return try tensor.node == nil ? withoutGradient { try pay(joined) } : pay(joined)
@@ -110,29 +110,12 @@ extension Storage {
 }
 
 /// The storages of this thread that owe something: paid before anything is changed in place, which they might read.
-final class OpenDebts {
+final class OpenDebts: PerThreadValue {
   private struct Entry { weak var storage: Storage? }
   private var entries: [Entry] = []
 
-  private struct Key: @unchecked Sendable {
-    static let shared = Key()
-    let value: pthread_key_t
-
-    init() {
-      var key = pthread_key_t()
-      pthread_key_create(&key) { if let box = $0 { Unmanaged<OpenDebts>.fromOpaque(box).release() } }
-      value = key
-    }
-  }
-
-  static var ofThread: OpenDebts {
-    if let known = pthread_getspecific(Key.shared.value) {
-      return Unmanaged<OpenDebts>.fromOpaque(known).takeUnretainedValue()
-    }
-    let fresh = OpenDebts()
-    pthread_setspecific(Key.shared.value, Unmanaged.passRetained(fresh).toOpaque())
-    return fresh
-  }
+  private static let ofEachThread = PerThread<OpenDebts>()
+  static var ofThread: OpenDebts { ofEachThread.value }
 
   func add(_ storage: Storage) {
     entries.removeAll { $0.storage?.debt == nil }

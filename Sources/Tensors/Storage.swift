@@ -116,6 +116,11 @@ public final class Storage: @unchecked Sendable {
   /// Out of line, so that the usual case costs no reference counting.
   @inline(never)
   private final func takeForm() throws {
+    try KernelMeters.within(.reorder) { try layByStrides() }
+    form = nil
+  }
+
+  private final func layByStrides() throws {
     switch form {
     case .blocks(let images): images.unblock(address.assumingMemoryBound(to: Float.self))
     case .halves(let count):
@@ -127,7 +132,6 @@ public final class Storage: @unchecked Sendable {
       (sizeClass, wide.sizeClass) = (wide.sizeClass, sizeClass)
     case nil: break
     }
-    form = nil
   }
 
   /// Where the images lie in blocks; nil where they do not.

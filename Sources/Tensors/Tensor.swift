@@ -1,3 +1,5 @@
+import Kernels
+
 /// An n-dimensional array that can remember how it was computed.
 ///
 /// A tensor is a view on a `Storage`: shape, strides and offset say which of its elements belong to it and in which order
@@ -100,7 +102,14 @@ public class Tensor: @unchecked Sendable {
   final func copied(strides: [Int]) -> Tensor {
     attempt {
       let result = try Tensor(uninitialized: shape, dtype, strides: strides)
-      try dtype.perform(CopyElements(source: self, target: result))
+      // What is owed is paid before: it is no part of the copy.
+      try check()
+      let copy = CopyElements(source: self, target: result)
+      if strides == self.strides {
+        try dtype.perform(copy)
+      } else {
+        try KernelMeters.within(.reorder) { try dtype.perform(copy) }
+      }
       return result
     }
   }

@@ -28,6 +28,9 @@ extension Configuration {
 
   private func validateDistribution(_ require: (Bool, String, Any, String) throws -> Void) throws {
     if self.reproducible {
+      try require(
+        self.backend != .tuned, "kernels", BackendName.tuned.rawValue,
+        "left out with --reproducible, whose bits are not to depend on timing")
       let instead = "left out with --reproducible"
       try require(
         self.accumulate == 1, "accumulate", self.accumulate, instead + ": its virtual shards are such slices already")

@@ -96,9 +96,8 @@ extension Configuration {
 
   private func parameterGroups(of model: Module) throws -> [ParameterGroup] {
     let parameters = model.namedParameters
-    let names = parameters.map(\.name)
-    let rates = try optimization.learningRate.values(of: names, "learning-rate")
-    let decays = try optimization.weightDecay.values(of: names, "weight-decay")
+    let rates = try optimization.learningRate.values(of: model, "learning-rate")
+    let decays = try optimization.weightDecay.values(of: model, "weight-decay")
     let hidden = self.optimizer == .muon ? model.hiddenMatrices : []
     var groups: [ParameterGroup] = []
     for (index, entry) in parameters.enumerated() {

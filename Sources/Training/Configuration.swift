@@ -34,7 +34,7 @@ public struct Configuration: Sendable, Equatable {
   public var reproducibility = Reproducibility()
   /// How a step is shared by the ranks.
   public var distribution = DistributionSettings()
-  /// Backend, precision and the size of slices.
+  /// Backend, precision, the size of slices and what is kept for backward.
   public var kernelling = KernelSettings()
 
   /// With all settings at their defaults.

@@ -215,10 +215,10 @@ public struct Reproducibility: Settings {
   public init() {}
 }
 
-/// How kernels compute.
+/// How kernels compute, and in how much memory.
 public struct KernelSettings: Settings {
   /// Whose kernels compute; nil for the native ones, which define their bits, or with bf16 oneDNN's. `reference` is slow, and
-  /// settles a doubt about a kernel.
+  /// settles a doubt about a kernel; `tuned` measures which are the fastest on this machine.
   @Setting("Whose kernels compute: \(BackendName.wanted).", option: "kernels") public var backend: BackendName? = nil
   /// How convolutions are computed: `direct` where Winograd's rounding errors of 1e-3 matter.
   @Setting("How convolutions are computed: automatic (Winograd where it is faster) or direct.") public var convolution =
@@ -228,6 +228,9 @@ public struct KernelSettings: Settings {
     Precision.float32
   /// More gain nothing once a slice fills the cache.
   @Setting("Samples that go through the network at once.", .from(1)) public var sliceSize = Int.max
+  /// The same bits with less memory and in more time: see `Module.checkpointActivations`.
+  @Setting("Computes activations again in the backward pass instead of keeping them: less memory, the same bits.")
+  public var checkpointActivations = false
 
   public init() {}
 }

@@ -15,6 +15,8 @@ public struct Evaluator {
   private let sharding: Sharding
   private let communicator: Communicator
   private let kernels: KernelOptions
+  /// Where plans of `tuned` kernels are kept.
+  var planFolder = PlanFile.usualFolder
   /// Told after each batch which share of the data is done; 1 at the end.
   public var progress: ((Double) -> Void)?
 
@@ -83,6 +85,7 @@ public struct Evaluator {
     let wasTraining = model.isTraining
     model.evaluate()
     defer { model.train(wasTraining) }
+    let kernels = try kernels.tuned(over: communicator, keptIn: planFolder) { try rehearse(dataset, sampler) }
     try communicator.working(at: .computing) {
       try kernels.run {
         try withoutGradient {
@@ -93,6 +96,18 @@ public struct Evaluator {
         }
       }
     }
+  }
+}
+
+extension Evaluator {
+  /// The first slice alone, for what it asks of kernels; nothing of it stays.
+  private func rehearse(_ dataset: any Dataset, _ sampler: Sampler) throws {
+    guard sampler.batchCount > 0 else { return }
+    let batch = try Loader.load(0, of: dataset, sampler, epoch: 0) { [sharding] in sharding.slices(of: $0) }
+    guard let slice = batch.slices.first(where: { !$0.samples.isEmpty }) else { return }
+    let carried = objective.memory?.snapshot
+    defer { if let carried { objective.memory?.goBack(to: carried) } }
+    _ = try withoutGradient { try objective.totals(of: model, on: slice) }
   }
 }
 

@@ -20,6 +20,16 @@ public struct FineTuning: Settings {
   public init() {}
 }
 
+extension NamePattern {
+  /// What it means of a network: `head` is its last layer (`lastLayer(of:)`), where no parameter has that name. Everywhere the
+  /// same: what `head=0.01` gives a learning rate is what `--freeze head` freezes and `--replace-head` draws anew.
+  public func meant(of network: Module) -> NamePattern {
+    guard text == "head", let last = lastLayer(of: network) else { return self }
+    if network.namedParameters.contains(where: { matches($0.name) }) { return self }
+    return NamePattern(last.name.isEmpty ? "*" : last.name)
+  }
+}
+
 /// Patterns of names, each of which may mean several.
 public struct NamePatterns: SettingValue, ExpressibleByArrayLiteral {
   /// In the order in which they were given.
@@ -59,7 +69,7 @@ extension Configuration {
   ///
   /// - Throws: `CheckpointError` where nothing fits, or a number is not finite.
   public func begin(_ network: Module, with weights: StoredWeights) throws -> WeightsTaken {
-    let head = self.replaceHead ? lastLayer(of: network).map { NamePattern($0.name) } : nil
+    let head = self.replaceHead ? NamePattern("head").meant(of: network) : nil
     let isOfHead = { (name: String) in head?.matches(name) ?? false }
     let fit = WeightFit(weights, network, leavingOut: isOfHead)
     try fit.apply()
@@ -81,7 +91,7 @@ extension Configuration {
     let patterns = self.freeze.patterns
     if patterns.isEmpty { return nil }
     let names = network.namedParameters.map(\.name)
-    let meant = patterns.map { $0.among(names) }
+    let meant = patterns.map { $0.meant(of: network) }
     if let idle = zip(patterns, meant).first(where: { !names.contains(where: $0.1.matches) })?.0 {
       throw ConfigurationError(
         "freeze '\(idle.text)' means no parameter of \(model), which has \(names.listed(atMost: 40))")

@@ -3,9 +3,13 @@ import HDF5Files
 
 /// Draws pictures with gnuplot, as SVG or PNG by the file's name.
 public enum Gnuplot {
-  private static let executable: String? = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin")
-    .split(separator: ":").map { "\($0)/gnuplot" }
-    .first { FileManager.default.isExecutableFile(atPath: $0) }
+  private static let executable = tool("gnuplot")
+
+  /// Where a program lies.
+  static func tool(_ name: String) -> String? {
+    (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin").split(separator: ":").map { "\($0)/\(name)" }
+      .first { FileManager.default.isExecutableFile(atPath: $0) }
+  }
 
   /// Checks that a picture can be made at `path`, before any work is done.
   public static func check(_ path: String) throws {
@@ -32,7 +36,9 @@ public enum Gnuplot {
     (process.standardInput, process.standardOutput) = (input, output)
     process.standardError = FileHandle.nullDevice
     try process.run()
-    let script = (["set terminal \(terminal)"] + lines).joined(separator: "\n") + "\n"
+    var script = (["set terminal \(terminal)"] + lines).joined(separator: "\n") + "\n"
+    // An SVG is drawn with its reader's fonts.
+    if path.hasSuffix(".png") { script = PictureFonts.drawable(script) }
     // Should gnuplot end early, its exit status says so.
     signal(SIGPIPE, SIG_IGN)
     try? input.fileHandleForWriting.write(contentsOf: Foundation.Data(script.utf8))

@@ -1,3 +1,4 @@
+import Networks
 import Optimizers
 
 /// A number for all parameters, or several by their names: `head=0.001,*=0.0001`. The first pattern (`NamePattern`) that matches a
@@ -59,14 +60,15 @@ public struct PerParameter: SettingValue, ExpressibleByFloatLiteral {
     return result
   }
 
-  /// The numbers of parameters of these names.
+  /// The numbers of a network's parameters, in their order.
   ///
   /// - Parameters:
-  ///   - names: of all parameters.
+  ///   - network: whose parameters they are.
   ///   - option: for the error.
   /// - Throws: `ConfigurationError` for a pattern that matches none of them.
-  public func values(of names: [String], _ option: String) throws -> [Double] {
-    let patterns = rules.map { $0.pattern.among(names) }
+  public func values(of network: Module, _ option: String) throws -> [Double] {
+    let names = network.namedParameters.map(\.name)
+    let patterns = rules.map { $0.pattern.meant(of: network) }
     if let odd = zip(rules, patterns).first(where: { _, pattern in !names.contains(where: pattern.matches) }) {
       throw ConfigurationError(
         "\(option) has the pattern \(odd.0.pattern.text), which matches no parameter: there are "

@@ -16,6 +16,8 @@ public final class StepChecks {
   public var verificationInterval = 100
   /// Takes note of this rank's time; nil: nobody does.
   public var timeline: Timeline? { didSet { layers = nil } }
+  /// Takes note of what this rank's time goes to, in steps that have no timeline; nil: nobody does.
+  public var profiler: StepProfiler?
   private var layers: LayerTimeline?
   private var failure: NumericsFailure?
 
@@ -35,8 +37,8 @@ public final class StepChecks {
   }
 
   /// A look at all numbers takes so long that the layers' times would mean nothing: then nobody notes them.
-  private func watchTime(of model: Module, _ body: () throws -> Void) rethrows {
-    guard let timeline, timeline.isOpen else { return try body() }
+  private func watchTime(of model: Module, _ body: () throws -> Void) throws {
+    guard let timeline, timeline.isOpen else { return try profiler.map { try $0.watch(body) } ?? body() }
     let layers = self.layers ?? LayerTimeline(timeline, of: model)
     self.layers = layers
     try layers.run(body)

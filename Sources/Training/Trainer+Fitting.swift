@@ -67,7 +67,7 @@ extension Trainer {
     // Where weights make room for their average, or metrics decide what comes next, the state is not what it seems until then.
     let isSettled = average == nil && !watchesMetrics
     if isSettled { offerState() }
-    let evaluator = Evaluator(model, objective, strategy.sharding, communicator, configuration.kernels)
+    let evaluator = Evaluator(model, objective, strategy.sharding, communicator, settings.kernels)
     let (validated, tested) = try checks.noting("evaluate") {
       try usingAverage { (try validation.map(evaluator.evaluate), try test.map(evaluator.evaluate)) }
     }

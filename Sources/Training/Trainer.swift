@@ -21,7 +21,9 @@ public final class Trainer {
   public let configuration: Configuration
   /// The ranks that train together.
   public let communicator: Communicator
-  let settings: StepSettings
+  var settings: StepSettings
+  /// Where plans of `tuned` kernels are kept.
+  var planFolder = PlanFile.usualFolder
   /// The learning rate's factor at each step, by the configuration unless replaced; then the same on all ranks.
   public var schedule: Schedule
   /// Told of steps and epochs; they watch, and change nothing.
@@ -67,6 +69,7 @@ public final class Trainer {
   ) throws {
     try configuration.validate()
     try model.validate()
+    if configuration.checkpointActivations { model.checkpointActivations() }
     (self.objective, self.configuration, totals) = (objective, configuration, Totals(objective.sums))
     settings = StepSettings(configuration)
     schedule = try configuration.makeSchedule()
@@ -101,7 +104,8 @@ public final class Trainer {
   /// One optimizer step on a global batch, of which `batch` holds this rank's slices.
   @discardableResult
   public func step(_ batch: StepBatch) throws -> StepResult {
-    try settings.kernels.run {
+    try tuneKernels(for: batch)
+    return try settings.kernels.run {
       var stopwatch = Stopwatch(checks.timeline)
       let audit = beginAudit()
       try strategy.beginStep()
@@ -133,6 +137,7 @@ public final class Trainer {
       }
       try finish(batch)
       checks.timeline?.finishStep(from: stopwatch.start)
+      checks.profiler?.finishStep(times, nanoseconds: monotonicNanoseconds() - stopwatch.start)
       return result
     }
   }
@@ -248,7 +253,8 @@ struct StepSettings {
   let onNan: OnNan
   let audit: Int?
   let seed: UInt64
-  let kernels: KernelOptions
+  /// With plans from the first step on, where kernels are to be `tuned`.
+  var kernels: KernelOptions
 
   init(_ configuration: Configuration) {
     (epochs, steps, batchSize) = (configuration.epochs, configuration.steps, configuration.batchSize)

@@ -61,10 +61,9 @@ public enum Zoo {
     pairs("seq2seq") { seq2Seq($0) },
     pairs("seq2seq-attention") { seq2SeqWithAttention($0) },
     pairs("transformer", sizes: .transformer(width: 32, heads: 4, hidden: 64), epochs: 200) { transformer($0) },
-    image(
-      "vit", side: 96, sizes: .transformer(width: 512, heads: 8, hidden: 2048),
-      .recipe(batchSize: 128, learningRate: 0.1)
-    ) { visionTransformer($0) },
+    image("vit", side: 96, sizes: .vision(side: 96, patch: 16), .recipe(batchSize: 128, learningRate: 0.1)) {
+      visionTransformer($0)
+    },
   ]
 
   /// The model of a name that `models` lists; nil for any other.
@@ -131,6 +130,13 @@ extension ModelSizes {
   fileprivate static func transformer(width: Int, heads: Int, hidden: Int) -> ModelSizes {
     var sizes = ModelSizes()
     (sizes.width, sizes.heads, sizes.hidden, sizes.layers, sizes.dropout) = (width, heads, [hidden], 2, 0.1)
+    return sizes
+  }
+
+  /// The book's, which takes images in squares.
+  fileprivate static func vision(side: Int, patch: Int) -> ModelSizes {
+    var sizes = transformer(width: 512, heads: 8, hidden: 2048)
+    (sizes.side, sizes.patch) = (side, patch)
     return sizes
   }
 }

@@ -43,8 +43,10 @@ final class EncoderBlock: Module {
   }
 
   func encode(_ input: Tensor, lengths: Tensor?) -> Tensor {
-    let attended = addnorm1.join(input, attention.attend(input, input, input, lengths: lengths))
-    return addnorm2.join(attended, ffn(attended))
+    segment { [self] in
+      let attended = addnorm1.join(input, attention.attend(input, input, input, lengths: lengths))
+      return addnorm2.join(attended, ffn(attended))
+    }
   }
 
   var weights: Tensor? { attention.weights }
@@ -106,10 +108,13 @@ final class DecoderBlock: Module {
   func decode(
     _ input: Tensor, after past: KeysAndValues?, to source: KeysAndValues, lengths: Tensor?
   ) -> (output: Tensor, past: KeysAndValues) {
-    let (own, past) = attention1.attend(input, after: past)
-    let steps = addnorm1.join(input, own)
-    let both = addnorm2.join(steps, attention2.attend(steps, source, lengths: lengths))
-    return (addnorm3.join(both, ffn(both)), past)
+    let results = segment { [self] in
+      let (own, past) = attention1.attend(input, after: past)
+      let steps = addnorm1.join(input, own)
+      let both = addnorm2.join(steps, attention2.attend(steps, source, lengths: lengths))
+      return [addnorm3.join(both, ffn(both)), past.keys, past.values]
+    }
+    return (results[0], KeysAndValues(keys: results[1], values: results[2]))
   }
 
   /// To the steps before, and to the source.

@@ -4,14 +4,15 @@ import Training
 
 /// Patches of an image as steps: a convolution whose kernel is its stride, `[batch, channels, height, width]` to
 /// `[batch, patches, width]`. The book's `PatchEmbedding`.
-final class PatchEmbedding: Module {
+public final class PatchEmbedding: Module {
   private let conv: Conv2D
 
-  init(_ channels: Int, _ width: Int, patch: Int) {
+  /// Of images with so many channels, to so many numbers for each square of that side.
+  public init(_ channels: Int, _ width: Int, patch: Int) {
     conv = Conv2D(channels, width, kernel: Extent([patch]), stride: Extent([patch]))
   }
 
-  override func forward(_ input: Tensor) -> Tensor {
+  public override func forward(_ input: Tensor) -> Tensor {
     let patches = conv(input)
     guard patches.rank == 4 else { return patches }
     return patches.reshaped([patches.shape[0], patches.shape[1], patches.shape[2] * patches.shape[3]]).transposed()
@@ -104,9 +105,11 @@ extension VisionTransformer: CustomReflectable {
 }
 
 /// The book's vision Transformer: images of 96 pixels in patches of 16, two blocks of 512 numbers, or of other sizes.
-/// `[batch, 1, 96, 96]` to `[batch, 10]`.
+/// `[batch, 1, side, side]` to `[batch, 10]`.
 public func visionTransformer(_ sizes: ModelSizes) -> VisionTransformer {
   VisionTransformer(
-    side: 96, patch: 16, width: sizes.width, hidden: sizes.hidden?.first ?? 4 * sizes.width, heads: sizes.heads ?? 8,
-    layers: sizes.layers ?? 2, dropout: sizes.dropout ?? 0.1, classes: sizes.classes, channels: sizes.channels)
+    side: sizes.side ?? 96, patch: sizes.patch ?? 16, width: sizes.width,
+    hidden: sizes.hidden?.first ?? 4 * sizes.width,
+    heads: sizes.heads ?? 8, layers: sizes.layers ?? 2, dropout: sizes.dropout ?? 0.1, classes: sizes.classes,
+    channels: sizes.channels)
 }

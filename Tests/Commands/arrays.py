@@ -68,7 +68,7 @@ class Arrays(CommandTest):
         self.assertEqual((answers[0][0], answers[0][1][0]), (["row", "class"], "0"))
         self.assertLessEqual({row[1] for row in answers[0][1:]}, {"setosa", "versicolor", "virginica"})
         self.refuse(65, "train", "lenet", "--data", data, mentions=["samples of the shape [4]", "28×28"])
-        self.refuse(64, "train", "lenet", "--data", self.data, "--hidden", "3", mentions=["hidden is for mlp"])
+        self.refuse(64, "train", "lenet", "--data", self.data, "--hidden", "3", mentions=["hidden is for mlp, transformer and vit, not lenet"])
         self.refuse(64, "train", "mlp", "--data", data, "--hidden", "3,x", mentions=["hidden is '3,x'"])
         self.refuse(65, "train", "linear-regression", "--data", data, mentions=["expected regression"])
         self.refuse(65, "evaluate", model, "--data", self.four, mentions=["[2, 3]", "was trained on [4]"])

@@ -18,6 +18,9 @@ CHAPTERS = {
     "densenet": [],
     "multi-head-attention": ["attention-heads"],
     "positions": ["positional-encoding", "positional-encoding-all"],
+    "fine-tuning": [],
+    "vision-transformer": ["loss-vit"],
+    "byte-pairs": [],
     "transformer": ["loss-transformer", "transformer-source-block1-head0", "transformer-encoder-block0-head3"],
     "optimization": ["gradient-descent", "optimization-valley", "optimization-algorithms", "learning-rate-schedules"],
 }

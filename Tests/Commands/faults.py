@@ -188,6 +188,12 @@ class Faults(CommandTest):
         self.refuse(64, *train[:-1], "--trace-steps", 3, mentions=["--trace"])
         self.refuse(64, *train, path, "--check-numerics", mentions=["--check-numerics"])
         self.refuse(64, "benchmark", "mlp", "--loader", self.data, "--trace", path, mentions=["--loader"])
+        self.refuse(64, "benchmark", "mlp", "--loader", self.data, "--roof", mentions=["--loader", "--roof"])
+        self.refuse(64, *train, path, "--profile", mentions=["--profile", "--trace"])
+        said = self.succeed(*train[:-1], "--profile", ranks=2)
+        self.assertRegex(said, r"(?m)^  1 Linear +[0-9.]+ +[0-9.]+")
+        self.assertIn("where a step's time goes, rank 0 of 2", said)
+        self.assertIn("step, mean of 3", said)
         full = self.folder / "full.json"
         full.symlink_to("/dev/full")
         saving = ("--checkpoint", folder, "--checkpoint-every", "100steps", "--overwrite")

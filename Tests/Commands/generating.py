@@ -56,6 +56,12 @@ class Generating(CommandTest):
         shown = self.succeed("evaluate", self.folder / "gpt", "--data", self.text)
         self.assertIn("validation loss", shown)
 
+    def test_a_report(self):
+        page = self.folder / "gpt.html"
+        self.succeed("report", self.folder / "gpt", "--data", self.text, "--output", page)
+        for words in ("On /validation of", "Texts that it writes", "at temperature 0.8", "<blockquote>"):
+            self.assertIn(words, page.read_text())
+
     def test_a_validation_loss(self):
         metrics = self.folder / "held.jsonl"
         data = self.folder / "char.h5"
@@ -98,7 +104,7 @@ class Generating(CommandTest):
             (["--context", 0], 64, "context is 0"), (["--dropout", 1], 64, "dropout is 1"), (["--width", 0], 64, "width is 0"),
             (["--context", 100_000], 65, "100001")):
             self.refuse_everywhere(code, "train", "gpt", "--data", self.text, *options, mentions=[words])
-        self.refuse(64, "train", "gru", "--data", self.text, "--layers", 2, mentions=["layers is not for gru"])
+        self.refuse(64, "train", "gru", "--data", self.text, "--layers", 2, mentions=["layers is for gpt, transformer and vit, not gru"])
         text = self.folder / "t.txt"
         for options, words in (
             (["--token", "bpe", "--vocabulary", 256], "--vocabulary is 256"), (["--vocabulary", 300], "--token bpe"),

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 
-from .support import BINARY, ROOT, TIME_LIMIT, CommandTest, small_dataset
+from .support import AT_ONCE, BINARY, ROOT, TIME_LIMIT, CommandTest, small_dataset
 
 
 class Jobs(CommandTest):
@@ -329,4 +329,4 @@ class Jobs(CommandTest):
         words = [ROOT / "launch" / "mpirun", "-n", 2, "sh", "-c", choice]
         return subprocess.run(
             [str(word) for word in words], capture_output=True, text=True, timeout=TIME_LIMIT,
-            env={**os.environ, "OMP_NUM_THREADS": "1"})
+            env={**os.environ, **AT_ONCE, "OMP_NUM_THREADS": "1"})

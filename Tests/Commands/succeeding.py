@@ -79,11 +79,25 @@ class Commands(CommandTest):
         self.refuse(64, *train, *small, large, "--epochs", 3, "--resume", large, mentions=["scale-batch", "began without"])
 
     def test_benchmark(self):
-        line = self.succeed("benchmark", "lenet", "--json", "--batch-size", 64, "--steps", 4, ranks=2).strip()
+        measured = ("benchmark", "lenet", "--batch-size", 64, "--steps", 4, "--roof", "--profile")
+        line = self.succeed(*measured, "--json", ranks=2).strip()
         result = json.loads(line)
         self.assertEqual((result["model"], result["ranks"], result["batch_size"], result["steps"]), ("lenet", 2, 64, 4))
         self.assertGreater(result["examples_per_second"], 0)
         self.assertLessEqual(result["step_ms_min"], result["step_ms_median"])
+        profile = result["profile"]
+        parts = profile["parts_ms"]
+        self.assertAlmostEqual(sum(parts.values()), profile["step_ms"], places=6)
+        for part in ("convolutions", "matrix products", "pooling", "activations", "loss", "update", "unexplained"):
+            self.assertIn(part, parts)
+        self.assertEqual(profile["multiplications"], 32 * 1131960)
+        layers = {layer["name"]: layer for layer in profile["layers"]}
+        self.assertEqual(set(layers) & {"0 Conv2D", "3 Conv2D", "11 Linear", "loss"}, {"0 Conv2D", "3 Conv2D", "11 Linear", "loss"})
+        self.assertAlmostEqual(sum(layer["bare_ms"] for layer in layers.values()), profile["bare_kernels_ms"], places=6)
+        self.assertAlmostEqual(profile["share_of_roof"] * result["step_ms_median"], profile["bare_kernels_ms"], places=6)
+        said = self.succeed(*measured)
+        self.assertRegex(said, r"(?m)^  3 Conv2D +[0-9.]+ +[0-9.]+ +[0-9.]+ % +[0-9.]+ +[0-9.]+ +0$")
+        self.assertRegex(said, r"(?m)^share of the roof: [0-9.]+ % ")
 
     def test_what_needs_no_data(self):
         models = self.succeed("models")
@@ -115,5 +129,5 @@ class Commands(CommandTest):
         config.write_text(f"data: {self.data}\nbatch-size: 50\nlearning-rate: 0.25\nquiet: true\nsteps: 1\n")
         self.succeed("train", "mlp", "--config", config, "--steps", 2, "--checkpoint", self.folder / "configured")
         shown = self.succeed("inspect", self.folder / "configured")
-        for part in ('"batchSize":50', '"learningRate":0.25', '"steps":2'):
+        for part in ("model mlp", "batch-size 50", "learning-rate 0.25", "steps 2"):
             self.assertIn(part, shown)

@@ -58,12 +58,25 @@ class Translating(CommandTest):
         self.refuse(64, "translate", self.attending, "go .", "--attention", self.folder / "x.jpg", mentions=[".svg or .png"])
         self.assertFalse(never.exists())
 
+    def test_heads(self):
+        picture = self.folder / "heads.svg"
+        self.succeed("translate", self.heads, "he is calm .", "--heads", picture)
+        shown = picture.read_text()
+        for title in ("encoder 1", "decoder 1, itself", "decoder 1, sentence", "head 1", "head 2"):
+            self.assertEqual(shown.count(f">{title}<"), 1, title)
+        # The sentence stands beside and below the encoder's maps, and below one of the decoder's, of each of two heads.
+        self.assertEqual(shown.count(">calm<"), 2 * 3)
+        never = self.folder / "none.svg"
+        self.refuse(64, "translate", self.attending, "go .", "--heads", never, mentions=["heads is", "seq2seq-attention has none"])
+        self.refuse(64, "translate", self.heads, "go .", "go .", "--heads", never, mentions=["--heads is for one sentence"])
+        self.assertFalse(never.exists())
+
     def test_bad_sizes(self):
         for options, wanted in (
             (["--heads", 5], ["heads is 5", "must divide the width, 32"]), (["--heads", 0], ["heads is 0"]),
             (["--layers", 0], ["layers is 0"]), (["--dropout", 1], ["dropout is 1"]), (["--hidden", "0"], ["hidden is '0'"])):
             self.refuse(64, "train", "transformer", "--data", self.pairs, *options, mentions=wanted)
-        self.refuse(64, "train", "seq2seq", "--data", self.pairs, "--heads", 2, mentions=["heads is not for seq2seq"])
+        self.refuse(64, "train", "seq2seq", "--data", self.pairs, "--heads", 2, mentions=["heads is for gpt, transformer and vit, not seq2seq"])
 
     def test_bad_sentences(self):
         for sentence in ("", "  ", "\u202f"):

@@ -53,7 +53,7 @@ class Tuning(CommandTest):
         self.succeed(*train, *rates, "--shard-optimizer", "--steps", 4, "--checkpoint", self.folder / "two", ranks=2)
         self.succeed("train", "mlp", "--data", self.data, "--reproducible", "--resume", "auto", "--checkpoint", self.folder / "two", ranks=3)
         self.assertEqual(self.digest("one"), self.digest("two"))
-        self.assertIn('"learningRate":"1=0.0,*=0.1"', self.succeed("inspect", self.folder / "two"))
+        self.assertIn("learning-rate 1=0.0,*=0.1", self.succeed("inspect", self.folder / "two"))
 
     def test_the_average_of_the_weights(self):
         epochs = self.train("mlp", "averaged", "--epochs", 2, "--batch-size", 100, "--ema", 0.9)
@@ -64,6 +64,11 @@ class Tuning(CommandTest):
         with h5py.File(self.newest("averaged")) as file:
             self.assertEqual(sorted(file["ema"]), ["1.bias", "1.weight", "3.bias", "3.weight"])
             self.assertGreater(numpy.abs(file["ema/1.weight"][:] - file["model/1.weight"][:]).max(), 0)
+            exported = self.folder / "averaged-weights.h5"
+            self.succeed("export", self.folder / "averaged", "--format", "h5", "--output", exported, "--ema")
+            with h5py.File(exported) as other:
+                for name in file["ema"]:
+                    numpy.testing.assert_array_equal(other[name][:], file[f"ema/{name}"][:])
         self.train("mlp", "without", "--steps", 1)
         self.refuse(64, "evaluate", self.folder / "without", "--data", self.data, "--ema", mentions=["without --ema"])
 

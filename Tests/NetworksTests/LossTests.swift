@@ -40,6 +40,7 @@ struct LossTests {
     switch arguments.reduction {
     case "none": .none
     case "sum": .sum
+    case "batchmean": .batchMean
     default: .mean
     }
   }

@@ -23,13 +23,4 @@ struct NamePatternTests {
     let pattern = NamePattern(String(repeating: "*a", count: 200) + "b")
     #expect(!pattern.matches(String(repeating: "a", count: 5000)))
   }
-
-  @Test func theHeadIsTheLastLayer() {
-    let names = ["1.weight", "1.bias", "4.weight", "4.bias"]
-    #expect(NamePattern("head").among(names) == NamePattern("4"))
-    #expect(NamePattern("head").among(names + ["head.weight"]) == NamePattern("head"))
-    #expect(NamePattern("tail").among(names) == NamePattern("tail"))
-    #expect(NamePattern("head").among(["weight"]) == NamePattern("weight"))
-    #expect(NamePattern("head").among([]) == NamePattern("head"))
-  }
 }

@@ -12,14 +12,19 @@ struct Lesson: Sendable, CustomStringConvertible {
   var batchSize = 10
   var virtualShards = 8
   var epochs = 1
+  var checkpointsActivations = false
 
-  var description: String { "\(model), \(optimizer), \(precision), batch \(batchSize) in \(virtualShards)" }
+  var description: String {
+    "\(model), \(optimizer), \(precision), batch \(batchSize) in \(virtualShards)"
+      + (checkpointsActivations ? ", activations computed again" : "")
+  }
 
   var configuration: Configuration {
     var result = Configuration(
       model: model, epochs: epochs, batchSize: batchSize, learningRate: 0.01, optimizer: optimizer,
       momentum: optimizer.takesMomentum ? 0.9 : 0, weightDecay: 0.001, clipNorm: 5, seed: 11)
     (result.reproducible, result.virtualShards, result.precision) = (true, virtualShards, precision)
+    result.checkpointActivations = checkpointsActivations
     return result
   }
 

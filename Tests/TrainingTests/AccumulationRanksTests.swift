@@ -31,6 +31,24 @@ import Testing
     #expect(Set(try communicator.everyRanks(try digest(sliced.model))).count == 1)
   }
 
+  /// Statistics are of all ranks, and asked for once: computing activations again changes neither bits nor messages.
+  @Test func activationsAreComputedAgain() throws {
+    let communicator = try Ranks.duplicate()
+    func train(_ isFrugal: Bool) throws -> (String, Int) {
+      var configuration = Self.configuration(2)
+      configuration.checkpointActivations = isFrugal
+      let model = Sequential(
+        Sequential(Conv2D(1, 4, kernel: 3), BatchNorm2D(4), ReLU(), AvgPool2D(2), Dropout(0.2)),
+        Sequential(Conv2D(4, 4, kernel: 2), BatchNorm2D(4), ReLU(), AvgPool2D(2)), Flatten(), Linear(4, 10))
+      let trainer = try Trainer(drawing: model, Classification(), configuration, on: communicator)
+      let before = communicator.collectiveCount
+      try trainer.fit(ImageDataset(smallImages(103)))
+      return (try digest(model), communicator.collectiveCount - before)
+    }
+    let (usual, frugal) = (try train(false), try train(true))
+    #expect(usual == frugal)
+  }
+
   /// Notes how many samples go through at once.
   private final class Gauge: Module {
     var most = 0

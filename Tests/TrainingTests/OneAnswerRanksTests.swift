@@ -26,7 +26,16 @@ import Zoo
     #expect(found.differences(from: try lesson.train(on: .alone)) == [], "rank \(world.rank) of \(world.size)")
   }
 
-  /// Stopped on half of the ranks, gone on with on all of them; saved every step on the way.
+  /// Activations that are computed again for backward change no bit, whatever the number of ranks.
+  @Test(arguments: [Lesson(model: "lenet-bn"), Lesson(model: "mlp-dropout", optimizer: .adam)])
+  func sameBitsWithoutActivations(_ lesson: Lesson) throws {
+    let world = try world()
+    var frugal = lesson
+    frugal.checkpointsActivations = true
+    #expect(try frugal.train(on: world).differences(from: try lesson.train(on: .alone)) == [], "rank \(world.rank)")
+  }
+
+  /// Stopped on half of the ranks, gone on with on all of them without activations; saved every step on the way.
   @Test func sameBitsAfterAResumeOnMoreRanks() throws {
     let world = try world()
     let lesson = Lesson(model: "mlp-dropout", optimizer: .adam, epochs: 2)
@@ -39,7 +48,9 @@ import Zoo
     _ = try lesson.train(on: half, until: 2, savingIn: isFirst ? path : nil)
     try world.barrier()
     let checkpoint = try CheckpointFolder.load(path).checkpoint
-    let found = try lesson.train(on: world, from: checkpoint)
+    var frugal = lesson
+    frugal.checkpointsActivations = true
+    let found = try frugal.train(on: world, from: checkpoint)
     #expect(found.differences(from: try lesson.train(on: .alone)) == [], "rank \(world.rank) of \(world.size)")
     try world.barrier()
     withExtendedLifetime(owner) {}

@@ -11,6 +11,7 @@ import time
 
 import book
 import generating
+import gpt_recipe
 import house
 import loading
 import lockstep
@@ -28,7 +29,10 @@ BOOK = "book-lenet"
 HOUSE = "house-prices"
 LOADING = "loading"
 GENERATE = "generate"
-WHOLES = {BOOK: book, HOUSE: house, LOADING: loading, GENERATE: generating}  # whole programs, start-up included
+GPT_RECIPE = "gpt-recipe"
+WHOLES = {  # whole programs, start-up included
+    BOOK: book, HOUSE: house, LOADING: loading, GENERATE: generating, GPT_RECIPE: gpt_recipe,
+}
 LOGITS = "logits"
 STEP = "step"
 

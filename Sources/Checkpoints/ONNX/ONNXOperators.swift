@@ -53,6 +53,15 @@ extension ONNXWriter {
     case "Gelu": return try gelu(inputs[0])
     case "GeluTanh": return try geluTanh(inputs[0])
     case "Silu": return graph.add("Mul", [inputs[0], graph.add("Sigmoid", inputs)])
+    case "Pad": return try pad(step, inputs[0])
+    case "Masked": return try masked(step, inputs)
+    case "Variance", "Deviation": return try variance(step, inputs[0])
+    case "Order": return try order(step, inputs[0])
+    case "And", "Or", "Xor": return graph.add(step.operation.name, operands(step, inputs, .bool))
+    case "Trunc": return graph.add("Mul", [graph.add("Sign", inputs), graph.add("Floor", [graph.add("Abs", inputs)])])
+    case "FloorDivide": return floorDivide(step, operands(step, inputs, step.result.dtype))
+    case "Remainder": return remainder(step, operands(step, inputs, step.result.dtype))
+    case "ScatterElements": return try scatter(step, inputs)
     case "LayerNorm": return try layerNormalization(step, inputs)
     case "RMSNorm": return try rootMeanSquare(step, inputs)
     default: return graph.add(step.operation.name, inputs, step.operation.settings)
@@ -60,13 +69,13 @@ extension ONNXWriter {
   }
 
   /// The inputs in one type.
-  private mutating func operands(_ step: ONNXStep, _ inputs: [String], _ type: DType) -> [String] {
+  mutating func operands(_ step: ONNXStep, _ inputs: [String], _ type: DType) -> [String] {
     zip(step.one.inputs, inputs).map { tensor, name in tensor.dtype == type ? name : cast(name, to: type) }
   }
 
   private func compared(_ step: ONNXStep) -> DType { step.one.inputs.map(\.dtype).max() ?? .float32 }
 
-  private mutating func cast(_ value: String, to type: DType) -> String {
+  mutating func cast(_ value: String, to type: DType) -> String {
     graph.add("Cast", [value], ["to": .int(ONNXGraph.type(type))])
   }
 

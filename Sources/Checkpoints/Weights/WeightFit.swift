@@ -48,12 +48,16 @@ public struct WeightFit {
 
   /// Reads what fits into the network.
   ///
+  /// - Parameter progress: is told which share was read.
   /// - Throws: `CheckpointError` where nothing does, or a number is not finite: then the network is not changed.
-  public func apply() throws {
+  public func apply(progress: (Double) -> Void = { _ in }) throws {
     if pairs.isEmpty {
       throw CheckpointError(path, "nothing in it fits the model: \(misfits ?? "it has no state")")
     }
-    let values = try pairs.map { (name: $0.name, tensor: try $0.entry.tensor().to($0.own.dtype)) }
+    let values = try pairs.enumerated().map { place, pair in
+      progress(Double(place) / Double(pairs.count))
+      return (name: pair.name, tensor: try pair.entry.tensor().to(pair.own.dtype))
+    }
     if let fault = try Checkpoint.firstNotFinite(values) { throw CheckpointError(path, fault) }
     for (pair, value) in zip(pairs, values) {
       pair.own.assign(value.tensor)

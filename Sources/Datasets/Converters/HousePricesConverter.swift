@@ -8,7 +8,6 @@ public struct HousePricesConverter: Sendable {
   /// Under the book's data host.
   static let trainName = "kaggle_house_pred_train.csv"
   static let testName = "kaggle_house_pred_test.csv"
-  static let address = "http://d2l-data.s3-accelerate.amazonaws.com/"
 
   /// The folder that holds both files.
   public let source: String
@@ -25,7 +24,8 @@ public struct HousePricesConverter: Sendable {
     for path in [train, test] where !FileManager.default.fileExists(atPath: path) {
       let name = path == train ? Self.trainName : Self.testName
       throw FileError(
-        .missing, path: path, "no such file; curl -O \(Self.address)\(name) brings it, --source names its folder")
+        .missing, path: path,
+        "no such file; curl -O \(DatasetFolder.address)\(name) brings it, --source names its folder")
     }
     for (path, expected) in [(train, (rows: 1460, columns: 81)), (test, (rows: 1459, columns: 80))] {
       let table = try DataFrame(csv: path)

@@ -39,7 +39,7 @@ public struct PairsConverter: Sendable {
   ///
   /// - Parameter source: the text; nil for `fra.txt` in the folder that `LOCKSTEP_DATASETS` names.
   public static func englishFrench(source: String?) throws -> PairsConverter {
-    var converter = PairsConverter(source: try DatasetFolder.path("fra.txt", given: source))
+    var converter = PairsConverter(source: try DatasetFolder.path("fra.txt", given: source, from: "fra-eng.zip"))
     converter.maximumPairs = 600
     return converter
   }

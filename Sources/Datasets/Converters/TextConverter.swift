@@ -53,7 +53,8 @@ public struct TextConverter: Sendable {
   ///   - source: the text; nil for `timemachine.txt` in the folder that `LOCKSTEP_DATASETS` names.
   ///   - kind: characters run on from line to line; all others are kept apart.
   public static func timeMachine(source: String?, kind: TokenKind) throws -> TextConverter {
-    var converter = TextConverter(source: try DatasetFolder.path("timemachine.txt", given: source), kind: kind)
+    var converter = TextConverter(
+      source: try DatasetFolder.path("timemachine.txt", given: source, from: "timemachine.txt"), kind: kind)
     converter.cleaner.keepsLettersOnly = true
     converter.cleaner.separatesLines = kind != .char
     converter.trainingTokens = kind.isOfBytes ? nil : 10_000
@@ -168,12 +169,22 @@ public struct TextConverter: Sendable {
 
 /// Where the book's data lie on this machine.
 enum DatasetFolder {
-  /// The file that was given, or the one of that name in the folder that `LOCKSTEP_DATASETS` names.
-  static func path(_ name: String, given: String?) throws -> String {
+  /// The book's data host.
+  static let address = "http://d2l-data.s3-accelerate.amazonaws.com/"
+
+  /// The file that was given, or the one of that name in the folder that `LOCKSTEP_DATASETS` names; `archive` is what the book's
+  /// data host has it as.
+  static func path(_ name: String, given: String?, from archive: String) throws -> String {
     if let given { return given }
+    let brings = "curl -O \(address)\(archive)" + (archive == name ? " brings it" : " and unzip bring it")
     guard let folder = ProcessInfo.processInfo.environment["LOCKSTEP_DATASETS"] else {
-      throw FileError(.missing, path: name, "say where it is: --source FILE, or LOCKSTEP_DATASETS for its folder")
+      throw FileError(
+        .missing, path: name, "say where it is: --source FILE, or LOCKSTEP_DATASETS for its folder; \(brings)")
     }
-    return "\(folder)/\(name)"
+    let path = "\(folder)/\(name)"
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw FileError(.missing, path: path, "no such file; \(brings)")
+    }
+    return path
   }
 }

@@ -1,4 +1,5 @@
 import HDF5Files
+import MessagePassing
 import Synchronization
 
 /// The images of a split as they lie in its file: pixels, or JPEG files that are decoded when they are read.
@@ -94,7 +95,7 @@ enum StoredImages: Sendable {
     let blocks = layout(columns: [imageBytes])
     guard !samples.isEmpty else { return }
     let chunks = samples.lowerBound / blocks.rows...(samples.upperBound - 1) / blocks.rows
-    try Parallel.forEach(chunks.count, threads: Parallel.cores) {
+    try Parallel.forEach(chunks.count, threads: Cores.own) {
       try body(blocks.samples(of: chunks.lowerBound + $0).clamped(to: samples))
     }
   }

@@ -31,7 +31,7 @@ final class ChunkStore: @unchecked Sendable {
   /// Threads that load chunks: the ranks of a host share its cores. Where loading is mostly waiting, one core is left to whoever
   /// trains.
   var threads: Int {
-    let cores = Parallel.cores(sharedBy: rankCount)
+    let cores = Cores.own(of: rankCount)
     return source.loadsInParallel ? cores : max(1, min(cores - 1, Self.readers))
   }
   /// More threads would read faster than any training needs.

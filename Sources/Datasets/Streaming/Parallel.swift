@@ -1,17 +1,8 @@
 import Dispatch
-import Foundation
 import Synchronization
 
 /// Work that is spread over threads.
 enum Parallel {
-  /// The cores that this process may use.
-  static var cores: Int { ProcessInfo.processInfo.activeProcessorCount }
-
-  /// This process's part of the host's cores, which so many processes share: where each has cores of its own already, all of these.
-  static func cores(sharedBy processes: Int) -> Int {
-    cores < ProcessInfo.processInfo.processorCount ? cores : max(1, cores / max(processes, 1))
-  }
-
   /// Calls `body` with each number below `count`, in rising order, on several threads.
   /// - Throws: the error of the least number that has one; none is begun any more then.
   static func forEach(_ count: Int, threads: Int, _ body: @Sendable (Int) throws -> Void) throws {

@@ -58,9 +58,11 @@ struct RecurrentSteps<Kernels: Backend> {
   ) throws {
     gateGradient(index, inputs, outputs, memory, ofOutputs, result)
     // A GRU's hidden derivative goes on by itself, too.
-    try kernels.multiply(
-      rows: batch, .init(result.products + step(index) * gatesCount, isTransposed: false, rowStride: gateWidth), weight,
-      into: result.hidden, accumulating: cell == .gru)
+    try KernelMeters.within(.product) {
+      try kernels.multiply(
+        rows: batch, .init(result.products + step(index) * gatesCount, isTransposed: false, rowStride: gateWidth), weight,
+        into: result.hidden, accumulating: cell == .gru)
+    }
   }
 
   /// The hidden state that the `index`-th computed step started from; nil for zeros.
@@ -80,9 +82,11 @@ struct RecurrentSteps<Kernels: Backend> {
       if !accumulating { target.update(repeating: 0, count: gatesCount) }
       return
     }
-    try kernels.multiply(
-      rows: batch, .init(before, isTransposed: false, rowStride: hidden), weight, into: target,
-      accumulating: accumulating)
+    try KernelMeters.within(.product) {
+      try kernels.multiply(
+        rows: batch, .init(before, isTransposed: false, rowStride: hidden), weight, into: target,
+        accumulating: accumulating)
+    }
   }
 }
 

@@ -135,11 +135,3 @@ public enum ColumnSum {
     }
   }
 }
-
-/// Sums of two numbers each.
-public enum PairSum {
-  /// `target[i] += source[i]`.
-  public static func add(_ source: ConstantFloats, to target: Floats, count: Int) {
-    ElementShares.run(count) { for i in $0 { target[i] += source[i] } }
-  }
-}

@@ -51,7 +51,7 @@ enum ReportSections {
     _ model: OpenedModel, _ path: String, _ split: String?, count: Int, to page: inout HTMLPage
   ) throws {
     let data = try model.open(path)
-    let name = split ?? (data.splitNames == ["train"] ? "train" : "test")
+    let name = split ?? data.usualSplit
     let dataset = try data.split(name, model.configuration, isTraining: false)
     guard data.isLabelled(name) else { throw InputError(path, "/\(name) has no labels: it can't be judged by") }
     let evaluator = try model.evaluator(of: dataset, data.objective, .alone)
@@ -113,15 +113,23 @@ enum ReportSections {
   ) throws {
     let separator = kind == TokenKind.word.rawValue ? " " : ""
     func text(_ tokens: some Sequence<Int>) -> String { file.tokenizer.decode(Array(tokens)) }
+    // The most probable token each time soon goes round in circles.
+    var sampling = TokenSampling()
+    (sampling.temperature, sampling.topK) = (0.8, 40)
+    let line = WorkLine("texts")
+    defer { line.clear() }
     let quotes = try (0..<3).compactMap { part -> String? in
       let start = file.count / 3 * part
       let prefix = try file.tokens(start..<min(start + 16, file.count)).map(Int.init)
       guard !prefix.isEmpty, prefix.allSatisfy({ words.indices.contains($0) }) else { return nil }
-      let all = try network.evaluateOnce { try network.generate(prefix, length: 200) }
+      let all = try network.evaluateOnce {
+        try network.generate(prefix, length: 200, sampling: sampling) { line.draw((Double(part) + $0) / 3) }
+      }
       return "<blockquote><b>\(HTMLPage.escaped(text(prefix)))</b>"
         + "\(HTMLPage.escaped(separator + text(all.dropFirst(prefix.count))))</blockquote>"
     }
-    page.add("Texts that it writes", quotes.joined(separator: "\n"))
+    let note = "<p class=\"note\">Drawn among the 40 most probable tokens, at temperature 0.8.</p>\n"
+    page.add("Texts that it writes", quotes.isEmpty ? "" : note + quotes.joined(separator: "\n"))
   }
 
   // MARK: Translations
@@ -131,7 +139,10 @@ enum ReportSections {
   ) throws {
     let end = translator.targetVocabulary[Vocabulary.end]
     var (rows, maps): ([[String]], [String]) = ([], [])
+    let line = WorkLine("translating")
+    defer { line.clear() }
     for row in 0..<min(count, pairs.count) {
+      line.draw(Double(row) / Double(min(count, pairs.count)))
       let start = row * pairs.steps
       let source = pairs.source[start..<start + Int(pairs.sourceLengths[row])].map(Int.init)
       let wanted = pairs.target[start..<start + Int(pairs.targetLengths[row])].map(Int.init).filter { $0 != end }

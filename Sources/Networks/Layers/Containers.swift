@@ -10,10 +10,14 @@ public final class Sequential: Module {
   /// Layers, each of which takes what the one before gives.
   public init(_ layers: [Module]) { self.layers = layers }
 
+  /// How the layers are cut for backward.
+  var cut = Cut.none
+
   /// The layer at a position.
   public subscript(_ index: Int) -> Module { layers[index] }
 
   public override func forward(_ input: Tensor) -> Tensor {
+    if cut != .none && !ForwardScope.isCheckpointed { return forwardInSegments(input) }
     var value = input
     for layer in layers { value = layer(value) }
     return value

@@ -49,6 +49,7 @@ public class BatchNorm: Module {
         mean: runningMean, variance: runningVariance, weight, bias, epsilon: epsilon)
     }
     let (output, statistics) = input.batchNormalized(weight, bias, epsilon: epsilon)
+    if ForwardScope.isRepeated { return output }
     collect(statistics)
     if ForwardScope.isActive { return output }
     // Outside of a trainer a batch is the whole step.

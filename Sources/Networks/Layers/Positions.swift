@@ -34,13 +34,16 @@ public final class PositionalEncoding: Module {
 
   /// `[positions, width]`: exact functions, so that every processor has the same bits.
   public static func table(positions: Int, _ width: Int) -> Tensor {
-    let (rows, pairs) = (max(positions, 1), max(width + 1, 0) / 2)
-    let exponents = Tensor.arange(pairs).to(.float64) * (2 / Double(max(width, 1)))
-    let divisors = Tensor.full([1], 10_000, .float64).pow(exponents)
-    let angles = Tensor.arange(rows).to(.float64).unsqueezed(1) / divisors
-    let both = Tensor.stack([angles.sin(), angles.cos()], axis: 2).reshaped([rows, 2 * pairs])
+    let angles = positionAngles(max(positions, 1), width, base: 10_000)
+    let both = Tensor.stack([angles.sin(), angles.cos()], axis: 2).reshaped([angles.shape[0], -1])
     return both[.all, ..<max(width, 0)].to(.float32)
   }
+}
+
+/// `p / base^(2i / width)` of positions and pairs of numbers, `[positions, ⌈width / 2⌉]` of float64.
+private func positionAngles(_ positions: Int, _ width: Int, base: Double) -> Tensor {
+  let exponents = Tensor.arange(max(width, 0) / 2 + max(width, 0) % 2).to(.float64) * (2 / Double(max(width, 1)))
+  return Tensor.arange(positions).to(.float64).unsqueezed(1) / Tensor.full([1], base, .float64).pow(exponents)
 }
 
 /// Adds to each step of `[batch, steps, width]` a vector of its position that is learnt.
@@ -81,6 +84,9 @@ public final class RotaryPositions: Module {
   /// The longest wavelength, over 2π.
   public let base: Double
 
+  /// Of the positions that were asked for so far, `[positions, width / 2]` each.
+  private var turns: (cosines: Tensor, sines: Tensor)?
+
   /// For heads of such a width.
   public init(_ width: Int, base: Double = 10_000) { (self.width, self.base) = (width, base) }
 
@@ -93,12 +99,18 @@ public final class RotaryPositions: Module {
         "rotary positions", "needs [batch, heads, steps, \(width)] of an even width, not \(input.shape) from \(start)")
       return Tensor(fault: error, of: [input], input.shape)
     }
-    let half = width / 2
-    let exponents = Tensor.arange(half).to(.float64) * (2 / Double(width))
-    let positions = Tensor.arange(input.shape[2]).to(.float64) + Double(start)
-    let angles = positions.unsqueezed(1) / Tensor.full([1], base, .float64).pow(exponents)
-    let (cosines, sines) = (angles.cos().to(input.dtype), angles.sin().to(input.dtype))
+    let (half, places) = (width / 2, start..<start + input.shape[2])
+    let known = turns(places.upperBound)
+    let (cosines, sines) = (known.cosines[places].to(input.dtype), known.sines[places].to(input.dtype))
     let (first, second) = (input[.all, .all, .all, ..<half], input[.all, .all, .all, half...])
     return .concatenate([first * cosines - second * sines, second * cosines + first * sines], axis: 3)
+  }
+
+  private func turns(_ count: Int) -> (cosines: Tensor, sines: Tensor) {
+    if let turns, turns.cosines.shape[0] >= count { return turns }
+    let angles = positionAngles(2 * count, width, base: base)
+    let made = (angles.cos(), angles.sin())
+    turns = made
+    return made
   }
 }

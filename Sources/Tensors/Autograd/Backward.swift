@@ -38,7 +38,7 @@ extension Tensor {
         try ready?(self)
         return
       }
-      let pass = try BackwardPass(from: root)
+      let pass = try BackwardPass(from: [root])
       root.arrived = gradient.to(dtype)
       defer { pass.forget() }
       try pass.run(keepingGraph: keepingGraph, ready: ready)
@@ -75,15 +75,23 @@ private func accumulate(_ derivative: inout Tensor?, intoLeaf leaf: Tensor) {
 }
 
 /// A walk over the recorded graph from the youngest operation to the oldest.
-private struct BackwardPass {
+struct BackwardPass {
   /// The reachable operations, youngest first: all that use a result come before the one that made it.
   private var nodes: [GradientNode] = []
   /// Whose uses were counted, each once.
   private var leaves: [Tensor] = []
+  private let segment: Segment?
 
-  init(from root: GradientNode) throws {
-    var stack = [root]
-    root.isSeen = true
+  /// - Parameter segment: the part of a larger walk that goes on meanwhile, to which leaves and older operations belong: what
+  ///   arrives at them is left there, as if the larger walk had brought it.
+  init(from roots: [GradientNode], within segment: Segment? = nil) throws {
+    self.segment = segment
+    let oldest = segment?.oldest ?? 0
+    var stack: [GradientNode] = []
+    for root in roots where !root.isSeen {
+      root.isSeen = true
+      stack.append(root)
+    }
     defer { for node in nodes + stack { node.isSeen = false } }
     while let node = stack.popLast() {
       guard node.rule != nil else {
@@ -93,14 +101,16 @@ private struct BackwardPass {
       }
       nodes.append(node)
       for input in node.inputs {
-        if let next = input.node {
+        if let next = input.node, next.order > oldest {
           if !next.isSeen {
             next.isSeen = true
             stack.append(next)
           }
-        } else if input.requiresGradient {
-          if input.pendingUses == 0 { leaves.append(input) }
-          input.pendingUses += 1
+        } else if let segment {
+          try segment.checkKnown(input)
+        } else if let leaf = input.leaf {
+          if leaf.pendingUses == 0 { leaves.append(leaf) }
+          leaf.pendingUses += 1
         }
       }
     }
@@ -114,9 +124,9 @@ private struct BackwardPass {
       defer { watch?.pauses() }
       let inputs = node.inputs
       var derivatives: [Tensor?] = []
-      if let arrived = node.arrived.take(), let rule = node.rule {
+      if var arrived = node.arrived.take(), let rule = node.rule {
         try node.checkVersions()
-        derivatives = try rule(arrived)
+        derivatives = try rule(&arrived)
       }
       watch?.derives(derivatives, at: node.place)
       if !keepingGraph { node.release() }
@@ -126,10 +136,11 @@ private struct BackwardPass {
         if let source = input.node {
           guard index < derivatives.count, let derivative = derivatives[index].take() else { continue }
           accumulate(derivative, into: &source.arrived)
-        } else if input.requiresGradient {
-          if index < derivatives.count { accumulate(&derivatives[index], intoLeaf: input) }
-          input.pendingUses -= 1
-          if input.pendingUses == 0 { try ready?(input) }
+        } else if let leaf = input.leaf {
+          if index < derivatives.count { accumulate(&derivatives[index], intoLeaf: leaf) }
+          if segment != nil { continue }
+          leaf.pendingUses -= 1
+          if leaf.pendingUses == 0 { try ready?(leaf) }
         }
       }
     }

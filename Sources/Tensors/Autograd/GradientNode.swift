@@ -2,14 +2,17 @@ import Synchronization
 
 /// One recorded operation: what went in, and the rule that turns the derivative of its result into those of its inputs.
 final class GradientNode {
-  /// Returns a derivative per input, nil for inputs that need none. Runs without recording.
-  typealias Rule = (_ gradient: Tensor) throws -> [Tensor?]
+  /// Returns a derivative per input, nil for inputs that need none. Runs without recording. The gradient is the rule's own: where
+  /// nobody else has its memory, the rule may write there.
+  typealias Rule = (_ gradient: inout Tensor) throws -> [Tensor?]
 
   private static let counter = Atomic<Int>(0)
+  /// The order of the operation that was recorded last.
+  static var youngest: Int { counter.load(ordering: .relaxed) }
 
   /// Grows with time: an operation is always younger than the operations before it.
   let order = GradientNode.counter.add(1, ordering: .relaxed).newValue
-  var inputs: [Tensor]
+  var inputs: [Origin]
   var rule: Rule?
   /// The derivatives that have arrived so far.
   var arrived: Tensor?
@@ -25,7 +28,7 @@ final class GradientNode {
   init(
     _ inputs: [Tensor], needing needed: (Tensor?, Tensor?, Tensor?), _ function: StaticString, _ rule: @escaping Rule
   ) {
-    self.inputs = inputs
+    self.inputs = inputs.map(Origin.init)
     self.needed = (needed.0?.storage, needed.1?.storage, needed.2?.storage)
     self.function = function
     self.rule = rule
@@ -58,17 +61,52 @@ final class GradientNode {
   /// Long chains are taken apart in a loop: one destructor inside the other would overflow the stack.
   deinit {
     rule = nil
-    var pending = inputs
+    var pending = inputs.compactMap(\.node)
     inputs = []
-    while var tensor = pending.popLast() {
-      guard isKnownUniquelyReferenced(&tensor), var node = tensor.node else { continue }
-      tensor.node = nil
+    while var node = pending.popLast() {
       guard isKnownUniquelyReferenced(&node) else { continue }
       node.rule = nil
-      pending.append(contentsOf: node.inputs)
+      pending.append(contentsOf: node.inputs.compactMap(\.node))
       node.inputs = []
     }
   }
+}
+
+/// Where an operand came from, for the derivative that goes back there: not the operand itself, whose elements few rules read.
+struct Origin {
+  /// The operation that computed it.
+  let node: GradientNode?
+  /// The operand, where it is a leaf whose gradient is wanted.
+  let leaf: Tensor?
+
+  init(_ tensor: Tensor) {
+    node = tensor.node
+    leaf = node == nil && tensor.requiresGradient ? tensor : nil
+  }
+
+  /// The same for the same operand; nil where it has no gradient.
+  var id: ObjectIdentifier? { node.map { ObjectIdentifier($0) } ?? leaf.map { ObjectIdentifier($0) } }
+}
+
+/// What a rule needs to know of an operand whose elements it does not read, so that their memory is free for others.
+struct Outline {
+  let shape: Shape
+  let dtype: DType
+  let tracksGradient: Bool
+
+  /// `gradient` summed over the axes along which the operand was repeated; nil where none is wanted.
+  func unbroadcast(_ gradient: Tensor) -> Tensor? {
+    guard tracksGradient else { return nil }
+    let converted = gradient.to(dtype)
+    if converted.shape == shape { return converted }
+    let lead = converted.rank - shape.rank
+    let repeated = converted.shape.indices.filter { $0 < lead || shape[$0 - lead] == 1 && converted.shape[$0] != 1 }
+    return converted.sum(Array(repeated), keepingAxes: true).reshaped(shape)
+  }
+}
+
+extension Tensor {
+  final var outline: Outline { Outline(shape: shape, dtype: dtype, tracksGradient: tracksGradient) }
 }
 
 /// Whether operations are being recorded, on this thread or task.
@@ -94,7 +132,10 @@ extension Tensor {
     with others: @autoclosure () -> [Tensor] = [], _ rule: @escaping GradientNode.Rule
   ) -> Tensor {
     if inputs.contains(where: \.tracksGradient) {
-      guard Recording.isOn else { return self }
+      guard Recording.isOn else {
+        Segment.current?.sees(inputs)
+        return self
+      }
       let node = GradientNode(inputs, needing: (first, second, third), function, rule)
       if let watch = LayerWatch.current {
         node.place = watch.records(self, of: inputs, function)

@@ -26,6 +26,9 @@ open class LayerWatch: @unchecked Sendable {
   ///   - function: the operation's, with the names of its parameters.
   open func records(_ result: Tensor, of inputs: [Tensor], _ function: StaticString) -> Int { place }
 
+  /// Whether this watch looks at each result, or writes down what each operation is: all of them are then recorded, those too
+  /// that `checkpointed` would not keep.
+  open var looksIntoOperations: Bool { tracesOperations }
   /// Whether this watch writes down what each operation is.
   open var tracesOperations: Bool { false }
   /// An operation came to a result. Of several calls for one result the last one counts.

@@ -32,6 +32,8 @@ public final class NumericsCheck: LayerWatch, @unchecked Sendable {
     super.init()
   }
 
+  public override var looksIntoOperations: Bool { true }
+
   /// A fault in a layer names the layer, one without a name that around it.
   public override func enters(_ layer: AnyObject) {
     let name = names[ObjectIdentifier(layer)].map { "\($0) (\(type(of: layer)))" }

@@ -7,10 +7,11 @@ extension Tensor {
   /// of 1 repeat themselves: `[batch, steps, width] + [steps, width]`.
   public static func + (left: Tensor, right: Tensor) -> Tensor {
     left.attempt(right, as: left.shape.stretched(with: right.shape)) {
-      try (left.halfSum(with: right) ?? left.combined(right, Sum.self)).recorded(
+      let (first, second) = (left.outline, right.outline)
+      return try (left.halfSum(with: right) ?? left.combined(right, Sum.self)).recorded(
         [left, right], as: TracedOperation("Add")
       ) {
-        [left.unbroadcast($0), right.unbroadcast($0)]
+        [first.unbroadcast($0), second.unbroadcast($0)]
       }
     }
   }
@@ -18,8 +19,9 @@ extension Tensor {
   /// `a - b`; derivatives 1 and -1.
   public static func - (left: Tensor, right: Tensor) -> Tensor {
     left.attempt(right, as: left.shape.stretched(with: right.shape)) {
-      try left.combined(right, Difference.self).recorded([left, right], as: TracedOperation("Sub")) {
-        [left.unbroadcast($0), right.tracksGradient ? right.unbroadcast(-$0) : nil]
+      let (first, second) = (left.outline, right.outline)
+      return try left.combined(right, Difference.self).recorded([left, right], as: TracedOperation("Sub")) {
+        [first.unbroadcast($0), second.tracksGradient ? second.unbroadcast(-$0) : nil]
       }
     }
   }
@@ -28,12 +30,13 @@ extension Tensor {
   public static func * (left: Tensor, right: Tensor) -> Tensor {
     left.attempt(right, as: left.shape.stretched(with: right.shape)) {
       let needed = (right.tracksGradient ? left : nil, left.tracksGradient ? right : nil)
+      let (first, second) = (left.outline, right.outline)
       return try left.combined(right, Product.self).recorded(
         [left, right], needing: needed.0, needed.1, as: TracedOperation("Mul")
-      ) {
+      ) { gradient in
         [
-          left.tracksGradient ? left.unbroadcast($0 * right) : nil,
-          right.tracksGradient ? right.unbroadcast($0 * left) : nil,
+          needed.1.flatMap { first.unbroadcast(gradient * $0) },
+          needed.0.flatMap { second.unbroadcast(gradient * $0) },
         ]
       }
     }
@@ -44,11 +47,13 @@ extension Tensor {
     left.attempt(right, as: left.shape.stretched(with: right.shape)) {
       let dtype = Swift.max(left.dtype(with: right), .float32)
       let (left, right) = (left.to(dtype), right.to(dtype))
+      let (first, second) = (left.outline, right.outline)
+      let dividend = right.tracksGradient ? left : nil
       return try left.paired(right, "divide", { $0 / $1 }, { $0 / $1 })
-        .recorded([left, right], needing: right.tracksGradient ? left : nil, right, as: TracedOperation("Div")) {
+        .recorded([left, right], needing: dividend, right, as: TracedOperation("Div")) { gradient in
           [
-            left.tracksGradient ? left.unbroadcast($0 / right) : nil,
-            right.tracksGradient ? right.unbroadcast(-1 * $0 * left / (right * right)) : nil,
+            first.tracksGradient ? first.unbroadcast(gradient / right) : nil,
+            dividend.flatMap { second.unbroadcast(-1 * gradient * $0 / (right * right)) },
           ]
         }
     }
@@ -89,14 +94,7 @@ extension Tensor {
   }
 
   /// `gradient` summed over the axes along which this operand was repeated.
-  final func unbroadcast(_ gradient: Tensor) -> Tensor? {
-    guard tracksGradient else { return nil }
-    let converted = gradient.to(dtype)
-    if converted.shape == shape { return converted }
-    let lead = converted.rank - rank
-    let repeated = converted.shape.indices.filter { $0 < lead || shape[$0 - lead] == 1 && converted.shape[$0] != 1 }
-    return converted.sum(Array(repeated), keepingAxes: true).reshaped(shape)
-  }
+  final func unbroadcast(_ gradient: Tensor) -> Tensor? { outline.unbroadcast(gradient) }
 
   /// `self += other`, same shape, type and dense layout. Not recorded.
   final func addInPlace(_ other: Tensor) {

@@ -38,9 +38,10 @@ extension Tensor {
         Choose(
           mask: flags.expanded(to: shape).packed(), first: to(dtype).expanded(to: shape).packed(),
           second: other.to(dtype).expanded(to: shape).packed()))
+      let (first, second) = (outline, other.outline)
       return result.recorded([self, other], as: TracedOperation("Where"), with: [condition]) { gradient in
         let mask = flags.to(gradient.dtype)
-        return [self.unbroadcast(gradient * mask), other.unbroadcast(gradient * (1 - mask))]
+        return [first.unbroadcast(gradient * mask), second.unbroadcast(gradient * (1 - mask))]
       }
     }
   }

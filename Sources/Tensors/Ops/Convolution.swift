@@ -33,6 +33,7 @@ extension Tensor {
     let outShape: Shape = [extents.batch, extents.outChannels, extents.outHeight, extents.outWidth]
     let layout = try input.imageMemory().layout
     let sources = [input, kernel] + (offsets.map { [$0] } ?? [])
+    let own = outline
     return try .owed(outShape, strides: outShape.channelsLastStrides, reading: sources) { thenReLU in
       let result = try Tensor(images: outShape, layout)
       let (from, to) = (try input.imageMemory(), try result.imageMemory())
@@ -46,14 +47,17 @@ extension Tensor {
         [self, weights] + (bias.map { [$0] } ?? []), needing: input, kernel, kept, function: "convolved",
         as: operation
       ) { gradient in
-        var gradient = gradient.images()
-        if let kept { gradient = try gradient.images(in: kept.imageMemory().layout).passing(kept) }
+        gradient = gradient.images()
+        if let kept {
+          gradient = try gradient.images(in: kept.imageMemory().layout)
+          gradient = try .passing(&gradient, kept)
+        }
         // As they lie now: an operator without blocks may have brought either to channels-last since.
         let (of, from) = (try gradient.imageMemory(), try input.imageMemory())
         let extents = extents.lying(from.layout, of.layout)
         var derivatives: [Tensor?] = [nil, nil, nil]
-        if self.tracksGradient {
-          let derivative = try Tensor(images: self.shape, from.layout)
+        if own.tracksGradient {
+          let derivative = try Tensor(images: own.shape, from.layout)
           try kernels.convolutionInputGradient(
             extents, outputGradient: of.pointer, weights: kernel.weights(),
             inputGradient: derivative.imageMemory().pointer)

@@ -3,22 +3,25 @@
 
 extension Tensor {
   /// The next whole number below. As all of these hands integers on and has no gradient; PyTorch's is 0 everywhere.
-  public final func floor() -> Tensor { rounded(.down) }
+  public final func floor() -> Tensor { rounded(.down, "Floor") }
   /// The next whole number above.
-  public final func ceil() -> Tensor { rounded(.up) }
+  public final func ceil() -> Tensor { rounded(.up, "Ceil") }
   /// The nearest whole number, of two as near the even one.
-  public final func round() -> Tensor { rounded(.toNearestOrEven) }
+  public final func round() -> Tensor { rounded(.toNearestOrEven, "Round") }
   /// Without what is behind the point.
-  public final func trunc() -> Tensor { rounded(.towardZero) }
+  public final func trunc() -> Tensor { rounded(.towardZero, "Trunc") }
 
-  private final func rounded(_ rule: FloatingPointRoundingRule) -> Tensor {
-    attempt { dtype.isFloat ? try detached().mapped({ $0.rounded(rule) }, { $0.rounded(rule) }) : self }
+  private final func rounded(_ rule: FloatingPointRoundingRule, _ name: String) -> Tensor {
+    attempt {
+      guard dtype.isFloat else { return self }
+      return try detached().mapped({ $0.rounded(rule) }, { $0.rounded(rule) }).traced([self], as: TracedOperation(name))
+    }
   }
 
   /// `⌊a / b⌋`: PyTorch's `floor_divide`, Python's `//`. No gradient. An integer divided by 0 is a fault.
   public final func floorDivided(by divisor: Tensor) -> Tensor {
     attempt(divisor, as: shape.stretched(with: divisor.shape), dtype(with: divisor)) {
-      try divided(by: divisor, Quotient.self)
+      try divided(by: divisor, Quotient.self).traced([self, divisor], as: TracedOperation("FloorDivide"))
     }
   }
 
@@ -28,7 +31,9 @@ extension Tensor {
   /// `a - b ⌊a / b⌋`: PyTorch's `remainder`; of integers `b` must not be 0. Derivatives 1 and `-⌊a / b⌋`.
   public static func % (left: Tensor, right: Tensor) -> Tensor {
     left.attempt(right, as: left.shape.stretched(with: right.shape), left.dtype(with: right)) {
-      try left.divided(by: right, Remainder.self).recorded([left, right], needing: left, right) {
+      try left.divided(by: right, Remainder.self).recorded(
+        [left, right], needing: left, right, as: TracedOperation("Remainder")
+      ) {
         [
           left.unbroadcast($0),
           right.tracksGradient ? right.unbroadcast(-$0 * left.floorDivided(by: right)) : nil,

@@ -107,7 +107,7 @@ extension Tensor {
   /// The error function, `2/√π ∫ exp(-t²) dt` from 0 to x; derivative `2/√π exp(-x²)`.
   public final func erf() -> Tensor {
     attempt(as: nil, floatType) {
-      try mapped(.erf).recorded([self], needing: self) {
+      try mapped(.erf).recorded([self], needing: self, as: TracedOperation("Erf")) {
         [$0 * (-self.detached().pow(2)).exp() * (2 / Double.pi.squareRoot())]
       }
     }
@@ -146,13 +146,24 @@ extension Tensor {
       if let whole = try mappedWhole(.positive) { return whole }
       let y = try halfCut() ?? mapped({ $0 < 0 ? 0 : $0 }, { $0 < 0 ? 0 : $0 })
       let kept = y.detached()
-      return y.recorded([self], needing: kept, as: TracedOperation("Relu")) { [try $0.passing(kept)] }
+      return y.recorded([self], needing: kept, as: TracedOperation("Relu")) { [try .passing(&$0, kept)] }
     }
   }
 
-  /// This gradient where a ReLU's output was above zero, else 0. Not recorded.
-  final func passing(_ output: Tensor) throws -> Tensor {
-    try halfPassing(output) ?? paired(output, "relu", { $1 > 0 ? $0 : 0 }, { $1 > 0 ? $0 : 0 })
+  /// A gradient where a ReLU's output was above zero, else 0: in the gradient's memory if nobody else has that. Not recorded.
+  static func passing(_ gradient: inout Tensor, _ output: Tensor) throws -> Tensor {
+    if let halves = try gradient.halfPassing(output) { return halves }
+    let isOwn = isKnownUniquelyReferenced(&gradient) && isKnownUniquelyReferenced(&gradient.storage)
+    let isAligned = gradient.strides == output.strides && gradient.shape == output.shape && output.isDense
+    guard isOwn, isAligned, gradient.storage.isWritable, gradient.dtype == .float32, output.dtype == .float32 else {
+      return try gradient.paired(output, "relu", { $1 > 0 ? $0 : 0 }, { $1 > 0 ? $0 : 0 })
+    }
+    let areBlocked = gradient.isBlocked && output.isBlocked
+    let count = areBlocked ? gradient.blockedCount : gradient.elementCount
+    let target: UnsafeMutablePointer<Float> = try areBlocked ? gradient.imageMemory().pointer : gradient.pointer()
+    let kept: UnsafeMutablePointer<Float> = try areBlocked ? output.imageMemory().pointer : output.pointer()
+    for i in 0..<count { target[i] = kept[i] > 0 ? target[i] : 0 }
+    return gradient
   }
 
   /// x cut to `low…high`, either of which may be infinite; derivative 1 inside, 0 outside. Integers stay integers unless a

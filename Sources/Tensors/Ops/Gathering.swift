@@ -80,17 +80,21 @@ extension Tensor {
     } else {
       try dtype.perform(PutElements(target: result, offsets: offsets, values: values))
     }
-    return result.recorded([self, source], needing: indices, function: adding ? "scatterAdded" : "scattered") {
-      gradient in
+    let (target, origin) = (outline, source.outline)
+    return result.recorded(
+      [self, source], needing: indices, function: adding ? "scatterAdded" : "scattered",
+      as: TracedOperation("ScatterElements", ["axis": .int(axis), "reduction": .text(adding ? "add" : "none")]),
+      with: [indices]
+    ) { gradient in
       var own = gradient
-      if self.tracksGradient && !adding {
+      if target.tracksGradient && !adding {
         own = gradient.copy()
         let zeros = Tensor.zeros(indices.shape, gradient.dtype)
         try gradient.dtype.perform(PutElements(target: own, offsets: offsets, values: zeros))
       }
       return [
-        self.tracksGradient ? own : nil,
-        source.tracksGradient ? source.unbroadcast(gradient.gathered(indices, axis: axis)) : nil,
+        target.tracksGradient ? own : nil,
+        origin.tracksGradient ? origin.unbroadcast(gradient.gathered(indices, axis: axis)) : nil,
       ]
     }
   }

@@ -40,8 +40,9 @@ extension Tensor {
       parts.append(start..<start + tensor.shape[axis])
       try result.part(parts[parts.count - 1], axis).write(tensor)
     }
+    let outlines = tensors.map(\.outline)
     return result.recorded(tensors, as: TracedOperation("Concat", ["axis": .int(axis)])) { gradient in
-      zip(tensors, parts).map { tensor, part in
+      zip(outlines, parts).map { tensor, part in
         tensor.tracksGradient ? gradient.part(part, axis).to(tensor.dtype) : nil
       }
     }

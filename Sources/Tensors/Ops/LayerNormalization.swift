@@ -74,7 +74,7 @@ extension Tensor {
       input.pointer(), weight: scale.map { UnsafePointer(try $0.pointer(Float.self)) },
       bias: shift.map { UnsafePointer(try $0.pointer(Float.self)) }, into: output.pointer(),
       statistics: statistics.pointer())
-    let parameters = [weight, bias].compactMap { $0 }
+    let (parameters, own) = ([weight, bias].compactMap { $0 }, source.outline)
     return output.recorded(
       [source] + parameters, needing: input, scale, function: isCentred ? "layerNorm" : "rmsNorm",
       as: TracedOperation(
@@ -82,12 +82,12 @@ extension Tensor {
     ) { gradient in
       let gradient = gradient.packed()
       var derivatives: [Tensor?] = [nil]
-      if source.tracksGradient {
-        let own = try Tensor(uninitialized: input.shape, .float32)
+      if own.tracksGradient {
+        let derivative = try Tensor(uninitialized: input.shape, .float32)
         try rows.gradient(
           input.pointer(), gradient.pointer(), weight: scale.map { UnsafePointer(try $0.pointer(Float.self)) },
-          statistics: statistics.pointer(), into: own.pointer())
-        derivatives[0] = own
+          statistics: statistics.pointer(), into: derivative.pointer())
+        derivatives[0] = derivative
       }
       if let weight {
         let (ofWeight, ofBias) = (

@@ -22,20 +22,20 @@ extension Tensor {
   public final func all(_ axis: Int, keepingAxes: Bool = false) -> Tensor { all([axis], keepingAxes: keepingAxes) }
 
   /// Which elements are not numbers; of integers none.
-  public final func isnan() -> Tensor { detached() .!= detached() }
+  public final func isnan() -> Tensor { self .!= self }
 
   /// Which elements are infinite, of either sign; of integers none.
   public final func isinf() -> Tensor {
-    attempt(as: nil, .bool) { dtype.isFloat ? detached().abs() .== Double.infinity : .zeros(shape, .bool) }
+    attempt(as: nil, .bool) { dtype.isFloat ? abs() .== Double.infinity : .zeros(shape, .bool) }
   }
 
   /// Which elements are neither NaN nor infinite; of integers all.
   public final func isfinite() -> Tensor {
-    attempt(as: nil, .bool) { dtype.isFloat ? detached().abs() < Double.infinity : .ones(shape, .bool) }
+    attempt(as: nil, .bool) { dtype.isFloat ? abs() < Double.infinity : .ones(shape, .bool) }
   }
 
   /// What is not 0.
-  private final func truth() -> Tensor { dtype == .bool ? self : detached() .!= 0 }
+  private final func truth() -> Tensor { dtype == .bool ? self : self .!= 0 }
 }
 
 extension Tensor {
@@ -58,7 +58,9 @@ extension Tensor {
       let dtype = self.dtype(with: other)
       let pair = try BroadcastPair(to(dtype), other.to(dtype), Rule.name)
       switch dtype {
-      case .bool: return try pair.combine { (a: Bool, b: Bool) in Rule.apply(a, b) }
+      case .bool:
+        return try pair.combine { (a: Bool, b: Bool) in Rule.apply(a, b) }
+          .traced([self, other], as: TracedOperation(Rule.onnxName))
       case .uint8: return try pair.combine { (a: UInt8, b: UInt8) in Rule.apply(a, b) }
       case .int32: return try pair.combine { (a: Int32, b: Int32) in Rule.apply(a, b) }
       case .int64: return try pair.combine { (a: Int64, b: Int64) in Rule.apply(a, b) }
@@ -70,21 +72,26 @@ extension Tensor {
 
 private protocol BitRule {
   static var name: String { get }
+  /// As ONNX has it, of bool.
+  static var onnxName: String { get }
   static func apply(_ left: Bool, _ right: Bool) -> Bool
   static func apply<T: FixedWidthInteger>(_ left: T, _ right: T) -> T
 }
 private enum And: BitRule {
   static var name: String { "and" }
+  static var onnxName: String { "And" }
   static func apply(_ left: Bool, _ right: Bool) -> Bool { left && right }
   static func apply<T: FixedWidthInteger>(_ left: T, _ right: T) -> T { left & right }
 }
 private enum Or: BitRule {
   static var name: String { "or" }
+  static var onnxName: String { "Or" }
   static func apply(_ left: Bool, _ right: Bool) -> Bool { left || right }
   static func apply<T: FixedWidthInteger>(_ left: T, _ right: T) -> T { left | right }
 }
 private enum Xor: BitRule {
   static var name: String { "xor" }
+  static var onnxName: String { "Xor" }
   static func apply(_ left: Bool, _ right: Bool) -> Bool { left != right }
   static func apply<T: FixedWidthInteger>(_ left: T, _ right: T) -> T { left ^ right }
 }

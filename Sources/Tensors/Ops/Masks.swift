@@ -57,7 +57,10 @@ extension Tensor {
         throw TensorError("maskedFill", "a mask is bool, not \(mask.dtype) \(mask.shape)")
       }
       let filled = Tensor.full([], value, dtype).chosen(where: mask, else: detached())
-      return filled.recorded([self], needing: mask) { [self.unbroadcast($0.maskedFill(mask, 0))] }
+      let outline = outline
+      return filled.recorded(
+        [self], needing: mask, as: TracedOperation("Masked", ["value": .float(value)]), with: [mask]
+      ) { [outline.unbroadcast($0.maskedFill(mask, 0))] }
     }
   }
 

@@ -21,12 +21,13 @@ extension Tensor {
     let kernels = KernelOptions.current.kernels
     let result = try left.product(right, kernels)
     let needed = (right.tracksGradient ? left : nil, left.tracksGradient ? right : nil)
+    let (first, second) = (left.outline, right.outline)
     return result.recorded(
       [left, right], needing: needed.0, needed.1, function: "matmul", as: TracedOperation("MatMul")
     ) { gradient in
       [
-        left.tracksGradient ? left.unbroadcast(try gradient.product(right.transposed(), kernels)) : nil,
-        right.tracksGradient ? right.unbroadcast(try left.transposed().product(gradient, kernels)) : nil,
+        try needed.1.flatMap { first.unbroadcast(try gradient.product($0.transposed(), kernels)) },
+        try needed.0.flatMap { second.unbroadcast(try $0.transposed().product(gradient, kernels)) },
       ]
     }
   }
@@ -81,14 +82,15 @@ extension Tensor {
     }
     try result.addProduct(self, weight.turned, keeping: bias != nil, kernels)
     let needed = (weight.tracksGradient ? self : nil, self.tracksGradient ? weight : nil)
+    let (outline, hasBias) = (weight.outline, bias?.tracksGradient ?? false)
     return result.recorded(
       [self, weight] + (bias.map { [$0] } ?? []), needing: needed.0, needed.1, function: "linear",
       as: TracedOperation("Gemm", ["transB": 1])
     ) { gradient in
       [
-        self.tracksGradient ? try gradient.multiplied(weight, kernels) : nil,
-        weight.tracksGradient ? try .products([(gradient.turned, self)], weight.shape, kernels) : nil,
-        bias?.tracksGradient ?? false ? gradient.sum(0) : nil,
+        try needed.1.map { try gradient.multiplied($0, kernels) },
+        try needed.0.map { try Tensor.products([(gradient.turned, $0)], outline.shape, kernels) },
+        hasBias ? gradient.sum(0) : nil,
       ]
     }
   }

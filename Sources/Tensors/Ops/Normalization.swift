@@ -35,11 +35,15 @@ extension Tensor {
   ) throws -> (output: Tensor, statistics: BatchStatistics) {
     let (rows, input) = try rowsOfChannels(weight, bias)
     let (others, kernels) = (ForwardScope.statistics, KernelOptions.current.kernels)
-    let statistics = try BatchStatistics(input.moments(rows, kernels), count: rows.rows, others)
+    // A second pass has no need to look at the numbers, or at other ranks, again.
+    let statistics = try Segment.remembered {
+      try BatchStatistics(input.moments(rows, kernels), count: rows.rows, others)
+    }
     guard statistics.count > 1 || ForwardScope.isPartOfLargerBatch || elementCount == 0 else {
       throw TensorError("batch norm", "a batch of shape \(shape) has one value per channel: no statistics in training")
     }
     let affine = try Affine(statistics.mean, statistics.variance, weight, bias, epsilon)
+    let outline = outline
     let output = try input.owing(rows, affine, kernels) { result, thenReLU in
       let ofChannels = affine.ofChannels(thenReLU: thenReLU)
       return result.recorded([self, weight, bias], needing: input, function: "batchNormalized") { gradient in
@@ -52,7 +56,7 @@ extension Tensor {
         ]
         // All parts' sums, even where no input derivative is wanted here: the others wait for ours.
         let (sum, product) = try Self.total(own, others)
-        if self.tracksGradient {
+        if outline.tracksGradient {
           let n = Double(Swift.max(statistics.count, 1))
           let b = rows.perChannel { -affine.factor[$0] * affine.inverse[$0] * affine.inverse[$0] * product[$0] / n }
           let c = rows.perChannel { -affine.factor[$0] * sum[$0] / n - b[$0] * statistics.mean[$0] }

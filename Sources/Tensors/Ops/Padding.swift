@@ -38,7 +38,9 @@ extension Tensor {
     // A negative amount cuts this tensor, a positive one leaves room in the result.
     let target = result.detached().inside(amounts.map { Swift.max($0, 0) })
     try target.write(detached().inside(amounts.map { Swift.max(-$0, 0) }))
-    return result.recorded([self], function: "padded") { [$0.padded(amounts.map { -$0 })] }
+    return result.recorded(
+      [self], function: "padded", as: TracedOperation("Pad", ["amounts": .ints(amounts), "value": .float(value)])
+    ) { [$0.padded(amounts.map { -$0 })] }
   }
 
   /// The view without so many elements before and behind.

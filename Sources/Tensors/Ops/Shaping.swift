@@ -67,8 +67,9 @@ extension Tensor {
       let stretched = shape.indices.map { axis in
         axis < lead || self.shape[axis - lead] == 1 && shape[axis] != 1 ? 0 : strides[axis - lead]
       }
+      let outline = outline
       return view(shape, strides: stretched, offset: offset).recorded([self], as: TracedOperation("Expand")) {
-        [self.unbroadcast($0)]
+        [outline.unbroadcast($0)]
       }
     }
   }

@@ -10,12 +10,16 @@ extension Tensor {
 
   /// Where the elements along `axis` would come from if they were sorted; int64.
   public final func argsort(_ axis: Int = -1, descending: Bool = false) -> Tensor {
-    attempt(as: nil, .int64) { try order(axis, descending, count: nil) }
+    attempt(as: nil, .int64) {
+      try order(axis, descending, count: nil).traced([self], as: .order(axis, largest: descending, count: nil))
+    }
   }
 
   /// The `count` largest elements along `axis` from the largest on, or the smallest from the smallest on, and where they were.
   public final func topk(_ count: Int, axis: Int = -1, largest: Bool = true) -> (values: Tensor, indices: Tensor) {
-    let indices = attempt(as: shape.replacing(axis, by: count), .int64) { try order(axis, largest, count: count) }
+    let indices = attempt(as: shape.replacing(axis, by: count), .int64) {
+      try order(axis, largest, count: count).traced([self], as: .order(axis, largest: largest, count: count))
+    }
     return (taken(indices, axis), indices)
   }
 
@@ -35,6 +39,14 @@ extension Tensor {
     let order = try dtype.perform(OrderRows(rows: rows, descending: descending)).transposed(axis, -1)
     guard let count, count < length else { return order.packed() }
     return order.part(0..<count, axis).packed()
+  }
+}
+
+extension TracedOperation {
+  /// Where the first elements in order are; all of them without a count.
+  fileprivate static func order(_ axis: Int, largest: Bool, count: Int?) -> TracedOperation {
+    let settings: [String: Setting] = ["axis": .int(axis), "largest": .int(largest ? 1 : 0)]
+    return TracedOperation("Order", settings.merging(count.map { ["count": .int($0)] } ?? [:]) { $1 })
   }
 }
 

@@ -6,7 +6,9 @@ extension Tensor {
   public final func variance(_ axes: [Int]? = nil, correction: Double = 1, keepingAxes: Bool = false) -> Tensor {
     attempt(as: shape.reduced(axes, keepingAxes: keepingAxes), floatType) {
       let spread = try Spread(self, axes, correction, keepingAxes, "variance")
-      return spread.variance().recorded([self], needing: self) { [spread.derivative($0 * 2)] }
+      return spread.variance().recorded([self], needing: self, as: spread.operation("Variance")) {
+        [spread.derivative($0 * 2)]
+      }
     }
   }
 
@@ -23,7 +25,7 @@ extension Tensor {
       let spread = try Spread(self, axes, correction, keepingAxes, "standardDeviation")
       let deviation = spread.variance().sqrt()
       let kept = deviation.detached()
-      return deviation.recorded([self], needing: self, kept) { gradient in
+      return deviation.recorded([self], needing: self, kept, as: spread.operation("Deviation")) { gradient in
         let slope = gradient / kept.chosen(where: kept .!= 0, else: kept.scalar(1))
         return [spread.derivative(slope.maskedFill(kept .== 0, 0))]
       }
@@ -62,12 +64,13 @@ private struct Spread {
   private let axes: [Int]?
   /// What the squares are divided by: not below 0, so that too few elements give NaN.
   private let divisor: Double
+  private let keepsAxes: Bool
 
   init(
     _ source: Tensor, _ axes: [Int]?, _ correction: Double, _ keepingAxes: Bool, _ operation: String
   ) throws {
     self.source = source.detached().to(source.floatType)
-    self.axes = axes
+    (self.axes, keepsAxes) = (axes, keepingAxes)
     plan = try Reduction(source.shape, axes, keepingAxes, operation)
     divisor = Swift.max(Double(plan.count) - correction, 0)
   }
@@ -76,6 +79,12 @@ private struct Spread {
   private func deviations() -> Tensor { source - source.mean(axes, keepingAxes: true) }
 
   func variance() -> Tensor { (deviations().pow(2).sum(axes, keepingAxes: true) / divisor).reshaped(plan.resultShape) }
+
+  /// For whoever writes the forward pass down.
+  func operation(_ name: String) -> TracedOperation {
+    let whole = TracedOperation.reduction(name, axes, keepsAxes)
+    return TracedOperation(name, whole.settings.merging(["divisor": .float(divisor)]) { $1 })
+  }
 
   func derivative(_ gradient: Tensor) -> Tensor { deviations() * (gradient.reshaped(plan.keptShape) / divisor) }
 }

@@ -14,7 +14,7 @@ extension Tensor {
   ///   - bias: what is added to each output channel.
   ///   - stride: how far apart the elements of the input are put.
   ///   - padding: what is cut off around the output.
-  ///   - outputPadding: what the output has more below and right; less than the stride.
+  ///   - outputPadding: what the output has more below and right; less than the stride or the dilation.
   ///   - groups: parts that the channels are cut into.
   ///   - dilation: how far apart the kernel's elements are put.
   public final func transposeConvolved(
@@ -23,12 +23,24 @@ extension Tensor {
   ) -> Tensor {
     attempt(weights, bias) {
       let extents = try transposedShape(weights, bias, stride, padding, outputPadding, groups, dilation)
-      return try transposedConvolution(weights, bias, extents)
+      guard zip(outputPadding, stride).allSatisfy(<) else {
+        // No convolution has an output that reaches further: the whole one, of which the same rows and columns are taken.
+        let whole = transposeConvolved(weights, stride: stride, groups: groups, dilation: dilation)
+        guard whole.fault == nil else { return whole }
+        let behind = [extents.inHeight - whole.shape[2], extents.inWidth - whole.shape[3]]
+        let cut = whole.padded([-padding[1], behind[1] + padding[1], -padding[0], behind[0] + padding[0]])
+        return bias.map { cut + $0.reshaped([1, -1, 1, 1]) } ?? cut
+      }
+      let options: [String: TracedOperation.Setting] = [
+        "strides": .ints(stride), "pads": .ints(padding + padding), "output_padding": .ints(outputPadding),
+        "dilations": .ints(dilation), "group": .int(groups),
+      ]
+      return try transposedConvolution(weights, bias, extents, options)
     }
   }
 
   private final func transposedConvolution(
-    _ weights: Tensor, _ bias: Tensor?, _ extents: ConvolutionShape
+    _ weights: Tensor, _ bias: Tensor?, _ extents: ConvolutionShape, _ options: [String: TracedOperation.Setting]
   ) throws -> Tensor {
     let kernels = KernelOptions.current.kernels
     let (input, kernel) = (detached().channelsLast(), weights.detached().packed())
@@ -39,13 +51,15 @@ extension Tensor {
         extents, outputGradient: input.pointer(), weights: kernel.weights(), inputGradient: result.pointer())
     }
     if let bias { try result.addToChannels(bias.detached().packed()) }
+    let own = outline
     return result.recorded(
-      [self, weights] + (bias.map { [$0] } ?? []), needing: input, kernel, function: "transposeConvolved"
+      [self, weights] + (bias.map { [$0] } ?? []), needing: input, kernel, function: "transposeConvolved",
+      as: TracedOperation("ConvTranspose", options)
     ) { gradient in
       let gradient = gradient.channelsLast()
       var derivatives: [Tensor?] = [nil, nil, nil]
-      if self.tracksGradient {
-        let derivative = try Tensor(images: self.shape, .channelsLast)
+      if own.tracksGradient {
+        let derivative = try Tensor(images: own.shape, .channelsLast)
         try kernels.convolve(
           extents, input: gradient.pointer(), weights: kernel.weights(), bias: nil, output: derivative.pointer(),
           thenReLU: false)
@@ -90,7 +104,7 @@ extension Tensor {
     }
     let options = [stride, padding, outputPadding, dilation]
     guard options.allSatisfy({ $0.count == 2 && $0.min() ?? -1 >= 0 }), stride.min() ?? 0 > 0, dilation.min() ?? 0 > 0,
-      (0..<2).allSatisfy({ outputPadding[$0] < stride[$0] })
+      (0..<2).allSatisfy({ outputPadding[$0] < Swift.max(stride[$0], dilation[$0]) })
     else {
       throw TensorError(
         name, "stride \(stride), padding \(padding), output padding \(outputPadding), dilation \(dilation)")

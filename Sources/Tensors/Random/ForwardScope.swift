@@ -12,6 +12,12 @@ public protocol StatisticsExchange: Sendable {
 public final class ForwardScope: Sendable {
   @TaskLocal fileprivate static var current: ForwardScope?
 
+  /// Runs `body` in the scope of now, whenever it is called.
+  static func keeping<Result>(_ body: @escaping () -> Result) -> () -> Result {
+    let scope = current
+    return { $current.withValue(scope, operation: body) }
+  }
+
   let seed: UInt64
   let time: Int
   /// The data set's index of each row of the batch.
@@ -41,12 +47,21 @@ public final class ForwardScope: Sendable {
 
   /// Whether a training drives this pass, which then updates running statistics when all slices and ranks are in.
   public static var isActive: Bool { current != nil }
+  /// Whether a segment that is not kept is being computed (`checkpointed`): another one inside of it would take time and save little.
+  public static var isCheckpointed: Bool { Segment.current != nil }
+  /// Whether this pass computes again, for backward, what was computed before and not kept (`checkpointed`): a layer that takes
+  /// note of its passes, as batch normalisation does for its running statistics, has noted this one.
+  public static var isRepeated: Bool { Segment.current?.isRepeated ?? false }
   static var statistics: (any StatisticsExchange)? { current?.statistics }
   /// Whether the rows are a slice of a batch with others.
   static var isPartOfLargerBatch: Bool { current.map { $0.globalCount > $0.samples.count } ?? false }
 
   /// A key per row for the next random layer of the pass. Outside of a scope each call has numbers of its own.
   static func keys(_ purpose: RandomKey.Purpose, rows: Int) throws -> [RandomKey] {
+    try Segment.remembered { try freshKeys(purpose, rows) }
+  }
+
+  private static func freshKeys(_ purpose: RandomKey.Purpose, _ rows: Int) throws -> [RandomKey] {
     guard let scope = current else {
       let (seed, call) = RandomStream.ofThread.next()
       return (0..<rows).map { RandomKey(seed: seed, purpose, layer: call & 0xFF_FFFF, time: -1, sample: $0) }
@@ -68,6 +83,10 @@ extension RandomKey {
   /// The key that is taken where none is given: the next of the thread's generator (`Tensor.manualSeed`). In a forward pass of a
   /// training it is a function of seed, step and layer alone, so that all slices of a batch and all ranks get the same numbers.
   public static func next(_ purpose: Purpose = .general) -> RandomKey {
+    (try? Segment.remembered { fresh(purpose) }) ?? fresh(purpose)
+  }
+
+  private static func fresh(_ purpose: Purpose) -> RandomKey {
     if let scope = ForwardScope.current { return scope.key(purpose) }
     let (seed, call) = RandomStream.ofThread.next()
     return RandomKey(seed: seed, purpose, layer: 0xFF_FFFF, time: call, sample: ofNoSample)
@@ -75,32 +94,4 @@ extension RandomKey {
 
   /// In place of a sample's number.
   fileprivate static let ofNoSample = -2
-}
-
-extension Tensor {
-  /// Each element 0 with the given probability, else divided by `1 - probability`, so that the expectation stays; the
-  /// derivative goes through the same mask. Masks are drawn by sample, the first axis. Source: Srivastava et al. 2014.
-  public final func droppedOut(_ probability: Double) -> Tensor {
-    attempt {
-      guard (0...1).contains(probability) else {
-        throw TensorError("dropout", "probability \(probability) is not in 0…1")
-      }
-      return probability == 0 ? self : self * (try keptMask(probability))
-    }
-  }
-
-  /// 0 or `1 / (1 - probability)` for each element.
-  private final func keptMask(_ probability: Double) throws -> Tensor {
-    let rows = rank == 0 ? 1 : shape[0]
-    let width = rows == 0 ? 0 : elementCount / rows
-    let mask = try Tensor(uninitialized: shape, .float32)
-    let target = try mask.pointer(Float.self)
-    let scale = probability == 1 ? 0 : Float(1 / (1 - probability))
-    for (row, key) in try ForwardScope.keys(.dropout, rows: rows).enumerated() {
-      let start = target + row * width
-      key.fillUniform(start, count: width)
-      for i in 0..<width { start[i] = start[i] < Float(probability) ? 0 : scale }
-    }
-    return mask
-  }
 }

@@ -1,4 +1,3 @@
-import Glibc
 import Synchronization
 
 /// The default generator: which numbers are drawn where no key is given. It counts calls and nothing else; the numbers are
@@ -6,7 +5,7 @@ import Synchronization
 ///
 /// Each thread has its own, which begins with the seed that was set last. So ranks, processes of one program or threads that play
 /// them, draw the same numbers as long as they draw alike.
-final class RandomStream {
+final class RandomStream: PerThreadValue {
   private static let lastSeed = Mutex<UInt64>(0)
 
   private var seed = RandomStream.lastSeed.withLock { $0 }
@@ -32,25 +31,8 @@ final class RandomStream {
     ofThread.restart(seed)
   }
 
-  private struct Key: @unchecked Sendable {
-    static let shared = Key()
-    let value: pthread_key_t
-
-    init() {
-      var key = pthread_key_t()
-      pthread_key_create(&key) { if let box = $0 { Unmanaged<RandomStream>.fromOpaque(box).release() } }
-      value = key
-    }
-  }
-
-  static var ofThread: RandomStream {
-    if let known = pthread_getspecific(Key.shared.value) {
-      return Unmanaged<RandomStream>.fromOpaque(known).takeUnretainedValue()
-    }
-    let fresh = RandomStream()
-    pthread_setspecific(Key.shared.value, Unmanaged.passRetained(fresh).toOpaque())
-    return fresh
-  }
+  private static let ofEachThread = PerThread<RandomStream>()
+  static var ofThread: RandomStream { ofEachThread.value }
 }
 
 extension RandomKey {

@@ -10,13 +10,15 @@ struct ArrayData: TaskData {
   private let shape: [Int]
 
   /// - Throws: `InputError` where the model takes no samples of that shape.
-  init(_ file: ArrayFile, for model: ModelEntry, _ objective: any Objective, _ sizes: ModelSizes) throws {
+  init(
+    _ file: ArrayFile, for model: ModelEntry, _ objective: any Objective, _ sizes: ModelSizes, taking wanted: [Int]
+  ) throws {
     (self.file, self.objective) = (file, objective)
     var sizes = sizes
-    shape = try Self.shape(of: file, for: model)
+    shape = try Self.shape(of: file, for: model, wanted)
     if model.flattens {
       sizes.inputs = shape
-    } else if model.inputShape.count == 3 {
+    } else if wanted.count == 3 {
       sizes.channels = shape[0]
     } else {
       sizes.features = shape[0]
@@ -25,8 +27,8 @@ struct ArrayData: TaskData {
   }
 
   /// Images may have any number of channels, or no axis for the one of them; rows of a table any number of columns.
-  private static func shape(of file: ArrayFile, for model: ModelEntry) throws -> [Int] {
-    let (found, wanted) = (file.inputShape, model.inputShape)
+  private static func shape(of file: ArrayFile, for model: ModelEntry, _ wanted: [Int]) throws -> [Int] {
+    let found = file.inputShape
     if model.flattens { return found.isEmpty ? [1] : found }
     if found == wanted { return found }
     if wanted.count == 1 { return [found.reduce(1, *)] }

@@ -19,7 +19,7 @@ public struct ClassificationTask: LearningTask {
   }
 
   public func open(_ path: String, for model: ModelEntry, _ configuration: Configuration) throws -> any TaskData {
-    guard let arrays = try ArrayFile.open(path) else { return try ClassificationData(path, for: model) }
+    guard let arrays = try ArrayFile.open(path) else { return try ClassificationData(path, for: model, configuration) }
     var sizes = ModelSizes()
     switch arrays.outputs {
     case .classes(let count): sizes.classes = count
@@ -27,7 +27,7 @@ public struct ClassificationTask: LearningTask {
     case .numbers:
       throw InputError(path, "has floats for targets, numbers to predict, but \(model.name) tells classes apart")
     }
-    return try ArrayData(arrays, for: model, Classification(), sizes)
+    return try ArrayData(arrays, for: model, Classification(), sizes, taking: model.inputShape(configuration.sizes))
   }
 
   public func outputShape(_ samples: Int, _ sizes: ModelSizes) -> [Int]? { [samples, sizes.classes] }
@@ -36,17 +36,17 @@ public struct ClassificationTask: LearningTask {
   public func synthetic(
     for model: ModelEntry, _ configuration: Configuration
   ) throws -> (dataset: any Dataset, objective: any Objective) {
-    guard model.inputShape.count == 3 else {
-      throw ConfigurationError("\(model.name) takes \(Shape(model.inputShape)), but an image has 3 extents")
+    let shape = model.inputShape(configuration.sizes)
+    guard shape.count == 3 else {
+      throw ConfigurationError("\(model.name) takes \(Shape(shape)), but an image has 3 extents")
     }
-    let size = model.inputShape.reduce(1, *)
+    let size = shape.reduce(1, *)
     let count = max(configuration.batchSize, min(16 * configuration.batchSize, (64 << 20) / size))
     let key = RandomKey(seed: 0, .synthesis)
     let pixels = (0..<count * size).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 16) }
     let labels = (0..<count).map { Int32(key.bounded(model.sizes.classes, draw: $0)) }
     let images = ImageSplit(
-      images: pixels, labels: labels, channels: model.inputShape[0], height: model.inputShape[1],
-      width: model.inputShape[2])
+      images: pixels, labels: labels, channels: shape[0], height: shape[1], width: shape[2])
     return (ImageDataset(images), Classification())
   }
 
@@ -97,12 +97,11 @@ private struct ClassificationData: TaskData {
   /// The shape of an image, where the model takes any and this is not its usual one.
   private let inputs: [Int]?
 
-  init(_ path: String, for model: ModelEntry) throws {
+  init(_ path: String, for model: ModelEntry, _ configuration: Configuration) throws {
     file = try ClassificationFile.open(path)
-    guard model.inputShape.count == 3 else {
-      throw InputError(path, "has images, but \(model.name) takes \(Shape(model.inputShape))")
-    }
-    let (found, wanted) = (ImageSize(file.height, file.width), ImageSize(model.inputShape[1], model.inputShape[2]))
+    let shape = model.inputShape(configuration.sizes)
+    guard shape.count == 3 else { throw InputError(path, "has images, but \(model.name) takes \(Shape(shape))") }
+    let (found, wanted) = (ImageSize(file.height, file.width), ImageSize(shape[1], shape[2]))
     if model.flattens {
       inputs = found == wanted ? nil : [file.channels, found.height, found.width]
       size = nil

@@ -51,12 +51,16 @@ public struct ModelEntry: Sendable {
   /// Of one sample, for a network of such sizes.
   public func shape(of sizes: ModelSizes) -> [Int] {
     if let inputs = sizes.inputs { return inputs }
-    if inputShape.count == 3 { return [sizes.channels] + inputShape.dropFirst() }
+    if inputShape.count == 3 { return [sizes.channels] + inputShape(sizes).dropFirst() }
     return inputShape.count == 1 && sizes.features > 1 ? [sizes.features] : inputShape
   }
 
-  /// Of one sample for a network of such sizes: a text is as long as its context.
-  public func inputShape(_ sizes: ModelSizes) -> [Int] { sizes.context.map { [$0] } ?? inputShape }
+  /// Of one sample for a network of such sizes: a text is as long as its context, an image has the side that was chosen.
+  public func inputShape(_ sizes: ModelSizes) -> [Int] {
+    if let context = sizes.context { return [context] }
+    if let side = sizes.side, inputShape.count == 3 { return [inputShape[0], side, side] }
+    return inputShape
+  }
   /// Tokens of a sequence, of models of texts.
   func steps(_ sizes: ModelSizes) -> Int { inputShape(sizes).first ?? 1 }
 

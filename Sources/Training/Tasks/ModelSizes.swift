@@ -21,6 +21,9 @@ public struct ModelSizes: Codable, Sendable, Equatable {
   public var hidden: [Int]? = nil
   /// Blocks of a Transformer, the heads of its attention, and how many tokens it looks back on; nil of models that have no such.
   public var layers: Int? = nil, heads: Int? = nil, context: Int? = nil
+  /// Side of the square images that a vision Transformer takes, and of the squares that it cuts them into; nil of models that have no
+  /// such.
+  public var side: Int? = nil, patch: Int? = nil
   /// The probability that a value becomes 0 in training, of models that let one choose.
   public var dropout: Double? = nil
 
@@ -43,6 +46,8 @@ public struct ModelSizes: Codable, Sendable, Equatable {
     layers = try fields.decodeIfPresent(Int.self, forKey: .layers)
     heads = try fields.decodeIfPresent(Int.self, forKey: .heads)
     context = try fields.decodeIfPresent(Int.self, forKey: .context)
+    side = try fields.decodeIfPresent(Int.self, forKey: .side)
+    patch = try fields.decodeIfPresent(Int.self, forKey: .patch)
     dropout = try fields.decodeIfPresent(Double.self, forKey: .dropout)
   }
 
@@ -50,7 +55,7 @@ public struct ModelSizes: Codable, Sendable, Equatable {
   public func fitted(to data: ModelSizes) -> ModelSizes {
     var result = data
     (result.width, result.hidden, result.layers, result.heads) = (width, hidden, layers, heads)
-    (result.context, result.dropout) = (context, dropout)
+    (result.context, result.side, result.patch, result.dropout) = (context, side, patch, dropout)
     return result
   }
 

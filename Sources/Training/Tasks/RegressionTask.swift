@@ -28,7 +28,8 @@ public struct RegressionTask: LearningTask {
     case .classes:
       throw InputError(path, "has integers for targets, which are classes, but \(model.name) predicts numbers: floats")
     }
-    return try ArrayData(arrays, for: model, Regression(isLogarithmic: isLogarithmic), sizes)
+    let objective = Regression(isLogarithmic: isLogarithmic)
+    return try ArrayData(arrays, for: model, objective, sizes, taking: model.inputShape)
   }
 
   public func synthetic(

@@ -53,13 +53,16 @@ public struct TokenSampling: Sendable, Equatable {
 
 extension SequenceModel {
   /// Continues a text by `length` further tokens: drawn as `sampling` says, or each the most probable one, as the notes'
-  /// `predict_ch8`.
-  public func generate(_ prefix: [Int], length: Int, sampling: TokenSampling? = nil) throws -> [Int] {
+  /// `predict_ch8`; `progress` is told the share that is done.
+  public func generate(
+    _ prefix: [Int], length: Int, sampling: TokenSampling? = nil, progress: (Double) -> Void = { _ in }
+  ) throws -> [Int] {
     guard !prefix.isEmpty, length >= 0 else { throw TensorError("generate", "an empty prefix has no next token") }
     let reader = makeReader()
     var tokens = prefix
     var unread = prefix
-    for _ in 0..<length {
+    for place in 0..<length {
+      progress(Double(place) / Double(length))
       let logits = reader.read(unread)
       let next = try sampling?.choose(logits, place: tokens.count) ?? Int(withoutGradient { logits.argmax() }.item())
       tokens.append(next)

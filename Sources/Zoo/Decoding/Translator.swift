@@ -59,8 +59,7 @@ public struct Translator {
     guard (1...max(steps, 1)).contains(tokens.count) else {
       throw InputError("sentence", "has \(tokens.count) tokens, but the model takes 1 to \(steps)")
     }
-    let padding = [Int](repeating: sourceVocabulary[Vocabulary.padding], count: steps - tokens.count)
-    let (source, length) = (Tensor([(tokens + padding).map(Int64.init)]), Tensor([Int64(tokens.count)]))
+    let (source, length) = padded(tokens)
     let end = targetVocabulary[Vocabulary.end]
     let search = BeamSearch(
       width: width, lengthPenalty: lengthPenalty, begin: targetVocabulary[Vocabulary.begin], end: end,
@@ -74,5 +73,11 @@ public struct Translator {
       words: best.tokens.dropLast(isEnded ? 1 : 0).map { targetVocabulary.tokens[$0] },
       logProbability: best.logProbability, isEnded: isEnded,
       attention: best.attention.map { Array($0.prefix(tokens.count)) })
+  }
+
+  /// A batch of one sentence as in training, and its length.
+  func padded(_ tokens: [Int]) -> (source: Tensor, length: Tensor) {
+    let padding = [Int](repeating: sourceVocabulary[Vocabulary.padding], count: max(steps - tokens.count, 0))
+    return (Tensor([(tokens + padding).map(Int64.init)]), Tensor([Int64(tokens.count)]))
   }
 }

@@ -93,6 +93,13 @@ def optional_losses():
         case("divergence of zeros", "divergence",
              [shares(2, 2).log(), torch.tensor([[0, 1], [0.5, 0.5]], dtype=torch.float64)],
              lambda x, y: F.kl_div(x, y.detach(), reduction="sum"), reduction="sum", weighted=False))
+    for logarithmic in (False, True):
+        target = shares(3, 4, 2)
+        cases.append(
+            case(f"divergence of a batch{' of logarithms' if logarithmic else ''}", "divergence",
+                 [shares(3, 4, 2).log(), target.log() if logarithmic else target],
+                 lambda x, y, log=logarithmic: F.kl_div(x, y, reduction="batchmean", log_target=log),
+                 reduction="batchmean", weighted=logarithmic))
     return cases
 
 

@@ -199,6 +199,8 @@ def windows():
         ("dilation", [1, 2, 4, 3], [2, 2, 3, 3], (2, 1), (2, 1), (1, 0), 1, (2, 2), True),
         ("one pixel", [2, 3, 1, 1], [3, 2, 5, 4], (1, 1), (0, 0), (0, 0), 1, (1, 1), True),
         ("wide", [1, 16, 4, 4], [16, 16, 3, 3], (1, 1), (1, 1), (0, 0), 1, (1, 1), True),
+        ("with more behind than a stride", [2, 3, 3, 4], [3, 2, 3, 3], (1, 2), (1, 0), (2, 1), 1, (3, 2), True),
+        ("with more behind in groups", [1, 4, 2, 3], [4, 1, 2, 2], (1, 1), (0, 1), (1, 2), 2, (2, 3), False),
     ):
         inputs = [normal(*input_shape), normal(*weights)] + ([normal(weights[1] * groups)] if bias else [])
         cases.append(

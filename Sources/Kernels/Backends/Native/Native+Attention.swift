@@ -36,8 +36,9 @@ extension Native {
   }
 
   private func inParts(of shape: Attention, most: Int, _ body: (_ part: Int, _ parts: Int) -> Void) {
-    let pairs = shape.batch * shape.heads * shape.queries * shape.keys
-    let parts = min(KernelThreads.parts(ofWork: pairs * (shape.width + shape.valueWidth + 20)), max(most, 1))
+    let wanted = KernelThreads.parts(
+      ofWork: shape.batch, shape.heads, shape.queries, shape.keys, shape.width + shape.valueWidth + 20)
+    let parts = min(wanted, max(most, 1))
     KernelThreads.run(parts) { body($0, parts) }
   }
 

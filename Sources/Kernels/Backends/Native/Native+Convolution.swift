@@ -82,19 +82,24 @@ extension Native {
   }
 
   func parts(_ shape: ConvolutionShape) -> Int {
-    KernelThreads.parts(
-      ofWork: shape.batch * shape.outHeight * shape.outWidth
-        * shape.weightExtents.dropFirst(shape.groups == 1 ? 0 : 1)
-        .reduce(1, *))
+    // Weights are there, so their count is a number.
+    let products = shape.weightExtents.dropFirst(shape.groups == 1 ? 0 : 1).reduce(1, *)
+    return KernelThreads.parts(ofWork: shape.batch, shape.outHeight, shape.outWidth, products)
+  }
+
+  /// Whether there are such kernels for it.
+  func fitsWinograd(_ shape: ConvolutionShape) -> Bool {
+    let taps = shape.kernelHeight
+    return convolution == .automatic && (taps == 3 || taps == 5) && shape.kernelWidth == taps && shape.groups == 1
+      && shape.stride == [1, 1] && shape.dilation == [1, 1] && shape.padding.allSatisfy { $0 < taps }
   }
 
   /// Where its products and transforms are less work than those of the definition: a rule of the shape alone, for what is faster
   /// on the machine at hand must not decide about bits. A channel's transform of a tile costs as much as so many products.
   func usesWinograd(_ shape: ConvolutionShape, transformCost: Int = 8) -> Bool {
+    guard fitsWinograd(shape) else { return false }
+    if forcesWinograd { return true }
     let taps = shape.kernelHeight
-    guard convolution == .automatic, taps == 3 || taps == 5, shape.kernelWidth == taps, shape.groups == 1,
-      shape.stride == [1, 1], shape.dilation == [1, 1], shape.padding.allSatisfy({ $0 < taps })
-    else { return false }
     let (ins, outs, height, width) = (shape.inChannels, shape.outChannels, shape.outHeight, shape.outWidth)
     guard ins >= 16, outs >= 16, height * width >= 16 else { return false }
     let extent = 7 - taps
@@ -120,9 +125,7 @@ extension Native {
   func inParts(
     _ parts: Int, _ extents: native_convolution, _ body: (UnsafePointer<native_convolution>, Int) -> Void
   ) {
-    KernelMeter.convolutions.measure {
-      KernelThreads.run(parts) { part in withUnsafePointer(to: extents) { body($0, part) } }
-    }
+    KernelThreads.run(parts) { part in withUnsafePointer(to: extents) { body($0, part) } }
   }
 
   /// The same with so many floats of scratch memory for each part.
@@ -152,7 +155,7 @@ extension Native {
   ) {
     let (kernels, extents, flag) = (kernels, shape.native, isGradient ? 1 : 0 as Int32)
     let count = withUnsafePointer(to: extents) { native_winograd_count(instructions.kernels, $0, flag) }
-    let parts = KernelThreads.parts(ofWork: 8 * count)
+    let parts = KernelThreads.parts(ofWork: 8, count)
     let form = form(isGradient ? .winogradGradient : .winograd, of: weights, shape)
     withForm(form, weights.packed, count: count, body) { packed in
       inParts(parts, extents) { kernels.winograd_pack($0, flag, weights.data, packed, $1, parts) }
@@ -173,8 +176,10 @@ extension Native {
   ) {
     guard layout == .blocked else { return body(images) }
     ScratchMemory.floats(extents.elementCount(.blocked)) { plain in
-      plain.update(from: images, count: extents.elementCount(.blocked))
-      extents.unblock(plain)
+      KernelMeters.within(.reorder) {
+        plain.update(from: images, count: extents.elementCount(.blocked))
+        extents.unblock(plain)
+      }
       body(plain)
     }
   }
@@ -184,7 +189,7 @@ extension Native {
     guard layout == .blocked else { return body(images) }
     ScratchMemory.floats(extents.elementCount(.channelsLast)) { plain in
       body(plain)
-      extents.block(plain, into: images)
+      KernelMeters.within(.reorder) { extents.block(plain, into: images) }
     }
   }
 }

@@ -50,7 +50,7 @@ extension Native {
   /// Calls `body` on threads with a few images each, and where they begin in input and output.
   private func inTiles(_ shape: PoolingShape, _ body: (_ tiles: AverageTiles, _ input: Int, _ output: Int) -> Void) {
     let (inputs, outputs) = (shape.input.imageCount(.channelsLast), shape.output.imageCount(.channelsLast))
-    let parts = KernelThreads.parts(ofWork: 8 * shape.batch * inputs)
+    let parts = KernelThreads.parts(ofWork: 8, shape.batch, inputs)
     KernelThreads.share(shape.batch, inParts: parts, multiplesOf: 1) { images in
       var some = shape
       some.batch = images.count
@@ -62,7 +62,7 @@ extension Native {
     _ shape: PoolingShape, _ body: (_ extents: UnsafePointer<native_pooling>, _ part: Int, _ parts: Int) -> Void
   ) {
     let extents = shape.native
-    let parts = KernelThreads.parts(ofWork: 8 * shape.input.elementCount(.channelsLast))
+    let parts = KernelThreads.parts(ofWork: 8, shape.input.elementCount(.channelsLast))
     KernelThreads.run(parts) { part in withUnsafePointer(to: extents) { body($0, part, parts) } }
   }
 }

@@ -6,27 +6,36 @@ public struct Native: Backend {
   let instructions: InstructionSet
   let convolution: ConvolutionMethod
   public let precision: Precision
+  /// Whether all convolutions that can be are computed by Winograd, whatever the rule says.
+  let forcesWinograd: Bool
 
   /// By the options' convolution method; an instruction set is named by tests alone.
   public init(_ options: KernelOptions = KernelOptions(), _ instructions: InstructionSet? = nil) {
+    self.init(options, instructions, forcesWinograd: false)
+  }
+
+  init(_ options: KernelOptions, _ instructions: InstructionSet? = nil, forcesWinograd: Bool) {
     self.instructions = instructions ?? .inUse
-    (convolution, precision) = (options.convolution, options.precision)
+    (convolution, precision, self.forcesWinograd) = (options.convolution, options.precision, forcesWinograd)
   }
 
   var kernels: native_kernels { instructions.kernels.pointee }
 
   public var halves: HalfKernels? { precision == .bf16 ? HalfKernels(self) : nil }
 
+  /// Elements of a factor from which on it lies in no cache: to copy it would take longer than to read it as it lies.
+  private static let largeFactor = 1 << 20
+
   public func multiply(
     rows: Int, columns: Int, inner: Int, _ left: MatrixOperand, _ right: MatrixOperand, into result: Floats,
     accumulating: Bool
   ) throws {
     let factor = MatrixFactor(right, inner: inner, columns: columns)
-    if right.isTransposed, rows <= kernels.columns,
-      inner.multipliedReportingOverflow(by: columns).partialValue >= 1 << 20
-    {
+    let isLarge = inner.multipliedReportingOverflow(by: columns).partialValue >= Self.largeFactor
+    // One row is a text's next token, for which the same weights come again and again: panels are worth it.
+    if right.isTransposed, isLarge, rows <= kernels.columns, rows > 1 || right.packed == nil {
       multiplyTurned(rows, columns, inner, left, right, into: result, accumulating)
-    } else if right.isTransposed || right.packed != nil || precision == .bf16 {
+    } else if right.isTransposed || (right.packed != nil && !isLarge) || precision == .bf16 {
       withFactor(factor, uses: 1) { multiply(rows: rows, left, $0, into: result, accumulating: accumulating) }
     } else {
       multiply(rows: rows, left, factor, into: result, accumulating: accumulating)
@@ -60,16 +69,18 @@ public struct Native: Backend {
     _ form: PackedWeights.Form, _ packed: PackedWeights?, count: Int, _ body: (ConstantFloats) throws -> Outcome,
     make: (Floats) -> Void
   ) rethrows -> Outcome {
-    if let packed { return try body(packed.form(form, count: count, make: make)) }
+    if let packed {
+      return try body(packed.form(form, count: count) { floats in KernelMeters.within(.packing) { make(floats) } })
+    }
     return try ScratchMemory.floats(count) { floats in
-      make(floats)
+      KernelMeters.within(.packing) { make(floats) }
       return try body(floats)
     }
   }
 
   private func pack(_ operand: MatrixOperand, _ inner: Int, _ columns: Int, into panels: Floats) {
     let (kernels, width) = (kernels, kernels.columns)
-    KernelThreads.share(columns, inParts: KernelThreads.parts(ofWork: 8 * inner * columns), multiplesOf: width) {
+    KernelThreads.share(columns, inParts: KernelThreads.parts(ofWork: 8, inner, columns), multiplesOf: width) {
       range in
       kernels.pack(inner, range.count, operand.matrix(column: range.lowerBound), panels + range.lowerBound * inner)
     }
@@ -106,7 +117,7 @@ public struct Native: Backend {
     stride: Int, _ accumulating: Bool
   ) {
     let (kernels, goesOn) = (kernels, accumulating ? 1 : 0 as Int32)
-    let parts = KernelThreads.parts(ofWork: rows * columns * inner)
+    let parts = KernelThreads.parts(ofWork: rows, columns, inner)
     // Many rows are shared out more evenly than few panels.
     if rows >= 32 * parts {
       KernelThreads.share(rows, inParts: parts, multiplesOf: 8) { range in
@@ -124,9 +135,6 @@ public struct Native: Backend {
     }
   }
 
-  /// Elements of a factor from which on it lies in no cache.
-  private static let largeFactor = 1_048_576.0
-
   /// The same chains by `resultᵀ = rightᵀ · leftᵀ`: large weights of which a few rows are multiplied would take longer to pack
   /// than to use. They are the left factor here, which is read as it lies, once.
   private func multiplyTurned(
@@ -140,7 +148,7 @@ public struct Native: Backend {
     ScratchMemory.floats(room + columns * rows) { panels in
       kernels.pack(inner, rows, turnedLeft.matrix(), panels)
       let packed = native_panels(data: panels, panel_step: kernels.columns * inner, row_step: kernels.columns)
-      KernelThreads.share(columns, inParts: KernelThreads.parts(ofWork: rows * columns * inner), multiplesOf: 16) {
+      KernelThreads.share(columns, inParts: KernelThreads.parts(ofWork: rows, columns, inner), multiplesOf: 16) {
         range in
         let turned = panels + room + range.lowerBound * rows
         let target = result + range.lowerBound
@@ -152,17 +160,8 @@ public struct Native: Backend {
     }
   }
 
-  /// `target = sourceᵀ` of so many rows and columns of the source.
-  private func turn(
-    _ rows: Int, _ columns: Int, _ source: ConstantFloats, stride: Int, into target: Floats, stride targetStride: Int
-  ) {
-    for row in 0..<rows {
-      for column in 0..<columns { target[column * targetStride + row] = source[row * stride + column] }
-    }
-  }
-
   public func transpose(rows: Int, columns: Int, _ matrix: ConstantFloats, into result: Floats) throws {
-    try Reference().transpose(rows: rows, columns: columns, matrix, into: result)
+    turn(rows, columns, matrix, stride: columns, into: result, stride: rows)
   }
 }
 

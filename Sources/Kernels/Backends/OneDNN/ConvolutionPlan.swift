@@ -94,11 +94,11 @@ final class ConvolutionPlan: @unchecked Sendable {
     try ScratchMemory.with(max(byteCount, 64)) { scratch in
       let own = zip(operands, buffers).map { $0.isReordered ? scratch + $0.offset : $1 }
       for (operand, buffer) in zip(operands, buffers) where !operand.isResult {
-        try operand.reorder?.run(buffer, scratch + operand.offset)
+        try operand.reordering { try $0.run(buffer, scratch + operand.offset) }
       }
-      try KernelMeter.convolutions.measure { try primitive.run(own) }
+      try primitive.run(own)
       for (operand, buffer) in zip(operands, buffers) where operand.isResult {
-        try operand.reorder?.run(scratch + operand.offset, buffer)
+        try operand.reordering { try $0.run(scratch + operand.offset, buffer) }
       }
     }
   }
@@ -134,17 +134,22 @@ private enum Place: CaseIterable {
 extension ConvolutionPlan {
   /// One argument with the reorder that it needs, and where its reordered copy lies in the scratch memory.
   fileprivate struct Operand {
-    let isResult: Bool
+    let isResult, isWeights: Bool
     let reorder: Primitive?
     let byteCount: Int
     let offset: Int
 
     var isReordered: Bool { reorder != nil }
 
+    func reordering(_ body: (Primitive) throws -> Void) rethrows {
+      guard let reorder else { return }
+      try KernelMeters.within(isWeights ? .packing : .reorder) { try body(reorder) }
+    }
+
     init(_ place: Place, _ caller: MemoryDescriptor, of primitive: Primitive, _ pass: Pass, offset: Int) throws {
       let (kind, query, index) = place.argument(pass)
       try primitive.argument(kind, query, index)
-      (isResult, self.offset) = (place.isResult(pass), offset)
+      (isResult, isWeights, self.offset) = (place.isResult(pass), place == .weights, offset)
       if place == .bias || lockstep_layout_is(primitive.descriptor, query, &caller.desc) != 0 {
         (reorder, byteCount) = (nil, 0)
         return

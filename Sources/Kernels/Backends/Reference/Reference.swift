@@ -31,9 +31,7 @@ public struct Reference: Backend {
   }
 
   public func transpose(rows: Int, columns: Int, _ matrix: ConstantFloats, into result: Floats) throws {
-    for row in 0..<rows {
-      for column in 0..<columns { result[column * rows + row] = matrix[row * columns + column] }
-    }
+    turn(rows, columns, matrix, stride: columns, into: result, stride: rows)
   }
 
   /// The C library's functions.
