@@ -21,7 +21,10 @@ struct RecurrenceTests {
     let (cell, states) = (recurrence.cell, recurrence.batch * recurrence.hidden)
     let width = cell.gateCount * recurrence.hidden
     let gates = numbers.floats(recurrence.steps * recurrence.batch * width)
-    let (weight, bias) = (numbers.floats(width * recurrence.hidden), numbers.floats(width))
+    // States of many units stay as small as those of few.
+    let share = 1 / Float(recurrence.hidden).squareRoot()
+    let weight = GuardedBuffer(numbers.floats(width * recurrence.hidden).values.map { $0 * share })
+    let bias = numbers.floats(width)
     let (hidden, first) = (numbers.floats(states), numbers.floats(states))
     let (ofOutputs, ofCell) = (numbers.floats(recurrence.steps * states), numbers.floats(states))
     let inputs = Recurrence.Inputs(

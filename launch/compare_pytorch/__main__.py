@@ -16,6 +16,7 @@ import house
 import loading
 import lockstep
 import logits
+import memory
 import onestep
 from lockstep import Failure
 from models import MODELS
@@ -35,6 +36,7 @@ WHOLES = {  # whole programs, start-up included
 }
 LOGITS = "logits"
 STEP = "step"
+MEMORY = "memory"
 
 
 def report(text):
@@ -177,6 +179,20 @@ def compare_steps(words):
         return failure.status
 
 
+def compare_memory(words):
+    """`memory MODEL…`; the exit status."""
+    parser = Parser(prog="compare-pytorch memory", description="The most memory of a training step, one thread each.")
+    parser.add_argument("models", nargs="+", metavar="MODEL", help=", ".join(MODELS))
+    try:
+        chosen = parser.parse_args(words)
+        check_names(chosen.models, MODELS)
+        print(memory.table(memory.compare(chosen.models, report)))
+        return 0
+    except Failure as failure:
+        report(f"compare-pytorch: {failure}")
+        return failure.status
+
+
 def arguments():
     parser = Parser(prog="compare-pytorch", description="Lockstep and PyTorch on the same two cores.")
     parser.add_argument("models", nargs="+", metavar="MODEL", help=f"{', '.join([*MODELS, *WHOLES])}")
@@ -196,6 +212,8 @@ def main():
         return compare_logits(sys.argv[2:])
     if sys.argv[1:2] == [STEP]:
         return compare_steps(sys.argv[2:])
+    if sys.argv[1:2] == [MEMORY]:
+        return compare_memory(sys.argv[2:])
     try:
         chosen = arguments()
     except Failure as failure:

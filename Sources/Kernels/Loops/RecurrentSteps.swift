@@ -60,8 +60,8 @@ struct RecurrentSteps<Kernels: Backend> {
     // A GRU's hidden derivative goes on by itself, too.
     try KernelMeters.within(.product) {
       try kernels.multiply(
-        rows: batch, .init(result.products + step(index) * gatesCount, isTransposed: false, rowStride: gateWidth), weight,
-        into: result.hidden, accumulating: cell == .gru)
+        rows: batch, .init(result.products + step(index) * gatesCount, isTransposed: false, rowStride: gateWidth),
+        weight, into: result.hidden, accumulating: cell == .gru)
     }
   }
 

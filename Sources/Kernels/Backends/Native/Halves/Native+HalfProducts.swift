@@ -54,10 +54,9 @@ extension Native {
     let (kernels, pairs) = (halfKernels, (inner + 1) / 2)
     let whole = (rows.count + kernels.width - 1) / kernels.width * kernels.width
     ScratchMemory.floats(pairs * whole) { scratch in
-      let some = left.matrix(row: rows.lowerBound)
-      kernels.pair_left(rows.count, inner, some, scratch)
-      // One row that lies turned without gaps is a row as any other.
-      let (rowStep, columnStep) = some.column_step == 1 ? (pairs, 1) : (1, whole)
+      kernels.pair_left(rows.count, inner, left.matrix(row: rows.lowerBound), scratch)
+      // A turned row lies as a row does.
+      let (rowStep, columnStep) = left.isTransposed && left.rowStride != 1 ? (1, whole) : (pairs, 1)
       body(native_matrix(data: scratch, row_step: rowStep, column_step: columnStep))
     }
   }
