@@ -29,7 +29,7 @@ func fineTuningChapter(_ page: Page, _ fashion: FashionMNIST) throws {
   let held = trained(["freeze": "0,1,4,5"], from: path)
   page.show("  100 images of four other kinds, accuracy in the test: fine-tuned \(text(tuned.accuracy)),")
   page.show("  with both convolutions frozen \(text(held.accuracy)), all drawn anew \(text(drawn.accuracy))")
-  page.expect("fine-tuning is better than drawing anew", tuned.accuracy > drawn.accuracy)
+  if !page.isQuick { page.expect("fine-tuning is better than drawing anew", tuned.accuracy > drawn.accuracy) }
   for name in ["0.weight", "4.weight", "1.running_mean"] {
     page.compare("frozen \(name) stays", distance(held.network[name], source[name]), notes: 0, within: 0)
     page.expect("else it does not", page.number(distance(tuned.network[name], source[name])) > 0)

@@ -51,6 +51,6 @@ private func learn(_ page: Page, _ fashion: FashionMNIST) {
     network, Classification(), configuration, ImageDataset(train), test: page.isQuick ? nil : judges)
   let (loss, right) = (history.epochs.last?.train.meanLoss ?? .nan, accuracy(page, judges) { network.evaluate()($0) })
   page.show("  \(network.parameterCount) parameters, loss \(String(format: "%.3f", loss))")
-  page.expect("accuracy in the test", right > (page.isQuick ? 0.6 : 0.85), String(format: "%.3f", right))
+  page.expect("accuracy in the test", right > (page.isQuick ? 0.5 : 0.85), String(format: "%.3f", right))
   page.draw("loss-vit", "epoch", "loss", history.curves)
 }
