@@ -2,7 +2,7 @@ import Foundation
 import Lockstep
 
 /// Chapter 15.6: subwords that a text itself shows, by merging what stands together most often.
-func bytePairEncodingChapter(_ page: Page) throws {
+func bytePairEncodingChapter(_ page: Page, _ book: TimeMachine) throws {
   var learning = Subwords(frequencies: [("fast_", 4), ("faster_", 3), ("tall_", 5), ("taller_", 4)])
   for _ in 0..<10 { learning.merge() }
   let merges = learning.merges.map { "\($0.0) \($0.1)" }
@@ -16,7 +16,7 @@ func bytePairEncodingChapter(_ page: Page) throws {
     let found = learning.segment(word).joined(separator: " ")
     page.expect("\(word) in subwords", found == notes, found)
   }
-  try ofBytes(page)
+  try ofBytes(page, book)
 }
 
 /// The notes' learner, from scratch: words as lists of symbols, each with how often it came.
@@ -79,14 +79,13 @@ struct Subwords {
 }
 
 /// The library's, whose symbols are bytes: any text of any alphabet can be spelt.
-private func ofBytes(_ page: Page) throws {
-  let book = try TimeMachine(page)
+private func ofBytes(_ page: Page, _ book: TimeMachine) throws {
   var converter = TextConverter(source: book.path, kind: .bpe)
   converter.vocabularyCount = book.isWhole && !page.isQuick ? 1024 : 400
   let path = "\(page.workFolder)/byte-pairs.h5"
   let summary = try converter.convert(to: path)
   let tokenizer = try TextFile.open(path).tokenizer
-  let text = try String(contentsOfFile: book.path, encoding: .utf8)
+  let text = book.text
   let share = Double(summary.tokenCount) / Double(text.utf8.count)
   page.show("  \(text.utf8.count) bytes are \(summary.tokenCount) tokens of \(summary.vocabularyCount) different")
   page.expect("fewer tokens than bytes", share < (book.isWhole ? 0.6 : 0.8), String(format: "%.3f", share))

@@ -60,8 +60,10 @@ public enum Book {
     Chapter("densenet", "Blocks that read all that came before", denseNetChapter),
     Chapter(
       "image-augmentation", "Images changed at random: crops, flips, turns, colours, cut-out, mixup",
-      imageAugmentationChapter),
-    Chapter("fine-tuning", "What was learnt of many images, for few of other classes", fineTuningChapter),
+      reading: FashionMNIST.init, imageAugmentationChapter),
+    Chapter(
+      "fine-tuning", "What was learnt of many images, for few of other classes", reading: FashionMNIST.init,
+      fineTuningChapter),
     Chapter("sequence-models", "A noisy sine, one step ahead and many", sequenceModelsChapter),
     Chapter(
       "text-preprocessing", "A text as lines, tokens and numbers", reading: TimeMachine.init, textPreprocessingChapter),
@@ -90,8 +92,11 @@ public enum Book {
     Chapter("multi-head-attention", "Several attentions side by side", multiHeadAttentionChapter),
     Chapter("positions", "Self-attention does not know where a step is: sines and cosines", positionsChapter),
     Chapter("transformer", "A Transformer learns to translate", reading: BookPairs.init, transformerChapter),
-    Chapter("vision-transformer", "An image as a sequence of patches", visionTransformerChapter),
-    Chapter("byte-pairs", "Subwords: what stands together most often is merged", bytePairEncodingChapter),
+    Chapter(
+      "vision-transformer", "An image as a sequence of patches", reading: FashionMNIST.init, visionTransformerChapter),
+    Chapter(
+      "byte-pairs", "Subwords: what stands together most often is merged", reading: TimeMachine.init,
+      bytePairEncodingChapter),
     Chapter(
       "optimization", "Gradient descent, momentum, Adagrad, RMSProp, Adadelta, Adam; learning rates over a training",
       optimizationChapter),

@@ -22,7 +22,7 @@ struct Characters {
     let numbers = corpus.map { Int32($0) }
     sequential = try TextDataset(numbers, steps: steps, sampling: .sequential)
     random = try TextDataset(numbers, steps: steps, sampling: .random)
-    words = Set(tokenize(try book.lines(), .word).joined())
+    words = Set(tokenize(book.lines(), .word).joined())
   }
 
   /// The same for the library's trainer.

@@ -4,8 +4,8 @@ import Zoo
 
 /// The book's image augmentation. Its images, a cat's and those of CIFAR-10, are not at hand: Fashion-MNIST's stand in, and a LeNet
 /// with batch normalisation for its ResNet-18.
-func imageAugmentationChapter(_ page: Page) {
-  guard let (train, test) = page.attempt({ try FashionMNIST.first(page.isQuick ? 500 : 2000, 1000) }) else { return }
+func imageAugmentationChapter(_ page: Page, _ fashion: FashionMNIST) {
+  let (train, test) = fashion.first(page.isQuick ? 500 : 2000, 1000)
   flip(page, train)
   crop(page, train)
   brighten(page, train)

@@ -3,7 +3,7 @@ import Lockstep
 
 /// Chapter 8.3: how often words and their neighbours come, and how a text is cut into sequences.
 func languageModelsChapter(_ page: Page, _ book: TimeMachine) throws {
-  let corpus = Array(tokenize(try book.lines(), .word).joined())
+  let corpus = Array(tokenize(book.lines(), .word).joined())
   let counts = (1...3).map { Vocabulary.byFrequency(Vocabulary.count(nGrams(corpus, length: $0))) }
   let names = ["unigrams", "bigrams", "trigrams"]
   for (name, list) in zip(names, counts) {

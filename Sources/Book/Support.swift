@@ -142,6 +142,7 @@ func squaredLoss(_ prediction: Tensor, _ target: Tensor) -> Tensor {
 /// Fashion-MNIST, converted once for all chapters that need it.
 struct FashionMNIST {
   let train, test: ImageDataset
+  private let splits: (train: ImageSplit, test: ImageSplit)
 
   private static let splits = Result { () throws -> (train: ImageSplit, test: ImageSplit) in
     let path = NSTemporaryDirectory() + "lockstep-book-\(getpid()).h5"
@@ -152,14 +153,13 @@ struct FashionMNIST {
   }
 
   init(_ page: Page) throws {
-    let (train, test) = try Self.splits.get()
-    (self.train, self.test) = (ImageDataset(train), ImageDataset(test))
+    splits = try Self.splits.get()
+    (train, test) = (ImageDataset(splits.train), ImageDataset(splits.test))
   }
 
   /// The first images of both splits, for a transform of one's own.
-  static func first(_ trainCount: Int, _ testCount: Int) throws -> (train: ImageSplit, test: ImageSplit) {
-    let (train, test) = try splits.get()
-    return (train.first(trainCount), test.first(testCount))
+  func first(_ trainCount: Int, _ testCount: Int) -> (train: ImageSplit, test: ImageSplit) {
+    (splits.train.first(trainCount), splits.test.first(testCount))
   }
 }
 

@@ -3,7 +3,7 @@ import Lockstep
 
 /// Chapter 8.2: a text becomes lines, tokens, a vocabulary and numbers.
 func textPreprocessingChapter(_ page: Page, _ book: TimeMachine) throws {
-  let lines = try book.lines()
+  let lines = book.lines()
   page.expect("line 0", lines[0] == "the time machine by h g wells", lines[0])
   page.expect(
     "line 10", lines[10] == "twinkled and his usually pale face was flushed and animated the", lines[10])
@@ -47,6 +47,8 @@ func textPreprocessingChapter(_ page: Page, _ book: TimeMachine) throws {
 /// The book's text: `timemachine.txt` of the folder that `LOCKSTEP_DATASETS` names, else its beginning.
 struct TimeMachine {
   let path: String
+  /// All of it.
+  let text: String
   /// Whether results can be those of the notes.
   let isWhole: Bool
 
@@ -55,16 +57,16 @@ struct TimeMachine {
       FileManager.default.fileExists(atPath: "\(folder)/timemachine.txt")
     {
       (path, isWhole) = ("\(folder)/timemachine.txt", true)
+      text = try String(contentsOfFile: path, encoding: .utf8)
       return
     }
-    (path, isWhole) = ("\(page.workFolder)/timemachine.txt", false)
-    try Self.beginning.write(toFile: path, atomically: false, encoding: .utf8)
+    (path, text, isWhole) = ("\(page.workFolder)/timemachine.txt", Self.beginning, false)
+    try text.write(toFile: path, atomically: false, encoding: .utf8)
     page.show("  without LOCKSTEP_DATASETS: on the book's first page, \(Self.beginning.utf8.count) bytes")
   }
 
   /// The notes' `read_time_machine`: nothing but small letters and blanks, line by line.
-  func lines() throws -> [String] {
-    let text = try String(contentsOfFile: path, encoding: .utf8)
+  func lines() -> [String] {
     var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     if lines.last?.isEmpty == true { lines.removeLast() }
     return lines.map { line in

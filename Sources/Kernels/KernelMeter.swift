@@ -46,4 +46,11 @@ public enum KernelMeters {
     defer { meter.ends() }
     return try body()
   }
+
+  /// The same of what somebody asks for past the backend, as networks in half precision do.
+  static func within(_ work: KernelWork, of call: KernelCall, _ body: () throws -> Void) rethrows {
+    guard let meter = current else { return try body() }
+    meter.isAsked(for: call, times: 1)
+    try within(work, body)
+  }
 }

@@ -88,7 +88,7 @@ public struct KernelOptions: Sendable, Equatable {
   /// Throws unless this processor and backend can compute so.
   public func validate() throws {
     _ = try InstructionSet.chosen.get()
-    guard precision == .float32 || backend != .reference else {
+    guard precision == .float32 || (backend != .reference && backend != .tuned) else {
       throw KernelOptionsError("kernels is \(backend.rawValue), which has float32 alone, not \(precision.rawValue)")
     }
     guard precision == .float32 || backend != .onednn || OneDNN.hasHalf else {

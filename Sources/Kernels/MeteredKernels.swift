@@ -5,6 +5,8 @@ struct MeteredKernels: Backend {
   let meter: any KernelMeter
 
   var precision: Precision { base.precision }
+  /// These tell the meter themselves.
+  var halves: HalfKernels? { base.halves }
 
   private func measured<Result>(_ work: KernelWork, _ body: () throws -> Result) rethrows -> Result {
     meter.begins(work)

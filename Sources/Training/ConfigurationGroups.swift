@@ -217,13 +217,14 @@ public struct Reproducibility: Settings {
 
 /// How kernels compute, and in how much memory.
 public struct KernelSettings: Settings {
-  /// Whose kernels compute; nil for the native ones, which define their bits, or with bf16 oneDNN's. `reference` is slow, and
+  /// Whose kernels compute; nil for the native ones, which define their bits. `reference` is slow, and
   /// settles a doubt about a kernel; `tuned` measures which are the fastest on this machine.
   @Setting("Whose kernels compute: \(BackendName.wanted).", option: "kernels") public var backend: BackendName? = nil
   /// How convolutions are computed: `direct` where Winograd's rounding errors of 1e-3 matter.
   @Setting("How convolutions are computed: automatic (Winograd where it is faster) or direct.") public var convolution =
     ConvolutionMethod.automatic
-  /// In which numbers convolutions and dense layers multiply; bf16 needs a processor with AVX-512 BF16.
+  /// In which numbers convolutions and products multiply, and images lie between layers; bf16 is faster on a processor with
+  /// AVX-512 BF16 only.
   @Setting("What layers multiply in: float32, or bf16 for convolutions and dense layers.") public var precision =
     Precision.float32
   /// More gain nothing once a slice fills the cache.

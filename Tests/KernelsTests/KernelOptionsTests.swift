@@ -40,8 +40,10 @@ struct KernelOptionsTests {
 
   @Test("What can't be is one line")
   func impossible() {
-    let options = KernelOptions(backend: .reference, precision: .bf16)
-    #expect(throws: KernelOptionsError.self) { try options.validate() }
+    for backend in [BackendName.reference, .tuned] {
+      let options = KernelOptions(backend: backend, precision: .bf16)
+      #expect(throws: KernelOptionsError.self) { try options.validate() }
+    }
     #expect(throws: Never.self) { try KernelOptions(backend: .reference, threads: 1).validate() }
   }
 }

@@ -116,7 +116,7 @@ import Zoo
     "AdaptiveMaxPool2D": ([2, 7, 5], { AdaptiveMaxPool2D([3, 2]) }),
     "activations": ([8], { Sequential(SiLU(), GELU(), GELU(approximate: true), Tanh(), ReLU(), Sigmoid()) }),
     "MultiHeadAttention": ([5, 8], { MultiHeadAttention(8, heads: 2) }),
-    "embedding": ([4], { Expression { Embedding(7, 3)($0.floor().to(.int64)) } }),
+    "embedding": ([4], { Sequential(Expression { ($0 * 6).floor().to(.int64) }, Embedding(7, 3)) }),
     "erf": ([6], { Expression { ($0 * 4 - 2).erf() } }),
     "pad": ([3, 4], { Expression { $0.padded([1, -1, 0, 2], .constant(0.5)) } }),
     "reflected": ([3, 4], { Expression { $0.padded([2, 1], .reflect) } }),
@@ -137,7 +137,8 @@ import Zoo
       [9],
       {
         Expression {
-          ($0 * 6 - 3).floor() + ($0 * 6 - 3).ceil() * 10 + ($0 * 6 - 3).round() * 100 + ($0 * 6 - 3).trunc() * 1000
+          let x = $0 * 6 - 3
+          return x + x.floor() + 10 * (x + x.ceil()) + 100 * (x + x.round()) + 1000 * (x + x.trunc())
         }
       }
     ),
@@ -145,16 +146,18 @@ import Zoo
     "integers": (
       [9],
       {
-        Expression {
-          (($0 * 16 - 8).floor().to(.int64) % 3).to(.float32)
-            + ($0 * 16 - 8).floor().to(.int64).floorDivided(by: 3).to(.float32)
-        }
+        Expression { $0 + ($0 * 16 - 8).floor().to(.int64).floorDivided(by: 3).to(.float32) }
       }
     ),
     "logic": ([9], { Expression { ((($0 > 0.2) & ($0 < 0.8)) | ~($0 .!= $0) ^ ($0 > 0.5)).to(.float32) + $0 } }),
     "finite": (
       [9],
-      { Expression { (($0 / ($0 > 0.5).to(.float32)).isinf()).to(.float32) * 2 + ($0 - 1).isfinite().to(.float32) } }
+      {
+        Expression {
+          let x = $0 / ($0 > 0.5).to(.float32)
+          return $0 + x.isinf().to(.float32) + (x - x).isnan().to(.float32) + x.isfinite().to(.float32)
+        }
+      }
     ),
     "scatter": ([5], { Expression { $0.scattered($0.argsort(1), $0 * 2, axis: 1) } }),
     "flip and roll": ([4, 3], { Expression { $0.flipped([1]).rolled(1, axis: 2) } }),

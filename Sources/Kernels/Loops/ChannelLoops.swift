@@ -126,7 +126,7 @@ extension ChannelLoops {
 
   /// Whole inner loops on each thread.
   private func share(_ body: (_ start: Int, _ count: Int) -> Void) {
-    KernelThreads.share(count, inParts: KernelThreads.parts(ofWork: 2 * count), multiplesOf: width) {
+    KernelThreads.share(count, inParts: KernelThreads.parts(ofWork: 2, count), multiplesOf: width) {
       body($0.lowerBound, $0.count)
     }
   }

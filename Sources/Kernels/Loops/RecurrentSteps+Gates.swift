@@ -71,7 +71,7 @@ extension RecurrentSteps {
     _ kernel: @convention(c) (UnsafePointer<native_cell>, Int, Int) -> Void, _ cell: native_cell
   ) {
     withUnsafePointer(to: cell) { cell in
-      KernelThreads.share(batch, inParts: KernelThreads.parts(ofWork: 16 * stateCount), multiplesOf: 1) {
+      KernelThreads.share(batch, inParts: KernelThreads.parts(ofWork: 16, stateCount), multiplesOf: 1) {
         kernel(cell, $0.lowerBound, $0.upperBound)
       }
     }

@@ -74,11 +74,10 @@ public class BatchNorm: Module {
     sums.gradient = nil
     let channels = weight.elementCount
     let share = Float(momentum)
-    try runningMean.withFloats { mean in
-      for i in 0..<channels { mean[i] += share * (numbers[1 + i] / numbers[0] - mean[i]) }
-    }
-    try runningVariance.withFloats { variance in
-      for i in 0..<channels { variance[i] += share * (numbers[1 + channels + i] / numbers[0] - variance[i]) }
+    for (running, first) in [(runningMean, 1), (runningVariance, 1 + channels)] {
+      try running.withFloats { values in
+        for i in 0..<channels { values[i] += share * (numbers[first + i] / numbers[0] - values[i]) }
+      }
     }
     try batchesTracked.withFloats { $0[0] += 1 }
   }

@@ -10,6 +10,12 @@ struct PlanFile {
   /// What the times of kernels depend on. Plans of anything else are not taken.
   struct Machine: Codable, Equatable {
     var kernels = KernelPlans.version
+    /// Kernels that are not optimised are slow in their own way.
+    #if DEBUG
+      var build = "debug"
+    #else
+      var build = "release"
+    #endif
     var processor = Processor.own.description
     var instructions = InstructionSet.inUse.rawValue
     var threads: Int

@@ -27,10 +27,12 @@ public struct HeadLooks {
         ("decoder \($0 + 1), sentence", $1.source[.all, .all, ..<sentence], written, source)
       }
     let heads = encoder.first?.shape.first ?? 0
-    let maps = try (0..<heads).flatMap { head in
-      try columns.enumerated().map { place, column in
-        let (title, weights, rows, names) = column
-        let (values, width) = (try weights[head].values(as: Double.self), names.count)
+    let numbers = try columns.map { try $0.1.values(as: Double.self) }
+    let maps = (0..<heads).flatMap { head in
+      columns.enumerated().map { place, column in
+        let (title, _, rows, names) = column
+        let (width, area) = (names.count, rows.count * names.count)
+        let values = Array(numbers[place][head * area..<(head + 1) * area])
         return Gnuplot.heatMap(
           (0..<rows.count).map { Array(values[$0 * width..<($0 + 1) * width]) }, xLabel: "",
           yLabel: place == 0 ? "head \(head + 1)" : "", columns: names, rows: rows, title: head == 0 ? title : "",

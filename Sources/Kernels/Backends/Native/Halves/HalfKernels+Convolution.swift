@@ -8,11 +8,13 @@ extension HalfKernels {
     _ shape: ConvolutionShape, input: ConstantHalves, weights: Weights, bias: ConstantFloats?, output: Halves,
     thenReLU: Bool
   ) throws {
-    if pass(shape, isGradient: false, input, weights, bias, cuts: thenReLU, output) { return }
-    let (ins, outs) = (shape.input.imageCount(.channelsLast), shape.output.imageCount(.channelsLast))
-    for images in groups(of: shape.batch, elements: ins + outs) {
-      try ofImages(shape, images, input + images.lowerBound * ins, output + images.lowerBound * outs) {
-        try native.convolve($0, input: $1, weights: weights, bias: bias, output: $2, thenReLU: thenReLU)
+    try KernelMeters.within(.convolution, of: .convolution(shape, .forward)) {
+      if pass(shape, isGradient: false, input, weights, bias, cuts: thenReLU, output) { return }
+      let (ins, outs) = (shape.input.imageCount(.channelsLast), shape.output.imageCount(.channelsLast))
+      for images in groups(of: shape.batch, elements: ins + outs) {
+        try ofImages(shape, images, input + images.lowerBound * ins, output + images.lowerBound * outs) {
+          try native.convolve($0, input: $1, weights: weights, bias: bias, output: $2, thenReLU: thenReLU)
+        }
       }
     }
   }
@@ -21,14 +23,16 @@ extension HalfKernels {
   public func convolutionInputGradient(
     _ shape: ConvolutionShape, outputGradient: ConstantHalves, weights: Weights, inputGradient: Halves
   ) throws {
-    if pass(shape, isGradient: true, outputGradient, weights, nil, cuts: false, inputGradient) { return }
-    let (ins, outs) = (shape.input.imageCount(.channelsLast), shape.output.imageCount(.channelsLast))
-    for images in groups(of: shape.batch, elements: ins + outs) {
-      try ofImages(
-        shape, images, outputGradient + images.lowerBound * outs, inputGradient + images.lowerBound * ins,
-        isGradient: true
-      ) {
-        try native.convolutionInputGradient($0, outputGradient: $1, weights: weights, inputGradient: $2)
+    try KernelMeters.within(.convolution, of: .convolution(shape, .inputGradient)) {
+      if pass(shape, isGradient: true, outputGradient, weights, nil, cuts: false, inputGradient) { return }
+      let (ins, outs) = (shape.input.imageCount(.channelsLast), shape.output.imageCount(.channelsLast))
+      for images in groups(of: shape.batch, elements: ins + outs) {
+        try ofImages(
+          shape, images, outputGradient + images.lowerBound * outs, inputGradient + images.lowerBound * ins,
+          isGradient: true
+        ) {
+          try native.convolutionInputGradient($0, outputGradient: $1, weights: weights, inputGradient: $2)
+        }
       }
     }
   }
@@ -38,16 +42,18 @@ extension HalfKernels {
     _ shape: ConvolutionShape, input: ConstantHalves, outputGradient: ConstantHalves, weightsGradient: Floats,
     biasGradient: Floats?
   ) throws {
-    if shape.batch == 0 { return }
-    if usesWinograd(shape) {
-      winogradWeights(shape, input, outputGradient, weightsGradient)
-    } else {
-      try weightsInFloats(shape, input, outputGradient, weightsGradient)
+    try KernelMeters.within(.convolution, of: .convolution(shape, .weightsGradient)) {
+      if shape.batch == 0 { return }
+      if usesWinograd(shape) {
+        winogradWeights(shape, input, outputGradient, weightsGradient)
+      } else {
+        try weightsInFloats(shape, input, outputGradient, weightsGradient)
+      }
+      guard let biasGradient else { return }
+      let rows = NormalizedBatch(
+        rows: shape.batch * shape.outHeight * shape.outWidth, channels: shape.outChannels)
+      for (channel, sum) in sums(rows, outputGradient).enumerated() { biasGradient[channel] = Float(sum) }
     }
-    guard let biasGradient else { return }
-    let rows = NormalizedBatch(
-      rows: shape.batch * shape.outHeight * shape.outWidth, channels: shape.outChannels)
-    for (channel, sum) in sums(rows, outputGradient).enumerated() { biasGradient[channel] = Float(sum) }
   }
 
   /// Products cost half as much as in float32, transforms the same.
@@ -145,7 +151,7 @@ extension HalfKernels {
         withUnsafePointer(to: extents) { kernels.pack_convolution($0, flag, weights.data, panels) }
       }
     }
-    let parts = KernelThreads.parts(ofWork: 8 * 36 * panel)
+    let parts = KernelThreads.parts(ofWork: 8, 36, panel)
     native.withForm(form, weights.packed, count: 36 * panel, body) { packed in
       native.inParts(parts, extents) { kernels.winograd_pack($0, flag, weights.data, packed, $1, parts) }
     }

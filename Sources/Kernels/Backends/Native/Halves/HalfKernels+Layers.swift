@@ -70,7 +70,7 @@ extension HalfKernels {
   }
 
   private func share(_ batch: NormalizedBatch, _ body: (_ rows: native_half_rows, _ first: Int) -> Void) {
-    let parts = KernelThreads.parts(ofWork: batch.rows * batch.channels)
+    let parts = KernelThreads.parts(ofWork: batch.rows, batch.channels)
     KernelThreads.share(batch.rows, inParts: parts, multiplesOf: 1) {
       body(native_half_rows(rows: $0.count, channels: batch.channels), $0.lowerBound * batch.channels)
     }
@@ -85,7 +85,7 @@ extension HalfKernels {
   ) -> ([Double], [Double]) {
     let (channels, step) = (batch.channels, 64 * max(1, 4096 / max(batch.channels, 1)))
     let segments = (batch.rows + step - 1) / step
-    let parts = min(KernelThreads.parts(ofWork: batch.rows * channels), max(segments, 1))
+    let parts = min(KernelThreads.parts(ofWork: batch.rows, channels), max(segments, 1))
     var totals = [Double](repeating: 0, count: 2 * channels)
     withUnsafeTemporaryAllocation(of: Double.self, capacity: max(2 * channels * segments, 1)) { memory in
       guard let base = memory.baseAddress else { return }

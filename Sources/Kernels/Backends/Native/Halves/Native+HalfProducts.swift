@@ -14,7 +14,7 @@ extension Native {
       instructions: instructions, kind: operand.isTransposed ? .turnedFactor : .factor,
       extents: [Int(bitPattern: operand.data), operand.rowStride, inner, columns], isHalf: true)
     return try withForm(form, operand.packed, count: count, body) { panels in
-      let parts = KernelThreads.parts(ofWork: 8 * inner * columns)
+      let parts = KernelThreads.parts(ofWork: 8, inner, columns)
       KernelThreads.share(columns, inParts: parts, multiplesOf: kernels.columns) {
         kernels.pack(inner, $0.count, operand.matrix(column: $0.lowerBound), panels + $0.lowerBound * pairs)
       }
@@ -27,7 +27,7 @@ extension Native {
   ) {
     let (kernels, inner, columns) = (halfKernels, factor.inner, factor.columns)
     let (pairs, goesOn) = ((inner + 1) / 2, accumulating ? 1 : 0 as Int32)
-    let parts = KernelThreads.parts(ofWork: rows * columns * inner)
+    let parts = KernelThreads.parts(ofWork: rows, columns, inner)
     let panels = native_panels(
       data: factor.operand.data, panel_step: kernels.columns * pairs, row_step: kernels.columns)
     // Each part rounds its own rows.
