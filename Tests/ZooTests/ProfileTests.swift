@@ -90,7 +90,7 @@ struct CountedModel: Sendable, CustomTestStringConvertible {
     #expect(attentions == Double(model.attentions))
     #expect(profile.multiplications == Double(model.multiplications))
     #expect(abs(profile.parts.values.reduce(0, +) - profile.seconds) < 1e-9)
-    for work in model.works { #expect(profile.parts[work, default: 0] > 0, "\(work)") }
+    for work in model.works { #expect(profile.parts[work, default: 0] > 0, "\(work) of \(profile.parts)") }
     // Nothing is counted twice.
     #expect(profile.parts.allSatisfy { $0.value >= -1e-6 })
     let layer = try #require(profile.layers.first { $0.name == model.layer }, "\(profile.layers.map(\.name))")
