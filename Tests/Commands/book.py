@@ -21,7 +21,7 @@ CHAPTERS = {
     "fine-tuning": [],
     "vision-transformer": ["loss-vit"],
     "byte-pairs": [],
-    "transformer": ["loss-transformer", "transformer-source-block1-head0", "transformer-encoder-block0-head3"],
+    "transformer": ["loss-transformer", "transformer-heads"],
     "optimization": ["gradient-descent", "optimization-valley", "optimization-algorithms", "learning-rate-schedules"],
 }
 

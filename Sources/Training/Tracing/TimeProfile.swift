@@ -56,7 +56,7 @@ public enum StepWork: String, Sendable, CaseIterable, Encodable {
     // A ReLU that has joined the kernel.
     case "convolved": self = isBackward ? .activation : .other
     case "pooled": self = .pooling
-    case "batchNormalized", "normalized", "normalizedRows": self = .normalization
+    case "batchNormalized", "normalized", "layerNorm", "rmsNorm": self = .normalization
     case "crossEntropy", "squaredErrorSum", "binaryCrossEntropy": self = .loss
     default: self = .operators
     }
