@@ -2,7 +2,10 @@
 public struct KernelProblem: Hashable, Sendable, Codable {
   /// Which operation.
   public enum Kind: String, Sendable, Codable {
-    case forward, inputGradient, weightsGradient, product
+    /// A convolution's passes.
+    case forward, inputGradient, weightsGradient
+    /// A matrix product.
+    case product
   }
   /// Which operation.
   public let kind: Kind
