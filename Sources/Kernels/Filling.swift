@@ -7,15 +7,8 @@ public enum UniformNumbers {
   public static func fill(
     _ target: Floats, count: Int, from first: Int, seed: UInt64, sample: UInt32, time: UInt32, purpose: UInt32
   ) {
-    fill(target, count: count, from: first, seed: seed, sample: sample, time: time, purpose: purpose, by: .inUse)
-  }
-
-  static func fill(
-    _ target: Floats, count: Int, from first: Int, seed: UInt64, sample: UInt32, time: UInt32, purpose: UInt32,
-    by instructions: InstructionSet
-  ) {
     var key = native_draws(seed: seed, sample: sample, time: time, purpose: purpose, dropped: 0, kept: 1)
-    instructions.kernels.pointee.draw_uniform(&key, first, count, target)
+    InstructionSet.inUse.kernels.pointee.draw_uniform(&key, first, count, target)
   }
 }
 
@@ -23,12 +16,6 @@ public enum UniformNumbers {
 public enum PixelValues {
   /// `target[i] = bytes[i] / 255`.
   public static func fill(_ target: Floats, of bytes: UnsafePointer<UInt8>, count: Int) {
-    fill(target, of: bytes, count: count, by: .inUse)
-  }
-
-  static func fill(
-    _ target: Floats, of bytes: UnsafePointer<UInt8>, count: Int, by instructions: InstructionSet
-  ) {
-    instructions.kernels.pointee.pixel_values(bytes, target, count)
+    InstructionSet.inUse.kernels.pointee.pixel_values(bytes, target, count)
   }
 }

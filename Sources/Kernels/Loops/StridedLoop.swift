@@ -125,23 +125,6 @@ public enum Loops {
     }
   }
 
-  /// Writes `values` (row-major, without gaps) to the strided places of `result`: the opposite of `map`.
-  @inlinable @inline(__always)
-  public static func scatter<A, R>(
-    extents: [Int], _ values: UnsafePointer<A>, into result: UnsafeMutablePointer<R>, _ strides: [Int],
-    _ operation: (R, A) -> R
-  ) {
-    let loop = StridedLoop(extents: extents, strides: [strides])
-    let (count, stride) = (loop.innerCount, loop.innerStride(0))
-    var source = values
-    var rows = loop.rows()
-    while rows.next() {
-      let target = result + rows.offsets[0]
-      for i in 0..<count { target[i * stride] = operation(target[i * stride], source[i]) }
-      source += count
-    }
-  }
-
   /// Folds the middle axis of `input` `[outer, count, inner]` (without gaps) to `result` `[outer, inner]`.
   @inlinable @inline(__always)
   public static func reduce<A, R>(
