@@ -50,7 +50,8 @@ struct MeteredKernels: Backend {
     }
   }
 
-  /// The tree's products, on several threads perhaps: measured as one.
+  /// The tree's products, measured as one: the meter hears nothing of the threads that share them. Such gradients may be computed when
+  /// the meter's scope is over.
   func compute(_ tree: ProductTree, rows: Int, columns: Int, into result: Floats) throws {
     for call in tree.calls(rows: rows, columns: columns) { meter.isAsked(for: call, times: 1) }
     try measured(.product) { try tree.compute(rows: rows, columns: columns, into: result, by: base) }

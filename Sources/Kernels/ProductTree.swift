@@ -28,7 +28,7 @@ public indirect enum ProductTree {
   /// Writes the sum, `[rows, columns]` without gaps. A few rows at a time go through the whole tree, so that the sums on the way
   /// stay in the caches: adding whole gradients of dense layers takes as long as computing them, for they come from memory.
   public func compute(rows: Int, columns: Int, into result: Floats, by kernels: any Backend) throws {
-    if KernelMeters.current != nil, let metered = kernels as? MeteredKernels {
+    if let metered = kernels as? MeteredKernels {
       return try metered.compute(self, rows: rows, columns: columns, into: result)
     }
     if case .chain(let factors) = self {

@@ -9,12 +9,17 @@ extension Module {
   /// A trainer does this where its configuration says `checkpointActivations`.
   @discardableResult
   public final func checkpointActivations(_ wanted: Bool = true) -> Self {
-    for (name, module) in namedModules() {
+    let modules = namedModules()
+    for (name, module) in modules {
       if let net = module as? Sequential {
         net.cut = !wanted ? .none : name.isEmpty ? .allButLast : .all
       } else {
         module.isSegment = wanted && !name.isEmpty && !module.children.entries.isEmpty
       }
+    }
+    // A Sequential cuts what it holds itself.
+    for case (_, let net as Sequential) in modules {
+      for layer in net.layers { layer.isSegment = false }
     }
     return self
   }

@@ -72,7 +72,7 @@ struct CheckpointingTests {
       )
     },
     Pass(name: "a recurrent layer") {
-      let (x, layer) = (leaf([5, 2, 3]), Recurrent(.lstm, 3, 4, layers: 2, dropout: 0.3))
+      let (x, layer) = (leaf([4, 4, 3]), Recurrent(.lstm, 3, 4, layers: 2, dropout: 0.3))
       layer.initializeAll(seed: 9)
       return ([x] + layer.namedParameters.map(\.tensor), { wrap in wrap { layer(x) }.tanh() })
     },
@@ -229,6 +229,22 @@ struct CheckpointingTests {
     let blocks = (0..<3).map { _ in Counter() }
     let head = Linear(3, 1)
     override func forward(_ input: Tensor) -> Tensor { head(blocks.reduce(input) { $1($0) }) }
+  }
+
+  @Test("Block by block, as a model's own forward pass has it")
+  func blockByBlock() throws {
+    let x = Self.leaf([2, 3])
+    let stack = Stack()
+    stack.initializeAll(seed: 1)
+    let blocks = stack.blocks
+    var hidden = x
+    for block in blocks { hidden = checkpointed { [hidden] in block(hidden) } }
+    try hidden.sum().backward()
+    let gradient = try bits(#require(x.gradient))
+    #expect(blocks.map(\.calls) == [2, 2, 2])
+    x.gradient = nil
+    try blocks.reduce(x) { $1($0) }.sum().backward()
+    #expect(try bits(#require(x.gradient)) == gradient && gradient.contains { $0 != 0 })
   }
 
   @Test("The blocks of a stack and of a Sequential are segments, but for the last of a Sequential")

@@ -1,4 +1,6 @@
+import Glibc
 import Kernels
+import Synchronization
 import Testing
 
 @testable import Tensors
@@ -36,6 +38,31 @@ struct OwedProductsTests {
         #expect(try sum.floats() == ((known[0] + known[1]) + (known[2] + (known[3] + known[4]))).floats())
         #expect(sum.owedFactors == nil, "what was looked at is owed no more")
       }
+    }
+  }
+
+  /// Notes on which threads it is told of work.
+  private final class Listener: KernelMeter {
+    let threads = Mutex<[pthread_t]>([])
+    func begins(_ work: KernelWork) { threads.withLock { $0.append(pthread_self()) } }
+    func ends() {}
+    func isAsked(for call: KernelCall, times: Int) { threads.withLock { $0.append(pthread_self()) } }
+  }
+
+  @Test("A tree that threads share is measured by the one that asks for it, also when the meter's scope is over")
+  func measured() throws {
+    try KernelOptions(threads: 2).run {
+      let listener = Listener()
+      func sum(_ rows: Int) throws -> Tensor {
+        let gradients = try (0..<3).map { try Self.gradient($0, owed: true, rows: rows, width: 1000, out: 600) }
+        let right = try #require(gradients[1].owingSum(with: gradients[2]))
+        return try #require(gradients[0].owingSum(with: right))
+      }
+      let owed = try KernelMeters.run(listener) { try sum(16) }
+      listener.threads.withLock { $0 = [] }
+      #expect(try owed.floats() == sum(16).floats())
+      // Three products, measured as one.
+      #expect(listener.threads.withLock { $0 } == [pthread_t](repeating: pthread_self(), count: 4))
     }
   }
 
