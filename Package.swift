@@ -76,7 +76,8 @@ let tests: [Target] = [
     name: "TensorsTests", dependencies: ["Kernels", "Tensors", "Optimizers", "TestSupport"],
     resources: [.copy("Fixtures")]),
   .testTarget(name: "NetworksTests", dependencies: ["Networks", "TestSupport"], resources: [.copy("Fixtures")]),
-  .testTarget(name: "OptimizersTests", dependencies: ["Optimizers", "TestSupport"], resources: [.copy("Fixtures")]),
+  .testTarget(
+    name: "OptimizersTests", dependencies: ["Kernels", "Optimizers", "TestSupport"], resources: [.copy("Fixtures")]),
   .testTarget(name: "MessagePassingTests", dependencies: ["MessagePassing", "TestSupport"]),
   .testTarget(name: "HDF5FilesTests", dependencies: ["HDF5Files", "TestSupport"]),
   .testTarget(name: "DataParallelTests", dependencies: ["DataParallel", "TestSupport"]),

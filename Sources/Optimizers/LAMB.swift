@@ -35,6 +35,8 @@ public final class LAMB: Optimizer {
     let betas: (mean: Double, square: Double)
     let epsilon, meanCorrection, squareCorrection: Double
     var slots: [String] { ["mean", "square"] }
+    /// Steps are as long as the whole parameter and its change are large.
+    var isByElement: Bool { false }
 
     func apply<T: FloatElement>(_ group: ParameterGroup, isFirst: Bool, _ update: ElementUpdate<T>) {
       let (ofMean, ofSquare) = (MeanShares<T>(keeping: betas.mean), MeanShares<T>(keeping: betas.square))

@@ -29,6 +29,8 @@ public final class LARS: Optimizer {
   private struct Rule: UpdateRule {
     let momentum, trust: Double
     var slots: [String] { ["step"] }
+    /// Steps are as long as the whole parameter and its change are large.
+    var isByElement: Bool { false }
 
     func apply<T: FloatElement>(_ group: ParameterGroup, isFirst: Bool, _ update: ElementUpdate<T>) {
       let (weights, gradient, last) = (update.weights, update.gradient, update.slots[0])

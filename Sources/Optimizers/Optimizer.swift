@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 /// Parameters that are updated with the same settings.
@@ -81,19 +82,27 @@ extension Optimizer {
         try check(gradient, of: tensor, name)
         let isFirst = rule.slots.contains { memory[$0, tensor] == nil }
         let slots = try rule.slots.map { try slot($0, name, of: tensor) }
-        let isVector = tensor.rank < 2
         if tensor.dtype == .float32 {
-          try tensor.withElements(as: Float.self, and: slots, reading: gradient) {
-            rule.apply(
-              group, isFirst: isFirst,
-              ElementUpdate(count: $0, weights: $1, slots: $2, gradient: $3, isVector: isVector))
-          }
+          try change(tensor, as: Float.self, slots, by: gradient, rule, group, isFirst: isFirst)
         } else {
-          try tensor.withElements(as: Double.self, and: slots, reading: gradient) {
-            rule.apply(
-              group, isFirst: isFirst,
-              ElementUpdate(count: $0, weights: $1, slots: $2, gradient: $3, isVector: isVector))
-          }
+          try change(tensor, as: Double.self, slots, by: gradient, rule, group, isFirst: isFirst)
+        }
+      }
+    }
+  }
+
+  private func change<T: FloatElement>(
+    _ tensor: Tensor, as type: T.Type, _ slots: [Tensor], by gradient: Tensor, _ rule: some UpdateRule,
+    _ group: ParameterGroup, isFirst: Bool
+  ) throws {
+    try tensor.withElements(as: type, and: slots, reading: gradient) {
+      let whole = ElementUpdate(count: $0, weights: $1, slots: $2, gradient: $3, isVector: tensor.rank < 2)
+      guard rule.isByElement else { return rule.apply(group, isFirst: isFirst, whole) }
+      ElementShares.run(whole.count) { share in
+        // What the rule's loops read again is still in a near cache.
+        let block = 16_384
+        for first in stride(from: share.lowerBound, to: share.upperBound, by: block) {
+          rule.apply(group, isFirst: isFirst, whole[first..<min(first + block, share.upperBound)])
         }
       }
     }
@@ -108,14 +117,27 @@ struct ElementUpdate<T: FloatElement> {
   let gradient: UnsafePointer<T>
   /// Whether the parameter has no more than one axis: a bias, or the scale of a normalisation.
   let isVector: Bool
+
+  /// Some of them.
+  fileprivate subscript(_ range: Range<Int>) -> ElementUpdate {
+    ElementUpdate(
+      count: range.count, weights: weights + range.lowerBound, slots: slots.map { $0 + range.lowerBound },
+      gradient: gradient + range.lowerBound, isVector: isVector)
+  }
 }
 
 /// How an optimizer changes a parameter.
 protocol UpdateRule {
   /// What it remembers of each parameter, in the order of `ElementUpdate.slots`.
   var slots: [String] { get }
+  /// Whether an element's change depends on no other element.
+  var isByElement: Bool { get }
   /// - Parameter isFirst: whether the slots are zeros because nothing has been remembered yet.
   func apply<T: FloatElement>(_ group: ParameterGroup, isFirst: Bool, _ update: ElementUpdate<T>)
+}
+
+extension UpdateRule {
+  var isByElement: Bool { true }
 }
 
 /// What goes into a running mean.

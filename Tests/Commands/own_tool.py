@@ -80,8 +80,8 @@ class OwnTool(CommandTest):
         for name, program in {"wine": PROGRAM, **readme_programs()}.items():
             (package / "Sources" / name).mkdir(parents=True)
             (package / "Sources" / name / ("Program.swift" if "@main" in program else "main.swift")).write_text(program)
-        # In the repository's own folder, so that what is built there is not built again.
-        built = ROOT / ".build" / "own-tool"
+        # Where the repository itself is built: none of it is compiled again.
+        built = ROOT / ".build"
         command = ["swift", "build", "--package-path", package, "--scratch-path", built, "-c", "release"]
         done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -1,3 +1,4 @@
+import Kernels
 import Optimizers
 import Tensors
 import Testing
@@ -43,6 +44,21 @@ struct ElementOrderTests {
       try $0.value.values.map { try $0.values(as: Double.self) }
     }
     return (try weights.values(), slots, norm)
+  }
+
+  @Test("Threads share a large parameter's elements, and change no bit", arguments: 0...9) func shared(kind: Int) throws {
+    func weights(threads: Int) throws -> [Float] {
+      try KernelOptions(threads: threads).run {
+        let parameter = Tensor.normal([701, 900], key: RandomKey(seed: 3))
+        let optimizer = optimizer(kind == Self.muon ? 2 : kind, parameter)
+        for step in 0..<2 {
+          parameter.gradient = .normal([701, 900], key: RandomKey(seed: 4, time: step))
+          try optimizer.step()
+        }
+        return try parameter.floats()
+      }
+    }
+    #expect(try weights(threads: 1) == weights(threads: 3))
   }
 
   private func view(of tensor: Tensor) throws -> Tensor {

@@ -162,7 +162,7 @@ extension Tensor {
     let count = areBlocked ? gradient.blockedCount : gradient.elementCount
     let target: UnsafeMutablePointer<Float> = try areBlocked ? gradient.imageMemory().pointer : gradient.pointer()
     let kept: UnsafeMutablePointer<Float> = try areBlocked ? output.imageMemory().pointer : output.pointer()
-    for i in 0..<count { target[i] = kept[i] > 0 ? target[i] : 0 }
+    ElementShares.run(count) { for i in $0 { target[i] = kept[i] > 0 ? target[i] : 0 } }
     return gradient
   }
 
