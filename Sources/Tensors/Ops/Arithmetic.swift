@@ -195,7 +195,7 @@ struct BroadcastPair {
     let result = try Tensor(uninitialized: shape, R.dtype, strides: strides)
     let (first, second, target) = (try left.pointer(A.self), try right.pointer(B.self), try result.pointer(R.self))
     if isAligned {
-      ElementShares.run(shape.elementCount) { for i in $0 { target[i] = operation(first[i], second[i]) } }
+      for i in 0..<shape.elementCount { target[i] = operation(first[i], second[i]) }
     } else {
       Loops.combine(
         extents: shape.extents, first, left.strides, second, right.strides, into: target, operation)
@@ -214,7 +214,7 @@ extension BroadcastPair {
       UnsafeMutableRawPointer(try tensor.imageMemory().pointer).assumingMemoryBound(to: T.self)
     }
     let (first, second, target) = try (memory(left, A.self), memory(right, B.self), memory(result, R.self))
-    ElementShares.run(count) { for i in $0 { target[i] = operation(first[i], second[i]) } }
+    for i in 0..<count { target[i] = operation(first[i], second[i]) }
     result.clearPadding()
     return result
   }
