@@ -46,7 +46,8 @@ struct ElementOrderTests {
     return (try weights.values(), slots, norm)
   }
 
-  @Test("Threads share a large parameter's elements, and change no bit", arguments: 0...9) func shared(kind: Int) throws {
+  @Test("Threads share a large parameter's elements, and change no bit", arguments: 0...9) func shared(kind: Int) throws
+  {
     func weights(threads: Int) throws -> [Float] {
       try KernelOptions(threads: threads).run {
         let parameter = Tensor.normal([701, 900], key: RandomKey(seed: 3))

@@ -11,14 +11,13 @@ struct ElementThreadsTests {
 
   private func figures(threads: Int, _ layout: Layout) throws -> [[UInt32]] {
     try KernelOptions(threads: threads).run {
-      let (a, b) = (0, 1)
-      let leaves = [a, b].map { layer in
+      func leaf(_ layer: Int) -> Tensor {
         Tensor.normal(Self.shape, key: RandomKey(seed: 6, layer: layer)).arranged(layout).detached().requiringGradient()
       }
-      let results = [leaves[a] + leaves[b], leaves[a] * leaves[b], leaves[a] - leaves[b], leaves[a] / leaves[b]]
+      let (a, b) = (leaf(0), leaf(1))
       // The ReLU's derivative changes the product's gradient where it lies.
-      try ((leaves[a] * leaves[b]).relu() * leaves[b]).sum().backward()
-      return try results.map(bits) + leaves.map { try bits(#require($0.gradient)) }
+      try ((a * b).relu() * b).sum().backward()
+      return try [a + b, a * b, a - b, a / b].map(bits) + [a, b].map { try bits(#require($0.gradient)) }
     }
   }
 
