@@ -13,7 +13,7 @@ public final class MetricsWriter: TrainingObserver {
     warn: @escaping (String) -> Void = { StandardOutput.error("warning: \($0)") }
   ) throws {
     self.warn = warn
-    if let position { try LineFile.repair(path, at: position, stepOf: LineFile.stepOfJSON) }
+    if let position { try LineFile.repair(path, at: position, LoggedMoment.init(json:)) }
     file = try LineFile(path, isAppending: position != nil)
   }
 

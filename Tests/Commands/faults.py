@@ -224,6 +224,15 @@ class Faults(CommandTest):
         self.assertEqual([event["epoch"] for event in events], [1, 2, 3, 4])
         self.assertEqual(metrics.read_text().splitlines(keepends=True)[:2], lines[:2])
 
+    def test_metrics_where_a_state_is_of_an_epochs_last_step(self):
+        """Of the step, not of the epoch's end: the epoch ends once more when the training goes on, and is listed once."""
+        folder, metrics = self.folder / "last-step", self.folder / "last-step.jsonl"
+        train = ("train", "mlp", "--data", self.data, "--quiet", "--checkpoint", folder, "--checkpoint-every", "1step",
+                 "--metrics", metrics, "--epochs")
+        self.succeed(*train, 1)
+        self.succeed(*train, 2, "--resume", folder)
+        self.assertEqual([json.loads(line)["epoch"] for line in metrics.read_text().splitlines()], [1, 2])
+
     def output_to(self, target, *arguments):
         """Exit status and standard error of a command whose standard output is closed (None) or goes to a file."""
         words = " ".join(f"'{word}'" for word in [BINARY, *arguments])

@@ -89,13 +89,16 @@ import Testing
         && rows.dropFirst().map { $0[0] } == ["1", "3", "5", "6", "9", "10"])
     let norm = try #require(rows[0].firstIndex(of: "gradient_norm"))
     #expect(rows.dropFirst().map { $0[norm].isEmpty } == [false, false, true, false, false, true])
-    // Goes on from step 5: what came later goes.
+    // Goes on from step 5: what came later goes. So does the end of an epoch that is not over there.
     var position = TrainingPosition()
     position.step = 5
-    _ = try RunLogger(.csv, in: folder.path, of: Classification(), resumingAt: position)
-    let kept = try String(decoding: InputFile.bytes(of: folder.file("metrics.csv")), as: UTF8.self).split(
-      separator: "\n")
-    #expect(kept.count == 4 && kept[0].hasPrefix("step,epoch"))
+    for (stepInEpoch, kept) in [(0, ["step", "1", "3", "5"]), (5, ["step", "1", "3"])] {
+      position.stepInEpoch = stepInEpoch
+      _ = try RunLogger(.csv, in: folder.path, of: Classification(), resumingAt: position)
+      let rows = try String(decoding: InputFile.bytes(of: folder.file("metrics.csv")), as: UTF8.self)
+        .split(separator: "\n")
+      #expect(rows.map { $0.prefix { $0 != "," } } == kept.map { Substring($0) })
+    }
   }
 
   /// A disk that fills up while a training runs ends no training, and is told once.

@@ -86,6 +86,11 @@ import Testing
       try MetricsWriter(path, resumingAt: position).append("{}")
       #expect(try String(decoding: InputFile.bytes(of: path), as: UTF8.self) == after + "{}\n")
     }
+    // Saved after the last step of epoch 2, before its end: the epoch ends once more.
+    (position.epoch, position.step, position.stepInEpoch) = (1, 20, 10)
+    try AtomicFile.write(Array(lines.joined().utf8), to: path)
+    try MetricsWriter(path, resumingAt: position).append("{}")
+    #expect(try String(decoding: InputFile.bytes(of: path), as: UTF8.self) == lines[0] + "{}\n")
     try MetricsWriter(path).append("{\"new\":1}")
     #expect(try String(decoding: InputFile.bytes(of: path), as: UTF8.self) == "{\"new\":1}\n")
   }

@@ -8,7 +8,7 @@ struct JSONLog: LogFile {
 
   init(in folder: String, resumingAt position: TrainingPosition?) throws {
     let path = "\(folder)/metrics.jsonl"
-    if let position { try LineFile.repair(path, at: position, stepOf: LineFile.stepOfJSON) }
+    if let position { try LineFile.repair(path, at: position, LoggedMoment.init(json:)) }
     file = try LineFile(path, isAppending: position != nil)
   }
 
@@ -36,7 +36,7 @@ struct CSVLog: LogFile {
   init(in folder: String, columns: [String], resumingAt position: TrainingPosition?) throws {
     let path = "\(folder)/metrics.csv"
     self.columns = columns
-    if let position { try LineFile.repair(path, at: position) { Int($0.prefix { $0 != "," }) } }
+    if let position { try LineFile.repair(path, at: position, LoggedMoment.init(row:)) }
     let isNew = position == nil || (try? InputFile.bytes(of: path))?.isEmpty ?? true
     file = try LineFile(path, isAppending: position != nil)
     if isNew { try file.append((["step", "epoch", "event"] + columns).joined(separator: ",")) }
@@ -50,23 +50,45 @@ struct CSVLog: LogFile {
   }
 }
 
+/// What a line of a log was written after.
+struct LoggedMoment {
+  let step: Int
+  /// Whether it was the epoch's end, its evaluation included, and not the step alone.
+  let isEpochsEnd: Bool
+
+  /// nil for a line of no step.
+  init?(json line: String) {
+    let event = try? JSONSerialization.jsonObject(with: Foundation.Data(line.utf8)) as? [String: Any]
+    guard let step = event?["step"] as? Int else { return nil }
+    (self.step, isEpochsEnd) = (step, ["epoch", "histogram"].contains(event?["event"] as? String))
+  }
+
+  /// Of a table whose columns begin with the step, the epoch and the event; nil for its head.
+  init?(row: String) {
+    let cells = row.split(separator: ",", maxSplits: 3, omittingEmptySubsequences: false)
+    guard let step = Int(cells[0]) else { return nil }
+    (self.step, isEpochsEnd) = (step, cells.count > 2 && cells[2] == "epoch")
+  }
+
+  /// Whether a training that goes on from `position` comes here once more. A state may be of an epoch's last step and not of
+  /// its end, which is then still to come.
+  func isAhead(of position: TrainingPosition) -> Bool {
+    step > position.step || (step == position.step && isEpochsEnd && position.stepInEpoch > 0)
+  }
+}
+
 extension LineFile {
-  /// Cuts off what a killed training left behind: half a line, and steps that are trained once more.
+  /// Cuts off what a killed training left behind: half a line, and what comes once more.
   ///
-  /// - Parameter stepOf: the step of a line; nil for one of none, which stays.
-  static func repair(_ path: String, at position: TrainingPosition, stepOf: (String) -> Int?) throws {
+  /// - Parameter moment: of a line; nil for one of none, which stays.
+  static func repair(_ path: String, at position: TrainingPosition, _ moment: (String) -> LoggedMoment?) throws {
     try AtomicFile.check(path, as: .other)
     guard let bytes = try? InputFile.bytes(of: path) else { return }
     var kept: [UInt8] = []
     for line in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).dropLast() {
-      if let step = stepOf(String(decoding: line, as: UTF8.self)), step > position.step { continue }
+      if moment(String(decoding: line, as: UTF8.self))?.isAhead(of: position) == true { continue }
       kept += line + [UInt8(ascii: "\n")]
     }
     if kept != bytes { try AtomicFile.write(kept, to: path) }
-  }
-
-  static func stepOfJSON(_ line: String) -> Int? {
-    let event = try? JSONSerialization.jsonObject(with: Foundation.Data(line.utf8)) as? [String: Any]
-    return event?["step"] as? Int
   }
 }
