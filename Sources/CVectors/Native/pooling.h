@@ -130,6 +130,32 @@ INLINE vector of_winners(
   return sum;
 }
 
+// Whether windows lie side by side: each place is seen by one window or none.
+INLINE int is_tiled(const struct native_pooling *shape) {
+  return shape->padding[0] == 0 && shape->padding[1] == 0 && shape->kernel[0] == shape->stride[0] &&
+         shape->kernel[1] == shape->stride[1];
+}
+
+// A line of input gradients under `windows` windows side by side, the first of which has its results at `gradient` and
+// `winners`; `pixel` is the line's first.
+INLINE void tiled_line_back(
+    const struct native_pooling *shape, size_t windows, const float *gradient, const float *gradient_end, const int32_t *winners,
+    size_t pixel, float *to, const float *end) {
+  size_t channels = shape->channels, places = shape->kernel[1];
+  const float *line_end = to + shape->in_width * channels;
+  for (size_t window = 0; window < windows; window++, gradient += channels, winners += channels)
+    for (size_t x = 0; x < places; x++, to += channels, pixel++)
+      for (size_t c = 0; c < channels; c += width) {
+        size_t count = channels - c;
+        if (goes_on_behind(count, channels, channels, gradient, gradient_end, to, end))
+          store(to + c, of_winners(1, width, gradient + c, winners + c, 1, 1, 0, channels, all_integers(pixel)));
+        else
+          store_part(to + c, of_winners(0, count, gradient + c, winners + c, 1, 1, 0, channels, all_integers(pixel)), count);
+      }
+  // Behind the last window, or below all of them.
+  memset(to, 0, (char *)line_end - (char *)to);
+}
+
 static void pool_maximum_back(
     const struct native_pooling *shape, const float *output_gradient, const int32_t *winners, float *input_gradient, size_t part,
     size_t parts) {
@@ -140,6 +166,14 @@ static void pool_maximum_back(
   float *to = input_gradient + mine.first * shape->in_width * channels;
   for (size_t row = mine.first; row < mine.end; row++) {
     size_t place_down = row % shape->in_height;
+    if (is_tiled(shape)) {
+      size_t window_down = place_down / shape->kernel[0], windows = window_down < down ? along : 0;
+      size_t at = windows ? (row / shape->in_height * down + window_down) * line : 0;
+      tiled_line_back(
+          shape, windows, output_gradient + at, gradient_end, winners + at, place_down * shape->in_width, to, end);
+      to += shape->in_width * channels;
+      continue;
+    }
     struct range lines = seeing(shape, 0, down, place_down, (struct range){0, 0}), places = {0, 0};
     for (size_t x = 0; x < shape->in_width; x++, to += channels) {
       places = seeing(shape, 1, along, x, places);
