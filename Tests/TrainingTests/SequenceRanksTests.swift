@@ -65,6 +65,9 @@ import Zoo
       let together = try Trainer(drawing: make(), objective(), configuration, on: communicator)
       let before = together.model.namedParameters.map { $0.tensor.copy() }
       try together.fit(data)
+      // All ranks found the same, and one trains alone for all.
+      #expect(Set(try communicator.everyRanks(digest(together.model))).count == 1)
+      guard communicator.isRoot else { continue }
       let alone = try Trainer(drawing: make(), objective(), configuration)
       try alone.fit(data)
       #expect(together.position == alone.position)
