@@ -13,8 +13,7 @@ public final class MetricsWriter: TrainingObserver {
     warn: @escaping (String) -> Void = { StandardOutput.error("warning: \($0)") }
   ) throws {
     self.warn = warn
-    if let position { try LineFile.repair(path, at: position, LoggedMoment.init(json:)) }
-    file = try LineFile(path, isAppending: position != nil)
+    file = try LineFile(path, resumingAt: position, LoggedMoment.init(json:))
   }
 
   public func epochFinished(_ metrics: EpochMetrics) { append(metrics.json) }

@@ -1,4 +1,5 @@
 import Foundation
+import HDF5Files
 import Kernels
 import Lockstep
 import Testing
@@ -67,21 +68,29 @@ struct Answer: Sendable, Equatable {
   let state: [String: [UInt8]]
   /// Losses and hits of the epochs that were finished.
   let figures: [String]
-  /// One line of all of that, which ranks can tell each other.
-  let digest: String
 
   init(_ trainer: Trainer, _ figures: [String]) throws {
     position = trainer.position
     self.figures = figures
-    let slots = trainer.optimizer.slots.sorted { $0.key < $1.key }.flatMap { slot, tensors in
-      tensors.map { (name: "\(slot) of \($0.key)", tensor: $0.value) }
+    var state: [String: [UInt8]] = [:]
+    func keep(_ name: String, _ tensor: Tensor) throws {
+      state[name] = try tensor.withFloats { Array(UnsafeRawBufferPointer($0)) }
     }
-    let all = trainer.model.state + slots
-    state = try Dictionary(
-      uniqueKeysWithValues: all.map { name, tensor in
-        (name, try tensor.withFloats { Array(UnsafeRawBufferPointer($0)) })
-      })
-    digest = "\(try Checkpoint.digest(all)) \(position) \(figures)"
+    for (name, tensor) in trainer.model.state { try keep(name, tensor) }
+    for (slot, tensors) in trainer.optimizer.slots {
+      for (name, tensor) in tensors { try keep("\(slot) of \(name)", tensor) }
+    }
+    self.state = state
+  }
+
+  /// One line of all of that, which ranks can tell each other.
+  var digest: String {
+    var hash = SHA256()
+    for (name, bytes) in state.sorted(by: { $0.key < $1.key }) {
+      hash.update("\(name) \(bytes.count)\n")
+      hash.update(bytes)
+    }
+    return "\(hash.hexadecimal) \(position) \(figures)"
   }
 
   /// The tensors in which two answers differ.

@@ -66,7 +66,7 @@ import Zoo
       let before = together.model.namedParameters.map { $0.tensor.copy() }
       try together.fit(data)
       // All ranks found the same, and one trains alone for all.
-      #expect(Set(try communicator.everyRanks(digest(together.model))).count == 1)
+      #expect(Set(try communicator.everyRanks("\(digest(together.model)) \(together.position)")).count == 1)
       guard communicator.isRoot else { continue }
       let alone = try Trainer(drawing: make(), objective(), configuration)
       try alone.fit(data)

@@ -55,7 +55,8 @@ import Zoo
       trainer.observers = [together]
       try trainer.fit(ImageDataset(train), test: ImageDataset(test))
       // The replicas are the same to the bit, all ranks were told the same figures, and one trains alone for all.
-      let state = "\(try digest(trainer.model)) \(together.all.map(\.train)) \(together.all.map(\.test))"
+      let figures = "\(together.all.map(\.train)) \(together.all.map(\.test))"
+      let state = "\(try digest(trainer.model)) \(trainer.position) \(figures)"
       #expect(Set(try communicator.everyRanks(state)).count == 1)
       guard communicator.isRoot else { return }
       let reference = try Trainer(drawing: make(), Classification(), configuration)

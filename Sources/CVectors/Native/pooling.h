@@ -164,9 +164,10 @@ static void pool_maximum_back(
   const float *gradient_end = output_gradient + shape->batch * down * line;
   const float *end = input_gradient + mine.end * shape->in_width * channels;
   float *to = input_gradient + mine.first * shape->in_width * channels;
+  int has_tiles = is_tiled(shape);
   for (size_t row = mine.first; row < mine.end; row++) {
     size_t place_down = row % shape->in_height;
-    if (is_tiled(shape)) {
+    if (has_tiles) {
       size_t window_down = place_down / shape->kernel[0], windows = window_down < down ? along : 0;
       size_t at = windows ? (row / shape->in_height * down + window_down) * line : 0;
       tiled_line_back(

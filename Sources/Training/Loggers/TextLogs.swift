@@ -8,8 +8,7 @@ struct JSONLog: LogFile {
 
   init(in folder: String, resumingAt position: TrainingPosition?) throws {
     let path = "\(folder)/metrics.jsonl"
-    if let position { try LineFile.repair(path, at: position, LoggedMoment.init(json:)) }
-    file = try LineFile(path, isAppending: position != nil)
+    file = try LineFile(path, resumingAt: position, LoggedMoment.init(json:))
   }
 
   func write(_ entry: LogEntry) throws {
@@ -36,9 +35,8 @@ struct CSVLog: LogFile {
   init(in folder: String, columns: [String], resumingAt position: TrainingPosition?) throws {
     let path = "\(folder)/metrics.csv"
     self.columns = columns
-    if let position { try LineFile.repair(path, at: position, LoggedMoment.init(row:)) }
+    file = try LineFile(path, resumingAt: position, LoggedMoment.init(row:))
     let isNew = position == nil || (try? InputFile.bytes(of: path))?.isEmpty ?? true
-    file = try LineFile(path, isAppending: position != nil)
     if isNew { try file.append((["step", "epoch", "event"] + columns).joined(separator: ",")) }
   }
 
@@ -78,15 +76,21 @@ struct LoggedMoment {
 }
 
 extension LineFile {
-  /// Cuts off what a killed training left behind: half a line, and what comes once more.
+  /// Opens a log anew or, where a training goes on, behind what came before, without what a killed one left there: half a line,
+  /// and what comes once more.
   ///
   /// - Parameter moment: of a line; nil for one of none, which stays.
-  static func repair(_ path: String, at position: TrainingPosition, _ moment: (String) -> LoggedMoment?) throws {
+  convenience init(_ path: String, resumingAt position: TrainingPosition?, _ moment: (String) -> LoggedMoment?) throws {
+    if let position { try Self.cut(path, behind: position, moment) }
+    try self.init(path, isAppending: position != nil)
+  }
+
+  private static func cut(_ path: String, behind place: TrainingPosition, _ moment: (String) -> LoggedMoment?) throws {
     try AtomicFile.check(path, as: .other)
     guard let bytes = try? InputFile.bytes(of: path) else { return }
     var kept: [UInt8] = []
     for line in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).dropLast() {
-      if moment(String(decoding: line, as: UTF8.self))?.isAhead(of: position) == true { continue }
+      if moment(String(decoding: line, as: UTF8.self))?.isAhead(of: place) == true { continue }
       kept += line + [UInt8(ascii: "\n")]
     }
     if kept != bytes { try AtomicFile.write(kept, to: path) }
