@@ -1,7 +1,6 @@
 import Synchronization
 
-/// Weights as kernels like them, in panels or transformed: made at the first use and kept as long as the weights are, good
-/// until somebody changes those.
+/// Weights as kernels like them, in panels or transformed: kept where they are used again before somebody changes them.
 public final class PackedWeights: @unchecked Sendable {
   /// Which of the ways to lay them.
   struct Form: Hashable {
@@ -15,41 +14,65 @@ public final class PackedWeights: @unchecked Sendable {
     enum Kind { case factor, turnedFactor, convolution, convolutionGradient, winograd, winogradGradient }
   }
 
-  private final class Block: @unchecked Sendable {
-    let memory: Floats
-    /// Held while the memory is filled in: nobody reads half of it.
-    let isGood = Mutex(false)
+  /// A training pass uses a form once before its weights change, and once more where activations are computed again.
+  private static let unkeptUses = 2
 
-    /// Aligned as the processor's cache lines.
-    init(_ count: Int) {
-      memory = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * MemoryLayout<Float>.stride, alignment: 64)
-        .assumingMemoryBound(to: Float.self)
+  /// One form. What is used no more often than that lies in scratch memory meanwhile, as kept it would take as much as the weights.
+  private final class Kept: Sendable {
+    struct State: ~Copyable {
+      var block: Block?
+      /// Since the last change.
+      var uses = 0
+      /// Whether there were more than `unkeptUses` before that.
+      var isReused = false
     }
-
-    deinit { memory.deallocate() }
+    /// Held while memory is filled in: nobody reads half of it.
+    let state = Mutex(State())
   }
-  private let blocks = Mutex<[Form: Block]>([:])
+
+  private final class Block: @unchecked Sendable {
+    private let block: PooledBlock
+    var memory: Floats { block.memory.assumingMemoryBound(to: Float.self) }
+
+    init(_ count: Int) { block = PooledBlock(max(count, 1) * MemoryLayout<Float>.stride) }
+  }
+  private let forms = Mutex<[Form: Kept]>([:])
 
   /// Nothing yet.
   public init() {}
 
-  /// The weights have changed: what was made of them must be made again, in the same memory.
+  /// The weights have changed: what was made of them must be made again.
   public func expire() {
-    blocks.withLock { blocks in for block in blocks.values { block.isGood.withLock { $0 = false } } }
+    forms.withLock { forms in
+      for kept in forms.values {
+        kept.state.withLock { $0 = Kept.State(isReused: $0.uses > Self.unkeptUses) }
+      }
+    }
   }
 
-  /// The weights in a form of `count` floats that `make` fills in if need be.
-  func form(_ form: Form, count: Int, make: (Floats) -> Void) -> ConstantFloats {
-    let block = blocks.withLock { blocks in
-      let block = blocks[form] ?? Block(count)
-      blocks[form] = block
+  /// Calls `body` with the weights in a form of `count` floats that `make` fills in if need be.
+  func with<Outcome>(
+    _ form: Form, count: Int, make: (Floats) -> Void, _ body: (ConstantFloats) throws -> Outcome
+  ) rethrows -> Outcome {
+    let kept = forms.withLock { forms in
+      let kept = forms[form] ?? Kept()
+      forms[form] = kept
+      return kept
+    }
+    let block = kept.state.withLock { state -> Block? in
+      state.uses += 1
+      guard state.isReused || state.uses > Self.unkeptUses else { return nil }
+      if let block = state.block { return block }
+      let block = Block(count)
+      make(block.memory)
+      state.block = block
       return block
     }
-    block.isGood.withLock { isGood in
-      if !isGood { make(block.memory) }
-      isGood = true
+    if let block { return try withExtendedLifetime(block) { try body(ConstantFloats(block.memory)) } }
+    return try ScratchMemory.floats(count) {
+      make($0)
+      return try body(ConstantFloats($0))
     }
-    return ConstantFloats(block.memory)
   }
 }
 

@@ -26,7 +26,10 @@ public final class Storage: @unchecked Sendable {
 
   init(byteCount: Int) throws {
     let sizeClass = MemoryPool.sizeClass(of: byteCount)
-    (address, self.sizeClass) = (try MemoryPool.take(sizeClass), sizeClass)
+    guard let address = MemoryPool.take(sizeClass) else {
+      throw TensorError("allocate", "no memory for \(sizeClass) bytes")
+    }
+    (self.address, self.sizeClass) = (address, sizeClass)
     viewed = nil
   }
 

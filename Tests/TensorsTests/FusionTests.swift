@@ -1,6 +1,6 @@
-import Tensors
 import Testing
 
+@testable import Tensors
 @testable import TestSupport
 
 @Suite("Fusion is invisible: a ReLU joins the kernel before it, and nobody can tell but by the clock")
@@ -30,6 +30,43 @@ struct FusionTests {
       return y.relu()
     }
     #expect(joined == looked && joined[0].contains(0) && joined[0].contains { $0 > 0 })
+  }
+
+  @Test(
+    "A pooling that joins both gives the same bits, overlapping or not, and the images between them are never there",
+    arguments: [(2, 2, 0), (3, 2, 1), (3, 1, 1), (5, 5, 0)])
+  func pooling(kernel: Int, stride: Int, padding: Int) throws {
+    let sides = ([kernel, kernel], [stride, stride], [padding, padding])
+    var between: Tensor?
+    let joined = try Self.figures { x, w in
+      let y = x.convolved(w, padding: [1, 1]).relu()
+      between = y
+      return y.maxPooled(sides.0, stride: sides.1, padding: sides.2)
+    }
+    #expect(between?.storage.debt != nil)
+    let looked = try Self.figures { x, w in
+      let y = x.convolved(w, padding: [1, 1]).relu()
+      _ = try? y.floats()
+      return y.maxPooled(sides.0, stride: sides.1, padding: sides.2)
+    }
+    #expect(joined == looked && joined[0].contains { $0 > 0 })
+    // Whoever looks at them all the same finds them.
+    let (x, w) = (Self.input(), Self.weights())
+    #expect(try between?.floats() == x.convolved(w, padding: [1, 1]).relu().floats())
+  }
+
+  @Test("A result that is pooled and added has the derivatives of both")
+  func pooledAndAdded() throws {
+    let (x, w) = (Self.input(), Self.weights())
+    func derivatives(looks: Bool) throws -> [Float] {
+      w.gradient = nil
+      let y = x.convolved(w).relu()
+      if looks { _ = try y.floats() }
+      try (y.maxPooled([2, 2]).sum() + y.sum()).backward()
+      return try #require(w.gradient).floats()
+    }
+    let (joined, looked) = (try derivatives(looks: false), try derivatives(looks: true))
+    for (mine, theirs) in zip(joined, looked) { #expect(abs(mine - theirs) <= 1e-3 * (1 + abs(theirs))) }
   }
 
   @Test("Normalisation too, in training and with given statistics")

@@ -34,15 +34,15 @@ extension Tensor {
     let layout = try input.imageMemory().layout
     let sources = [input, kernel] + (offsets.map { [$0] } ?? [])
     let own = outline
-    return try .owed(outShape, strides: outShape.channelsLastStrides, reading: sources) { thenReLU in
+    return try .owed(outShape, strides: outShape.channelsLastStrides, reading: sources, pools: true) { thenReLU in
       let result = try Tensor(images: outShape, layout)
       let (from, to) = (try input.imageMemory(), try result.imageMemory())
       try kernels.convolve(
         extents.lying(from.layout, to.layout), input: from.pointer, weights: kernel.weights(), bias: offsets?.pointer(),
         output: to.pointer, thenReLU: thenReLU)
       return result
-    } record: { result, thenReLU in
-      let kept = thenReLU ? result.detached() : nil
+    } record: { result, ending in
+      let kept = ending.isCut ? result.detached() : nil
       return result.recorded(
         [self, weights] + (bias.map { [$0] } ?? []), needing: input, kernel, kept, function: "convolved",
         as: operation
@@ -52,6 +52,7 @@ extension Tensor {
           gradient = try gradient.images(in: kept.imageMemory().layout)
           gradient = try .passing(&gradient, kept)
         }
+        if case .pooledReLU(let pass) = ending { gradient = try pass.derivative(gradient) }
         // As they lie now: an operator without blocks may have brought either to channels-last since.
         let (of, from) = (try gradient.imageMemory(), try input.imageMemory())
         let extents = extents.lying(from.layout, of.layout)

@@ -19,8 +19,8 @@ extension Tensor {
         extents, input: input.halfImages().halfPointer(), weights: kernel.weights(), bias: offsets?.pointer(),
         output: result.halfPointer(), thenReLU: thenReLU)
       return result
-    } record: { result, thenReLU in
-      let kept = thenReLU ? result.detached() : nil
+    } record: { result, ending in
+      let kept = ending.isCut ? result.detached() : nil
       return result.recorded(
         [self, weights] + (bias.map { [$0] } ?? []), needing: input, kernel, kept, function: "convolved", as: operation
       ) { gradient in
@@ -55,10 +55,10 @@ extension Tensor {
 
   /// `pooled`, of what lies as bf16.
   final func halfPooling(
-    _ kind: Pooling, _ extents: PoolingShape, _ outShape: Shape, _ kernels: any Backend, as operation: TracedOperation
+    _ kind: Pooling, _ extents: PoolingShape, _ kernels: any Backend, as operation: TracedOperation
   ) throws -> Tensor {
     let (halves, input) = (HalfKernels.standard, try detached().halfImages())
-    let result = try Tensor(halves: outShape, strides: outShape.channelsLastStrides)
+    let result = try Tensor(halves: extents.outShape, strides: extents.outShape.channelsLastStrides)
     let workspace = try Storage(byteCount: kernels.poolingWorkspaceByteCount(kind, extents))
     try halves.pool(
       kind, extents, input: input.halfPointer(), output: result.halfPointer(), workspace: workspace.memory)

@@ -127,7 +127,7 @@ extension Tensor {
     try .owed(shape, strides: strides, reading: [self]) { thenReLU in
       try self.normalized(rows, affine.ofChannels(thenReLU: thenReLU), kernels)
     } record: {
-      record($0, $1)
+      record($0, $1.isCut)
     }
   }
 

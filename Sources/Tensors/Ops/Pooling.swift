@@ -28,7 +28,14 @@ extension Tensor {
   private final func pooled(
     _ kind: Pooling, _ kernel: [Int], _ stride: [Int], _ padding: [Int], _ ceilMode: Bool
   ) -> Tensor {
-    attempt(as: pooledShape(kernel, stride, padding, ceilMode)) {
+    let outShape = pooledShape(kernel, stride, padding, ceilMode)
+    // Before anybody looks at what it is of.
+    do {
+      if kind == .maximum, !ceilMode, let joined = try joinedByPooling(kernel, stride, padding) { return joined }
+    } catch {
+      return Tensor(fault: error, outShape, dtype)
+    }
+    return attempt(as: outShape) {
       guard ceilMode else { return try pooling(kind, kernel, stride, padding) }
       try checkPooling(kernel, stride, padding)
       let windows = (0..<2).map { WindowsRoundedUp(shape[2 + $0], kernel[$0], stride[$0], padding[$0]) }
@@ -84,38 +91,75 @@ extension Tensor {
   private final func pooling(
     _ kind: Pooling, _ kernel: [Int], _ stride: [Int], _ padding: [Int]
   ) throws -> Tensor {
+    let extents = try poolingExtents(kernel, stride, padding)
+    let (kernels, operation) = (KernelOptions.current.kernels, TracedOperation.pooling(kind, kernel, stride, padding))
+    if isHalf, kernels.halves != nil { return try halfPooling(kind, extents, kernels, as: operation) }
+    let (result, pass) = try PoolingPass.run(kind, extents, detached().images(), kernels)
+    return result.recorded([self], function: "pooled", as: operation) { [try pass.derivative($0)] }
+  }
+
+  /// The maxima in one go with the kernel that still owes this, if there is one.
+  private final func joinedByPooling(_ kernel: [Int], _ stride: [Int], _ padding: [Int]) throws -> Tensor? {
+    guard storage.debt != nil else { return nil }
+    let extents = try poolingExtents(kernel, stride, padding)
+    let kernels = KernelOptions.current.kernels
+    let joined = try joined { try PoolingPass.run(.maximum, extents, $0, kernels) }
+    return joined?.traced([self], as: .pooling(.maximum, kernel, stride, padding))
+  }
+
+  private final func poolingExtents(_ kernel: [Int], _ stride: [Int], _ padding: [Int]) throws -> PoolingShape {
     try checkPooling(kernel, stride, padding)
-    var extents = PoolingShape(
+    let extents = PoolingShape(
       batch: shape[0], channels: shape[1], inHeight: shape[2], inWidth: shape[3], kernel: kernel, stride: stride,
       padding: padding)
     guard extents.outHeight > 0, extents.outWidth > 0 else {
       throw TensorError("pooling", "window \(kernel) is larger than the input \(shape)")
     }
-    let kernels = KernelOptions.current.kernels
-    let outShape: Shape = [shape[0], shape[1], extents.outHeight, extents.outWidth]
-    if isHalf, kernels.halves != nil {
-      return try halfPooling(kind, extents, outShape, kernels, as: .pooling(kind, kernel, stride, padding))
-    }
-    let input = detached().images()
-    let from = try input.imageMemory()
+    return extents
+  }
+}
+
+/// One use of a pooling: what its derivative needs to know, which is nothing of the images.
+final class PoolingPass {
+  private let kind: Pooling
+  private let extents: PoolingShape
+  private let shape: Shape
+  private let kernels: any Backend
+  /// Where the maxima are, in the layout of forward.
+  private let workspace: Storage
+
+  private init(
+    _ kind: Pooling, _ extents: PoolingShape, _ shape: Shape, _ kernels: any Backend, _ workspace: Storage
+  ) {
+    (self.kind, self.extents, self.shape, self.kernels, self.workspace) = (kind, extents, shape, kernels, workspace)
+  }
+
+  /// The maxima or means of images, not recorded.
+  static func run(
+    _ kind: Pooling, _ extents: PoolingShape, _ images: Tensor, _ kernels: any Backend
+  ) throws -> (result: Tensor, pass: PoolingPass) {
+    let from = try images.imageMemory()
+    var extents = extents
     extents.layout = from.layout
-    let result = try Tensor(images: outShape, from.layout)
+    let result = try Tensor(images: extents.outShape, from.layout)
     let workspace = try Storage(byteCount: kernels.poolingWorkspaceByteCount(kind, extents))
     try kernels.pool(
       kind, extents, input: from.pointer, output: result.imageMemory().pointer, workspace: try workspace.memory)
-    let (whole, plan) = (shape, extents)
-    return result.recorded(
-      [self], function: "pooled", as: .pooling(kind, kernel, stride, padding)
-    ) { gradient in
-      // The places of maxima are kept in the layout of forward.
-      let gradient = try gradient.images(in: plan.layout)
-      let derivative = try Tensor(images: whole, plan.layout)
-      try kernels.poolingGradient(
-        kind, plan, outputGradient: gradient.imageMemory().pointer, inputGradient: derivative.imageMemory().pointer,
-        workspace: try workspace.memory)
-      return [derivative]
-    }
+    return (result, PoolingPass(kind, extents, images.shape, kernels, workspace))
   }
+
+  func derivative(_ gradient: Tensor) throws -> Tensor {
+    let gradient = try gradient.images(in: extents.layout)
+    let derivative = try Tensor(images: shape, extents.layout)
+    try kernels.poolingGradient(
+      kind, extents, outputGradient: gradient.imageMemory().pointer, inputGradient: derivative.imageMemory().pointer,
+      workspace: try workspace.memory)
+    return derivative
+  }
+}
+
+extension PoolingShape {
+  var outShape: Shape { [batch, channels, outHeight, outWidth] }
 }
 
 extension TracedOperation {

@@ -3,7 +3,7 @@ import Testing
 @testable import Kernels
 @testable import TestSupport
 
-/// What kernels make of weights is kept, and made again after a change.
+/// What kernels make of weights is kept once it is used more often than in a training pass, and made again after a change.
 @Suite("Kept forms of weights")
 struct PackedWeightsTests {
   /// Calls `use` with weights that it may keep forms of, twice, and again after a change; each time what it gives must be what it
@@ -15,7 +15,7 @@ struct PackedWeightsTests {
     for instructions in InstructionSet.available {
       let (native, weights, packed) = (Native(KernelOptions(), instructions), numbers.floats(count), PackedWeights())
       let first = try use(native, weights, nil)
-      for _ in 0..<2 { expectSame(try use(native, weights, packed), first, "kept by \(instructions)") }
+      for _ in 0..<3 { expectSame(try use(native, weights, packed), first, "kept by \(instructions)") }
       for index in 0..<count { weights.pointer[index] *= -2 }
       // Nobody has said so yet.
       expectSame(try use(native, weights, packed), first, "not known to \(instructions)")
@@ -77,7 +77,7 @@ struct PackedWeightsTests {
         operand, into: result.pointer, accumulating: false)
       return result
     }
-    for _ in 0..<2 {
+    for _ in 0..<4 {
       for (inner, offset) in [(6, 0), (12, 0), (12, 36), (6, 36)] {
         for isTransposed in [false, true] {
           expectSame(
@@ -86,6 +86,32 @@ struct PackedWeightsTests {
         }
       }
     }
+  }
+
+  @Test("Nothing is kept of what a training pass uses, and what is used more often is made once a change from then on")
+  func keeping() throws {
+    let packed = PackedWeights()
+    let form = PackedWeights.Form(instructions: .inUse, kind: .factor, extents: [1])
+    var made = 0
+    func use(times: Int) {
+      for _ in 0..<times {
+        packed.with(form, count: 1) {
+          made += 1
+          $0[0] = Float(made)
+        } _: {
+          #expect($0[0] == Float(made))
+        }
+      }
+      packed.expire()
+    }
+    for passes in 1...3 {
+      use(times: 2)
+      #expect(made == 2 * passes)
+    }
+    use(times: 5)
+    #expect(made == 9)
+    use(times: 5)
+    #expect(made == 10)
   }
 
   @Test("Recurrences", arguments: Recurrence.Cell.allCases)

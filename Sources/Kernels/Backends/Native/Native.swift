@@ -69,11 +69,10 @@ public struct Native: Backend {
     _ form: PackedWeights.Form, _ packed: PackedWeights?, count: Int, _ body: (ConstantFloats) throws -> Outcome,
     make: (Floats) -> Void
   ) rethrows -> Outcome {
-    if let packed {
-      return try body(packed.form(form, count: count) { floats in KernelMeters.within(.packing) { make(floats) } })
-    }
+    func makeMetered(_ floats: Floats) { KernelMeters.within(.packing) { make(floats) } }
+    if let packed { return try packed.with(form, count: count, make: makeMetered, body) }
     return try ScratchMemory.floats(count) { floats in
-      KernelMeters.within(.packing) { make(floats) }
+      makeMetered(floats)
       return try body(floats)
     }
   }
