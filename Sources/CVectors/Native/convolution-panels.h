@@ -27,6 +27,11 @@ static struct convolving convolving(const struct native_convolution *shape, int 
   return it;
 }
 
+// What a part computes of a result: images, and rows of each.
+struct share {
+  size_t first_image, last_image, first_row, last_row;
+};
+
 // Columns of the next panel of so many: panels are about equal.
 INLINE size_t columns_next(size_t count) {
   size_t panels = (count + panel_columns - 1) / panel_columns, all_vectors = (count + width - 1) / width;

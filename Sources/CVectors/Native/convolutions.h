@@ -1,14 +1,9 @@
 // Direct convolutions and the gradients of their inputs: windows over images in place, weights packed in panels.
 #pragma once
-#include "convolution-panels.h"
+#include "image-lanes.h"
 
 // Of a panel, about so many floats stay in the second-level cache while the images go by.
 enum { cached_panel = 98304, fewest_elements = 65536 };
-
-// What a part computes of a result: images, and rows of each.
-struct share {
-  size_t first_image, last_image, first_row, last_row;
-};
 
 static struct share share_of(const struct convolving *it, size_t part, size_t parts) {
   struct share share = {0, it->batch, 0, it->extents[0]};
@@ -172,8 +167,12 @@ static void convolve_chunk(
 static void convolve_all(
     const struct convolving *it, const float *left, const float *panels, const float *bias, int cuts, float *result,
     size_t part, size_t parts) {
-  struct share share = share_of(it, part, parts), chunk = share;
+  struct share share = share_of(it, part, parts);
   if (share.first_row == share.last_row) return;
+#ifndef NATIVE_HALF
+  if (fits_lanes(it, &share)) share.first_image += convolve_lanes(it, &share, left, panels, bias, cuts, result);
+#endif
+  struct share chunk = share;
   chunk.last_image = share.first_image;
   while (chunk.last_image < share.last_image || chunk.last_row < share.last_row) {
     chunk = chunk_after(it, &share, &chunk);

@@ -65,7 +65,7 @@ struct NativeConvolutionTests {
   }
 
   /// Where kernels take another way: many pixels (blocks of the weights' gradient), few channels (tiles that mix taps, borders),
-  /// many (panels in pieces), one pixel, one tap.
+  /// many (panels in pieces), one pixel, one tap; to few channels of many images (lanes that are images, and what is left of them).
   @Test(
     "Ways through the kernels",
     arguments: [
@@ -75,6 +75,9 @@ struct NativeConvolutionTests {
       shape(1, 1, (1, 1), 1, (1, 1)), shape(1, 70, (1, 1), 70, (3, 3), padding: [1, 1]),
       shape(2, 6, (9, 8), 6, (3, 3), padding: [1, 1], groups: 6), shape(1, 1, (3, 40), 20, (2, 11), padding: [0, 5]),
       shape(2, 4, (9, 9), 20, (3, 3), stride: [2, 3], padding: [2, 1], dilation: [2, 2], groups: 2),
+      shape(17, 1, (7, 6), 6, (5, 5), padding: [2, 2]), shape(33, 2, (5, 7), 4, (3, 2), padding: [0, 1]),
+      shape(70, 5, (4, 5), 5, (2, 3), stride: [2, 1], padding: [1, 2], dilation: [1, 2]),
+      shape(40, 6, (5, 5), 12, (3, 3), stride: [1, 2]), shape(18, 4, (2, 64), 8, (1, 3)),
     ], Numbers.allCases)
   func ways(shape: ConvolutionShape, kind: Numbers) {
     var numbers = SeededNumbers(5)
