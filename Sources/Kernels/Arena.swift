@@ -17,6 +17,15 @@ struct Arena: ~Copyable {
   private(set) var byteCount = 0
   /// Addresses behind that, for which nobody has asked yet.
   private var reserve: Range<UInt> = 0..<0
+  /// Whether the process may have only so many (`ulimit -v`): then no more are set aside than are needed soon.
+  private let hasLimit: Bool
+
+  init(hasLimit: Bool = Self.systemHasLimit) { self.hasLimit = hasLimit }
+
+  static var systemHasLimit: Bool {
+    var limit = rlimit()
+    return getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) != 0 || limit.rlim_cur != .max
+  }
 
   /// The beginning of a block; nil where the system has no more.
   mutating func take(_ size: Int) -> UInt? {
@@ -61,33 +70,34 @@ struct Arena: ~Copyable {
     // What lies free at the end is a part of it.
     if let last = gaps.last, last.upperBound == reserve.lowerBound { missing -= UInt(last.count) }
     if !reserve.isEmpty, let place = extend(by: missing) { return place }
-    // What is left of the old reserve has no neighbour that could use it.
-    guard let fresh = Self.addresses(atLeast: size) else { return nil }
+    // What is left of the old reserve is too small for this, but not for others.
+    if !reserve.isEmpty { _ = extend(by: UInt(reserve.count)) }
+    guard let fresh = addresses(atLeast: size) else { return nil }
     reserve = fresh
     return extend(by: UInt(size))
   }
 
-  /// A gap with so much more of the reserve, in whole large pages; nil if it is too small.
+  /// A gap with so much more of the reserve, in whole large pages as far as it has them; nil if it is too small.
   private mutating func extend(by missing: UInt) -> Int? {
-    let step = (missing + Self.largePage - 1) / Self.largePage * Self.largePage
-    guard step <= reserve.count else { return nil }
+    guard missing <= reserve.count else { return nil }
+    let step = min((missing + Self.largePage - 1) / Self.largePage * Self.largePage, UInt(reserve.count))
     let (start, end) = (reserve.lowerBound, reserve.lowerBound + step)
     reserve = end..<reserve.upperBound
     byteCount += Int(step)
     return insert(start..<end)
   }
 
-  /// Addresses for as much as this machine has memory, or for what is needed now where there is a limit to them (`ulimit -v`).
-  private static func addresses(atLeast size: Int) -> Range<UInt>? {
-    let (needed, overflows) = max(size, leastReserved).addingReportingOverflow(Int(largePage))
+  /// Addresses for as much as this machine has memory, or for little more than what is needed now.
+  private func addresses(atLeast size: Int) -> Range<UInt>? {
+    let (needed, overflows) = max(size, Self.leastReserved).addingReportingOverflow(Int(Self.largePage))
     if overflows { return nil }
-    for count in [max(sysconf(Int32(_SC_PHYS_PAGES)) &* sysconf(Int32(_SC_PAGESIZE)), needed), needed] {
+    let wanted = hasLimit ? 0 : sysconf(Int32(_SC_PHYS_PAGES)) &* sysconf(Int32(_SC_PAGESIZE))
+    for count in [max(wanted, needed), needed] {
       let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
       guard let memory = mmap(nil, count, PROT_READ | PROT_WRITE, flags, -1, 0), memory != MAP_FAILED else { continue }
       madvise(memory, count, MADV_HUGEPAGE)
       let start = UInt(bitPattern: memory)
-      let aligned = (start + largePage - 1) / largePage * largePage
-      return aligned..<start + UInt(count)
+      return start..<start + UInt(count)
     }
     return nil
   }

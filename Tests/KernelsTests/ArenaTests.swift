@@ -61,6 +61,21 @@ struct ArenaTests {
     #expect(third == second && second == first.map { $0 + 100 << 20 } && arena.byteCount == 210 << 20)
   }
 
+  @Test("Where addresses are limited, what is left of some is used before others are asked for")
+  func limited() throws {
+    var arena = Arena(hasLimit: true)
+    let sizes = [205, 51, 102, 51, 13, 26, 51, 205, 51].map { $0 << 20 }
+    var starts: [UInt] = []
+    for size in sizes {
+      let start = arena.take(size)
+      starts.append(try #require(start))
+    }
+    let used = sizes.reduce(0, +)
+    #expect(arena.byteCount < used + (64 + 4 * sizes.count) << 20)
+    for (start, size) in zip(starts, sizes) { arena.give(start, size) }
+    #expect(arena.gaps.reduce(0) { $0 + $1.count } == arena.byteCount)
+  }
+
   @Test("More than there can be is no memory, and the arena goes on")
   func tooMuch() throws {
     var arena = Arena()
