@@ -69,7 +69,7 @@ struct Arena: ~Copyable {
     var missing = UInt(size)
     // What lies free at the end is a part of it.
     if let last = gaps.last, last.upperBound == reserve.lowerBound { missing -= UInt(last.count) }
-    if !reserve.isEmpty, let place = extend(by: missing) { return place }
+    if let place = extend(by: missing) { return place }
     // What is left of the old reserve is too small for this, but not for others.
     if !reserve.isEmpty { _ = extend(by: UInt(reserve.count)) }
     guard let fresh = addresses(atLeast: size) else { return nil }

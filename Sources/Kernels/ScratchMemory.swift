@@ -4,7 +4,7 @@ enum ScratchMemory {
   /// Calls `body` with a block of at least `byteCount` bytes, which is nobody else's until `body` returns.
   static func with<Result>(_ byteCount: Int, _ body: (UnsafeMutableRawPointer) throws -> Result) rethrows -> Result {
     let block = PooledBlock(byteCount)
-    return try body(block.memory)
+    return try withExtendedLifetime(block) { try body(block.memory) }
   }
 
   /// The same with room for so many floats.

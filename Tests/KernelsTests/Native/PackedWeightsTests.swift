@@ -6,7 +6,7 @@ import Testing
 /// What kernels make of weights is kept once it is used more often than in a training pass, and made again after a change.
 @Suite("Kept forms of weights")
 struct PackedWeightsTests {
-  /// Calls `use` with weights that it may keep forms of, twice, and again after a change; each time what it gives must be what it
+  /// Calls `use` with weights that it may keep forms of, until it does, and again after a change; each time what it gives must be what it
   /// gives without.
   private func check(_ count: Int, _ use: (Native, _ weights: GuardedBuffer, PackedWeights?) throws -> GuardedBuffer)
     throws
