@@ -1,3 +1,6 @@
+import Failures
+import Glibc
+
 /// Memory in which a kernel keeps what it needs while it runs: of the pool that tensors have, so that each can lie where the
 /// other was.
 enum ScratchMemory {
@@ -20,9 +23,16 @@ struct PooledBlock: ~Copyable {
 
   init(_ byteCount: Int) {
     sizeClass = MemoryPool.sizeClass(of: byteCount)
-    guard let memory = MemoryPool.take(sizeClass) else { fatalError("no memory for \(byteCount) bytes") }
+    guard let memory = MemoryPool.take(sizeClass) else { Self.end(without: byteCount) }
     self.memory = memory
   }
 
   deinit { MemoryPool.give(memory, sizeClass) }
+
+  /// Kernels have no way to throw, and none to go on: the process ends with one line and the code of such an error.
+  private static func end(without byteCount: Int) -> Never {
+    let line = Array("lockstep: allocate: no memory for \(byteCount) bytes\n".utf8)
+    _ = write(STDERR_FILENO, line, line.count)
+    exit(FailureKind.internalError.rawValue)
+  }
 }
