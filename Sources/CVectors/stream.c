@@ -49,3 +49,8 @@ void vectors_publish(void) {
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
 #endif
 }
+
+void vectors_fetch(const void *memory, size_t byte_count) {
+  enum { line = 64 };
+  for (size_t i = 0; i < byte_count; i += line) __builtin_prefetch((const char *)memory + i);
+}

@@ -18,4 +18,7 @@ public enum PixelValues {
   public static func fill(_ target: Floats, of bytes: UnsafePointer<UInt8>, count: Int) {
     InstructionSet.inUse.kernels.pointee.pixel_values(bytes, target, count)
   }
+
+  /// Asks for bytes that come next. Shuffled images are in no cache, and no processor guesses where the next one is.
+  public static func fetch(_ bytes: UnsafePointer<UInt8>, count: Int) { vectors_fetch(bytes, count) }
 }

@@ -164,23 +164,11 @@ struct CopyElements: TypedAction {
     let (from, to) = (try source.pointer(T.self), try target.pointer(T.self))
     if source.isDense && source.strides == target.strides {
       to.update(from: from, count: source.elementCount)
-    } else if target.isContiguous {
-      Loops.map(extents: source.shape.extents, from, source.strides, into: to) { $0 }
     } else {
-      // In the order in which the target lies: runs of channels, where both are images with the channels innermost.
+      // In the order in which the target lies.
       let axes = target.strides.indices.sorted { target.strides[$0] > target.strides[$1] }
-      let loop = StridedLoop(
-        extents: axes.map { source.shape[$0] }, strides: [source, target].map { one in axes.map { one.strides[$0] } })
-      let (count, step, stride) = (loop.innerCount, loop.innerStride(0), loop.innerStride(1))
-      var rows = loop.rows()
-      while rows.next() {
-        let (from, to) = (from + rows.offsets[0], to + rows.offsets[1])
-        if step == 1 && stride == 1 {
-          to.update(from: from, count: count)
-        } else {
-          for i in 0..<count { to[i * stride] = from[i * step] }
-        }
-      }
+      let strides = [source, target].map { one in axes.map { one.strides[$0] } }
+      Loops.copy(extents: axes.map { source.shape[$0] }, from, strides[0], into: to, strides[1])
     }
   }
 }

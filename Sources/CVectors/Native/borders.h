@@ -10,14 +10,18 @@ struct magnitudes {
   uint32_t least, greatest;
 };
 
+INLINE void see_magnitudes(vector values, naturals *least, naturals *greatest) {
+  naturals bits = (naturals)values & 0x7fffffff;
+  // 0 becomes the greatest.
+  *least = __builtin_elementwise_min(*least, bits - 1);
+  *greatest = __builtin_elementwise_max(*greatest, bits);
+}
+
 static struct magnitudes magnitudes_of(size_t count, const float *values) {
   naturals least = ~(naturals){}, greatest = {};
-  for (size_t i = 0; i < count; i += width) {
-    naturals bits = (naturals)(count - i >= width ? load(values + i) : load_part(values + i, count - i)) & 0x7fffffff;
-    // 0 becomes the greatest.
-    least = __builtin_elementwise_min(least, bits - 1);
-    greatest = __builtin_elementwise_max(greatest, bits);
-  }
+  size_t i = 0;
+  for (; i + width <= count; i += width) see_magnitudes(load(values + i), &least, &greatest);
+  if (i < count) see_magnitudes(load_part(values + i, count - i), &least, &greatest);
   struct magnitudes all_of = {UINT32_MAX, 0};
   for (int i = 0; i < width; i++) {
     if (least[i] < all_of.least) all_of.least = least[i];

@@ -27,7 +27,7 @@ struct seen {
 
 // How inputs and output gradients lie behind one another.
 struct tile_steps {
-  ptrdiff_t left_image, left_line, left_pixel, right_image, right_line;
+  ptrdiff_t left_image, left_line, left_pixel, right_image, right_line, right_pixel;
   // Elements from an input to one of the next block, which comes near in the meantime.
   ptrdiff_t left_ahead;
 };
@@ -78,9 +78,9 @@ INLINE void gradient_tile(
       int all_rows = y >= common.every_first[0] && y < common.every_end[0];
       for (size_t x = common.any_first[1]; x < common.any_end[1];) {
         ptrdiff_t at = line + (ptrdiff_t)x * steps->left_pixel;
-        const float *b = from + x * (size_t)(wide * width);
+        const float *b = from + (ptrdiff_t)x * steps->right_pixel;
         if (all_rows && x >= common.every_first[1] && x < common.every_end[1]) {
-          for (; x < common.every_end[1]; x++, at += steps->left_pixel, b += wide * width) {
+          for (; x < common.every_end[1]; x++, at += steps->left_pixel, b += steps->right_pixel) {
             // One index moves on and not every row's address, of which there are too many for the registers.
             __asm__("" : "+r"(at));
             __builtin_prefetch(a[0] + at + ahead, 0, 2);

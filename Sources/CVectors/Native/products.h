@@ -30,8 +30,8 @@ static void multiply_block(
     size_t height, size_t across, size_t inner, struct native_matrix left, struct native_panels right, float *result,
     size_t stride, int goes_on) {
   struct chain chain = {.length = inner, .left_step = left.column_step, .right_step = (ptrdiff_t)right.row_step};
-  for (size_t i = 0; i < height; i += rows) {
-    size_t high = height - i < rows ? height - i : rows;
+  for (size_t i = 0, high; i < height; i += high) {
+    high = next_rows(height - i);
     const float *each[rows];
     for (size_t r = 0; r < high; r++) each[r] = left.data + (ptrdiff_t)(i + r) * left.row_step;
     for (size_t j = 0; j < across; j += columns)

@@ -5,6 +5,10 @@
 // AVX2's tiles of six rows begin between two cache lines, and lose by it.
 enum { places_ahead = width == 16 ? 16 : 0 };
 
+// Rows of the next tile, where so many are left. A tile of few has too few chains to keep a processor busy: the last two are as
+// even as can be.
+INLINE size_t next_rows(size_t left) { return left >= 2 * rows ? rows : left > rows ? (left + 1) / 2 : left; }
+
 // Where a chain's factors lie: the left one of row r and place k at `left[r] + k · left_step`, the right ones at
 // `right + k · right_step` and the `columns` behind it.
 struct chain {
@@ -83,8 +87,23 @@ static void part_of_tile(
 static void tile(
     size_t height, size_t across, const struct chain *chain, const float *const *left, const float *right,
     float *result, ptrdiff_t stride, int goes_on) {
-  if (height == rows && across == columns) return tile_of(rows, vectors, chain, left, right, result, stride, goes_on);
-  // A text that is written goes step by step: no time for rows that are not there.
-  if (height == 1 && across == columns) return tile_of(1, vectors, chain, left, right, result, stride, goes_on);
+  if (across == columns) {
+#define TILE(height) \
+  case height:       \
+    return tile_of(height, vectors, chain, left, right, result, stride, goes_on)
+    switch (height) {
+      // A text that is written goes step by step: no time for rows that are not there.
+      TILE(1);
+#if NATIVE_ROWS > 4
+      TILE(rows - 2);
+      TILE(rows - 1);
+#endif
+#if NATIVE_ROWS > 6
+      TILE(rows - 3);
+#endif
+      TILE(rows);
+    }
+#undef TILE
+  }
   part_of_tile(height, across, chain, left, right, result, stride, goes_on);
 }

@@ -28,13 +28,14 @@ static void see(const struct native_convolution *shape, const struct gradient_sh
 // All tiles of a panel: of each row of sums, `across` whole vectors.
 static void gradient_panel(
     const struct native_convolution *shape, const struct gradient_share *share, struct block block, const float *table,
-    const float *left, const float *right, size_t across, float *sums, int goes_on) {
+    const float *left, const float *right, size_t right_pixel, size_t across, float *sums, int goes_on) {
   size_t extents[2] = {native_out_extent(shape, 0), native_out_extent(shape, 1)};
   size_t taps = shape->kernel_height * shape->kernel_width;
   struct tile_steps steps = {.left_pixel = (ptrdiff_t)(shape->stride[1] * shape->in_channels)};
   steps.left_line = (ptrdiff_t)(shape->stride[0] * shape->in_width * shape->in_channels);
   steps.left_image = (ptrdiff_t)(shape->in_height * shape->in_width * shape->in_channels);
-  steps.right_line = (ptrdiff_t)(extents[1] * across);
+  steps.right_pixel = (ptrdiff_t)right_pixel;
+  steps.right_line = (ptrdiff_t)extents[1] * steps.right_pixel;
   steps.right_image = (ptrdiff_t)extents[0] * steps.right_line;
   // Where lines and images join, all pixels are one line.
   int joins = taps == 1 && shape->padding[0] == 0 && shape->padding[1] == 0 &&
@@ -113,12 +114,14 @@ static void gradient_block(
   for (size_t panel = share->first_panel; panel < share->last_panel; panel++) {
     size_t column = panel * panel_columns, count = smaller(out - column, panel_columns), across = whole_vectors(count);
     const float *right = output_gradient + before * shape->out_channels + group * out + column;
-    // Where they lie they have whole vectors, the last pixel too: a group's would go on behind the memory's end.
-    if (across != shape->out_channels || shape->groups > 1) {
-      pack_pixels(pixels, count, right, shape->out_channels, scratch, end);
+    size_t pixel = shape->out_channels;
+    // A panel that is all of a pixel stays where it lies, if the last vector does not go on behind the memory's end.
+    if (count != pixel || end - right < (ptrdiff_t)((pixels - 1) * pixel + across)) {
+      pack_pixels(pixels, count, right, pixel, scratch, end);
       right = scratch;
+      pixel = across;
     }
-    gradient_panel(&left_shape, share, left_block, table, input, right, across, sums, goes_on);
+    gradient_panel(&left_shape, share, left_block, table, input, right, pixel, across, sums, goes_on);
     sums += gradient_rows(shape, share) * panel_columns;
   }
 }

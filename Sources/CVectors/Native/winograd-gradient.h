@@ -110,14 +110,14 @@ static void gradient_products(
     size_t outs, size_t count, size_t across, const float *gradients, const float *inputs, float *sums, int goes_on,
     struct fetch *next_input, struct fetch *next_gradient) {
   struct chain chain = {.length = paired(count), .left_step = width, .right_step = (ptrdiff_t)across};
-  for (size_t out = 0; out < outs; out += rows) {
+  for (size_t out = 0, high; out < outs; out += high) {
     const float *left[rows];
-    size_t high = outs - out < rows ? outs - out : rows;
+    high = next_rows(outs - out);
     for (size_t r = 0; r < high; r++)
       left[r] = gradients + (out + r) / width * places * gradient_step(width) + (out + r) % width;
     float *result = sums + out * across;
     // The next tile's sums.
-    for (size_t i = 0; i < rows * across; i += 16) __builtin_prefetch(result + rows * across + i, 1);
+    for (size_t i = 0; i < rows * across; i += 16) __builtin_prefetch(result + high * across + i, 1);
     tile(high, across, &chain, left, inputs, result, (ptrdiff_t)across, goes_on);
     fetch_some(next_input);
     fetch_some(next_gradient);

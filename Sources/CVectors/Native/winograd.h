@@ -88,9 +88,9 @@ static void block_products(
   struct chain chain = {.length = paired(channels), .left_step = 1, .right_step = (ptrdiff_t)across};
   size_t tile_step = kept(vectors_of(channels) * width);
   for (size_t place = 0; place < places; place++)
-    for (size_t t = 0; t < count; t += rows) {
+    for (size_t t = 0, high; t < count; t += high) {
       const float *left[rows];
-      size_t high = count - t < rows ? count - t : rows;
+      high = next_rows(count - t);
       for (size_t r = 0; r < high; r++) left[r] = inputs + place * place_step(tile_step) + (t + r) * tile_step;
       float *result = sums + place * place_step(across) + t * across;
       tile(high, across, &chain, left, panel + place * paired(channels) * across, result, (ptrdiff_t)across, 0);

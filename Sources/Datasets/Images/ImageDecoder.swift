@@ -39,35 +39,40 @@ struct ImageDecoder: Sendable {
   ) throws -> Tensor {
     let inputs = Tensor(uninitializedFloats: [samples.count, channels, size.height, size.width])
     let area = size.height * size.width
-    // Of each channel, as they are all resized before the first is changed.
-    let scratch = UnsafeMutablePointer<UInt8>.allocate(capacity: max(1, channels * area + (resizer?.scratchBytes ?? 0)))
+    let storedCount = channels * stored.height * stored.width
+    let scratch = UnsafeMutablePointer<UInt8>.allocate(capacity: resizer.map { channels * area + $0.scratchBytes } ?? 0)
     defer { scratch.deallocate() }
-    let places = UnsafeMutablePointer<Int32>.allocate(capacity: transform.augmentation == nil ? 1 : max(1, area))
+    let places = UnsafeMutablePointer<Int32>.allocate(capacity: transform.augmentation == nil ? 0 : area)
     defer { places.deallocate() }
     try inputs.withFloats { buffer in
       guard var target = buffer.baseAddress else { return }
       for (index, sample) in samples.enumerated() {
-        let image = pixels(index)
-        for channel in 0..<channels {
-          let plane = image + channel * stored.height * stored.width
-          if let resizer {
-            resizer.resize(plane, into: scratch + channel * area, scratch: scratch + channels * area)
-          } else {
-            // Shuffled images are in no cache, and a copy asks for all of their lines at once.
-            (scratch + channel * area).update(from: plane, count: area)
-          }
-        }
+        if index + 1 < samples.count { PixelValues.fetch(pixels(index + 1), count: storedCount) }
+        let image = resized(pixels(index), scratch)
         if let augmentation = transform.augmentation {
           let change = augmentation.draw(seed: transform.seed, epoch: epoch, sample: sample)
           change.places(size, into: places)
-          convert(scratch, change, places, into: target)
+          convert(image, change, places, into: target)
         } else {
-          for channel in 0..<channels { convert(scratch + channel * area, channel, into: target + channel * area) }
+          for channel in 0..<channels { convert(image + channel * area, channel, into: target + channel * area) }
         }
         target += channels * area
       }
     }
     return inputs
+  }
+
+  /// An image in the results' size: as it lies or, of another size, in `scratch`.
+  private func resized(
+    _ image: UnsafePointer<UInt8>, _ scratch: UnsafeMutablePointer<UInt8>
+  ) -> UnsafePointer<UInt8> {
+    guard let resizer else { return image }
+    let area = size.height * size.width
+    for channel in 0..<channels {
+      let plane = image + channel * stored.height * stored.width
+      resizer.resize(plane, into: scratch + channel * area, scratch: scratch + channels * area)
+    }
+    return UnsafePointer(scratch)
   }
 
   /// Turns a channel of an image into floats.

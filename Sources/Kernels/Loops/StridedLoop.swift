@@ -34,6 +34,9 @@ public struct StridedLoop: Sendable {
     self.strides = steps
   }
 
+  /// Of axes that are merged.
+  init(merged extents: [Int], strides: [[Int]]) { (self.extents, self.strides) = (extents, strides) }
+
   /// Elements of one inner loop.
   public var innerCount: Int { extents[extents.count - 1] }
   /// An operand's elements from one step of the inner loop to the next.

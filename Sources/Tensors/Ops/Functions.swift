@@ -162,7 +162,13 @@ extension Tensor {
     let count = areBlocked ? gradient.blockedCount : gradient.elementCount
     let target: UnsafeMutablePointer<Float> = try areBlocked ? gradient.imageMemory().pointer : gradient.pointer()
     let kept: UnsafeMutablePointer<Float> = try areBlocked ? output.imageMemory().pointer : output.pointer()
-    ElementShares.run(count) { for i in $0 { target[i] = kept[i] > 0 ? target[i] : 0 } }
+    ElementShares.run(count) { places in
+      for i in places {
+        // Read whether it passes or not: a branch that nobody can predict costs more than all the rest.
+        let own = target[i]
+        target[i] = kept[i] > 0 ? own : 0
+      }
+    }
     return gradient
   }
 
