@@ -50,7 +50,7 @@ extension Tensor {
         gradient = gradient.images()
         if let kept {
           gradient = try gradient.images(in: kept.imageMemory().layout)
-          gradient = try .passing(&gradient, kept)
+          gradient = try .past(.relu, &gradient, kept)
         }
         if case .pooledReLU(let pass) = ending { gradient = try pass.derivative(gradient) }
         // As they lie now: an operator without blocks may have brought either to channels-last since.

@@ -119,7 +119,7 @@ extension Tensor {
       let y = try activated(.tanh, .tanh)
       let kept = y.detached()
       return y.recorded([self], needing: kept, as: TracedOperation("Tanh")) {
-        [try $0.paired(kept, "tanh", { $0 * (1 - $1 * $1) }, { $0 * (1 - $1 * $1) })]
+        [try .past(.tanh, &$0, kept)]
       }
     }
   }
@@ -130,7 +130,7 @@ extension Tensor {
       let y = try activated(.sigmoid, .sigmoid)
       let kept = y.detached()
       return y.recorded([self], needing: kept, as: TracedOperation("Sigmoid")) {
-        [try $0.paired(kept, "sigmoid", { $0 * $1 * (1 - $1) }, { $0 * $1 * (1 - $1) })]
+        [try .past(.sigmoid, &$0, kept)]
       }
     }
   }
@@ -146,30 +146,8 @@ extension Tensor {
       if let whole = try mappedWhole(.positive) { return whole }
       let y = try halfCut() ?? mapped({ $0 < 0 ? 0 : $0 }, { $0 < 0 ? 0 : $0 })
       let kept = y.detached()
-      return y.recorded([self], needing: kept, as: TracedOperation("Relu")) { [try .passing(&$0, kept)] }
+      return y.recorded([self], needing: kept, as: TracedOperation("Relu")) { [try .past(.relu, &$0, kept)] }
     }
-  }
-
-  /// A gradient where a ReLU's output was above zero, else 0: in the gradient's memory if nobody else has that. Not recorded.
-  static func passing(_ gradient: inout Tensor, _ output: Tensor) throws -> Tensor {
-    if let halves = try gradient.halfPassing(output) { return halves }
-    let isOwn = isKnownUniquelyReferenced(&gradient) && isKnownUniquelyReferenced(&gradient.storage)
-    let isAligned = gradient.strides == output.strides && gradient.shape == output.shape && output.isDense
-    guard isOwn, isAligned, gradient.storage.isWritable, gradient.dtype == .float32, output.dtype == .float32 else {
-      return try gradient.paired(output, "relu", { $1 > 0 ? $0 : 0 }, { $1 > 0 ? $0 : 0 })
-    }
-    let areBlocked = gradient.isBlocked && output.isBlocked
-    let count = areBlocked ? gradient.blockedCount : gradient.elementCount
-    let target: UnsafeMutablePointer<Float> = try areBlocked ? gradient.imageMemory().pointer : gradient.pointer()
-    let kept: UnsafeMutablePointer<Float> = try areBlocked ? output.imageMemory().pointer : output.pointer()
-    ElementShares.run(count) { places in
-      for i in places {
-        // Read whether it passes or not: a branch that nobody can predict costs more than all the rest.
-        let own = target[i]
-        target[i] = kept[i] > 0 ? own : 0
-      }
-    }
-    return gradient
   }
 
   /// x cut to `low…high`, either of which may be infinite; derivative 1 inside, 0 outside. Integers stay integers unless a

@@ -25,7 +25,7 @@ extension Tensor {
         [self, weights] + (bias.map { [$0] } ?? []), needing: input, kernel, kept, function: "convolved", as: operation
       ) { gradient in
         var gradient = try gradient.halfImages()
-        if let kept { gradient = try .passing(&gradient, kept.halfImages()) }
+        if let kept { gradient = try .past(.relu, &gradient, kept.halfImages()) }
         var derivatives: [Tensor?] = [nil, nil, nil]
         if self.tracksGradient {
           let derivative = try Tensor(halves: self.shape, strides: self.shape.channelsLastStrides)
