@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import subprocess
 
@@ -50,6 +51,20 @@ class Faults(CommandTest):
         self.train_mlp("used", *older, "--overwrite", ranks=2)
         self.train_mlp("used", "--steps", 2, "--overwrite", ranks=2)
         self.assertEqual(sorted(path.name for path in used.iterdir()), ["checkpoint-00000002.h5", "notes.txt"])
+
+    def test_too_little_memory(self):
+        """One line, whoever asks in vain: a tensor, or a kernel for the memory it works in."""
+        codes = []
+        for limit in (300, 350, 400, 450, 500):  # MB of addresses
+            done = subprocess.run(
+                [str(BINARY), "benchmark", "googlenet", "--batch-size", "32", "--steps", "1"], capture_output=True,
+                text=True, timeout=TIME_LIMIT, env={**os.environ, "OMP_NUM_THREADS": "1"},
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit * 1000 ** 2, limit * 1000 ** 2)))
+            self.assertIn(done.returncode, (0, 70), done.stderr)
+            if done.returncode == 70:
+                self.assertRegex(done.stderr, r"^lockstep: [^\n]*no memory for \d+ bytes[^\n]*\n$")
+            codes.append(done.returncode)
+        self.assertEqual(codes[0], 70)
 
     def test_numbers_that_are_not_finite(self):
         """They are neither saved, nor shown as if they were an answer."""
