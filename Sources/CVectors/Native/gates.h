@@ -13,18 +13,14 @@ INLINE void gru_units(const struct native_cell *it, size_t row, size_t k, size_t
   const float *bias = it->bias ? it->bias + k : NULL;
   float *r = it->kept + 2 * row * hidden + k, *z = r + hidden, *n = it->kept + 2 * it->rows * hidden + at;
   float *share = n + it->rows * hidden;
-  for (size_t i = 0; i < end; i += width) {
-    vector some_share = load_some(product + i, some);
-    if (bias) some_share += load_some(bias + i, some);
-    store_some(r + i, sigmoid_32(load_some(own + i, some) + some_share), some);
+  for (size_t gate = 0; gate < 2; gate++) {
+    for (size_t i = 0; i < end; i += width) {
+      vector some_share = load_some(product + i, some);
+      if (bias) some_share += load_some(bias + i, some);
+      store_some(r + gate * hidden + i, sigmoid_32(load_some(own + i, some) + some_share), some);
+    }
+    own += hidden, product += hidden, bias += bias ? hidden : 0;
   }
-  own += hidden, product += hidden, bias += bias ? hidden : 0;
-  for (size_t i = 0; i < end; i += width) {
-    vector some_share = load_some(product + i, some);
-    if (bias) some_share += load_some(bias + i, some);
-    store_some(z + i, sigmoid_32(load_some(own + i, some) + some_share), some);
-  }
-  own += hidden, product += hidden, bias += bias ? hidden : 0;
   for (size_t i = 0; i < end; i += width) {
     vector some_share = load_some(product + i, some), update = load_some(z + i, some);
     if (bias) some_share += load_some(bias + i, some);

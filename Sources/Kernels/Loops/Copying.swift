@@ -13,14 +13,11 @@ extension Loops {
 }
 
 extension StridedLoop {
-  /// The loop around the two innermost axes.
+  /// The loop around the two innermost axes: with one more of one element, as a walk is over all axes but the last.
   @usableFromInline
   func droppingPlane() -> StridedLoop {
     let outer = Swift.max(extents.count - 2, 0)
-    // The walk is over all axes but the last.
-    let (innermost, none) = ([1], [[Int]](repeating: [0], count: strides.count))
-    return StridedLoop(
-      merged: extents.prefix(outer) + innermost, strides: zip(strides, none).map { $0.prefix(outer) + $1 })
+    return StridedLoop(merged: extents.prefix(outer) + [1], strides: strides.map { $0.prefix(outer) + [0] })
   }
 }
 
