@@ -7,13 +7,13 @@ import Tensors
 /// copies a finished gradient into its bucket and starts the bucket's allreduce once it is full; `finish` waits for all of
 /// them and leaves each tensor's `gradient` a view of the sum. A rank whose shard is empty contributes zeros, so that every
 /// rank issues the same collectives. Between hosts the sums go on while backward computes, so buckets are small, the first above
-/// all; on one host nothing goes on by itself, and large buckets are summed at once. A tensor that fills a bucket alone is summed
-/// where its gradient lies.
+/// all; on one host nothing goes on by itself, and large buckets are summed at once. A tensor that has a bucket alone is summed
+/// where its gradient lies: on one host any large one has, for there a copy takes as long as the sum.
 public final class GradientReducer: Reducer {
   private final class Bucket {
     var entries: [(tensor: Tensor, range: Range<Int>)] = []
     var count = 0
-    /// Nil for a single large tensor.
+    /// Nil for a tensor alone.
     var memory: Tensor?
     var missing = 0
     var request: Request?
@@ -34,6 +34,8 @@ public final class GradientReducer: Reducer {
   private let order: Order
   /// Bytes from which on a bucket is full, and of the first one.
   private let bucketBytes, firstBucketBytes: Int
+  /// Bytes from which on a tensor shares its bucket with none.
+  private let aloneBytes: Int
   private var tensors: [Tensor] = []
   private var buckets: [Bucket] = []
   private var places: [ObjectIdentifier: (bucket: Int, entry: Int)] = [:]
@@ -53,6 +55,7 @@ public final class GradientReducer: Reducer {
     (self.communicator, self.order) = (communicator, order)
     self.bucketBytes = bucketBytes ?? (communicator.sumsInBackground ? 1 << 20 : 4 << 20)
     firstBucketBytes = bucketBytes ?? (communicator.sumsInBackground ? 1 << 18 : 4 << 20)
+    aloneBytes = communicator.sumsInBackground ? Self.blockingCount * 4 + 4 : bucketBytes ?? 1 << 18
     try arrange(tensors)
   }
 
@@ -73,7 +76,8 @@ public final class GradientReducer: Reducer {
     var bucket = Bucket()
     for tensor in tensors.reversed() {
       let limit = buckets.isEmpty ? firstBucketBytes : bucketBytes
-      if bucket.count > 0 && max(bucket.count, tensor.elementCount) * 4 >= limit {
+      let isFull = max(bucket.count, tensor.elementCount) * 4 >= limit || bucket.entries.last.map { isAlone($0.tensor) } ?? false
+      if bucket.count > 0 && (isFull || isAlone(tensor)) {
         buckets.append(bucket)
         bucket = Bucket()
       }
@@ -83,10 +87,12 @@ public final class GradientReducer: Reducer {
     }
     if !bucket.entries.isEmpty { buckets.append(bucket) }
     for bucket in buckets {
-      if bucket.entries.count > 1 || bucket.count <= Self.blockingCount { bucket.memory = .zeros([bucket.count]) }
+      if bucket.entries.count > 1 || !isAlone(bucket.entries[0].tensor) { bucket.memory = .zeros([bucket.count]) }
       bucket.missing = bucket.entries.count
     }
   }
+
+  private func isAlone(_ tensor: Tensor) -> Bool { tensor.elementCount * 4 >= aloneBytes }
 
   public func gradientReady(_ tensor: Tensor) throws {
     guard let place = places[ObjectIdentifier(tensor)] else { return }

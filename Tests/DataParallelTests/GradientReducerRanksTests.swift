@@ -84,7 +84,7 @@ import Testing
   }
 
   /// A gradient that lies by columns is summed like any other, whether it fills a bucket or shares one.
-  @Test(arguments: [3, 600]) func gradientsMayLieAnyhow(_ side: Int) throws {
+  @Test(arguments: [3, 300, 600]) func gradientsMayLieAnyhow(_ side: Int) throws {
     let communicator = try Ranks.duplicate()
     let parameter = Tensor.zeros([side, side]).requiringGradient()
     let reducer = try GradientReducer([parameter], over: communicator)
