@@ -76,8 +76,8 @@ public final class GradientReducer: Reducer {
     var bucket = Bucket()
     for tensor in tensors.reversed() {
       let limit = buckets.isEmpty ? firstBucketBytes : bucketBytes
-      let isFull = max(bucket.count, tensor.elementCount) * 4 >= limit || bucket.entries.last.map { isAlone($0.tensor) } ?? false
-      if bucket.count > 0 && (isFull || isAlone(tensor)) {
+      let isFull = max(bucket.count, tensor.elementCount) * 4 >= limit
+      if bucket.count > 0, isFull || isAlone(tensor) || bucket.entries.contains(where: { isAlone($0.tensor) }) {
         buckets.append(bucket)
         bucket = Bucket()
       }
