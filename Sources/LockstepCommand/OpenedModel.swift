@@ -46,8 +46,7 @@ struct OpenedModel {
     let (longest, usual) = (model.flatMap { $0.tensor.shape.extents }.max() ?? 0, ModelSizes())
     let all: KeyValuePairs<String, KeyPath<ModelSizes, Int>> = [
       "classes": \.classes, "channels": \.channels, "features": \.features, "vocabulary": \.vocabulary,
-      "targetVocabulary": \.targetVocabulary, "width": \.width,
-      "outputs": \.outputs,
+      "targetVocabulary": \.targetVocabulary, "width": \.anyWidth, "outputs": \.outputs,
     ]
     for (name, size) in all where sizes[keyPath: size] != usual[keyPath: size] {
       guard (1...max(longest, 1)).contains(sizes[keyPath: size]) else {
@@ -72,7 +71,7 @@ struct OpenedModel {
   private static func checkChoices(_ sizes: ModelSizes, _ longest: Int, tensors: Int, _ path: String) throws {
     let (layers, heads, context) = (sizes.layers ?? 1, sizes.heads ?? 1, sizes.context ?? 1)
     guard (1...max(tensors, 1)).contains(layers), (1...max(longest, 1)).contains(context), heads >= 1,
-      sizes.width % heads == 0, (0..<1).contains(sizes.dropout ?? 0), isCut(sizes, longest)
+      sizes.anyWidth % heads == 0, (0..<1).contains(sizes.dropout ?? 0), isCut(sizes, longest)
     else {
       throw CheckpointError(
         path,
@@ -146,4 +145,8 @@ extension TaskData {
   var usualSplit: String {
     splitNames == ["train"] ? "train" : ["test", "validation"].first(where: splitNames.contains) ?? "test"
   }
+}
+
+extension ModelSizes {
+  fileprivate var anyWidth: Int { width ?? 1 }
 }

@@ -16,5 +16,5 @@ public func characterModel(
 public func gpt(_ sizes: ModelSizes) -> GPT {
   GPT(
     vocabulary: sizes.vocabulary, context: sizes.context ?? 64, layers: sizes.layers ?? 4, heads: sizes.heads ?? 4,
-    width: sizes.width, dropout: sizes.dropout ?? 0)
+    width: sizes.width ?? 128, dropout: sizes.dropout ?? 0)
 }

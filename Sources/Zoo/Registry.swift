@@ -32,8 +32,8 @@ public enum Zoo {
     image("alexnet", side: 224, .recipe(batchSize: 128, learningRate: 0.01)) {
       alexNet(classes: $0.classes, channels: $0.channels)
     },
-    image("vgg11", side: 224, .recipe(batchSize: 128, learningRate: 0.05)) {
-      vgg11(classes: $0.classes, channels: $0.channels, width: $0.width)
+    image("vgg11", side: 224, sizes: .width(1), .recipe(batchSize: 128, learningRate: 0.05)) {
+      vgg11(classes: $0.classes, channels: $0.channels, width: $0.width ?? 1)
     },
     image("nin", side: 224, .recipe(batchSize: 128, learningRate: 0.1)) {
       nin(classes: $0.classes, channels: $0.channels)
@@ -126,6 +126,13 @@ public enum Zoo {
 }
 
 extension ModelSizes {
+  /// As the book has it, of a network that comes in several widths.
+  fileprivate static func width(_ width: Int) -> ModelSizes {
+    var sizes = ModelSizes()
+    sizes.width = width
+    return sizes
+  }
+
   /// The book's two blocks, with dropout of a tenth.
   fileprivate static func transformer(width: Int, heads: Int, hidden: Int) -> ModelSizes {
     var sizes = ModelSizes()

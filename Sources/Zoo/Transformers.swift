@@ -197,11 +197,11 @@ private func halves(
 /// `[batch, steps]` to logits `[steps, batch, words]`.
 public func transformer(_ sizes: ModelSizes) -> EncoderDecoder {
   let (layers, heads, hidden) = (sizes.layers ?? 2, sizes.heads ?? 4, sizes.hidden?.first ?? 64)
-  let dropout = sizes.dropout ?? 0.1
+  let (width, dropout) = (sizes.width ?? 32, sizes.dropout ?? 0.1)
   return EncoderDecoder(
     TransformerEncoder(
-      vocabulary: sizes.vocabulary, width: sizes.width, heads: heads, hidden: hidden, layers: layers, dropout: dropout),
+      vocabulary: sizes.vocabulary, width: width, heads: heads, hidden: hidden, layers: layers, dropout: dropout),
     TransformerDecoder(
-      vocabulary: sizes.targetVocabulary, width: sizes.width, heads: heads, hidden: hidden, layers: layers,
+      vocabulary: sizes.targetVocabulary, width: width, heads: heads, hidden: hidden, layers: layers,
       dropout: dropout))
 }

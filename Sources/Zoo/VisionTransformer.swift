@@ -107,9 +107,9 @@ extension VisionTransformer: CustomReflectable {
 /// The book's vision Transformer: images of 96 pixels in patches of 16, two blocks of 512 numbers, or of other sizes.
 /// `[batch, 1, side, side]` to `[batch, 10]`.
 public func visionTransformer(_ sizes: ModelSizes) -> VisionTransformer {
-  VisionTransformer(
-    side: sizes.side ?? 96, patch: sizes.patch ?? 16, width: sizes.width,
-    hidden: sizes.hidden?.first ?? 4 * sizes.width,
+  let width = sizes.width ?? 512
+  return VisionTransformer(
+    side: sizes.side ?? 96, patch: sizes.patch ?? 16, width: width, hidden: sizes.hidden?.first ?? 4 * width,
     heads: sizes.heads ?? 8, layers: sizes.layers ?? 2, dropout: sizes.dropout ?? 0.1, classes: sizes.classes,
     channels: sizes.channels)
 }

@@ -105,6 +105,7 @@ class Generating(CommandTest):
             (["--context", 100_000], 65, "100001")):
             self.refuse_everywhere(code, "train", "gpt", "--data", self.text, *options, mentions=[words])
         self.refuse(64, "train", "gru", "--data", self.text, "--layers", 2, mentions=["layers is for gpt, transformer and vit, not gru"])
+        self.refuse(64, "train", "gru", "--data", self.text, "--width", 2, mentions=["width is for vgg11, gpt, transformer and vit, not gru"])
         text = self.folder / "t.txt"
         for options, words in (
             (["--token", "bpe", "--vocabulary", 256], "--vocabulary is 256"), (["--vocabulary", 300], "--token bpe"),

@@ -27,16 +27,22 @@ let package = Package(
 """
 
 
-def readme_programs():
-    """The whole programs of README.md by what tells them apart."""
-    blocks = re.findall(r"```swift\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    found = {
-        name: [block for block in blocks if "import Lockstep" in block and mark in block]
-        for name, mark in {"tool": "LockstepTool", "training": "Environment.start", "sines": "struct Sines"}.items()}
-    assert all(len(programs) == 1 for programs in found.values()), found
-    # So that no block of Swift in it goes untested; the manifest is MANIFEST's form.
-    assert sum("swift-tools-version" not in block for block in blocks) == len(found), blocks
-    return {name: programs[0] for name, programs in found.items()}
+PAGES = {"README.md": ["tool"], "Sources/Lockstep/Lockstep.docc/YourOwnProgram.md": ["training", "sines"]}
+MARKS = {"tool": "LockstepTool", "training": "Environment.start", "sines": "struct Sines"}
+
+
+def shown_programs():
+    """The whole programs that the documentation shows, by what tells them apart."""
+    programs = {}
+    for page, names in PAGES.items():
+        blocks = re.findall(r"```swift\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+        # The manifest is MANIFEST's form. No other block of Swift goes untested.
+        blocks = [block for block in blocks if "swift-tools-version" not in block]
+        assert len(blocks) == len(names), (page, blocks)
+        for name, block in zip(names, blocks):
+            assert MARKS[name] in block, (page, name)
+            programs[name] = block
+    return programs
 
 
 PROGRAM = """\
@@ -77,7 +83,7 @@ class OwnTool(CommandTest):
         package = cls.folder / "package"
         package.mkdir()
         (package / "Package.swift").write_text(MANIFEST.replace("ROOT", str(ROOT)))
-        for name, program in {"wine": PROGRAM, **readme_programs()}.items():
+        for name, program in {"wine": PROGRAM, **shown_programs()}.items():
             (package / "Sources" / name).mkdir(parents=True)
             (package / "Sources" / name / ("Program.swift" if "@main" in program else "main.swift")).write_text(program)
         # Where the repository itself is built: none of it is compiled again.

@@ -34,9 +34,6 @@ GPT_RECIPE = "gpt-recipe"
 WHOLES = {  # whole programs, start-up included
     BOOK: book, HOUSE: house, LOADING: loading, GENERATE: generating, GPT_RECIPE: gpt_recipe,
 }
-LOGITS = "logits"
-STEP = "step"
-MEMORY = "memory"
 
 
 def report(text):
@@ -150,47 +147,32 @@ def check_names(names, known):
             raise Failure(f"unknown model \"{name}\"; known: {', '.join(known)}", status=64)
 
 
-def compare_logits(words):
-    """`logits MODEL…`; the exit status."""
-    parser = Parser(prog="compare-pytorch logits", description="A checkpoint in PyTorch gives the same logits.")
+def print_memory(models):
+    print(memory.table(memory.compare(models, report)))
+    return True
+
+
+# What is compared beside speed: in a few words, and what says whether both are alike.
+CHECKS = {
+    "logits": (
+        "A checkpoint in PyTorch gives the same logits.", lambda chosen: logits.compare(chosen.models, chosen.steps)),
+    "step": ("One training step from the same start gives the same.", lambda chosen: onestep.compare(chosen.models)),
+    "memory": ("The most memory of a training step, one thread each.", lambda chosen: print_memory(chosen.models)),
+}
+
+
+def check(name, words):
+    """`logits MODEL…` and its like; the exit status."""
+    description, run = CHECKS[name]
+    parser = Parser(prog=f"compare-pytorch {name}", description=description)
     parser.add_argument("models", nargs="+", metavar="MODEL", help=", ".join(MODELS))
-    parser.add_argument("--steps", type=int, default=300, help="training steps before the comparison (default 300)")
-    try:
-        chosen = parser.parse_args(words)
-        check_names(chosen.models, MODELS)
-        if not 1 <= chosen.steps <= 99_999_999:
-            raise Failure(f"--steps {chosen.steps}: must be in 1…99999999", status=64)
-        return 0 if logits.compare(chosen.models, chosen.steps) else 1
-    except Failure as failure:
-        report(f"compare-pytorch: {failure}")
-        return failure.status
-
-
-def compare_steps(words):
-    """`step MODEL…`; the exit status."""
-    parser = Parser(prog="compare-pytorch step", description="One training step from the same start gives the same.")
-    parser.add_argument("models", nargs="+", metavar="MODEL", help=", ".join(MODELS))
-    try:
-        chosen = parser.parse_args(words)
-        check_names(chosen.models, MODELS)
-        return 0 if onestep.compare(chosen.models) else 1
-    except Failure as failure:
-        report(f"compare-pytorch: {failure}")
-        return failure.status
-
-
-def compare_memory(words):
-    """`memory MODEL…`; the exit status."""
-    parser = Parser(prog="compare-pytorch memory", description="The most memory of a training step, one thread each.")
-    parser.add_argument("models", nargs="+", metavar="MODEL", help=", ".join(MODELS))
-    try:
-        chosen = parser.parse_args(words)
-        check_names(chosen.models, MODELS)
-        print(memory.table(memory.compare(chosen.models, report)))
-        return 0
-    except Failure as failure:
-        report(f"compare-pytorch: {failure}")
-        return failure.status
+    if name == "logits":
+        parser.add_argument("--steps", type=int, default=300, help="training steps before the comparison (default 300)")
+    chosen = parser.parse_args(words)
+    check_names(chosen.models, MODELS)
+    if name == "logits" and not 1 <= chosen.steps <= 99_999_999:
+        raise Failure(f"--steps {chosen.steps}: must be in 1…99999999", status=64)
+    return 0 if run(chosen) else 1
 
 
 def arguments():
@@ -207,43 +189,37 @@ def arguments():
     return chosen
 
 
-def main():
-    if sys.argv[1:2] == [LOGITS]:
-        return compare_logits(sys.argv[2:])
-    if sys.argv[1:2] == [STEP]:
-        return compare_steps(sys.argv[2:])
-    if sys.argv[1:2] == [MEMORY]:
-        return compare_memory(sys.argv[2:])
-    try:
-        chosen = arguments()
-    except Failure as failure:
-        report(f"compare-pytorch: {failure}")
-        return failure.status
+def compare_speed(chosen):
+    """Each model or program in turn; the exit status."""
     available = sorted(os.sched_getaffinity(0))
     if len(available) < CORES:
-        report(f"compare-pytorch: {len(available)} core here, the comparison is made on {CORES}")
-        return 1
+        raise Failure(f"{len(available)} core here, the comparison is made on {CORES}", status=1)
     os.sched_setaffinity(0, available[:CORES])  # inherited by every process of both sides
     load = os.getloadavg()[0]
     if load > CORES / 4:
         report(f"compare-pytorch: other programs keep this machine busy (load {load:.1f}): doubt the figures")
     started, results, texts = time.monotonic(), [], []
-    try:
-        for name in chosen.models:
-            if name in WHOLES:
-                results.append(WHOLES[name].compare(report))
-                texts.append(WHOLES[name].table(results[-1]))
-            else:
-                results.append(compare(name, chosen.rounds, chosen.precision))
-    except Failure as failure:
-        report(f"compare-pytorch: {failure}")
-        return failure.status
+    for name in chosen.models:
+        if name in WHOLES:
+            results.append(WHOLES[name].compare(report))
+            texts.append(WHOLES[name].table(results[-1]))
+        else:
+            results.append(compare(name, chosen.rounds, chosen.precision))
     steps = [result for result in results if result["model"] not in WHOLES]
     print("\n\n".join(([table(steps)] if steps else []) + texts))
     if chosen.json:
         pathlib.Path(chosen.json).write_text(json.dumps(results, indent=1) + "\n")
     report(f"compare-pytorch: done in {time.monotonic() - started:.0f} s")
     return 0
+
+
+def main():
+    try:
+        words = sys.argv[1:]
+        return check(words[0], words[1:]) if words and words[0] in CHECKS else compare_speed(arguments())
+    except Failure as failure:
+        report(f"compare-pytorch: {failure}")
+        return failure.status
 
 
 if __name__ == "__main__":

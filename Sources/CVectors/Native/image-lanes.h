@@ -85,27 +85,21 @@ static size_t convolve_lanes(
     const struct convolving *it, const struct share *share, const float *left, const float *panel, const float *bias, int cuts,
     float *result) {
   size_t size = it->left_extents[0] * it->left_extents[1] * it->left_channels, done = 0;
-  size_t result_size = it->extents[0] * it->extents[1] * it->channels;
   float lanes[most_lane_block];
   for (; done + image_lanes <= share->last_image - share->first_image; done += image_lanes) {
     size_t image = share->first_image + done;
     turn(size, image_lanes, left + image * size, size, lanes, image_lanes, image_lanes);
+    float *results = result + image * it->extents[0] * it->extents[1] * it->channels;
 #define LANES(n)                                                                                     \
   case n:                                                                                            \
-    convolve_lanes_of(n, it, lanes, panel, bias, cuts, result + image * result_size);                \
+    if (n <= most_channels) convolve_lanes_of(n, it, lanes, panel, bias, cuts, results);             \
     break
     switch (it->channels) {
-#if NATIVE_ROWS * NATIVE_VECTORS >= 8
       LANES(4);
-#endif
-#if NATIVE_ROWS * NATIVE_VECTORS >= 12
       LANES(5);
       LANES(6);
-#endif
-#if NATIVE_ROWS * NATIVE_VECTORS >= 16
       LANES(7);
       LANES(8);
-#endif
     }
 #undef LANES
   }

@@ -6,11 +6,9 @@ import Tensors
 /// Each rank sums one piece: it receives the others' code of it, adds them to its own gradients, whose every bit it has, and sends the
 /// sum to all in the code. All ranks, the one that summed it as well, take what the code says: the same bits everywhere. Of a
 /// piece that it sends, a rank carries over what its own code lost; of the piece that it sums, what the sum's lost.
-final class CodedBucket {
-  let entries: [(tensor: Tensor, range: Range<Int>)]
+final class CodedBucket: Bucket {
+  let entries: [BucketEntry]
   let feedback: ErrorFeedback
-  /// Tensors whose gradients are not here yet.
-  var missing: Int
   private let communicator: Communicator
   private let code: any GradientCode
   /// This rank's gradients with what was carried over, then the sum that all apply.
@@ -21,8 +19,8 @@ final class CodedBucket {
   private let outgoing, incoming, sums: Numbers<UInt8>
   private var request: Request?
 
-  init(_ entries: [(tensor: Tensor, range: Range<Int>)], over communicator: Communicator, code: any GradientCode) {
-    (self.entries, self.communicator, self.code, missing) = (entries, communicator, code, entries.count)
+  init(_ entries: [BucketEntry], over communicator: Communicator, code: any GradientCode) {
+    (self.entries, self.communicator, self.code) = (entries, communicator, code)
     let (count, size) = (entries.last?.range.upperBound ?? 0, communicator.size)
     (memory, feedback) = (.zeros([count]), ErrorFeedback(count: count))
     let (blocks, block) = ((count + code.block - 1) / code.block, code.block)
@@ -96,7 +94,6 @@ final class CodedBucket {
       }
     }
     for (tensor, range) in entries { tensor.gradient = memory[range].reshaped(tensor.shape) }
-    missing = entries.count
     feedback.finish()
   }
 

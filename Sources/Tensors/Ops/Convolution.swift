@@ -56,29 +56,37 @@ extension Tensor {
         // As they lie now: an operator without blocks may have brought either to channels-last since.
         let (of, from) = (try gradient.imageMemory(), try input.imageMemory())
         let extents = extents.lying(from.layout, of.layout)
-        var derivatives: [Tensor?] = [nil, nil, nil]
-        if own.tracksGradient {
+        return try Tensor.convolutionDerivatives(own, weights, bias) {
           let derivative = try Tensor(images: own.shape, from.layout)
           try kernels.convolutionInputGradient(
             extents, outputGradient: of.pointer, weights: kernel.weights(),
             inputGradient: derivative.imageMemory().pointer)
-          derivatives[0] = derivative
-        }
-        if weights.tracksGradient || bias?.tracksGradient ?? false {
-          let derivative = try Tensor(uninitialized: weights.shape, .float32)
-          let biasDerivative = try bias.map { try Tensor(uninitialized: $0.shape, .float32) }
-          if extents.batch == 0 {
-            derivative.fill(0)
-            biasDerivative?.fill(0)
-          }
+          return derivative
+        } ofWeights: { derivative, biasDerivative in
           try kernels.convolutionWeightsGradient(
-            extents, input: from.pointer, outputGradient: of.pointer,
-            weightsGradient: derivative.pointer(), biasGradient: biasDerivative?.pointer())
-          (derivatives[1], derivatives[2]) = (derivative, biasDerivative)
+            extents, input: from.pointer, outputGradient: of.pointer, weightsGradient: derivative,
+            biasGradient: biasDerivative)
         }
-        return derivatives
       }
     }
+  }
+
+  /// The derivatives of a convolution's input, weights and bias, as far as they are asked for: `ofInput` computes the first,
+  /// `ofWeights` writes the others, in float32.
+  static func convolutionDerivatives(
+    _ input: Outline, _ weights: Tensor, _ bias: Tensor?, ofInput: () throws -> Tensor,
+    ofWeights: (Floats, Floats?) throws -> Void
+  ) throws -> [Tensor?] {
+    let derivative = input.tracksGradient ? try ofInput() : nil
+    guard weights.tracksGradient || bias?.tracksGradient ?? false else { return [derivative, nil, nil] }
+    let ofWeight = try Tensor(uninitialized: weights.shape, .float32)
+    let ofBias = try bias.map { try Tensor(uninitialized: $0.shape, .float32) }
+    if input.shape[0] == 0 {
+      ofWeight.fill(0)
+      ofBias?.fill(0)
+    }
+    try ofWeights(ofWeight.pointer(), ofBias?.pointer())
+    return [derivative, ofWeight, ofBias]
   }
 
   /// The result's shape, and about that where this does not fit.

@@ -13,6 +13,7 @@ extension Tensor {
     let offsets = bias?.packed()
     let outShape: Shape = [extents.batch, extents.outChannels, extents.outHeight, extents.outWidth]
     let sources = [input, kernel] + (offsets.map { [$0] } ?? [])
+    let own = outline
     return try .owed(outShape, strides: outShape.channelsLastStrides, reading: sources) { thenReLU in
       let result = try Tensor(halves: outShape, strides: outShape.channelsLastStrides)
       try halves.convolve(
@@ -26,29 +27,18 @@ extension Tensor {
       ) { gradient in
         var gradient = try gradient.halfImages()
         if let kept { gradient = try .past(.relu, &gradient, kept.halfImages()) }
-        var derivatives: [Tensor?] = [nil, nil, nil]
-        if self.tracksGradient {
-          let derivative = try Tensor(halves: self.shape, strides: self.shape.channelsLastStrides)
+        return try Tensor.convolutionDerivatives(own, weights, bias) {
+          let derivative = try Tensor(halves: own.shape, strides: own.shape.channelsLastStrides)
           try halves.convolutionInputGradient(
             extents, outputGradient: gradient.halfPointer(), weights: kernel.weights(),
             inputGradient: derivative.halfPointer())
-          derivatives[0] = derivative
-        }
-        if weights.tracksGradient || bias?.tracksGradient ?? false {
-          let derivative = try Tensor(uninitialized: weights.shape, .float32)
-          let biasDerivative = try bias.map { try Tensor(uninitialized: $0.shape, .float32) }
-          if extents.batch == 0 {
-            derivative.fill(0)
-            biasDerivative?.fill(0)
-          }
+          return derivative
+        } ofWeights: { derivative, biasDerivative in
           // As it lies now: somebody may have read it as float32 since.
-          let images = try input.halfImages()
           try halves.convolutionWeightsGradient(
-            extents, input: images.halfPointer(), outputGradient: gradient.halfPointer(),
-            weightsGradient: derivative.pointer(), biasGradient: biasDerivative?.pointer())
-          (derivatives[1], derivatives[2]) = (derivative, biasDerivative)
+            extents, input: input.halfImages().halfPointer(), outputGradient: gradient.halfPointer(),
+            weightsGradient: derivative, biasGradient: biasDerivative)
         }
-        return derivatives
       }
     }
   }

@@ -13,8 +13,9 @@ public struct ModelSizes: Codable, Sendable, Equatable {
   public var vocabulary = 28
   /// Words of the language that is translated into.
   public var targetVocabulary = 28
-  /// Divides or multiplies the channels of a network that comes in several widths; of a Transformer the width itself.
-  public var width = 1
+  /// Multiplies the channels of a network that comes in several widths; of a Transformer the width itself; nil of models that have no
+  /// such.
+  public var width: Int? = nil
   /// The shape of a sample, of models that take any; nil for the one that the model was made for.
   public var inputs: [Int]? = nil
   /// Units of each hidden layer, of models that let one choose; nil for as many as the model has by itself.
@@ -37,10 +38,11 @@ public struct ModelSizes: Codable, Sendable, Equatable {
       try fields.decodeIfPresent(Int.self, forKey: key) ?? standard
     }
     (classes, channels) = (try value(.classes, or: classes), try value(.channels, or: channels))
-    (features, width) = (try value(.features, or: features), try value(.width, or: width))
+    features = try value(.features, or: features)
     vocabulary = try value(.vocabulary, or: vocabulary)
     targetVocabulary = try value(.targetVocabulary, or: targetVocabulary)
     outputs = try value(.outputs, or: outputs)
+    width = try fields.decodeIfPresent(Int.self, forKey: .width)
     inputs = try fields.decodeIfPresent([Int].self, forKey: .inputs)
     hidden = try fields.decodeIfPresent([Int].self, forKey: .hidden)
     layers = try fields.decodeIfPresent(Int.self, forKey: .layers)

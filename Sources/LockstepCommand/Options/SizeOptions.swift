@@ -22,7 +22,7 @@ struct SizeOptions: ParsableArguments {
   func applied(to sizes: ModelSizes, of entry: ModelEntry, _ registry: Registry) throws -> ModelSizes {
     let model = SizedModel(entry: entry, registry: registry)
     var result = sizes
-    if let width { result.width = try model.checked(width: width) }
+    result.width = try model.checked(width, in: model.widths, "width", \.width) ?? result.width
     if let hidden { result.hidden = try model.checked(hidden: hidden) }
     result.layers = try model.checked(layers, in: 1...1024, "layers", \.layers) ?? result.layers
     result.heads = try model.checked(heads, in: 1...1024, "heads", \.heads) ?? result.heads
@@ -34,8 +34,8 @@ struct SizeOptions: ParsableArguments {
       }
       result.dropout = dropout
     }
-    if let heads = result.heads, result.width % heads != 0 {
-      throw ConfigurationError("heads is \(heads), but must divide the width, \(result.width)")
+    if let heads = result.heads, let width = result.width, width % heads != 0 {
+      throw ConfigurationError("heads is \(heads), but must divide the width, \(width)")
     }
     return try cut(result, of: model)
   }
@@ -91,12 +91,6 @@ private struct SizedModel {
     return widths
   }
 
-  /// A width, or a multiple of channels, that makes a network that fits memory.
-  func checked(width: Int) throws -> Int {
-    let range = entry.sizes.heads == nil ? 1...16 : 1...1 << 16
-    guard range.contains(width) else {
-      throw ConfigurationError("width is \(width), but must be in \(range.lowerBound)…\(range.upperBound)")
-    }
-    return width
-  }
+  /// Widths, or multiples of channels, that make a network that fits memory.
+  var widths: ClosedRange<Int> { entry.sizes.heads == nil ? 1...16 : 1...1 << 16 }
 }
