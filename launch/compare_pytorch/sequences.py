@@ -77,8 +77,8 @@ class SequenceModel:
 
 
 MODELS = {
-    "rnn": SequenceModel(lambda: LanguageModel(nn.RNN), 32, 35, 1.6),
-    "gru": SequenceModel(lambda: LanguageModel(nn.GRU), 32, 35, 1.6),
-    "lstm": SequenceModel(lambda: LanguageModel(nn.LSTM), 32, 35, 1.1),
+    "rnn": SequenceModel(lambda: LanguageModel(nn.RNN), 32, 35, 2.9),
+    "gru": SequenceModel(lambda: LanguageModel(nn.GRU), 32, 35, 2.9),
+    "lstm": SequenceModel(lambda: LanguageModel(nn.LSTM), 32, 35, 1.3),
     "seq2seq": SequenceModel(Seq2Seq, 64, 10, 3.0, is_translation=True),
 }
