@@ -25,7 +25,7 @@ from step import CONFIGURATIONS
 HERE = pathlib.Path(__file__).resolve().parent
 CORES = 2
 TRIAL_SECONDS, ROUND_SECONDS = 0.7, 2.0
-FINALISTS = 2  # PyTorch's configurations that go through all rounds
+FINALISTS = 3  # PyTorch's configurations that go through all rounds: trials are short
 BOOK = "book-lenet"
 HOUSE = "house-prices"
 LOADING = "loading"
