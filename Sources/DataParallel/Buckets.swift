@@ -10,6 +10,23 @@ protocol Bucket: AnyObject {
   func start() throws
 }
 
+extension Bucket {
+  /// Copies a tensor's gradient to its place in the bucket's memory, zeros where it has none.
+  func gather(_ entry: Int, into memory: Tensor) {
+    let (tensor, range) = entries[entry]
+    if let gradient = tensor.gradient {
+      memory[range].reshaped(tensor.shape).assign(gradient)
+    } else {
+      memory[range].fill(0)
+    }
+  }
+
+  /// Leaves each tensor's gradient a view of the bucket's memory.
+  func handOut(_ memory: Tensor) {
+    for (tensor, range) in entries { tensor.gradient = memory[range].reshaped(tensor.shape) }
+  }
+}
+
 typealias BucketEntry = (tensor: Tensor, range: Range<Int>)
 
 /// A step's buckets. They are started in one order on every rank, whatever order backward finishes gradients in.

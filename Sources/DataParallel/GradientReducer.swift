@@ -85,18 +85,10 @@ private final class SumBucket: Bucket {
   }
 
   func fill(_ entry: Int) throws {
-    let (tensor, range) = entries[entry]
-    guard let memory else {
-      // It is summed where it lies, and no other name of it may see that.
-      tensor.gradient = tensor.gradient?.packed() ?? .zeros(tensor.shape)
-      return
-    }
-    let target = memory[range]
-    if let gradient = tensor.gradient {
-      target.reshaped(tensor.shape).assign(gradient)
-    } else {
-      target.fill(0)
-    }
+    if let memory { return gather(entry, into: memory) }
+    // It is summed where it lies, and no other name of it may see that.
+    let tensor = entries[entry].tensor
+    tensor.gradient = tensor.gradient?.packed() ?? .zeros(tensor.shape)
   }
 
   func start() throws {
@@ -118,7 +110,6 @@ private final class SumBucket: Bucket {
   func finish() throws {
     try request?.wait()
     request = nil
-    guard let memory else { return }
-    for (tensor, range) in entries { tensor.gradient = memory[range].reshaped(tensor.shape) }
+    if let memory { handOut(memory) }
   }
 }

@@ -38,14 +38,7 @@ final class CodedBucket: Bucket {
   /// Bytes that go to each rank when the pieces are sent: none to oneself.
   private var sentCounts: [Int] { byteCounts.enumerated().map { $0.offset == rank ? 0 : $0.element } }
 
-  func fill(_ entry: Int) {
-    let (tensor, range) = entries[entry]
-    if let gradient = tensor.gradient {
-      memory[range].reshaped(tensor.shape).assign(gradient)
-    } else {
-      memory[range].fill(0)
-    }
-  }
+  func fill(_ entry: Int) { gather(entry, into: memory) }
 
   /// Sends the other ranks' pieces; all gradients are here.
   func start() throws {
@@ -93,7 +86,7 @@ final class CodedBucket: Bucket {
         next += bytes
       }
     }
-    for (tensor, range) in entries { tensor.gradient = memory[range].reshaped(tensor.shape) }
+    handOut(memory)
     feedback.finish()
   }
 
